@@ -1,4 +1,5 @@
-//! The pool actor: a shim over [`super::state`] that creates in tasks and hands over.
+//! The pool actor. It carries out what [`super::state`] decides: it starts creations and health
+//! checks in tasks, and gives sandboxes to waiters.
 //!
 //! ```text
 //!           asked: none warm                    created
@@ -8,8 +9,12 @@
 //!                                 ▼  │                       │
 //!                               waiting        warm ◄──► checking ──► dead, old or idle
 //! ```
-//! Creation is in [`super::creation`]. A creation that fails is told to one who waits. A backend that is down is not: who waits
-//! goes on waiting, and one creation at a time looks whether it is back.
+//! The engine in the diagram is the sandbox backend. Creation is in [`super::creation`]. The fault
+//! of a failed creation goes to one waiter. A backend that is down is different: the waiters go on
+//! waiting, and one creation at a time (the probe) finds out whether the backend is back.
+//!
+//! The actor can be restarted. Its warm sandboxes are then lost, but leases, places and a shutdown
+//! stay valid, and `PoolHandle::acquire` asks again.
 
 use super::creation::CreationPermit;
 use super::messages::{
@@ -30,59 +35,70 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+/// How often old sandboxes are removed and health checks are started.
 const EXPIRY_CHECK: Duration = Duration::from_secs(5);
+/// The number of failed creations in a row after which a backend counts as failing.
 const BREAKER_THRESHOLD: u32 = 8;
+/// The time until the first probe after that.
 const BREAKER_COOL_DOWN: Duration = Duration::from_millis(500);
-/// Specifications that figures are kept of after nobody uses them any more.
+/// Counts of specifications that are not used any more are removed when there are this many.
 const REMEMBERED: usize = 64;
 
+/// A sandbox with its place among the living ones.
 pub(super) type HeldSandbox = (Box<dyn Sandbox>, OwnedSemaphorePermit);
 
-/// A waiter, and the time since when it waits.
+/// A request that waits for a sandbox, and since when.
 pub(super) struct LeaseWaiter {
     grant: oneshot::Sender<LeaseResult>,
     since: Instant,
 }
 
 impl LeaseWaiter {
+    /// Whether the caller has given up.
     fn is_gone(&self) -> bool {
         self.grant.is_closed()
     }
 
+    /// Answers the request. If the caller has given up, the lease is dropped, and the sandbox ends.
     pub(super) fn tell(self, granted: LeaseResult) {
-        // If nobody listens, there is nobody to tell.
         self.grant.send(granted).ok();
     }
 }
 
-/// What outlives an incarnation of the actor.
+/// What outlives a restart of the actor.
 pub(super) struct PoolResources {
     pub(super) backend: Arc<dyn SandboxBackend>,
     pub(super) config: PoolConfig,
-    /// Leases of before a rebuild keep theirs.
+    /// The places of living sandboxes. Leases from before a restart keep theirs.
     pub(super) places: Arc<Semaphore>,
-    /// A pool that was closed stays closed.
+    /// Cancelled by a shutdown, for good.
     pub(super) closing: CancellationToken,
+    /// Publishes the backends that are down.
     pub(super) down: Arc<watch::Sender<DownBackends>>,
 }
 
-/// Keeps sandboxes warm.
+/// Keeps sandboxes warm and gives them out.
 pub struct PoolActor {
     pub(super) backend: Arc<dyn SandboxBackend>,
+    /// The warm sandboxes and the waiters of each specification.
     pub(super) shelves: SpecPools<HeldSandbox, LeaseWaiter>,
     pub(super) places: Arc<Semaphore>,
+    /// The circuit breaker of each backend.
     pub(super) breakers: HashMap<BackendKind, CircuitBreaker>,
-    /// What is wrong with a backend that is down.
+    /// Publishes the backends that are down, with the reason.
     pub(super) down: Arc<watch::Sender<DownBackends>>,
-    /// A look at the shelves is due when a breaker may let a probe through.
+    /// Whether a timer runs that starts the next probe.
     pub(super) waking: bool,
+    /// Counts and times for status reports.
     pub(super) figures: HashMap<Arc<SandboxSpec>, SpecMetrics>,
     pub(super) closing: CancellationToken,
-    /// Creations and looks whose sandboxes nobody else knows of yet.
+    /// Running creations and checks: their sandboxes are known to nobody else yet. A shutdown waits
+    /// for them.
     pub(super) under_way: TaskTracker,
 }
 
 impl PoolActor {
+    /// A new incarnation of the actor.
     pub(super) fn new(tools: PoolResources) -> Self {
         let PoolResources { backend, config, places, closing, down } = tools;
         Self {
@@ -98,6 +114,7 @@ impl PoolActor {
         }
     }
 
+    /// Gives a warm sandbox, or puts the request into the queue.
     fn acquire(
         &mut self,
         asked: &AcquireSandbox,
@@ -126,6 +143,8 @@ impl PoolActor {
         self.refill(ctx);
     }
 
+    /// The counts of a specification. If too many are remembered, those of unused specifications
+    /// are removed.
     pub(super) fn figures(&mut self, spec: &Arc<SandboxSpec>) -> &mut SpecMetrics {
         if self.figures.len() >= REMEMBERED && !self.figures.contains_key(spec) {
             let shelves = &self.shelves;
@@ -134,12 +153,14 @@ impl PoolActor {
         self.figures.entry(spec.clone()).or_default()
     }
 
+    /// The circuit breaker of a backend.
     pub(super) fn breaker(&mut self, backend: BackendKind) -> &mut CircuitBreaker {
         let new = || CircuitBreaker::new(BREAKER_THRESHOLD, BREAKER_COOL_DOWN);
         self.breakers.entry(backend).or_insert_with(new)
     }
 
-    /// Starts what is lacking, as far as creations in parallel are allowed.
+    /// Starts the creations that are missing, within the limits and as far as the circuit breakers
+    /// admit them.
     pub(super) fn refill(&mut self, ctx: &mut Context<Self>) {
         if self.closing.is_cancelled() {
             return;
@@ -163,7 +184,9 @@ impl PoolActor {
         self.wake(ctx);
     }
 
-    /// A place, or the promise of one where somebody waits; warmth takes only what is free.
+    /// A place for a new sandbox. If no place is free and a request waits, a warm sandbox of
+    /// another specification is dropped, and the creation waits for a place. If no request waits,
+    /// none: keeping sandboxes warm uses free places only.
     fn place_for(&mut self, spec: &Arc<SandboxSpec>, awaited: bool) -> Option<CreationPermit> {
         let free = self.places.clone().try_acquire_owned().ok();
         if free.is_none() && awaited {
@@ -173,9 +196,9 @@ impl PoolActor {
         free.map(Ok)
     }
 
-    /// To the first waiter who still wants it, else onto the shelf.
+    /// Gives a sandbox to the first waiter that still wants it. If nobody does, it is kept warm.
     pub(super) fn hand_over(&mut self, spec: &Arc<SandboxSpec>, held: HeldSandbox, born: Instant) {
-        // Its guest has just answered.
+        // The guest has just answered, so the lease needs no further check.
         let mut lease = SandboxLease::new(held.0, held.1, None);
         while let Some(LeaseWaiter { grant, since }) = self.shelves.next_waiter(spec) {
             match grant.send(Ok(lease)) {
@@ -188,7 +211,8 @@ impl PoolActor {
         }
     }
 
-    /// Checks that warm sandboxes are alive, so that no request gets a dead one.
+    /// Checks warm sandboxes whose guests have not answered for long, so that no request gets a
+    /// dead one.
     fn check_health(&mut self, ctx: &mut Context<Self>) {
         for (spec, WarmItem { item: (mut sandbox, place), born, .. }) in
             self.shelves.take_due_checks(Instant::now())
@@ -213,12 +237,12 @@ impl PoolActor {
         }
     }
 
-    /// Looks again when a breaker may admit a probe. One look is enough: it arranges for
-    /// the next.
+    /// Starts a timer for the next time at which a circuit breaker may admit a probe. One timer is
+    /// enough, because `refill` starts the next one.
     fn wake(&mut self, ctx: &mut Context<Self>) {
         let now = Instant::now();
-        // A breaker that may be tried already waits for a free place and not for a time. The
-        // handler that frees a place looks again.
+        // A breaker that would admit a try now waits for a free place and not for a time. The
+        // handler that frees a place calls `refill`.
         let waits = self.breakers.values().filter_map(|breaker| breaker.wait(now));
         let waits = waits.filter(|wait| !wait.is_zero());
         let Some(wait) = waits.min().filter(|_| !self.waking && self.shelves.lacks()) else {
@@ -231,6 +255,7 @@ impl PoolActor {
         });
     }
 
+    /// Shuts down: drops the warm sandboxes and refuses the waiters.
     fn close(&mut self) {
         self.closing.cancel();
         let (items, waiters) = self.shelves.clear();
@@ -239,6 +264,7 @@ impl PoolActor {
     }
 }
 
+/// The fault that requests get after a shutdown.
 pub(super) fn closed() -> Fault {
     Fault::new(FaultKind::Cancelled, "the pool is closed")
 }
@@ -260,7 +286,7 @@ impl Handler<AcquireSandbox> for PoolActor {
 
     fn handle(&mut self, message: AcquireSandbox, ctx: &mut Self::Context) {
         let grant = message.reply.lock().unwrap_or_else(PoisonError::into_inner).take();
-        // None: an incarnation that has died took it; the caller asks again.
+        // None means that an incarnation that died has taken it. The caller notices and asks again.
         if let Some(grant) = grant {
             self.acquire(&message, grant, ctx);
         }

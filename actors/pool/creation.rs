@@ -1,5 +1,5 @@
-//! Creations: started in tasks, told to who waits, and stopped by a breaker where nothing can
-//! come of them.
+//! Creations of sandboxes: each runs in a task, and its end is handled in the actor. A circuit
+//! breaker for each backend stops creations that cannot succeed.
 
 use super::actor::{HeldSandbox, PoolActor, closed};
 use super::messages::PoolStats;
@@ -13,10 +13,13 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-/// A place that is taken, or where to wait for one.
+/// A place among the living sandboxes, or the semaphore in which the creation must wait for a
+/// place.
 pub(super) type CreationPermit = Result<OwnedSemaphorePermit, Arc<Semaphore>>;
 
 impl PoolActor {
+    /// Starts a creation. `what` is how the circuit breaker admitted it; its result is reported to
+    /// the breaker.
     pub(super) fn create(
         &mut self,
         spec: Arc<SandboxSpec>,
@@ -36,11 +39,14 @@ impl PoolActor {
                 Ok(((sandbox, place), begun.elapsed()))
             };
             tokio::select! {
+                // A shutdown goes first, so that no sandbox is handed out afterwards.
                 biased;
                 () = closing.cancelled() => Err(closed()),
                 created = create => created,
             }
         });
+        // The token is held until the actor has handled the end. So a shutdown waits for the
+        // sandboxes that only this task knows.
         let under_way = self.under_way.token();
         ctx.spawn(creation.into_actor(self).map(move |created, this, ctx| {
             let _under_way = under_way;
@@ -49,6 +55,7 @@ impl PoolActor {
         }));
     }
 
+    /// Handles the end of a creation: the sandbox goes to a waiter, or the fault is handled.
     fn created(
         &mut self,
         spec: &Arc<SandboxSpec>,
@@ -70,8 +77,10 @@ impl PoolActor {
         self.refill(ctx);
     }
 
-    /// One creation, one waiter told; but a failed probe speaks for all, or they would wait
-    /// one after another for as many probes. A backend that is down makes them wait.
+    /// Handles a failed creation. An ordinary failure is given to one waiter, because it was one
+    /// creation. A failed probe is given to all waiters of the backend; otherwise they would wait
+    /// one after the other for as many probes. If the backend is down, nobody gets the fault, and
+    /// all go on waiting.
     fn failed(&mut self, spec: &Arc<SandboxSpec>, fault: Fault, what: BreakerAdmission) {
         self.figures(spec).failed += 1;
         let (now, backend) = (Instant::now(), spec.backend);
@@ -81,8 +90,8 @@ impl PoolActor {
                 self.is_down(backend, fault);
                 return;
             }
-            // What the backend will not make says nothing of what else it makes; and it was
-            // there to refuse.
+            // The backend refused this specification. That says nothing about other specifications,
+            // and it shows that the backend works.
             BackendSign::Answers => {
                 self.breaker(backend).succeeded();
                 self.is_back(backend);
@@ -99,12 +108,14 @@ impl PoolActor {
         }
     }
 
+    /// Gives the fault to the next waiter of this specification.
     fn tell_next(&mut self, spec: &Arc<SandboxSpec>, fault: Fault) {
         if let Some(waiter) = self.shelves.next_waiter(spec) {
             waiter.tell(Err(fault));
         }
     }
 
+    /// Publishes that a backend is down. It is logged once.
     fn is_down(&mut self, backend: BackendKind, fault: Fault) {
         if !self.down.borrow().contains_key(&backend) {
             tracing::warn!(backend = backend.as_str(), %fault, "waiting for the sandbox backend");
@@ -112,13 +123,14 @@ impl PoolActor {
         self.down.send_modify(|down| drop(down.insert(backend, fault.message)));
     }
 
+    /// Publishes that a backend works again.
     fn is_back(&mut self, backend: BackendKind) {
         if self.down.send_if_modified(|down| down.remove(&backend).is_some()) {
             tracing::info!(backend = backend.as_str(), "the sandbox backend is back");
         }
     }
 
-    /// How the pool fares.
+    /// The state of the pool for status reports.
     pub(super) fn snapshot(&self) -> PoolStats {
         let mut specs: Vec<SpecStats> =
             self.figures.iter().map(|(spec, figures)| self.spec_stats(spec, figures)).collect();
@@ -138,6 +150,7 @@ impl PoolActor {
         }
     }
 
+    /// The state of one specification.
     fn spec_stats(&self, spec: &SandboxSpec, figures: &SpecMetrics) -> SpecStats {
         let level = self.shelves.level(spec);
         SpecStats {

@@ -1,20 +1,27 @@
-//! The number of warm sandboxes: as many as were recently taken during the creation of one.
+//! Decides how many sandboxes of a specification to keep warm: as many as were recently taken
+//! within the time of about two creations. Taken sandboxes can then be replaced before the warm
+//! ones run out.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// For a specification of which none was made yet.
+/// The assumed time of a creation before the first one.
 const FIRST_GUESS: Duration = Duration::from_millis(250);
+/// The shortest time over which taken sandboxes are counted.
 const SHORTEST: Duration = Duration::from_millis(250);
+/// The longest time over which taken sandboxes are counted.
 const LONGEST: Duration = Duration::from_secs(10);
-/// The share of a peak that is forgotten at each look.
+/// At each call of `fade`, the peak falls by one part in this many.
 const FORGOTTEN: usize = 8;
 
 /// The demand for one specification.
 pub(super) struct SpecDemand {
+    /// When sandboxes were taken recently, oldest first.
     recent: VecDeque<Instant>,
+    /// The most recent takings so far, falling slowly.
     peak: usize,
+    /// The moving average of the time of a creation.
     creation: Duration,
 }
 
@@ -25,7 +32,7 @@ impl Default for SpecDemand {
 }
 
 impl SpecDemand {
-    /// A sandbox was taken or requested. More than `most` at once make no difference.
+    /// Counts a sandbox that was taken or asked for. The count is at most `most`.
     pub(super) fn taken(&mut self, now: Instant, most: usize) {
         self.recent.push_back(now);
         self.forget_before(now);
@@ -35,28 +42,32 @@ impl SpecDemand {
         self.peak = self.peak.max(self.recent.len());
     }
 
-    /// A sandbox was made in this time.
+    /// Adds the time of a creation to the moving average.
     pub(super) fn made(&mut self, took: Duration) {
         self.creation = (self.creation * 3 + took) / 4;
     }
 
-    /// Looked at now and then: a peak fades.
+    /// Lets the peak fall a little. The pool calls it every few seconds.
     pub(super) fn fade(&mut self, now: Instant) {
         self.forget_before(now);
         let faded = self.peak - self.peak.div_ceil(FORGOTTEN);
-        // One sandbox stays warm for a user that takes one sandbox an hour.
+        // One sandbox stays warm for a user that takes one sandbox an hour. A specification that is
+        // not used at all is removed elsewhere.
         self.peak = faded.max(self.recent.len()).max(1).min(self.peak);
     }
 
-    /// Not to be made again at once.
+    /// Lowers the peak by one, after a warm sandbox had to give its place to another specification.
+    /// So it is not created again at once.
     pub(super) fn gives_way(&mut self) {
         self.peak = self.peak.saturating_sub(1);
     }
 
+    /// The number of sandboxes to keep warm.
     pub(super) fn target(&self) -> usize {
         self.peak
     }
 
+    /// Removes the takings that are too old to count.
     fn forget_before(&mut self, now: Instant) {
         let span = (self.creation * 2).clamp(SHORTEST, LONGEST);
         while self.recent.front().is_some_and(|then| now.duration_since(*then) > span) {

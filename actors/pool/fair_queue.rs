@@ -1,13 +1,14 @@
-//! A line of those who wait, in which parties take turns: a thousand of one keep no other
-//! waiting for longer than its share.
+//! A fair queue of waiters of several campaigns. The campaigns take turns, so a thousand waiters of
+//! one campaign do not delay another campaign.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// Who waits together: a campaign.
+/// Waiters that share a turn: the name of a campaign.
 pub(super) type QueueGroup = Arc<str>;
 
-/// In order of arrival within a party; parties one after the other.
+/// The queue. Within a group, waiters are served in the order of their arrival; the groups are
+/// served in turn. No group in the queue is empty.
 pub(super) struct FairQueue<W> {
     turns: VecDeque<(QueueGroup, VecDeque<W>)>,
 }
@@ -19,6 +20,7 @@ impl<W> Default for FairQueue<W> {
 }
 
 impl<W> FairQueue<W> {
+    /// Adds a waiter. A new group gets its turn after all others.
     pub(super) fn push(&mut self, party: QueueGroup, waiter: W) {
         match self.turns.iter_mut().find(|(known, _)| *known == party) {
             Some((_, waiters)) => waiters.push_back(waiter),
@@ -26,6 +28,7 @@ impl<W> FairQueue<W> {
         }
     }
 
+    /// Removes the next waiter. Its group goes to the end.
     pub(super) fn pop(&mut self) -> Option<W> {
         let (party, mut waiters) = self.turns.pop_front()?;
         let first = waiters.pop_front();
@@ -35,6 +38,7 @@ impl<W> FairQueue<W> {
         first
     }
 
+    /// The number of waiters of all groups.
     pub(super) fn len(&self) -> usize {
         self.turns.iter().map(|(_, waiters)| waiters.len()).sum()
     }
@@ -43,11 +47,13 @@ impl<W> FairQueue<W> {
         self.turns.is_empty()
     }
 
+    /// Removes the waiters for which `keep` is false.
     pub(super) fn retain(&mut self, keep: impl Fn(&W) -> bool) {
         self.turns.iter_mut().for_each(|(_, waiters)| waiters.retain(&keep));
         self.turns.retain(|(_, waiters)| !waiters.is_empty());
     }
 
+    /// Removes all waiters, in the order in which they would have been served.
     pub(super) fn drain(&mut self) -> Vec<W> {
         std::iter::from_fn(|| self.pop()).collect()
     }

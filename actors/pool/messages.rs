@@ -1,4 +1,4 @@
-//! The messages to the pool, and its handle.
+//! The messages to the pool, its handle and its leases.
 
 use super::PoolActor;
 use super::actor::PoolResources;
@@ -19,15 +19,19 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// A sandbox with one owner. A drop kills everything inside and frees the place.
+/// A sandbox with exactly one owner. Dropping the lease ends the sandbox with all its processes and
+/// frees its place in the pool. A sandbox is never returned to the pool.
 pub struct SandboxLease {
     sandbox: Box<dyn Sandbox>,
-    /// When its guest last answered, where it has waited on a shelf since.
+    /// When the guest last answered, if the sandbox was warm. None if it was just created or
+    /// checked.
     answered: Option<Instant>,
+    /// The place among the sandboxes that may be alive.
     place: OwnedSemaphorePermit,
 }
 
 impl SandboxLease {
+    /// A lease for the caller of `acquire`.
     pub(super) fn new(
         sandbox: Box<dyn Sandbox>,
         place: OwnedSemaphorePermit,
@@ -36,48 +40,65 @@ impl SandboxLease {
         Self { sandbox, answered, place }
     }
 
+    /// The sandbox, for running commands and copying files.
     pub fn sandbox(&mut self) -> &mut dyn Sandbox {
         &mut *self.sandbox
     }
 
+    /// Takes a lease apart that nobody wanted, to keep its sandbox warm.
     pub(super) fn into_parts(self) -> (Box<dyn Sandbox>, OwnedSemaphorePermit) {
         (self.sandbox, self.place)
     }
 }
 
+/// A lease, or why no sandbox could be made.
 pub(super) type LeaseResult = Result<SandboxLease, Fault>;
 
-/// Take a sandbox: a warm one at once, else the next one created. It comes through the
-/// sender, whose receiver belongs to the caller: when the caller gives up, the pool sees
-/// that nobody waits; when the pool dies, the caller sees that nobody will answer.
+/// Asks for a sandbox: a warm one at once, or the next one that is created. The answer comes
+/// through `reply`, and not as the answer to the message. So if the caller gives up, the pool sees
+/// that the channel is closed; and if the pool dies, the caller sees that nobody will answer.
 #[derive(Clone, Message)]
 #[rtype(result = "()")]
 pub struct AcquireSandbox {
     pub(super) spec: Arc<SandboxSpec>,
+    /// The group in the fair queue.
     pub(super) party: QueueGroup,
+    /// Taken by the first incarnation of the actor that handles the message, because a message may
+    /// be delivered again after a restart.
     pub(super) reply: Arc<Mutex<Option<oneshot::Sender<LeaseResult>>>>,
 }
 
-/// Drop every warm sandbox and refuse what comes.
+/// Drops every warm sandbox and refuses all further requests. It is answered when no creation is
+/// running any more.
 #[derive(Clone, Message)]
 #[rtype(result = "()")]
 pub struct ShutDownPool;
 
-/// The state of the pool.
+/// Asks for the state of the pool.
 #[derive(Clone, Message)]
 #[rtype(result = "PoolStats")]
 pub struct PoolStatsQuery;
 
+/// The state of the pool in status reports, over all specifications.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct PoolStats {
+    /// Sandboxes that are ready to be taken.
     pub warm: usize,
+    /// Creations that are running.
     pub creating: usize,
+    /// Requests that wait.
     pub waiting: usize,
+    /// Requests that got a warm sandbox at once.
     pub hits: u64,
+    /// Requests that had to wait.
     pub misses: u64,
+    /// Creations that succeeded.
     pub created: u64,
+    /// Creations that failed.
     pub failed: u64,
+    /// Whether the circuit breaker of any backend is open.
     pub breaker_open: bool,
+    /// The backends that are down.
     pub down: DownBackends,
     pub specs: Vec<SpecStats>,
 }
@@ -85,26 +106,28 @@ pub struct PoolStats {
 /// If the last answer of a guest is younger than this, the guest counts as alive.
 const FRESH: Duration = Duration::from_secs(15);
 
-/// The pool, for everybody else.
+/// The pool for the rest of the engine. Clones share the pool.
 #[derive(Clone)]
 pub struct PoolHandle {
     actor: ActorHandle<PoolActor>,
+    /// The group in the fair queue; empty for the engine itself.
     party: QueueGroup,
     down: watch::Receiver<DownBackends>,
 }
 
-/// Backends that are down, which everybody waits for, with the reason.
+/// The backends that are down, with the reason. Everything that needs a sandbox of such a backend
+/// waits.
 pub type DownBackends = BTreeMap<BackendKind, String>;
 
 impl PoolHandle {
-    /// Starts a supervised pool.
+    /// Starts a supervised pool. The second value ends when the actor has ended.
     pub fn start(
         backend: Arc<dyn SandboxBackend>,
         config: PoolConfig,
     ) -> (Self, JoinHandle<ActorExit>) {
         let places = Arc::new(tokio::sync::Semaphore::new(config.max_live));
-        // Both outlive the actor: leases of before a rebuild keep their places, and a pool
-        // that was closed stays closed.
+        // The places and this token outlive the actor: leases from before a restart keep their
+        // places, and a pool that was shut down stays shut down.
         let closing = CancellationToken::new();
         let intensity = RestartIntensity::new(5, Duration::from_secs(10));
         let (publish, down) = watch::channel(DownBackends::new());
@@ -121,28 +144,30 @@ impl PoolHandle {
         (Self { actor: handle, party: "".into(), down }, joined)
     }
 
-    /// The same pool for a campaign, which takes turns with others.
+    /// The same pool for a campaign, which takes turns with other campaigns.
     pub fn for_campaign(&self, campaign: &CampaignName) -> Self {
         Self { party: campaign.as_str().into(), ..self.clone() }
     }
 
-    /// Backends that are down at the moment.
+    /// The backends that are down; the receiver learns of every change.
     pub fn down(&self) -> watch::Receiver<DownBackends> {
         self.down.clone()
     }
 
-    /// A sandbox whose guest has just answered.
+    /// A sandbox whose guest has just answered. It waits as long as necessary; drop the future to
+    /// give up. Err means that the sandbox could not be created.
     pub async fn acquire(&self, spec: &Arc<SandboxSpec>) -> Result<SandboxLease, Fault> {
         loop {
             let (reply, granted) = oneshot::channel();
             let reply = Arc::new(Mutex::new(Some(reply)));
             let party = self.party.clone();
             self.actor.ask(AcquireSandbox { spec: spec.clone(), party, reply }).await?;
-            // A pool that died with the request in hand has a successor to ask.
+            // The pool died while it had the request. It was restarted and is asked again.
             let Ok(granted) = granted.await else { continue };
             let mut lease = granted?;
-            // A warm one may have died while it waited; nobody should find out mid-episode. The
-            // pool asks them every few seconds, so mostly there is nothing to ask here.
+            // A warm sandbox may have died since the last health check. It must not be found out in
+            // the middle of an episode, so the guest is asked once more, unless it answered
+            // recently.
             let fresh = lease.answered.is_none_or(|then| then.elapsed() < FRESH);
             if fresh || lease.sandbox().ping().await.is_ok() {
                 return Ok(lease);
@@ -150,10 +175,13 @@ impl PoolHandle {
         }
     }
 
+    /// The state of the pool; empty if the pool is gone.
     pub async fn stats(&self) -> PoolStats {
         self.actor.ask(PoolStatsQuery).await.unwrap_or_default()
     }
 
+    /// Shuts the pool down and waits until it has dropped its sandboxes. Leases that are out stay
+    /// valid.
     pub async fn shut_down(&self) {
         // A pool that is gone already has dropped its sandboxes.
         self.actor.ask(ShutDownPool).await.ok();

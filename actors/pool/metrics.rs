@@ -1,18 +1,21 @@
-//! How the pool fares with each specification, in figures.
+//! Counts and times of the pool for each specification, for status reports.
 
 use crate::model::SandboxSpec;
 use serde::Serialize;
 use std::time::Duration;
 
-/// Upper bounds of the buckets grow by a quarter from a tenth of a millisecond on: to two
-/// minutes in this many.
+/// The number of buckets of a histogram. Each upper bound is a quarter larger than the one before,
+/// from a tenth of a millisecond to about two minutes.
 const BUCKETS: usize = 64;
+/// The upper bound of the first bucket, in milliseconds.
 const FIRST: f64 = 0.1;
+/// The factor from one upper bound to the next.
 const GROWTH: f64 = 1.25;
 
-/// Times, counted by size: what they were, to within a quarter.
+/// A histogram of times. Quantiles are exact to within a quarter.
 #[derive(Clone, Debug)]
 pub(super) struct TimingHistogram {
+    /// The number of times in each bucket.
     counts: [u64; BUCKETS],
     total: Duration,
     longest: Duration,
@@ -24,17 +27,20 @@ impl Default for TimingHistogram {
     }
 }
 
-/// Times as they are shown, in milliseconds.
+/// Times in status reports, in milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct TimingStats {
     pub count: u64,
     pub mean_ms: f64,
+    /// The median.
     pub p50_ms: f64,
+    /// 99 % of the times are at most this long.
     pub p99_ms: f64,
     pub max_ms: f64,
 }
 
 impl TimingHistogram {
+    /// Adds one time.
     pub(super) fn add(&mut self, took: Duration) {
         let steps = (millis(took) / FIRST).max(1.0).ln() / GROWTH.ln();
         let bucket = (steps.ceil() as usize).min(BUCKETS - 1);
@@ -47,7 +53,8 @@ impl TimingHistogram {
         self.counts.iter().sum()
     }
 
-    /// The bound of the bucket in which that share of them is reached.
+    /// The upper bound of the bucket in which this share of the times is reached. Zero if there are
+    /// no times.
     fn quantile(&self, share: f64) -> f64 {
         let wanted = (self.count() as f64 * share).ceil() as u64;
         let mut seen = 0;
@@ -60,6 +67,7 @@ impl TimingHistogram {
         0.0
     }
 
+    /// The figures for status reports.
     pub(super) fn shown(&self) -> TimingStats {
         let count = self.count();
         let mean = if count == 0 { 0.0 } else { millis(self.total) / count as f64 };
@@ -77,41 +85,56 @@ fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1_000.0
 }
 
+/// Three decimals.
 fn rounded(number: f64) -> f64 {
     (number * 1_000.0).round() / 1_000.0
 }
 
-/// What has become of one specification's sandboxes.
+/// The counts of one specification.
 #[derive(Clone, Debug, Default)]
 pub(super) struct SpecMetrics {
+    /// Requests that got a warm sandbox at once.
     pub(super) hits: u64,
+    /// Requests that had to wait.
     pub(super) misses: u64,
+    /// Creations that failed.
     pub(super) failed: u64,
-    /// Found dead while they were warm.
+    /// Warm sandboxes that were found dead.
     pub(super) died: u64,
+    /// The times from a request to its sandbox.
     pub(super) waits: TimingHistogram,
+    /// The times of creations.
     pub(super) creations: TimingHistogram,
 }
 
-/// One specification, as `status` shows it.
+/// One specification in status reports.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct SpecStats {
+    /// Its name, such as `namespace base #1a2b3c`.
     pub spec: String,
     pub warm: usize,
-    /// How many are to be warm.
+    /// How many sandboxes should be warm.
     pub target: usize,
+    /// Creations that are running.
     pub creating: usize,
+    /// Requests that wait.
     pub waiting: usize,
+    /// Requests that got a warm sandbox at once.
     pub hits: u64,
+    /// Requests that had to wait.
     pub misses: u64,
+    /// Creations that failed.
     pub failed: u64,
+    /// Warm sandboxes that were found dead.
     pub died: u64,
-    /// From being asked for one to giving it.
+    /// The times from a request to its sandbox.
     pub wait: TimingStats,
+    /// The times of creations.
     pub creation: TimingStats,
 }
 
-/// A specification in a few words, with a number that tells it from others of those words.
+/// The name of a specification: backend, runtime and image, and the first digits of a digest that
+/// distinguishes it from others with the same words.
 pub(super) fn name(spec: &SandboxSpec) -> String {
     let runtime = spec.runtime.as_deref().map(|runtime| format!("/{runtime}"));
     let facts = serde_json::to_string(spec).unwrap_or_default();

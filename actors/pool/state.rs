@@ -1,4 +1,8 @@
-//! The decisions of the pool, without I/O: the waiting requests, the warm sandboxes, the next creation.
+//! The decisions of the pool, without I/O and without sandboxes: it is generic over the warm items
+//! (`S`) and the waiters (`W`), so that tests can use numbers. It knows the waiting requests and
+//! the warm sandboxes of each specification, and decides what is created next.
+//!
+//! The actor in `actor.rs` owns a [`SpecPools`] and does what it decides.
 
 use super::demand::SpecDemand;
 use super::fair_queue::{FairQueue, QueueGroup};
@@ -8,20 +12,20 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Bounds of the pool.
+/// The limits of the pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PoolConfig {
-    /// Warm sandboxes kept per specification in use, at most: how many is for demand to say.
+    /// The most warm sandboxes of one specification. The demand decides how many there really are.
     pub warm: usize,
-    /// Creations at once.
+    /// The most creations at the same time.
     pub parallel_creation: usize,
-    /// A warm sandbox older than this is replaced.
+    /// A warm sandbox that is older than this is replaced.
     pub max_age: Duration,
-    /// A specification nobody has asked for in this time keeps nothing warm.
+    /// A specification for which nobody has asked in this time keeps no warm sandbox.
     pub max_idle: Duration,
-    /// A warm sandbox is asked whether it lives when it has not been for this long.
+    /// A warm sandbox is checked when its guest has not answered for this long.
     pub health_check: Duration,
-    /// Sandboxes alive at once, leased ones included.
+    /// The most sandboxes alive at the same time, leased ones included.
     pub max_live: usize,
 }
 
@@ -38,27 +42,34 @@ impl Default for PoolConfig {
     }
 }
 
-/// One on a shelf.
+/// A warm sandbox.
 pub(super) struct WarmItem<S> {
     pub(super) item: S,
+    /// When it was created.
     pub(super) born: Instant,
-    /// When it last answered.
+    /// When its guest last answered.
     pub(super) checked: Instant,
 }
 
+/// What the pool knows about one specification.
 struct SpecPool<S, W> {
+    /// The warm sandboxes, oldest first.
     warm: VecDeque<WarmItem<S>>,
     waiting: FairQueue<W>,
+    /// Creations that are running, for waiters and for warmth.
     creating: usize,
-    /// Taken off for a look at whether they live.
+    /// Warm sandboxes that were taken out for a health check.
     checking: usize,
-    /// Creations for others since the last for this one, while somebody waited here.
+    /// How many creations others got, while a request waited here, since the last creation for this
+    /// specification.
     passed_over: usize,
+    /// When somebody last asked for this specification.
     used: Instant,
     demand: SpecDemand,
 }
 
 impl<S, W> SpecPool<S, W> {
+    /// A specification that nobody has asked for before.
     fn new(now: Instant) -> Self {
         Self {
             warm: VecDeque::new(),
@@ -71,44 +82,50 @@ impl<S, W> SpecPool<S, W> {
         }
     }
 
-    /// Waiters that nothing is being created for.
+    /// Waiting requests for which no creation is running.
     fn unserved(&self) -> usize {
         self.waiting.len().saturating_sub(self.creating)
     }
 
+    /// How many creations are missing: for each waiting request one, and for the warm sandboxes
+    /// that the demand asks for.
     fn lacking(&self) -> usize {
         let wanted = self.waiting.len() + self.demand.target();
         wanted.saturating_sub(self.warm.len() + self.creating + self.checking)
     }
 }
 
-/// A shelf in figures.
+/// The counts of one specification.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct SpecPoolCounts {
     pub(super) warm: usize,
+    /// How many sandboxes should be warm.
     pub(super) target: usize,
     pub(super) creating: usize,
     pub(super) waiting: usize,
 }
 
-/// Shelves of warm things (`S`) and their takers (`W`), by specification.
+/// All specifications.
 pub(super) struct SpecPools<S, W> {
     config: PoolConfig,
     shelves: HashMap<Arc<SandboxSpec>, SpecPool<S, W>>,
 }
 
 impl<S, W> SpecPools<S, W> {
+    /// A pool that knows no specification yet.
     pub(super) fn new(config: PoolConfig) -> Self {
         Self { config, shelves: HashMap::new() }
     }
 
+    /// The entry of a specification, marked as used now.
     fn shelf(&mut self, spec: &Arc<SandboxSpec>, now: Instant) -> &mut SpecPool<S, W> {
         let shelf = self.shelves.entry(spec.clone()).or_insert_with(|| SpecPool::new(now));
         shelf.used = now;
         shelf
     }
 
-    /// Takes a warm one that is young enough; old ones are handed back to be dropped.
+    /// Takes the oldest warm item that is not too old. Items that are too old are returned for the
+    /// caller to drop, because dropping a sandbox takes time.
     pub(super) fn take(
         &mut self,
         spec: &Arc<SandboxSpec>,
@@ -128,6 +145,7 @@ impl<S, W> SpecPools<S, W> {
         (None, old)
     }
 
+    /// Adds a waiter.
     pub(super) fn wait(
         &mut self,
         spec: &Arc<SandboxSpec>,
@@ -138,8 +156,9 @@ impl<S, W> SpecPools<S, W> {
         self.shelf(spec, now).waiting.push(party, waiter);
     }
 
-    /// What to create one each of now, of what `may` be; counts them as being created.
-    /// Somebody waits for those that are `true`; the others are for warmth.
+    /// Decides what to create now, of the specifications that `may` accepts, and counts each as
+    /// being created. The caller must call `created` for each of them later. The flag is true if a
+    /// request waits for the creation, and false if it only keeps a sandbox warm.
     pub(super) fn plan(
         &mut self,
         may: impl Fn(&SandboxSpec) -> bool,
@@ -169,38 +188,38 @@ impl<S, W> SpecPools<S, W> {
         planned
     }
 
-    /// A creation has ended.
+    /// A creation has ended, with or without success.
     pub(super) fn created(&mut self, spec: &Arc<SandboxSpec>) {
         if let Some(shelf) = self.shelves.get_mut(spec) {
             shelf.creating = shelf.creating.saturating_sub(1);
         }
     }
 
-    /// A creation that took so long has come to something.
+    /// A creation succeeded and took this long.
     pub(super) fn made(&mut self, spec: &Arc<SandboxSpec>, took: Duration) {
         if let Some(shelf) = self.shelves.get_mut(spec) {
             shelf.demand.made(took);
         }
     }
 
-    /// The waiter whose turn it is.
+    /// Removes the next waiter in turn; none if nobody waits.
     pub(super) fn next_waiter(&mut self, spec: &Arc<SandboxSpec>) -> Option<W> {
         self.shelves.get_mut(spec)?.waiting.pop()
     }
 
-    /// All waiters for the specifications that `which` selects.
+    /// Removes all waiters for the specifications that `which` selects.
     pub(super) fn all_waiters(&mut self, which: impl Fn(&SandboxSpec) -> bool) -> Vec<W> {
         let chosen = self.shelves.iter_mut().filter(|(spec, _)| which(spec));
         chosen.flat_map(|(_, shelf)| shelf.waiting.drain()).collect()
     }
 
-    /// Forgets waiters who have given up.
+    /// Removes the waiters that have given up.
     pub(super) fn forget(&mut self, gone: impl Fn(&W) -> bool) {
         self.shelves.values_mut().for_each(|shelf| shelf.waiting.retain(|waiter| !gone(waiter)));
     }
 
-    /// Puts one on its shelf, in the order of their ages; handed back where it is not wanted
-    /// any more.
+    /// Keeps an item warm. It is returned if there are enough warm items, or if the specification
+    /// is not used any more.
     pub(super) fn keep(
         &mut self,
         spec: &Arc<SandboxSpec>,
@@ -219,8 +238,8 @@ impl<S, W> SpecPools<S, W> {
         None
     }
 
-    /// Takes the oldest warm one of another specification than `spec`: somebody waits for
-    /// the place it has.
+    /// Removes the oldest warm item of another specification than `spec`, because a request needs
+    /// its place.
     pub(super) fn evict(&mut self, spec: &Arc<SandboxSpec>) -> Option<S> {
         let others = self.shelves.iter_mut().filter(|(other, _)| *other != spec);
         let born = |shelf: &SpecPool<S, W>| shelf.warm.front().map(|warm| warm.born);
@@ -233,7 +252,8 @@ impl<S, W> SpecPools<S, W> {
         shelf.warm.pop_front().map(|warm| warm.item)
     }
 
-    /// Warm ones past their age and shelves nobody has used for long. Demand fades.
+    /// Removes the items that are too old, and the specifications that nobody has used for long. It
+    /// also lets the demand fade. The removed items are for the caller to drop.
     pub(super) fn expire(&mut self, now: Instant) -> Vec<S> {
         let PoolConfig { max_age, max_idle, .. } = self.config;
         let mut dropped = Vec::new();
@@ -247,13 +267,15 @@ impl<S, W> SpecPools<S, W> {
             if idle {
                 shelf.demand = SpecDemand::default();
             }
+            // An entry must stay while a creation or a check will come back to it.
             !idle || shelf.creating + shelf.checking > 0 || !shelf.waiting.is_empty()
         });
         dropped
     }
 
-    /// Takes off those that were longest not asked whether they live, where that is long enough
-    /// ago; at most half of a shelf, so that none is ever empty for it.
+    /// Takes out the items whose health check is due, those that were not checked for longest
+    /// first. At most half of the items of a specification, rounded up, are taken, so that warm
+    /// items are left for requests.
     pub(super) fn take_due_checks(&mut self, now: Instant) -> Vec<(Arc<SandboxSpec>, WarmItem<S>)> {
         let every = self.config.health_check;
         let mut due = Vec::new();
@@ -271,13 +293,14 @@ impl<S, W> SpecPools<S, W> {
         due
     }
 
-    /// Such a look has ended.
+    /// A health check has ended, with or without success.
     pub(super) fn checked(&mut self, spec: &Arc<SandboxSpec>) {
         if let Some(shelf) = self.shelves.get_mut(spec) {
             shelf.checking = shelf.checking.saturating_sub(1);
         }
     }
 
+    /// Removes everything, when the pool shuts down.
     pub(super) fn clear(&mut self) -> (Vec<S>, Vec<W>) {
         let mut items = Vec::new();
         let mut waiters = Vec::new();
@@ -288,23 +311,27 @@ impl<S, W> SpecPools<S, W> {
         (items, waiters)
     }
 
+    /// The running creations of all specifications.
     pub(super) fn creating(&self) -> usize {
         self.shelves.values().map(|s| s.creating).sum()
     }
 
+    /// The warm items of all specifications.
     pub(super) fn warm(&self) -> usize {
         self.shelves.values().map(|s| s.warm.len()).sum()
     }
 
+    /// The waiters of all specifications.
     pub(super) fn waiting(&self) -> usize {
         self.shelves.values().map(|s| s.waiting.len()).sum()
     }
 
-    /// Whether anything is still to be created.
+    /// Whether any creation is missing.
     pub(super) fn lacks(&self) -> bool {
         self.shelves.values().any(|shelf| shelf.lacking() > 0)
     }
 
+    /// The counts of one specification; all zero if it is not known.
     pub(super) fn level(&self, spec: &SandboxSpec) -> SpecPoolCounts {
         self.shelves.get(spec).map_or(SpecPoolCounts::default(), |shelf| SpecPoolCounts {
             warm: shelf.warm.len(),

@@ -4,7 +4,7 @@
 //!
 //! ```text
 //!  position ─► limit ─► money? ─► hold (durable) ─► sent ─► settled, with the record
-//!                ▲         │ not now                  └─ dropped: counts in full, as in the journal
+//!                ▲         │ not now                  └─ dropped: counts in full
 //!                │         ▼
 //!                └── waits for money, without a permit and not as a probe; then both at once,
 //!                    or the money goes back and it begins again

@@ -1,16 +1,17 @@
-//! The templates at hand, by id.
+//! The catalog: all templates that a campaign can use, by id.
 
 use super::{Template, TemplateError};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Templates by id, in order.
+/// Templates by id, sorted by id.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog(BTreeMap<String, Arc<Template>>);
 
 impl Catalog {
-    /// Reads `(id, text)` pairs; a later one replaces an earlier one of the same id, so a
-    /// user's directory may override a shipped template. All errors are collected.
+    /// Reads `(id, text)` pairs. A later pair replaces an earlier one with the same id, so that a
+    /// user's directory can override a shipped template. Err has the errors of all templates and
+    /// not only the first one.
     pub fn read<'a>(
         sources: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<Self, Vec<TemplateError>> {
@@ -27,7 +28,7 @@ impl Catalog {
         if errors.is_empty() { Ok(catalog) } else { Err(errors) }
     }
 
-    /// These and others; one of the others replaces one of the same id.
+    /// The templates of both catalogs. If both have an id, that of `others` is used.
     #[must_use]
     pub fn with(&self, others: Self) -> Self {
         let mut both = self.0.clone();
@@ -47,7 +48,7 @@ impl Catalog {
         self.0.keys().map(String::as_str)
     }
 
-    /// Templates that match one of `include` and none of `exclude`.
+    /// The templates that match one of the globs in `include` and none in `exclude`, sorted by id.
     pub fn select(&self, include: &[String], exclude: &[String]) -> Vec<Arc<Template>> {
         let hit = |globs: &[String], id: &str| globs.iter().any(|glob| glob_matches(glob, id));
         self.0
@@ -58,9 +59,13 @@ impl Catalog {
     }
 }
 
-/// Globs over ids: `*` stands for anything but a slash, `**` for anything, `?` for one
-/// character that is no slash. The work is the glob's length times the id's, whatever the
-/// glob: every part of it moves all places that the parts before it reach.
+/// Whether an id matches a glob: `*` matches any characters except a slash, `**` any characters,
+/// and `?` one character except a slash. For example, `shell/*` matches `shell/sum` but not
+/// `shell/a/b`.
+///
+/// The matcher keeps the set of all positions in the id that the glob can have reached so far. So
+/// the work is at most the length of the glob times the length of the id, also for a hostile glob
+/// on which backtracking would take for ever.
 pub fn glob_matches(glob: &str, id: &str) -> bool {
     let mut reached = vec![false; id.len() + 1];
     reached[0] = true;
@@ -88,14 +93,16 @@ pub fn glob_matches(glob: &str, id: &str) -> bool {
     reached[id.len()]
 }
 
-/// Every place after a reached one is reached over bytes that may be passed.
+/// For `*` and `**`: from a reached position, every later position is reached, as long as `passes`
+/// accepts the bytes in between.
 fn stretch(reached: &mut [bool], id: &str, passes: impl Fn(u8) -> bool) {
     for (at, byte) in id.bytes().enumerate() {
         reached[at + 1] |= reached[at] && passes(byte);
     }
 }
 
-/// Every reached place moves one byte on, over a byte that may be passed.
+/// For `?` and ordinary characters: each reached position moves on by one byte, if `passes` accepts
+/// this byte. It goes from the end to the front, so that each position moves only once.
 fn advance(reached: &mut [bool], id: &str, passes: impl Fn(u8) -> bool) {
     for (at, byte) in id.bytes().enumerate().rev() {
         reached[at + 1] = reached[at] && passes(byte);

@@ -1,17 +1,18 @@
-//! The frozen generator: ChaCha20 keyed by sha256 of seed, template and index, read as
-//! little-endian 64-bit words, mapped to ranges by rejection. Changing any of this changes
-//! every task ever made, so golden values below hold it in place.
+//! The frozen random generator of tasks: ChaCha20 with a key that is the SHA-256 of seed, template
+//! and index, read as little-endian 64-bit words, and mapped to ranges by rejection. Any change
+//! here changes every task that was ever made. The golden values in the tests below prevent this.
 
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use sha2::{Digest, Sha256};
 
+/// Separates this use of SHA-256 from all others, and names the version of the generator.
 const DOMAIN: &[u8] = b"synthd.generator/1";
 
-/// A stream of draws.
+/// The random generator of one task. The order of the draws matters: each draw consumes the stream.
 pub(super) struct TaskRng(ChaCha20Rng);
 
-/// The key of one task: what its draws, its seed column and its canaries come from.
+/// The key of one task. Its draws, its seed in the dataset and its canaries are derived from it.
 pub(super) fn key(campaign_seed: u64, template: &str, index: u32) -> [u8; 32] {
     let mut hash = Sha256::new();
     hash.update(DOMAIN);
@@ -22,7 +23,8 @@ pub(super) fn key(campaign_seed: u64, template: &str, index: u32) -> [u8; 32] {
     hash.finalize().into()
 }
 
-/// A name derived from a task's key for one purpose.
+/// 32 hex digits that are derived from the key for one purpose, such as `canary`. They reveal
+/// nothing about the draws.
 pub(super) fn derived_hex(key: &[u8; 32], purpose: &str) -> String {
     let mut hash = Sha256::new();
     hash.update(key);
@@ -30,7 +32,7 @@ pub(super) fn derived_hex(key: &[u8; 32], purpose: &str) -> String {
     hex::encode(&hash.finalize()[..16])
 }
 
-/// The seed as datasets record it: it fits a signed column.
+/// The seed that the dataset records. It has 63 bits, so it fits a signed column.
 pub(super) fn seed_of(key: &[u8; 32]) -> u64 {
     let mut word = [0; 8];
     word.copy_from_slice(&key[..8]);
@@ -38,13 +40,15 @@ pub(super) fn seed_of(key: &[u8; 32]) -> u64 {
 }
 
 impl TaskRng {
+    /// A generator at the start of the stream of this key.
     pub(super) fn new(key: [u8; 32]) -> Self {
         Self(ChaCha20Rng::from_seed(key))
     }
 
-    /// Evenly below `bound`, which is at least 1.
+    /// A uniform number below `bound`. `bound` must be at least 1.
     pub(super) fn below(&mut self, bound: u64) -> u64 {
-        // Words past the last whole multiple of the bound would favour small values.
+        // The words above this limit would make small results more likely. They are rejected and
+        // drawn again.
         let unfair = u64::MAX - (u64::MAX % bound + 1) % bound;
         loop {
             let word = self.0.next_u64();
@@ -54,16 +58,17 @@ impl TaskRng {
         }
     }
 
-    /// Evenly between `min` and `max`, both included.
+    /// A uniform number between `min` and `max`, both included.
     pub(super) fn between(&mut self, min: i64, max: i64) -> i64 {
         let span = max.abs_diff(min);
         match span.checked_add(1) {
             Some(bound) => min.wrapping_add_unsigned(self.below(bound)),
+            // The range is that of all 64-bit numbers.
             None => self.0.next_u64().cast_signed(),
         }
     }
 
-    /// An index into `length` entries.
+    /// A uniform index into a list with `length` entries; 0 for an empty list.
     pub(super) fn index(&mut self, length: usize) -> usize {
         usize::try_from(self.below(length.max(1) as u64)).unwrap_or(0)
     }

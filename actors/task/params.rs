@@ -1,4 +1,6 @@
-//! Parameter kinds and how each is drawn.
+//! The kinds of parameters, and how each is drawn. The order of the draws is part of the frozen
+//! format of tasks: another order would give other tasks. So parameters keep the order in which
+//! they are written.
 
 use super::draw::TaskRng;
 use super::render::{self, RenderContext};
@@ -46,12 +48,14 @@ pub enum CountSpec {
     Between { min: i64, max: i64 },
 }
 
+// The most entries of a drawn list, so that a template cannot use up the memory.
 const MAX_LIST: i64 = 10_000;
+// The characters of tokens. A token begins with a letter, so that it can be used as a name.
 const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyz";
 const LETTERS_AND_DIGITS: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789";
 
 impl OrderedParams {
-    /// Draws every parameter; `derive` sees the ones before it.
+    /// Draws every parameter in order. A `derive` expression sees the parameters before it.
     pub(super) fn draw(&self, draw: &mut TaskRng) -> Result<RenderContext, TemplateProblem> {
         let mut context = RenderContext::new();
         for (name, spec) in &self.0 {
@@ -62,13 +66,14 @@ impl OrderedParams {
         Ok(context)
     }
 
-    /// How many parameters bring something of their own.
+    /// The number of parameters that are really drawn. Derived ones add no variety to the tasks.
     pub fn drawn(&self) -> usize {
         self.0.iter().filter(|(_, spec)| !matches!(spec, ParamSpec::Derive(_))).count()
     }
 }
 
 impl ParamSpec {
+    /// Draws one value. `context` has the parameters that were drawn before, for `derive`.
     fn draw(&self, draw: &mut TaskRng, context: &RenderContext) -> Result<Value, TemplateProblem> {
         let below = |key: &'static str| move |message: String| TemplateProblem::at(key, message);
         match self {
@@ -98,10 +103,12 @@ impl ParamSpec {
     }
 }
 
+/// One of the entries. Err for an empty list.
 fn pick(entries: &[Value], draw: &mut TaskRng) -> Result<Value, String> {
     entries.get(draw.index(entries.len())).cloned().ok_or_else(|| "no entries to choose".to_owned())
 }
 
+/// `count` different entries in drawn order. Err if there are not so many.
 fn sample(entries: &[Value], count: usize, draw: &mut TaskRng) -> Result<Vec<Value>, String> {
     if count > entries.len() {
         return Err(format!("{count} of only {} entries", entries.len()));
@@ -110,6 +117,7 @@ fn sample(entries: &[Value], count: usize, draw: &mut TaskRng) -> Result<Vec<Val
     Ok((0..count).map(|_| left.remove(draw.index(left.len()))).collect())
 }
 
+/// A random name of `length` characters.
 fn token(length: usize, draw: &mut TaskRng) -> String {
     let mut text = String::with_capacity(length);
     for place in 0..length {
@@ -119,6 +127,7 @@ fn token(length: usize, draw: &mut TaskRng) -> String {
     text
 }
 
+/// A list of drawn values. First the number of entries is drawn, then each entry.
 fn list(
     count: &CountSpec,
     of: &ParamSpec,
@@ -141,6 +150,7 @@ fn list(
     entries.map(Value::from).map_err(|trouble| trouble.below("of"))
 }
 
+/// A map of drawn fields. A field sees the fields before it.
 fn record(
     fields: &OrderedParams,
     draw: &mut TaskRng,
@@ -158,6 +168,8 @@ fn record(
 
 impl<'de> Deserialize<'de> for OrderedParams {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // A map of serde would sort the parameters by name. This visitor keeps their order, and it
+        // refuses a name that is given twice.
         struct InOrder;
         impl<'de> Visitor<'de> for InOrder {
             type Value = OrderedParams;

@@ -1,4 +1,5 @@
-//! Rendering with minijinja: strict about undefined names, bounded in work.
+//! Renders the texts of templates with minijinja. It is strict: an undefined name is an error and
+//! never an empty text. Each rendering has limited fuel, so that no template can make synthd hang.
 
 use super::template_error::{ErrorExcerpt, TemplateProblem, UnknownWord};
 use minijinja::syntax::SyntaxConfig;
@@ -6,13 +7,14 @@ use minijinja::{AutoEscape, Environment, Error, UndefinedBehavior};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// Names and their values.
+/// The names that a text may use, and their values.
 pub(super) type RenderContext = BTreeMap<String, Value>;
 
-/// Work one string may cost; far above any template's need, far below a hang.
+/// The work that one text may cost, in minijinja's instructions: far more than any template needs,
+/// and far less than a noticeable delay.
 const FUEL: u64 = 20_000_000;
 
-/// Renders one string.
+/// Renders one text. A text without any template syntax is returned unchanged.
 pub(super) fn render(source: &str, context: &RenderContext) -> Result<String, TemplateProblem> {
     if !source.contains("{{") && !source.contains("{%") && !source.contains("{##") {
         return Ok(source.to_owned());
@@ -21,7 +23,7 @@ pub(super) fn render(source: &str, context: &RenderContext) -> Result<String, Te
         .map_err(|failure| failure.explain(source, context))
 }
 
-/// Evaluates an expression to a value.
+/// Evaluates an expression, such as `count * 2`, to a JSON value.
 pub(super) fn evaluate(
     expression: &str,
     context: &RenderContext,
@@ -36,18 +38,22 @@ pub(super) fn evaluate(
     serde_json::to_value(&value).map_err(|error| TemplateProblem::at("", error.to_string()))
 }
 
+/// The context as minijinja takes it.
 fn values(context: &RenderContext) -> minijinja::Value {
     minijinja::value::Serde(context).into()
 }
 
 /// Why there is no result.
 enum RenderFailure {
+    /// minijinja itself could not be set up.
     NoEnvironment(String),
+    /// The text or the expression is wrong.
     Render(Error),
 }
 
-/// Building an environment costs more than rendering most strings. What fails is done again
-/// where undefined values remember their names, which costs too much to be done always.
+/// Runs `work` with an environment of this thread; building one costs more than rendering most
+/// texts. Work that fails runs again in a second environment with debug information, in which
+/// undefined values remember their names. That is too slow to be used always.
 fn with_environment<T>(
     work: impl Fn(&Environment<'static>) -> Result<T, Error>,
 ) -> Result<T, RenderFailure> {
@@ -62,10 +68,11 @@ fn with_environment<T>(
     PLAIN.with(run).or_else(|_| TELLING.with(run))
 }
 
+/// A minijinja environment. `telling` switches the debug information on.
 fn environment(telling: bool) -> Result<Environment<'static>, String> {
     let mut environment = Environment::new();
     let syntax = SyntaxConfig::builder()
-        // The shell's ${#name} must not open a comment.
+        // With the usual delimiter, `${#name}` of the shell would begin a comment.
         .comment_delimiters("{##", "##}")
         .trim_blocks(true)
         .lstrip_blocks(true)
@@ -81,6 +88,7 @@ fn environment(telling: bool) -> Result<Environment<'static>, String> {
 }
 
 impl RenderFailure {
+    /// The problem with its place in the text, for the message.
     fn explain(self, source: &str, context: &RenderContext) -> TemplateProblem {
         let error = match self {
             Self::NoEnvironment(why) => return TemplateProblem::at("", why),
@@ -101,13 +109,14 @@ impl RenderFailure {
     }
 }
 
-/// The name in "`name` is undefined", however that is wrapped.
+/// The name in a message like "`name` is undefined", whatever stands around it.
 fn undefined_name(detail: &str) -> Option<&str> {
     let (before, _) = detail.split_once("` is undefined")?;
     before.rsplit_once('`').map(|(_, name)| name)
 }
 
-/// A name that stands for nothing, at its place nearest to where the error was met.
+/// The problem of an undefined name. Its place is the occurrence of the name that is nearest to
+/// `near`, where minijinja met the error. Canaries are not suggested as known names.
 fn undefined(name: &str, near: usize, source: &str, context: &RenderContext) -> TemplateProblem {
     let places = source.match_indices(name).map(|(at, _)| at);
     let at = places.min_by_key(|at| at.abs_diff(near)).unwrap_or(near);
@@ -119,7 +128,7 @@ fn undefined(name: &str, near: usize, source: &str, context: &RenderContext) -> 
     }
 }
 
-/// How often a text stands in a string before a place.
+/// The place of `text` at the byte `at` of `source`, given as the number of equal texts before it.
 fn spot(text: &str, at: usize, source: &str) -> ErrorExcerpt {
     let before = source.get(..at).unwrap_or_default();
     let nth = if text.is_empty() { 0 } else { before.matches(text).count() };

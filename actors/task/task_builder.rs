@@ -1,4 +1,6 @@
-//! The making of a task: every text of a template rendered with what was drawn.
+//! Builds a task: draws the parameters of a template and renders every text with them. It also adds
+//! the canaries: one in the instruction, to find copies of the task in other data, and one in the
+//! sealed files, to find out that an agent has read them.
 
 use super::draw::{self, TaskRng};
 use super::render::{RenderContext, render};
@@ -10,18 +12,22 @@ use crate::model::{
 };
 use std::time::Duration;
 
-/// Makes one task out of a template and a key.
+/// Builds one task of a template.
 pub(super) struct TaskBuilder<'a> {
     pub(super) template: &'a Template,
+    /// The key of the task, see `draw::key`.
     pub(super) key: [u8; 32],
 }
 
 impl TaskBuilder<'_> {
+    /// The task. Err names the field that cannot be drawn or rendered. `index` is only recorded;
+    /// the draws depend on the key.
     pub(super) fn make(&self, index: u32) -> Result<Task, TemplateProblem> {
         let template = self.template;
         let mut context = template.parameters.draw(&mut TaskRng::new(self.key))?;
+        // The cluster is computed from the public content with an empty canary. So tasks with the
+        // same work are in the same cluster, although their canaries differ.
         let canary = format!("synthd-canary-{}", draw::derived_hex(&self.key, "canary"));
-        // What makes two tasks the same work: everything public, before canaries.
         context.insert("task_canary".to_owned(), "".into());
         let bare = self.public_content(&context)?;
         context.insert("task_canary".to_owned(), canary.clone().into());
@@ -47,19 +53,22 @@ impl TaskBuilder<'_> {
             template_digest: template.digest(),
             cluster: Task::cluster_of(&template.id, &bare),
         };
+        // The id contains the digest, so the digest is computed while the id is still empty.
         task.digest = digest_of_task(&task)?;
         task.id = TaskId(format!("{}@{}", task.template, &task.digest[..12]));
         Ok(task)
     }
 
+    /// Everything that the agent can see, as one text.
     fn public_content(&self, context: &RenderContext) -> Result<String, TemplateProblem> {
         let files = files("environment.files", &self.template.environment.files, context)?;
         let instruction = field("instruction", &self.template.instruction, context)?;
-        // Some templates make their data while they are set up.
+        // The setup commands count too, because some templates make their data with them.
         let setup = strings("environment.setup", &self.template.environment.setup, context)?;
         serde_json::to_string(&(instruction, files, setup)).map_err(not_json)
     }
 
+    /// The verification of the task, with the sealed canary in its files.
     fn verification(
         &self,
         context: &mut RenderContext,
@@ -82,12 +91,14 @@ impl TaskBuilder<'_> {
             }
             None => checks("verification.checks", &spec.checks, context)?,
         };
-        // Known to sealed files alone: agents never see a string rendered with it.
+        // The sealed canary is added to the context only now, after everything that an agent may
+        // see was rendered. So it cannot be in any of that.
         let canary = format!("synthd-sealed-{}", draw::derived_hex(&self.key, "sealed"));
         context.insert("sealed_canary".to_owned(), canary.clone().into());
         let mut sealed = files("verification.files", &spec.files, context)?;
-        // In every program the checks run, so that one that is read anywhere gives itself
-        // away. Other sealed files may be compared byte for byte.
+        // Every sealed program that a check runs gets the canary as a last comment line. So the
+        // trajectory of an agent that reads the program contains the canary. Other sealed files
+        // stay unchanged, because checks may compare them byte for byte.
         let runs: Vec<&str> =
             checks.iter().chain(&milestones).map(|check| check.run.as_str()).collect();
         let is_run = |file: &&mut FileSpec| {
@@ -108,19 +119,23 @@ impl TaskBuilder<'_> {
     }
 }
 
+/// The digest over the serialized task.
 fn digest_of_task(task: &Task) -> Result<String, TemplateProblem> {
     let bytes = serde_json::to_string(task).map_err(not_json)?;
     Ok(digest_of(&["task", &bytes]))
 }
 
+/// The problem of a task that cannot be serialized.
 fn not_json(error: serde_json::Error) -> TemplateProblem {
     TemplateProblem::at("", error.to_string())
 }
 
+/// Renders the text of one field. An error gets the name of the field.
 fn field(name: &str, source: &str, context: &RenderContext) -> Result<String, TemplateProblem> {
     render(source, context).map_err(|trouble| trouble.below(name))
 }
 
+/// Renders a list of texts.
 fn strings(
     name: &str,
     sources: &[String],
@@ -130,6 +145,8 @@ fn strings(
     sources.iter().enumerate().map(one).collect()
 }
 
+/// Renders files, and checks their paths and modes. A path must not leave the tree into which the
+/// file is laid: no absolute path, no `.` and no `..`.
 fn files(
     name: &str,
     specs: &[FileTemplate],
@@ -154,6 +171,7 @@ fn files(
     specs.iter().enumerate().map(render_one).collect()
 }
 
+/// Renders checks or milestones.
 fn checks(
     name: &str,
     specs: &[CheckSpec],
@@ -167,6 +185,7 @@ fn checks(
     specs.iter().enumerate().map(render_one).collect()
 }
 
+/// Renders moves. Each must have exactly one of `run`, `edit` and `write`.
 fn moves(
     name: &str,
     specs: &[MoveSpec],

@@ -1,4 +1,9 @@
-//! The template format: its exact image and its rules.
+//! The format of templates: the types mirror the YAML exactly, and `validate` checks the rules that
+//! types cannot express. The texts in a template are not rendered here; `task_builder.rs` renders
+//! them for each task.
+//!
+//! The doc comments of the types that derive `JsonSchema` are the descriptions in the schema that
+//! `synthd template schema` prints. So they are part of the output.
 
 use super::draw;
 use super::params::OrderedParams;
@@ -9,6 +14,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// The only value of `schema` that this version reads.
 pub const TEMPLATE_SCHEMA: &str = "synthd/template@1";
 
 /// A template as written.
@@ -135,20 +141,24 @@ fn base_image() -> String {
     BASE_IMAGE.to_owned()
 }
 
+/// The default of a file's `mode`.
 fn plain_mode() -> String {
     "0644".to_owned()
 }
 
+/// The default of `verification.timeout_seconds`.
 fn check_timeout() -> u32 {
     60
 }
 
+/// The default of a check's `weight`.
 fn one() -> f64 {
     1.0
 }
 
 impl Template {
-    /// Reads a template; `id` is where it was found.
+    /// Reads and validates a template. `id` is the path of its file below the templates directory,
+    /// without `.yaml`; the template must have the same id. The error has its place in the text.
     pub fn parse(id: &str, text: &str) -> Result<Self, TemplateError> {
         let mut template: Self = serde_saphyr::from_str(text)
             .map_err(|error| TemplateError::unreadable(id, text, &error))?;
@@ -157,6 +167,7 @@ impl Template {
         Ok(template)
     }
 
+    /// Checks the rules that types cannot express.
     fn validate(&self, id: &str) -> Result<(), TemplateProblem> {
         let fail = |field: &str, message: String| Err(TemplateProblem::at(field, message));
         if self.schema != TEMPLATE_SCHEMA {
@@ -172,12 +183,15 @@ impl Template {
         if self.expected_steps.min > self.expected_steps.max {
             return fail("expected_steps", "min is above max".to_owned());
         }
+        // Exactly one of `run` and `checks` must be given.
         if self.verification.run.is_some() != self.verification.checks.is_empty() {
             return fail("verification", "it needs either `run` or `checks`".to_owned());
         }
         self.validate_weights().map_err(|trouble| trouble.below("verification"))
     }
 
+    /// Checks the weights and names of checks and milestones. The weights of milestones must not
+    /// add up to more than 1, because their sum is a potential between 0 and 1.
     fn validate_weights(&self) -> Result<(), TemplateProblem> {
         let verification = &self.verification;
         let lists = [("checks", &verification.checks), ("milestones", &verification.milestones)];
@@ -195,6 +209,7 @@ impl Template {
             }
         }
         let milestones: f64 = verification.milestones.iter().map(|m| m.weight).sum();
+        // Sums of decimal fractions are not exact, so a tiny excess is accepted.
         if milestones > 1.0 + 1e-9 {
             let what = format!("the weights sum to {milestones}, which is more than 1");
             return Err(TemplateProblem::at("milestones", what));
@@ -202,24 +217,27 @@ impl Template {
         Ok(())
     }
 
-    /// The files it consists of, by their paths below the templates directory, with their digests.
+    /// The files of which the template consists, with their digests. The keys are paths below the
+    /// templates directory.
     pub fn files(&self) -> BTreeMap<String, String> {
         [(format!("{}.yaml", self.id), digest_of(&["file", &self.text]))].into()
     }
 
-    /// Of all its files: equal for the same files on every machine.
+    /// The digest over all files of the template. It is the same for the same files on every
+    /// machine.
     pub fn digest(&self) -> String {
         let files = self.files();
         let parts = files.iter().flat_map(|(path, digest)| [path.as_str(), digest.as_str()]);
         digest_of(&std::iter::once("template").chain(parts).collect::<Vec<_>>())
     }
 
-    /// The text it was read from.
+    /// The YAML text from which the template was read.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The `index`-th task of this template under a campaign's seed.
+    /// The task with number `index` of this template under a campaign's seed. The same arguments
+    /// always give the same task.
     pub fn task(&self, campaign_seed: u64, index: u32) -> Result<Task, TemplateError> {
         let key = draw::key(campaign_seed, &self.id, index);
         let maker = TaskBuilder { template: self, key };

@@ -1,23 +1,27 @@
-//! What is wrong with a template, and where in its text.
+//! Errors of templates: what is wrong, and where in the YAML text. A [`TemplateProblem`] names a
+//! field; with the text it becomes a [`TemplateError`] with line and column.
 
 use super::yaml;
 use serde_saphyr::Error as YamlError;
 
-/// A template that cannot be used: where, and why.
+/// A template that cannot be used: the place and the reason.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct TemplateError {
+    /// The id of the template.
     pub template: String,
-    /// Line and column from one, where a place in the text is at fault.
+    /// Line and column, both counted from one. None if no place in the text is at fault.
     pub location: Option<(u64, u64)>,
-    /// Characters at fault from there on.
+    /// The number of characters at fault, beginning at `location`, for the caret line of the
+    /// message.
     pub length: usize,
     pub message: String,
-    /// A word that stands for nothing here, and the words that stand for something.
+    /// The unknown word that caused the error, and the words that are known. The command line
+    /// suggests a similar word from it.
     pub unknown: Option<Box<UnknownWord>>,
 }
 
-/// A word that stands for nothing, among those that do.
+/// An unknown word, such as a misspelt key, and the words that are allowed there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownWord {
     pub word: String,
@@ -25,12 +29,13 @@ pub struct UnknownWord {
 }
 
 impl TemplateError {
+    /// An error of the whole template, without a place.
     pub fn new(template: &str, message: impl Into<String>) -> Self {
         let (location, length, unknown) = (None, 0, None);
         Self { template: template.to_owned(), location, length, message: message.into(), unknown }
     }
 
-    /// The error of a text that is not YAML, or not a template.
+    /// The error of a text that is not YAML, or whose YAML does not have the shape of a template.
     pub(super) fn unreadable(template: &str, text: &str, error: &YamlError) -> Self {
         let location = error.location().map(|at| (at.line(), at.column()));
         let (message, unknown) = plain(bare(error));
@@ -44,36 +49,42 @@ impl TemplateError {
     }
 }
 
-/// A part of the text that is at fault: the text, and how often it stands in its field before.
+/// The part of a field's text that is at fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ErrorExcerpt {
+    /// The text at fault.
     pub(super) text: String,
+    /// How often the same text occurs in the field before it.
     pub(super) nth: usize,
 }
 
-/// What is wrong with one field.
+/// What is wrong with one field of a template, before its place in the text is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct TemplateProblem {
-    /// The keys and places that lead to the field, such as `environment.files.0.content`.
+    /// The path of the field, such as `environment.files.0.content`. Empty for the whole template.
     pub(super) field: String,
     pub(super) message: String,
+    /// See [`TemplateError::unknown`].
     pub(super) unknown: Option<Box<UnknownWord>>,
+    /// The part of the field at fault; none for the whole field.
     pub(super) spot: Option<ErrorExcerpt>,
 }
 
 impl TemplateProblem {
+    /// A problem of a whole field.
     pub(super) fn at(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self { field: field.into(), message: message.into(), unknown: None, spot: None }
     }
 
-    /// The same below another field.
+    /// The same problem, with `field` put in front of its path. Each caller adds its own part of
+    /// the path.
     pub(super) fn below(mut self, field: &str) -> Self {
         let gap = if self.field.is_empty() { "" } else { "." };
         self.field = format!("{field}{gap}{}", self.field);
         self
     }
 
-    /// The error, with its place in the template's text.
+    /// The error with its place in the template's text.
     pub(super) fn in_text(self, template: &str, text: &str) -> TemplateError {
         let spot = self.spot.as_ref().map(|spot| (spot.text.as_str(), spot.nth));
         let message = match self.field.as_str() {
@@ -90,7 +101,7 @@ impl TemplateProblem {
     }
 }
 
-/// The error itself, without what the parser wraps around it.
+/// The error itself, without the wrappers that the parser adds for snippets and aliases.
 fn bare(error: &YamlError) -> &YamlError {
     match error {
         YamlError::WithSnippet { error, .. } | YamlError::AliasError { error, .. } => bare(error),
@@ -98,7 +109,7 @@ fn bare(error: &YamlError) -> &YamlError {
     }
 }
 
-/// The parser's words put plainly.
+/// The message of the parser in plain words, and the unknown word if there is one.
 fn plain(error: &YamlError) -> (String, Option<Box<UnknownWord>>) {
     let among = |word: &str, known: &[&str]| {
         let known = known.iter().map(|name| (*name).to_owned()).collect();
@@ -121,10 +132,11 @@ fn plain(error: &YamlError) -> (String, Option<Box<UnknownWord>>) {
     }
 }
 
+/// The first line of a parser's message, without its place, in plain words.
 fn plain_words(message: &str) -> String {
     let first = message.lines().next().unwrap_or_default();
     let first = first.strip_prefix("error: ").unwrap_or(first);
-    // The place is told beside the message.
+    // The caller shows the place beside the message.
     let text = match first.split_once(": ") {
         Some((place, text)) if place.starts_with("line ") => text,
         _ => first,

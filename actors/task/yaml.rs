@@ -1,17 +1,18 @@
-//! Where the fields of a template stand in its text. Read only for errors; a text that is
-//! broken is known up to where it breaks.
+//! Finds the fields of a template in its YAML text, only to show the place of an error. serde does
+//! not keep places, so the text is parsed a second time here. If the text is broken, the places
+//! before the break are known.
 
 use granit_parser::{Event, Parser, Span};
 
-/// Deeper than any template is; what lies below belongs to what lies here.
+/// No template is nested so deeply. Reading stops there, so that a hostile text costs little.
 const MAX_DEPTH: usize = 32;
 
 /// A value in the text.
 #[derive(Debug)]
 struct YamlNode {
-    /// The keys and places that lead to it, joined by dots.
+    /// The keys and list indices that lead to the value, joined by dots, such as `steps.0.run`.
     path: String,
-    /// Bytes.
+    /// The bytes of the value in the text: from here up to `to`.
     from: usize,
     to: usize,
 }
@@ -19,26 +20,34 @@ struct YamlNode {
 /// A list or mapping that is being read.
 struct OpenNode {
     path: String,
-    /// The key whose value is next, or the place of the next entry of a list.
+    /// What comes next inside it.
     next: ExpectedItem,
     from: usize,
 }
 
+/// What comes next in an open list or mapping.
 enum ExpectedItem {
+    /// A key of a mapping.
     Key,
+    /// The value of this key.
     Value(String),
+    /// The list entry with this index.
     Entry(usize),
 }
 
+/// Collects the values of a text while the parser reads it.
 #[derive(Default)]
 struct YamlWalker {
+    /// The values that were read completely.
     nodes: Vec<YamlNode>,
+    /// The lists and mappings around the present place, outermost first.
     open: Vec<OpenNode>,
 }
 
-/// Line and column from one, and the length in characters: of `spot`, which is a text and
-/// how often it stands in the field before, or of the first line of the field. The field is
-/// found as far as the text has it.
+/// The line and the column of a field, both from one, and a length in characters. With `spot` (a
+/// text, and how many equal texts come before it in the field) it is the place of that text.
+/// Otherwise it is the first line of the field. If the text does not have the field, it is the
+/// place of the innermost part of its path that exists. None if nothing of the path exists.
 pub(super) fn place(
     text: &str,
     field: &str,
@@ -59,19 +68,21 @@ pub(super) fn place(
     Some((line, column, length))
 }
 
-/// The path of the value that stands at a line and column from one.
+/// The path of the value that begins at this line and column. None if no value begins there.
 pub(super) fn key_at(text: &str, line: u64, column: u64) -> Option<String> {
     let mut nodes = nodes(text).into_iter();
     let found = nodes.find(|node| line_and_column(text, node.from) == Some((line, column)))?;
     Some(found.path).filter(|path| !path.is_empty())
 }
 
-/// The path, and the paths of all it lies in.
+/// The path itself, and then the paths around it, innermost first: `a.0.b`, `a.0`, `a`.
 fn prefixes(path: &str) -> impl Iterator<Item = &str> {
     let outer = path.rmatch_indices('.').map(|(at, _)| &path[..at]);
     std::iter::once(path).chain(outer)
 }
 
+/// The line and the column of a byte position, both from one. None if the position is not between
+/// two characters.
 fn line_and_column(text: &str, at: usize) -> Option<(u64, u64)> {
     let before = text.get(..at)?;
     let start = before.rfind('\n').map_or(0, |newline| newline + 1);
@@ -80,6 +91,7 @@ fn line_and_column(text: &str, at: usize) -> Option<(u64, u64)> {
     Some((line as u64, column as u64))
 }
 
+/// All values of the text, up to where it cannot be read any more.
 fn nodes(text: &str) -> Vec<YamlNode> {
     let mut walk = YamlWalker::default();
     for next in Parser::new_from_str(text) {
@@ -93,6 +105,7 @@ fn nodes(text: &str) -> Vec<YamlNode> {
 }
 
 impl YamlWalker {
+    /// Handles one event of the parser.
     fn take(&mut self, event: &Event<'_>, span: &Span) {
         let from = span.start.byte_offset().unwrap_or(0);
         let to = span.end.byte_offset().unwrap_or(from);
@@ -106,11 +119,13 @@ impl YamlWalker {
         }
     }
 
+    /// A list or mapping begins.
     fn begin(&mut self, next: ExpectedItem, from: usize) {
         let path = self.path();
         self.open.push(OpenNode { path, next, from });
     }
 
+    /// The innermost list or mapping ends.
     fn end(&mut self, to: usize) {
         if let Some(OpenNode { path, from, .. }) = self.open.pop() {
             self.nodes.push(YamlNode { path, from, to });
@@ -118,6 +133,7 @@ impl YamlWalker {
         }
     }
 
+    /// A scalar: a key if a key is expected, otherwise a value.
     fn scalar(&mut self, value: &str, from: usize, to: usize) {
         if let Some(OpenNode { next: next @ ExpectedItem::Key, .. }) = self.open.last_mut() {
             *next = ExpectedItem::Value(value.to_owned());
@@ -128,7 +144,7 @@ impl YamlWalker {
         self.passed();
     }
 
-    /// The path of the value that is next.
+    /// The path of the value that comes next.
     fn path(&self) -> String {
         let Some(open) = self.open.last() else { return String::new() };
         let last = match &open.next {
@@ -139,7 +155,7 @@ impl YamlWalker {
         if open.path.is_empty() { last } else { format!("{}.{last}", open.path) }
     }
 
-    /// A value was read.
+    /// A value was read completely: the next entry or key is expected.
     fn passed(&mut self) {
         match self.open.last_mut().map(|open| &mut open.next) {
             Some(ExpectedItem::Entry(place)) => *place += 1,
