@@ -22,6 +22,7 @@ pub enum CallCharge {
 pub struct CallFault {
     /// The kind of the fault and a message for people.
     pub fault: Fault,
+    /// What the try may have cost.
     pub charge: CallCharge,
     /// How long the provider asked to wait before the next try, for example from a `Retry-After`
     /// header.

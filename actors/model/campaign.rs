@@ -23,6 +23,7 @@ pub struct CampaignConfig {
     pub name: CampaignName,
     /// The seed from which all tasks and random choices are derived.
     pub seed: u64,
+    /// Which templates are used, and how many tasks of each.
     pub tasks: TaskSelection,
     pub models: Vec<ModelConfig>,
     /// The rule that says which models try a task.
@@ -55,6 +56,7 @@ pub struct CampaignConfig {
     /// When images are pulled from their registries. It is not part of the identity.
     #[serde(default, skip_serializing_if = "ImagePullPolicy::is_never")]
     pub pull: ImagePullPolicy,
+    /// The limits of each episode.
     pub episode: EpisodeLimits,
     /// The most episodes that run at the same time.
     pub concurrency: usize,
@@ -86,6 +88,7 @@ pub enum ImagePullPolicy {
 }
 
 impl ImagePullPolicy {
+    /// Whether it is the default, which is left out of the serialized campaign.
     fn is_never(&self) -> bool {
         *self == Self::Never
     }
@@ -145,6 +148,7 @@ impl SamplePolicy {
 pub struct ModelConfig {
     /// `PROVIDER/MODEL`, for example `scripted/oracle`.
     pub name: String,
+    /// What the model costs; all rates are zero for a free model.
     pub price: ModelPrice,
     /// The share of tasks that the model gets under weighted assignment, relative to the other
     /// models. Zero counts as one.
@@ -188,6 +192,7 @@ pub struct ReplaySource {
 pub struct ProviderEndpoint {
     /// The name of the wire format or dialect, such as `openai` or `anthropic`.
     pub dialect: String,
+    /// The address of the API, such as `https://api.openai.com/v1`.
     pub base_url: String,
     /// The environment variable with the API key; none if the provider needs no key.
     pub key_env: Option<String>,

@@ -23,6 +23,7 @@ pub enum ChatRole {
 pub struct ToolCall {
     /// The id that the provider gave the call. The message with the result repeats it.
     pub id: String,
+    /// The name of the tool.
     pub name: String,
     /// The arguments as the model wrote them. Usually this is a JSON object, but the text may be
     /// invalid JSON.
@@ -87,7 +88,9 @@ impl ChatMessage {
 /// A tool that the model may call.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ToolSchema {
+    /// The name by which the model calls the tool.
     pub name: String,
+    /// What the tool does, for the model.
     pub description: String,
     /// The JSON schema of the arguments.
     pub parameters: serde_json::Value,
@@ -97,7 +100,9 @@ pub struct ToolSchema {
 /// output.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ChatRequest {
+    /// All messages so far, oldest first.
     pub messages: Vec<ChatMessage>,
+    /// The tools that the model may call; empty if there are none.
     pub tools: Vec<ToolSchema>,
     /// The most tokens that the reply may have. The hold for the call is computed from it, so it is
     /// never left to the provider.
@@ -113,9 +118,12 @@ pub struct ChatRequest {
 pub struct RequestSettings {
     /// Usually 0 to 2. Higher values give more varied replies.
     pub temperature: Option<f64>,
+    /// Nucleus sampling: only the most likely tokens with this total probability are considered.
+    /// From 0 to 1.
     pub top_p: Option<f64>,
     /// The model stops when it writes one of these texts.
     pub stop: Vec<String>,
+    /// Whether the model must call a tool.
     pub tool_choice: Option<ToolChoice>,
     /// Whether the model may call several tools in one reply.
     pub parallel_calls: Option<bool>,
@@ -123,6 +131,8 @@ pub struct RequestSettings {
     /// name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end_user: Option<String>,
+    /// The seed of the provider's random numbers. With the same seed, some providers give the same
+    /// reply.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -141,6 +151,7 @@ pub struct RequestSettings {
 pub enum ToolChoice {
     /// The model decides.
     Auto,
+    /// The model must not call a tool.
     None,
     /// The model must call some tool.
     Required,
@@ -227,6 +238,7 @@ pub struct ChatReply {
     pub message: ChatMessage,
     /// Why the model stopped writing.
     pub finish: FinishReason,
+    /// The tokens of the call; see `uncounted`.
     pub usage: Usage,
     /// The provider reported no token counts. Then `usage` is not the true usage, and zero in it
     /// does not mean zero tokens.

@@ -18,6 +18,7 @@ pub type HeaderList = Vec<(String, String)>;
 /// One HTTP request and its response, as far as it came.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HttpExchange {
+    /// The URL as sent, or a placeholder if the answer came from a replay.
     pub url: String,
     /// The wire format of the bodies, such as `openai` or `anthropic`.
     pub dialect: String,
@@ -114,6 +115,7 @@ impl RecorderState {
 pub struct CallPosition {
     pub campaign: CampaignName,
     pub episode: EpisodeId,
+    /// Fences the entries of a dead attempt.
     pub attempt: AttemptNumber,
     /// How many replies the conversation held before this call.
     pub turn: u32,
@@ -132,6 +134,7 @@ impl CallPosition {
 /// One try of a call as the journal keeps it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallRecord {
+    /// Which try it was.
     pub place: CallPosition,
     /// The model that was asked, by its name in the campaign.
     pub model: String,
@@ -153,6 +156,7 @@ pub struct CallRecord {
     pub fault: Option<Fault>,
     /// Milliseconds since 1970, UTC.
     pub at_ms: i64,
+    /// The bytes of the request and of the response.
     pub exchange: HttpExchange,
 }
 

@@ -67,7 +67,9 @@ impl ExecEnd {
 /// between head and tail is lost if the stream was longer than `SandboxLimits::output_kept`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CapturedOutput {
+    /// The first bytes that the command wrote.
     pub head: Vec<u8>,
+    /// The last bytes. Empty if `head` has everything.
     pub tail: Vec<u8>,
     /// The number of bytes that the command wrote, including those that were not kept.
     pub total: u64,
@@ -115,6 +117,7 @@ pub struct WorkspaceScan {
 /// What has become of one file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkspaceChange {
+    /// A path relative to the workspace.
     pub path: String,
     /// Whether the file was added, modified or removed.
     pub kind: FileChangeKind,

@@ -190,7 +190,9 @@ pub struct ClientAnswer {
 /// One row of the table of faults: everything that one kind of fault means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FaultPolicy {
+    /// Who caused the fault.
     pub owner: FaultOwner,
+    /// What happens after the attempt.
     pub response: FaultResponse,
     /// The model is asked again within the same call, before the attempt learns of the fault.
     pub asks_again: bool,
@@ -652,6 +654,7 @@ pub struct Fault {
 }
 
 impl Fault {
+    /// A fault of this kind. The message should say what was being done and what went wrong.
     pub fn new(kind: FaultKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into() }
     }

@@ -22,6 +22,7 @@ macro_rules! text_id {
         }
 
         impl $name {
+            /// The id as text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }

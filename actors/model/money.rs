@@ -30,6 +30,7 @@ impl Money {
         self.0
     }
 
+    /// Whether the amount is exactly zero.
     pub fn is_zero(self) -> bool {
         self.0 == 0
     }
@@ -86,6 +87,7 @@ pub enum MoneyError {
     /// The text is more precise than a nano-dollar.
     #[error("more than nine decimals")]
     TooFine,
+    /// More than 64 bits of nano-dollars.
     #[error("too large")]
     TooLarge,
 }

@@ -62,6 +62,7 @@ impl StopReason {
 /// The result of one check of the verification.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CheckResult {
+    /// The name of the check in the template.
     pub name: String,
     /// The share of this check in the score, relative to the other checks.
     pub weight: f64,

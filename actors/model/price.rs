@@ -101,6 +101,7 @@ impl TokenRates {
         dearest(&input, usage.input_tokens).saturating_add(dearest(&output, usage.output_tokens))
     }
 
+    /// Whether every known rate is zero.
     fn is_free(&self) -> bool {
         let others =
             [self.cached_per_million, self.cache_write_per_million, self.reasoning_per_million];

@@ -27,11 +27,13 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CampaignState {
+    /// It starts episodes, or waits for running ones.
     Running,
     /// It starts no new episodes. A user or a fault paused it.
     Paused,
     /// Its budget is spent, and work is left.
     Stopped,
+    /// A user cancelled it. It stays cancelled until it is submitted again.
     Cancelled,
     /// Every planned episode has an outcome.
     Complete,
@@ -91,6 +93,7 @@ pub struct PlannedEpisode {
     /// The position in the plan, from zero. Dataset rows are written in this order.
     pub ordinal: u64,
     pub task: TaskId,
+    /// The id of the template of the task.
     pub template: String,
     /// Which draw of the template the task is. With the campaign's seed it gives the task again.
     pub index: u32,
@@ -99,6 +102,7 @@ pub struct PlannedEpisode {
     /// The planned model as `PROVIDER/MODEL`. It is `any/least-latency` if the model is chosen when
     /// the episode begins.
     pub model: String,
+    /// The scaffold, such as `minimal` or `external/NAME`.
     pub scaffold: String,
 }
 
@@ -127,7 +131,9 @@ pub struct EpisodeRecord {
     pub cost: Money,
     /// Where the sandbox of the episode ran; none before the outcome.
     pub fingerprint: Option<SandboxFingerprint>,
+    /// When the first attempt began; none before it.
     pub started_at_ms: Option<i64>,
+    /// When the episode got its outcome; none while it is open.
     pub finished_at_ms: Option<i64>,
 }
 
@@ -136,6 +142,7 @@ pub struct EpisodeRecord {
 #[serde(rename_all = "snake_case")]
 pub enum RowDecision {
     Accepted,
+    /// A quality stage rejected the row. It is kept in the store, but not in the dataset.
     Rejected,
 }
 
@@ -147,9 +154,11 @@ pub struct AttemptRecord {
     pub resumed_from: Option<AttemptNumber>,
     /// The fault that ended the attempt; none if it runs or ended with an outcome.
     pub fault: Option<Fault>,
+    /// Recorded turns of the attempt.
     pub steps: u32,
     pub cost: Money,
     pub started_at_ms: i64,
+    /// When the attempt ended; none while it runs.
     pub ended_at_ms: Option<i64>,
 }
 
@@ -163,6 +172,7 @@ pub enum DatasetSplit {
 }
 
 impl DatasetSplit {
+    /// Every split, in the order of `DatasetConfig::splits`.
     pub const ALL: [Self; 3] = [Self::Train, Self::Validation, Self::Test];
 
     /// The word in file names and reports.
@@ -184,10 +194,12 @@ pub struct RowRecord {
     pub ordinal: u64,
     /// Which stage rejected the row, and why; none for an accepted row.
     pub rejected: Option<RowRejection>,
+    /// The split of the row, by the cluster of its task.
     pub split: DatasetSplit,
     /// Rows with the same task, actions and observations have the same digest. The stage
     /// `duplicates` compares it.
     pub content_digest: String,
+    /// The row itself, also if it is rejected.
     pub row: TrajectoryRow,
 }
 

@@ -25,6 +25,7 @@ pub enum ModelAbility {
 impl ModelAbility {
     pub const ALL: [Self; 3] = [Self::Tools, Self::Vision, Self::Reasoning];
 
+    /// The word in campaign files.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Tools => "tools",
@@ -48,6 +49,7 @@ pub struct ModelRouting {
     pub reserve: bool,
     /// The most that may be spent on this model.
     pub budget: Option<Money>,
+    /// The models that are asked if this one fails.
     pub fallback: FallbackModels,
 }
 

@@ -26,7 +26,9 @@ pub struct TrajectoryRow {
     /// The seed of the task, see [`super::Task::seed`]. It has 63 bits, so it fits a signed column.
     pub task_seed: i64,
     pub task_instruction: String,
+    /// The category of the template, such as `debugging`.
     pub category: String,
+    /// `easy`, `medium` or `hard`.
     pub difficulty: String,
     /// The model that gave the replies, without the provider's name. If several models answered, it
     /// is the last one.
@@ -45,6 +47,7 @@ pub struct TrajectoryRow {
     /// The number of the sample, from zero.
     #[serde(default)]
     pub sample: i32,
+    /// Where and how the sandbox ran.
     pub sandbox: SandboxFingerprint,
     /// The steps in order.
     pub trajectory: Vec<RowStep>,
@@ -81,7 +84,9 @@ pub struct PassRate {
     pub tries: i32,
     /// Samples that solved the task.
     pub solved: i32,
+    /// The lower bound of the pass rate, from 0 to 1.
     pub low: f64,
+    /// The upper bound of the pass rate, from 0 to 1.
     pub high: f64,
 }
 
@@ -124,6 +129,7 @@ pub struct RowStep {
 /// The state in which the action was chosen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RowState {
+    /// The working directory of the session.
     pub cwd: String,
     /// The files of the workspace as far as they are listed.
     pub files: Vec<String>,
@@ -135,6 +141,7 @@ pub struct RowAction {
     /// The kind of the action, such as `tool_call`, see [`super::ActionType`].
     #[serde(rename = "type")]
     pub kind: String,
+    /// The name of the tool; empty if the reply called none.
     pub tool: String,
     /// A JSON object as text. Nested arguments as structs would give every tool its own Arrow
     /// columns.

@@ -145,6 +145,7 @@ impl BackendKind {
         }
     }
 
+    /// Whether it is the default, which is left out of the serialized specification.
     fn is_namespace(&self) -> bool {
         *self == Self::Namespace
     }
@@ -158,6 +159,7 @@ pub struct SandboxSpec {
     /// The digest of the image when the campaign began, if the backend knows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
+    /// The shell that runs the commands.
     pub shell: ShellChoice,
     pub limits: SandboxLimits,
     /// The protections that the host must have. If one is missing, no sandbox is made.
@@ -198,6 +200,7 @@ pub enum SeccompProfile {
 }
 
 impl SeccompProfile {
+    /// Whether it is the default, which is left out of the serialized specification.
     fn is_strict(&self) -> bool {
         *self == Self::Strict
     }
@@ -213,6 +216,7 @@ pub struct SandboxFingerprint {
     pub root: String,
     /// The version of the kernel.
     pub kernel: String,
+    /// The shell that runs the commands; empty until the guest has reported it.
     pub shell: String,
     /// How each limit is enforced, by the limit's name, for example `memory` by `cgroup v2`.
     pub enforced: BTreeMap<String, String>,
@@ -240,6 +244,7 @@ impl SandboxFingerprint {
 pub struct FileSpec {
     /// A path relative to the tree into which the file is laid.
     pub path: String,
+    /// The whole content, as text.
     pub content: String,
     /// The permission bits, such as `0o755`.
     pub mode: u32,
@@ -294,6 +299,7 @@ pub enum TreeEntryKind {
 /// A part of a file's content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FileSegment {
+    /// These bytes.
     Bytes(Vec<u8>),
     /// This many zero bytes that use no memory and no disk space.
     Hole(u64),

@@ -67,6 +67,7 @@ impl fmt::Display for CostOverrun {
 /// What a campaign has spent so far, as read from the store. Open holds count in full.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SpendingTotals {
+    /// Everything together.
     pub total: Money,
     /// The part of each model.
     pub models: BTreeMap<String, Money>,

@@ -47,6 +47,7 @@ impl ActionType {
 /// What the agent did, in the words of the scaffold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepAction {
+    /// The kind of the action.
     #[serde(rename = "type")]
     pub kind: ActionType,
     /// The name of the tool; empty if the reply called none.

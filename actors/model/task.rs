@@ -91,6 +91,7 @@ pub struct TaskVerification {
     pub checks: Vec<TaskCheck>,
     /// Checks on the way to the solution. They run on a copy of the workspace after a turn.
     pub milestones: Vec<TaskCheck>,
+    /// Wrong solutions that must fail. Only proofs use them.
     pub cheats: Vec<CheatSolution>,
     /// Wall time of one check or milestone.
     pub timeout: Duration,

@@ -16,11 +16,13 @@ use std::collections::BTreeSet;
 pub struct AssignmentRules<'a> {
     /// The rule.
     pub how: ModelAssignment,
+    /// All models of the campaign, in the order of the campaign file.
     pub models: &'a [ModelConfig],
     /// The abilities that every model must have.
     pub needs: &'a BTreeSet<ModelAbility>,
     /// The campaign's seed, for weighted choices.
     pub seed: u64,
+    /// The limits of an episode, for cost estimates.
     pub limits: &'a EpisodeLimits,
     /// The kept bytes of each output stream, for cost estimates.
     pub output_kept: u32,

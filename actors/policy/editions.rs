@@ -9,6 +9,7 @@ use std::fmt;
 /// What has changed in one template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChangedTemplate {
+    /// The id of the template.
     pub template: String,
     /// The changed files, sorted by path.
     pub files: Vec<ChangedFile>,

@@ -17,8 +17,11 @@ const TOOLS_OVERHEAD: u64 = 1_024;
 /// Three estimates of the same cost. They are in ascending order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CostEstimate {
+    /// One call with a very short reply, for a text that needs few tokens.
     pub least: Money,
+    /// The expected turns with replies of usual length.
     pub likely: Money,
+    /// Every attempt and every turn at its worst case. No episode can cost more.
     pub most: Money,
 }
 

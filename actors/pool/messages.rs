@@ -100,6 +100,7 @@ pub struct PoolStats {
     pub breaker_open: bool,
     /// The backends that are down.
     pub down: DownBackends,
+    /// Each specification, sorted by name.
     pub specs: Vec<SpecStats>,
 }
 

@@ -44,6 +44,7 @@ impl Default for PoolConfig {
 
 /// A warm sandbox.
 pub(super) struct WarmItem<S> {
+    /// The sandbox itself, with its place.
     pub(super) item: S,
     /// When it was created.
     pub(super) born: Instant,

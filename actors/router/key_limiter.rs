@@ -83,6 +83,7 @@ impl KeyBlockReason {
 pub struct KeyStats {
     /// None for models of the engine's own.
     pub provider: Option<String>,
+    /// Calls that were sent and have no answer yet.
     pub in_flight: usize,
     /// The present concurrency window.
     pub limit: usize,

@@ -73,6 +73,7 @@ pub(super) enum ProviderBlockReason {
 pub struct ProviderStats {
     /// The provider's address, and the variable that holds the key.
     pub provider: String,
+    /// Calls that were sent and have no answer yet, over all campaigns.
     pub in_flight: usize,
     /// The most calls in flight; none if nothing limits them.
     pub limit: Option<usize>,

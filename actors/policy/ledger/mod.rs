@@ -35,8 +35,11 @@ pub struct CapStats {
     pub scope: CapScope,
     /// The model, if the cap is for one model.
     pub model: Option<String>,
+    /// The settled money under the cap.
     pub spent_usd: Money,
+    /// The worst cases of calls in flight under the cap.
     pub held_usd: Money,
+    /// The cap itself.
     pub cap_usd: Money,
 }
 
