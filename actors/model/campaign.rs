@@ -172,8 +172,8 @@ pub struct ModelConfig {
     /// The sampling parameters for the engine's own scaffolds.
     #[serde(default, skip_serializing_if = "SamplingParams::is_usual")]
     pub sampling: SamplingParams,
-    /// The seed of sample 0 if tasks are tried several times and the campaign names no seed.
-    /// Without it, all samples could be equal.
+    /// The seed of sample 0 if tasks are tried several times and the campaign names no seed for the
+    /// model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sample_seed: Option<u64>,
 }

@@ -88,8 +88,7 @@ impl ExchangeRecorder {
         with(&mut self.seen().exchange);
     }
 
-    /// Ends the record and returns it. None if nothing was sent since the last `take`. The call may
-    /// then count as one that never left.
+    /// Ends the record and returns it. None if nothing was sent since the last `take`.
     pub fn take(&self) -> Option<HttpExchange> {
         let mut seen = self.seen();
         seen.began.take()?;

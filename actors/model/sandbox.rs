@@ -218,7 +218,7 @@ pub struct SandboxFingerprint {
     pub kernel: String,
     /// The shell that runs the commands; empty until the guest has reported it.
     pub shell: String,
-    /// How each limit is enforced, by the limit's name, for example `memory` by `cgroup v2`.
+    /// How each limit is enforced, by the limit's name, for example `memory` by a cgroup.
     pub enforced: BTreeMap<String, String>,
 }
 

@@ -51,8 +51,8 @@ impl SpecDemand {
     pub(super) fn fade(&mut self, now: Instant) {
         self.forget_before(now);
         let faded = self.peak - self.peak.div_ceil(FORGOTTEN);
-        // One sandbox stays warm for a user that takes one sandbox an hour. A specification that is
-        // not used at all is removed elsewhere.
+        // One sandbox stays warm between rare requests. The demand ends when nobody has asked for
+        // `PoolConfig::max_idle`.
         self.peak = faded.max(self.recent.len()).max(1).min(self.peak);
     }
 

@@ -125,8 +125,8 @@ impl<S, W> SpecPools<S, W> {
         shelf
     }
 
-    /// Takes the oldest warm item that is not too old. Items that are too old are returned for the
-    /// caller to drop, because dropping a sandbox takes time.
+    /// Takes the oldest warm item that is not too old. Items that are too old are returned too; the
+    /// caller drops them, which ends their sandboxes.
     pub(super) fn take(
         &mut self,
         spec: &Arc<SandboxSpec>,

@@ -38,7 +38,7 @@ pub(super) struct KeyRateLimiter {
     tokens: Option<Mutex<TokenBucket>>,
 }
 
-/// Timers are not more precise than this. A shorter wait would end too early and be repeated.
+/// The shortest wait, because tokio's timers count milliseconds.
 const TICK: Duration = Duration::from_millis(1);
 
 /// Spreads the requests evenly over the minute: at most the requests of one second may be sent at

@@ -60,7 +60,7 @@ impl Catalog {
 }
 
 /// Whether an id matches a glob: `*` matches any characters except a slash, `**` any characters,
-/// and `?` one character except a slash. For example, `shell/*` matches `shell/sum` but not
+/// and `?` one byte that is not a slash. For example, `shell/*` matches `shell/sum` but not
 /// `shell/a/b`.
 ///
 /// The matcher keeps the set of all positions in the id that the glob can have reached so far. So

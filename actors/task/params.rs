@@ -168,7 +168,7 @@ fn record(
 
 impl<'de> Deserialize<'de> for OrderedParams {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // A map of serde would sort the parameters by name. This visitor keeps their order, and it
+        // A `BTreeMap` would sort the parameters by name. This visitor keeps their order, and it
         // refuses a name that is given twice.
         struct InOrder;
         impl<'de> Visitor<'de> for InOrder {

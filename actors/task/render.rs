@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 pub(super) type RenderContext = BTreeMap<String, Value>;
 
 /// The work that one text may cost, in minijinja's instructions: far more than any template needs,
-/// and far less than a noticeable delay.
+/// and little enough that synthd cannot hang.
 const FUEL: u64 = 20_000_000;
 
 /// Renders one text. A text without any template syntax is returned unchanged.

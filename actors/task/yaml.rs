@@ -1,6 +1,6 @@
-//! Finds the fields of a template in its YAML text, only to show the place of an error. serde does
-//! not keep places, so the text is parsed a second time here. If the text is broken, the places
-//! before the break are known.
+//! Finds the fields of a template in its YAML text, only to show the place of an error. A
+//! deserialized template does not keep the places of its fields, so the text is parsed a second
+//! time here. If the text is broken, the places before the break are known.
 
 use granit_parser::{Event, Parser, Span};
 
