@@ -1,16 +1,23 @@
-//! Wiring: ports to adapters, actors to handles; the start and the shutdown list.
+//! Builds a running engine: gives the adapters of `src/` to the actors of `synthd-actors`, starts
+//! the actors, and shuts them down.
 //!
-//! Shutdown, in this order (and so in `docs/ARCHITECTURE.md`):
-//!  1. stop admission: nothing new is taken, campaigns launch no more episodes (`cli::leaving`)
-//!  2. grace: running episodes finish; a line every five seconds says what remains (the same)
-//!  3. cut off what still runs; the journal has every turn of it
-//!  4. close the agents' gateway, then the pool: warm sandboxes die; wait until the launcher has reaped everything
-//!  5. quality and collector are at rest with their campaigns: nothing is in flight
-//!  6. store barrier: what was acknowledged is on the disk
-//!  7. close the control socket, whose clients wait for this moment
-//!  8. stop the system and join; dropping the store checkpoints and unlocks
+//! The commands (`cli::serve`, `cli::run`, `cli::dry_run`) call [`Engine::start`] inside
+//! [`run_in_actor_system`]. An [`Engine`] owns the store, the sandbox backends, the agent gateway
+//! and the handles of all actors. The rest of this file checks what a host enforces before a
+//! campaign begins, and turns faults of the core into errors for the user.
 //!
-//! A second signal skips from 2 to 3. Nothing is corrupted either way.
+//! Shutdown runs these steps in this order (`docs/ARCHITECTURE.md` has the same list): 1. stop
+//! admission: nothing new is taken, campaigns launch no more episodes (`cli::shutdown`) 2. grace:
+//! running episodes finish; a line every five seconds says what remains (`cli::shutdown`) 3. cut
+//! off what still runs; the journal has every turn of it 4. close the agent gateway, then the pool:
+//! warm sandboxes end; wait until the launcher and the container engine have reaped everything 5.
+//! quality and collector have finished the work of their campaigns: nothing is in flight 6. store
+//! barrier: everything that was acknowledged is on the disk 7. close the control socket; its
+//! clients wait for this 8. stop the system and join its threads; dropping the store checkpoints
+//! and unlocks it
+//!
+//! A second signal skips from 2 to 3. In both cases nothing is corrupted and everything can be
+//! resumed.
 
 use crate::dataset::ParquetSink;
 use crate::error::{Code, Error, Result};
@@ -39,51 +46,66 @@ use synthd_actors::task::Catalog;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
-/// How long cutting off may take before it is given up.
+/// How long [`Engine::shut_down`] waits for episodes that were cut off. After that it goes on with
+/// the shutdown; the next start resumes those episodes.
 const CUT_PATIENCE: Duration = Duration::from_secs(15);
 
-/// What an engine is started with.
+/// The settings that an engine is started with.
 #[derive(Clone)]
 pub struct EngineOptions {
+    /// The data directory: store, high-water mark, datasets, and the guest program for containers.
     pub data_dir: PathBuf,
-    /// The synthd binary, from which the sandbox launcher is re-executed.
+    /// The synthd binary. The sandbox launcher is the same binary, executed again.
     pub executable: PathBuf,
+    /// The most episodes that run at once, over all campaigns.
     pub max_episodes: usize,
+    /// The limits of the sandbox pool. `max_live` is raised where it is too low for `max_episodes`.
     pub pool: PoolConfig,
+    /// The templates that campaigns use unless they bring their own catalog.
     pub catalog: Arc<Catalog>,
 }
 
-/// A running engine.
+/// A running engine. Clones share the same actors; the last clone to be dropped drops the store.
 #[derive(Clone)]
 pub struct Engine {
+    /// Submits campaigns, finds running ones, and drains.
     pub handle: EngineHandle,
+    /// The services that every campaign shares: pool, router, collector, quality, journal, clock.
     pub world: EngineServices,
+    /// The store itself, for queries. Writes go through the collector.
     pub store: Store,
+    /// The sandbox backends, both `namespace` and `docker`.
     pub backend: Arc<SandboxBackends>,
+    /// The gateway through which external agents call their models. It is closed before the pool.
     agent_gateway: AgentGateway,
-    /// The first escalation of an actor, after which the engine must end.
+    /// The message of the first actor that panicked more often than its restart intensity allows.
+    /// None while there is no such actor. After such a message the process must end.
     pub escalated: watch::Receiver<Option<String>>,
 }
 
-/// Time as the operating system has it.
+/// The clock of the operating system, for the port `Clock`.
 pub struct SystemClock;
 
 impl Clock for SystemClock {
+    /// Milliseconds since 1970 in UTC. A system clock that is set before 1970 counts as 0.
     fn now_ms(&self) -> i64 {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         since.map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX))
     }
 
+    /// The time in the form of RFC 3339 in UTC, such as `2026-03-01T12:00:00.000Z`.
     fn stamp(&self, at_ms: i64) -> String {
         crate::dataset::rfc3339(at_ms)
     }
 }
 
-/// Runs a future in an actor system that uses every core: actors on this thread, tasks on
-/// the workers.
+/// Runs a future in a new actor system and returns what the future returns. All actors run on this
+/// thread; tasks run on worker threads, one for each core. An error means that the runtime could
+/// not be started, for example because there are no threads left.
 pub fn run_in_actor_system<T>(work: impl Future<Output = T>) -> Result<T> {
     let build = || tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    // Tried once here, where its failure is an error and not a panic.
+    /// A runtime is built once here as a test, where a failure can be returned as an error. Actix
+    /// builds its runtime in a closure that must not fail.
     drop(
         build()
             .map_err(|e| Error::new(Code::Unexpected, "cannot start a runtime").with_source(e))?,
@@ -97,7 +119,11 @@ pub fn run_in_actor_system<T>(work: impl Future<Output = T>) -> Result<T> {
 }
 
 impl Engine {
-    /// Starts every actor. Must be called inside [`in_system`].
+    /// Opens the store and starts all actors. Must be called inside [`run_in_actor_system`]. Fails
+    /// if the store cannot be opened, for example because another process holds the data directory.
+    ///
+    /// The order follows the dependencies: the collector needs the journal, the router needs the
+    /// collector, the engine actor needs all the others.
     pub async fn start(options: EngineOptions) -> Result<Self> {
         raise_descriptor_limit();
         let store = open_store(&options).await?;
@@ -149,8 +175,10 @@ impl Engine {
         Ok(Self { handle, world, store, backend, agent_gateway, escalated })
     }
 
-    /// Cuts off everything that still runs and closes everything. A caller that wants running
-    /// episodes to finish first brings them to rest (`cli::leaving`).
+    /// Does steps 3 to 6 of the shutdown list: cuts off everything that still runs and closes the
+    /// agent gateway, the pool and the sandboxes. A caller that wants running episodes to finish
+    /// first waits for them before (`cli::shutdown`). An error of the store is returned before one
+    /// of the sandboxes.
     pub async fn shut_down(self) -> Result<()> {
         self.handle.drain(true).await;
         if tokio::time::timeout(CUT_PATIENCE, self.handle.wait_until_settled()).await.is_err() {
@@ -161,33 +189,37 @@ impl Engine {
         }
         self.world.pool.shut_down().await;
         let settled = self.backend.settle().await.map_err(|fault| fault_error(&fault));
-        // Whatever became of the sandboxes: what was acknowledged must be on the disk.
+        /// The barrier runs even if the sandboxes could not be cleaned up: acknowledged records
+        /// must be on the disk in any case.
         let kept = self.store.barrier().await.map_err(store_error);
         kept.and(settled)
     }
 }
 
-/// An attempt holds one sandbox while it waits for another to measure milestones in, and
-/// then none while it waits for two to verify in; with fewer places than episodes need
-/// together, they could wait for each other for ever.
+/// Raises the limit of sandboxes alive (`max_live`) to three for each episode plus the warm ones.
+/// An attempt holds one sandbox while it waits for another one to measure milestones in. Later it
+/// holds none and waits for two to verify in. With fewer places, the episodes could wait for each
+/// other forever.
 fn roomy(options: &EngineOptions) -> PoolConfig {
     let least = options.max_episodes.saturating_mul(3).saturating_add(options.pool.warm);
     PoolConfig { max_live: options.pool.max_live.max(least), ..options.pool.clone() }
 }
 
+/// Opens the store on a blocking thread, because opening may read the whole database.
 async fn open_store(options: &EngineOptions) -> Result<Store> {
     let data_dir = options.data_dir.clone();
     let opened = tokio::task::spawn_blocking(move || Store::open(&data_dir)).await;
     opened.map_err(|e| Error::new(Code::Unexpected, "opening the store panicked").with_source(e))?
 }
 
-/// Publishes the first escalation.
+/// Watches the supervisors of all actors and publishes the first escalation. `lives` has one join
+/// handle for each supervised actor.
 fn watch_lives(lives: Vec<JoinHandle<ActorExit>>) -> watch::Receiver<Option<String>> {
     let (publish, escalated) = watch::channel(None);
     let publish = Arc::new(publish);
     for life in lives {
         let publish = publish.clone();
-        // Ends with the actor it watches, and with the system at the latest.
+        /// The task ends with the actor it watches, or at the latest with the actor system.
         #[expect(clippy::disallowed_methods, reason = "watches the joins themselves")]
         tokio::task::spawn_local(async move {
             if let Ok(ActorExit::Escalated { name, panic }) = life.await {
@@ -198,7 +230,8 @@ fn watch_lives(lives: Vec<JoinHandle<ActorExit>>) -> watch::Receiver<Option<Stri
     escalated
 }
 
-/// A sandbox holds two descriptors, and the usual limit is meant for programs that hold few.
+/// Raises the soft limit of open files to the hard limit. Each sandbox needs two descriptors, so
+/// the usual soft limit of 1,024 is soon reached. A failure is only a warning.
 fn raise_descriptor_limit() {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
     let raised = getrlimit(Resource::RLIMIT_NOFILE)
@@ -208,7 +241,8 @@ fn raise_descriptor_limit() {
     }
 }
 
-/// What a backend enforces on this host.
+/// Asks a backend what it can enforce on this host. The error is `LauncherFailed` (SYN-0402) for
+/// the namespace backend and `EngineUnavailable` (SYN-0405) for the container backend.
 pub async fn host_facts(backends: &SandboxBackends, backend: BackendKind) -> Result<HostFacts> {
     backends.host_facts(backend).await.map_err(|fault| match backend {
         BackendKind::Namespace => {
@@ -224,11 +258,13 @@ pub async fn host_facts(backends: &SandboxBackends, backend: BackendKind) -> Res
     })
 }
 
-/// When an image is brought from its registry, and who hears how far that is.
+/// The pull policy of a campaign, and a callback that hears the progress of each pull.
 pub type ImagePullOptions<'a> = (ImagePullPolicy, &'a (dyn Fn(&PullProgress) + Send + Sync));
 
-/// What the campaign insists on must be enforced here, and what it names must be there;
-/// nothing is downgraded silently. The digest of the image, where it has one.
+/// Checks that this host enforces every protection that the campaign requires, and that the image
+/// exists. Nothing is downgraded silently: a missing protection is an error. Returns the digest of
+/// the image, or None if the image has none (a namespace root has no digest). With `fetch`, a
+/// missing image is pulled if the policy says so.
 pub async fn ensure_sandbox(
     backends: &SandboxBackends,
     sandbox: &SandboxSpec,
@@ -238,7 +274,8 @@ pub async fn ensure_sandbox(
     ensure_image(backends, sandbox, fetch).await
 }
 
-/// What the sandbox insists on must be enforced here.
+/// Checks that this host enforces all that `[sandbox] require` names. The error `HostCannotEnforce`
+/// (SYN-0401) lists each missing protection with the reason.
 pub async fn check_enforcement(backends: &SandboxBackends, sandbox: &SandboxSpec) -> Result<()> {
     let facts = host_facts(backends, sandbox.backend).await?;
     let missing = facts.missing(&sandbox.require);
@@ -255,20 +292,23 @@ pub async fn check_enforcement(backends: &SandboxBackends, sandbox: &SandboxSpec
     ))
 }
 
-/// What the sandbox is made of must be there. The digest of its image, where it has one.
+/// Checks that the image of a sandbox exists, and pulls it first if `fetch` allows that. Returns
+/// the digest of the image, where it has one.
 pub async fn ensure_image(
     backends: &SandboxBackends,
     sandbox: &SandboxSpec,
     fetch: Option<ImagePullOptions<'_>>,
 ) -> Result<Option<String>> {
-    // What it was begun with is there, or nowhere.
+    /// A campaign that was begun with a digest goes on with exactly that image. A pull by name
+    /// could bring another one, so nothing is pulled.
     if let Some((pull, told)) = fetch.filter(|_| sandbox.digest.is_none()) {
         backends.fetch(sandbox, pull, told).await.map_err(no_sandbox)?;
     }
     backends.check(sandbox).await.map_err(no_sandbox)
 }
 
-/// A campaign that does not insist on a bound runs without; its user is to know.
+/// Warns the user if the host cannot limit the memory of a whole sandbox and the campaign does not
+/// require it.
 fn say_what_is_unbounded(facts: &HostFacts) {
     if let Some(Err(why)) = facts.enforced.get(&SandboxProtection::MemoryCgroup) {
         tracing::warn!(
@@ -278,10 +318,11 @@ fn say_what_is_unbounded(facts: &HostFacts) {
     }
 }
 
-/// Nothing convinces like a sandbox that ran.
+/// Creates one sandbox of the namespace backend as a test. The facts of a host may all be fine
+/// while something that nobody asked for still prevents a sandbox.
 async fn sandboxes_run(backends: &SandboxBackends, backend: BackendKind) -> Result<()> {
     if backend != BackendKind::Namespace {
-        // Whether an image runs is found with its own.
+        /// For containers, the check of each image shows whether it runs.
         return Ok(());
     }
     let spec = SandboxSpec { image: BASE_IMAGE.to_owned(), ..SandboxSpec::default() };
@@ -293,6 +334,8 @@ async fn sandboxes_run(backends: &SandboxBackends, backend: BackendKind) -> Resu
     }
 }
 
+/// The user's error for an image or a sandbox that a backend refused. A backend that is down is
+/// another error (SYN-0405) than an image that does not exist (SYN-0404).
 fn no_sandbox(fault: Fault) -> Error {
     if fault.kind.policy().backend == BackendSign::Down {
         return Error::new(Code::EngineUnavailable, "the container engine does not answer")
@@ -304,18 +347,20 @@ fn no_sandbox(fault: Fault) -> Error {
         .hint("`synthd image list` shows all images; `build` and `pull` add one")
 }
 
-/// A store's fault as the user meets it.
+/// Turns a fault of the store into the error that the user sees.
 pub fn store_error(fault: synthd_actors::ports::StoreFault) -> Error {
     fault_error(&fault.into())
 }
 
-/// A fault as the user meets it, by the table of faults.
+/// Turns a fault into the error that the user sees. The table of faults gives the code, the
+/// statement and the hint; the fault's own message becomes the cause.
 pub fn fault_error(fault: &Fault) -> Error {
     error_for_kind(fault.kind, fault.kind.policy().told).with_source(fault.message.clone())
 }
 
-/// An error with the code and the way out that the table has for a kind of fault. A kind that
-/// the table shows nobody is unforeseen where it is shown.
+/// An error with the code and the hint that the table of faults has for `kind`, and with `what` as
+/// the statement. Kinds that users normally never see have no code in the table; they become
+/// `Unexpected` (SYN-0001).
 pub fn error_for_kind(kind: FaultKind, what: impl Into<String>) -> Error {
     let policy = kind.policy();
     let code = policy.code.and_then(Code::named).unwrap_or(Code::Unexpected);

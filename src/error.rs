@@ -1,10 +1,21 @@
-//! Every error a user can meet: a stable code, what was wrong and where, and a way out.
-//! Each code has a page under `docs/errors/`, which a test keeps complete. The pages are part
-//! of the program: `synthd explain` prints them.
+//! The errors that a user can meet: a stable code, what was wrong and where, and what to do.
+//!
+//! Every command returns [`Error`]. `cli::main` prints [`Error::report`] on standard error and
+//! exits with [`Code::exit_code`]. A report looks like this:
+//!
+//! ```text
+//! error[SYN-0802]: the budget is $0.01, but the first call holds $0.02
+//!   help: raise [budget] usd, or choose a cheaper model; `synthd estimate` shows both
+//! ```
+//!
+//! Each code has a page under `docs/errors/`; a test checks that no page is missing. The pages are
+//! part of the program: `synthd explain SYN-0802` prints one.
 
 use std::error::Error as StdError;
 use std::fmt;
 
+// Defines the enum [`Code`] from one list, so that number, exit code and page cannot get out of
+// step. A code without a page does not compile, because of `include_str!`.
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $number:literal, exit $exit:literal;)*) => {
         /// A stable error code.
@@ -14,23 +25,25 @@ macro_rules! codes {
         }
 
         impl Code {
+            /// Every code, in the order of the list.
             pub const ALL: &[Self] = &[$(Self::$name,)*];
 
+            /// The code as users see it, such as `SYN-0101`.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$name => concat!("SYN-", $number),)* }
             }
 
-            /// The code that is written so.
+            /// Finds a code by its exact text, such as `SYN-0101`. None if there is no such code.
             pub fn named(text: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|code| code.as_str() == text)
             }
 
-            /// The process's exit code when this error ends it.
+            /// The exit code of the process if this error ends it.
             pub fn exit_code(self) -> u8 {
                 match self { $(Self::$name => $exit,)* }
             }
 
-            /// The page that explains it, as `docs/errors/` has it.
+            /// The Markdown page that explains the code, the same as in `docs/errors/`.
             pub fn page(self) -> &'static str {
                 match self {
                     $(Self::$name => {
@@ -49,91 +62,116 @@ codes! {
     Escalated = "0002", exit 1;
     /// A file could not be read or written.
     Io = "0003", exit 1;
-    /// Somebody ended the command before it had begun its work.
+    /// Somebody ended the command before its first episode had begun.
     Interrupted = "0004", exit 130;
 
+    /// A campaign file or a daemon's configuration could not be read.
     ConfigUnreadable = "0101", exit 2;
+    /// A configuration file was read and has mistakes. All of them are listed at once.
     ConfigInvalid = "0102", exit 2;
     /// The stored campaign of that name was made with other settings.
     CampaignChanged = "0103", exit 2;
     /// No task is left to run: nothing matches, or the host lacks what all need.
     NothingToRun = "0104", exit 2;
+    /// An argument of the command line, or a combination of arguments, is not allowed.
     BadUsage = "0105", exit 2;
     /// A glob of a campaign matches no template.
     GlobUnmatched = "0106", exit 2;
-    /// A model that was asked once, to see whether it answers, gave no answer.
+    /// A live check asked a model once, and the model gave no answer.
     ModelSilent = "0107", exit 1;
-    /// The templates of a stored campaign have other editions now, or fewer tasks are wanted.
+    /// The templates of a stored campaign have changed, or the file wants fewer tasks than before.
     TemplatesChanged = "0108", exit 2;
-    /// No faulted episode matches what was to be tried again.
+    /// No faulted episode matches what a retry asked for.
     NothingToRetry = "0109", exit 2;
 
+    /// A template file cannot be read or has mistakes.
     TemplateInvalid = "0201", exit 2;
+    /// No template has the id that was named.
     TemplateUnknown = "0202", exit 2;
-    /// `template check` found a template that does not hold what it promises.
+    /// `template check` found a template that does not keep its promises; for example, its solution
+    /// does not score 1, or an agent that does nothing does.
     TemplateUnproven = "0203", exit 1;
 
+    /// Another process holds the lock of the data directory.
     DataDirInUse = "0301", exit 2;
+    /// The data directory cannot be created or written.
     DataDirUnwritable = "0302", exit 2;
+    /// The disk of the data directory is full.
     DataDirFull = "0303", exit 1;
+    /// A newer version of synthd has written the store.
     StoreNewer = "0304", exit 2;
+    /// The store's database is corrupt or contradicts itself.
     StoreDamaged = "0305", exit 1;
-    /// The store lacks what its mark knows of.
+    /// The store lacks records that its high-water mark knows of.
     StoreIncomplete = "0306", exit 1;
-    /// A file that cannot be restored from, or not be made.
+    /// A backup file cannot be written, or cannot be restored from.
     BackupUnusable = "0307", exit 2;
-    /// A restore would lack what its mark knows of, and nobody accepted that.
+    /// A restore would lose records that the high-water mark knows of, and nobody accepted the
+    /// loss.
     RestoreLacks = "0308", exit 2;
+    /// No hold has the id that `money reconcile` was given.
     HoldUnknown = "0309", exit 2;
-    /// A call cost more than its worst case, and nobody has corrected its record.
+    /// A call cost more than its worst case, and nobody has corrected its record yet.
     CallOverrun = "0310", exit 1;
 
-    /// The host does not enforce what was asked for.
+    /// The host does not enforce a protection that was required.
     HostCannotEnforce = "0401", exit 6;
+    /// The process that starts namespace sandboxes did not start.
     LauncherFailed = "0402", exit 6;
+    /// A sandbox failed while it was used.
     SandboxFault = "0403", exit 1;
-    /// What a campaign's sandboxes are made of is not there: an image, a runtime, a root.
+    /// Something that a sandbox is made of does not exist: an image, a runtime, a root directory.
     ImageUnavailable = "0404", exit 2;
-    /// No container engine, or one that may not be used.
+    /// There is no container engine, or this user may not use it.
     EngineUnavailable = "0405", exit 6;
-    /// A program of the user's that was to be an agent asked no model.
+    /// The user's agent program ended without one call to its model.
     AgentBroken = "0406", exit 2;
 
     /// A provider refused the key of one of the campaign's models.
     KeyRejected = "0411", exit 2;
-    /// A provider counted more tokens than a call can have.
+    /// A provider reported more tokens than a call can have.
     CountsImpossible = "0412", exit 1;
 
+    /// Nothing listens on the control socket.
     NoDaemon = "0501", exit 5;
+    /// Another process holds the control socket.
     SocketInUse = "0502", exit 2;
+    /// A message on the control socket did not follow the protocol.
     ControlProtocol = "0503", exit 1;
-    /// The daemon understood and declined.
+    /// The daemon understood the request and declined it.
     ControlRefused = "0504", exit 2;
+    /// The control socket cannot be created or opened at its path.
     SocketUnusable = "0505", exit 2;
 
+    /// No episode has the id that was named.
     EpisodeUnknown = "0601", exit 2;
+    /// A replayed episode showed other observations than the recorded one.
     ReplayDiffers = "0602", exit 1;
+    /// No model call has the id that was named.
     CallUnknown = "0603", exit 2;
-    /// A dataset version whose rows are of a format that is not read here.
+    /// The rows of a dataset version have a format that this command does not read.
     DatasetFormat = "0604", exit 2;
 
+    /// A directory is not a version of a dataset.
     NotADataset = "0701", exit 2;
+    /// A dataset version does not match its manifest, or breaks a rule.
     DatasetDamaged = "0702", exit 1;
 
-    /// A model of the campaign cannot be called, whatever is asked of it.
+    /// A model of the campaign cannot be called as it is configured; for example, its key is not
+    /// set.
     ModelUnusable = "0801", exit 2;
-    /// A budget that could not pay for what is asked, whatever happens.
+    /// A budget is too small for one call, or for the least that the campaign costs.
     BudgetTooSmall = "0802", exit 2;
-    /// A replayed campaign asks what the recorded one did not.
+    /// A replayed campaign made a request that the recorded campaign did not make.
     NotRecorded = "0803", exit 2;
-    /// A provider was silent, failed, or refused what it was asked.
+    /// A provider was silent, failed, or refused the request.
     ProviderFailed = "0804", exit 1;
     /// A budget does not cover the next call.
     BudgetReached = "0805", exit 4;
 }
 
 impl Code {
-    /// What it means in a few words.
+    /// The title of the code's page, without the code; for `SYN-0105` it is `bad usage`.
     pub fn title(self) -> &'static str {
         let first = self.page().lines().next().unwrap_or_default();
         first.split_once(": ").map_or(first, |(_, title)| title)
@@ -146,83 +184,96 @@ impl fmt::Display for Code {
     }
 }
 
-/// An error as the user meets it. `Display` is the one-line statement; the cause and the
-/// hint are printed on their own lines by [`Error::report`].
+/// An error for the user. `Display` gives only the statement on one line. [`Error::report`] gives
+/// the statement, the causes and the hint, each on its own line.
 #[derive(Debug)]
 pub struct Error {
+    /// Decides the page and, if the error ends the process, the exit code.
     code: Code,
+    /// The statement: what was wrong and where, on one line.
     what: String,
+    /// What the user can do. Without a hint, the report points to `synthd explain`.
     hint: Option<String>,
+    /// The cause, which may have causes of its own.
     source: Option<Box<dyn StdError + Send + Sync>>,
-    /// What else is wrong, where several things were looked at together.
+    /// Further errors that were found together with this one, for example by `synthd check`.
     others: Vec<Self>,
 }
 
-/// The application's result.
+/// The result type of the commands and of everything below them.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
+    /// An error with a code and a statement. Hint and cause are added with the methods below.
     pub fn new(code: Code, what: impl Into<String>) -> Self {
         Self { code, what: what.into(), hint: None, source: None, others: Vec::new() }
     }
 
-    /// Several errors as one. The first decides the exit code. None where there is none.
+    /// Joins several errors into one. The first error decides the exit code. None if the list is
+    /// empty.
     pub fn combine(errors: Vec<Self>) -> Option<Self> {
         let mut errors = errors.into_iter();
         let first = errors.next()?;
         Some(first.with_others(errors.collect()))
     }
 
-    /// The same with more that is wrong.
+    /// Adds further errors, which the report shows after this one.
     #[must_use]
     pub fn with_others(mut self, others: Vec<Self>) -> Self {
         self.others.extend(others);
         self
     }
 
+    /// The further errors that were found together with this one.
     pub fn others(&self) -> &[Self] {
         &self.others
     }
 
+    /// Sets what the user can do. A later hint replaces an earlier one.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// For whom it matters.
+    /// Adds to the statement who needs the missing thing: `... (wanted by git/undo-commit)`.
     #[must_use]
     pub fn wanted_by(mut self, who: &str) -> Self {
         self.what = format!("{} (wanted by {who})", self.what);
         self
     }
 
+    /// Sets the cause. The report prints its text, and the texts of its own causes.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
     }
 
+    /// The code, for decisions and for the exit code.
     pub fn code(&self) -> Code {
         self.code
     }
 
+    /// The hint, if there is one.
     pub fn hint_text(&self) -> Option<&str> {
         self.hint.as_deref()
     }
 
-    /// The whole message: statement, causes, way out; then the same of the other errors.
+    /// The whole message for a terminal: statement, causes, hint; then the same for the other
+    /// errors.
     pub fn report(&self) -> String {
         let others = self.others.iter().map(|other| format!("\n{}", other.report()));
         std::iter::once(self.own_report()).chain(others).collect()
     }
 
+    /// The report of this error alone, without the other errors.
     fn own_report(&self) -> String {
         let mut text = format!("error[{}]: {}", self.code, self.what);
         let (mut cause, mut said) = (self.source(), self.what.clone());
         while let Some(error) = cause {
             let why = error.to_string();
-            // Wrappers often say no more than what they wrap.
+            /// A wrapper often has the same text as the error inside it. The text is printed once.
             if why != said {
                 text.push_str(&format!("\n  cause: {why}"));
             }
@@ -231,7 +282,7 @@ impl Error {
         }
         match &self.hint {
             Some(hint) => text.push_str(&format!("\n  help: {hint}")),
-            // A list of mistakes comes with a hint for each.
+            /// The list of mistakes in a file already has a hint for each mistake.
             None if self.code == Code::ConfigInvalid => {}
             None => text.push_str(&format!("\n  help: `synthd explain {}` says more", self.code)),
         }

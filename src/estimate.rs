@@ -1,4 +1,10 @@
-//! What a campaign may cost before it begins: its own tasks, rendered, at its models' prices.
+//! What a campaign may cost, computed before it begins and without a model call.
+//!
+//! One task of each selected template is rendered and turned into the opening request that each
+//! scaffold would send. The sizes of these requests and the prices of the models give three sums:
+//! the least, the likely and the most. `synthd estimate`, `synthd check`, `run --dry-run` and the
+//! preflight use [`estimate_campaign`]. [`check_affordable`] refuses a budget that cannot be
+//! enough.
 
 use crate::error::{Code, Error, Result};
 use serde::Serialize;
@@ -11,39 +17,49 @@ use synthd_actors::policy::{
 use synthd_actors::scaffold;
 use synthd_actors::task::Catalog;
 
-/// A campaign's, by model.
+/// The estimate of a whole campaign, and of each of its models.
 #[derive(Clone, Debug, Serialize)]
 pub struct CampaignEstimate {
-    /// All that may be tried. A share of a model is rounded up; this is not their sum.
+    /// The most episodes that may be tried. The share of each model is rounded up separately, so
+    /// this number may be smaller than the sum over the models.
     #[serde(skip)]
     pub episodes: u64,
-    /// Those that are tried in any case.
+    /// The episodes that are tried in any case, before sampling may stop early.
     #[serde(skip)]
     pub least_episodes: u64,
+    /// One entry for each model that tries at least one task.
     pub models: Vec<ModelEstimate>,
+    /// The sums over all models.
     #[serde(flatten)]
     pub total: CostRange,
-    /// The most that must be held for the dearest first call.
+    /// The hold of the most expensive first call. A budget below this amount starts nothing.
     pub first_call_usd: Money,
+    /// `[budget] usd`, if the campaign has it.
     pub budget_usd: Option<Money>,
-    /// The other caps, by what they are of.
+    /// The other caps: the key in the file, the cap, and the first call that the cap must cover.
     #[serde(skip)]
     caps: Vec<(String, Money, Money)>,
 }
 
-/// One model's share.
+/// The part of the estimate that belongs to one model.
 #[derive(Clone, Debug, Serialize)]
 pub struct ModelEstimate {
     pub model: String,
+    /// The most episodes that this model tries, rounded up.
     pub episodes: u64,
     #[serde(flatten)]
     pub sums: CostRange,
 }
 
+/// Three sums in US dollars, as the JSON output has them.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct CostRange {
+    /// The cost if each episode makes one short call and sampling stops as early as it may.
     pub least_usd: Money,
+    /// The cost if each episode takes the steps that its template expects.
     pub likely_usd: Money,
+    /// The worst case: every attempt uses every turn, each call costs its worst case, and every
+    /// fallback model is asked as well.
     pub most_usd: Money,
 }
 
@@ -54,17 +70,24 @@ impl From<CostEstimate> for CostRange {
     }
 }
 
-/// Parts of an episode, so that shares add up.
+/// Parts that an episode is counted in. A model may try a third of the tasks; with parts, three
+/// thirds add up to one.
 const PARTS: u128 = 1_000_000_000;
 
+/// The sums of one model while the templates are visited.
 #[derive(Default)]
 struct ModelTotals {
+    /// The worst case of the dearest first call so far.
     first_call: Money,
+    /// Episodes, in units of one [`PARTS`]th.
     parts: u128,
+    /// The cost of all episodes so far.
     sum: CostEstimate,
 }
 
-/// One task of each template stands for all of it.
+/// Computes the estimate. Task 0 of each template stands for all its tasks, because the tasks of a
+/// template differ only in their parameters. The error is `TemplateInvalid` if a template cannot
+/// make its task.
 pub fn estimate_campaign(catalog: &Catalog, config: &CampaignConfig) -> Result<CampaignEstimate> {
     let selected = catalog.select(&config.tasks.templates, &config.tasks.exclude);
     let mut found: BTreeMap<&str, ModelTotals> = BTreeMap::new();
@@ -74,8 +97,11 @@ pub fn estimate_campaign(catalog: &Catalog, config: &CampaignConfig) -> Result<C
             Error::new(Code::TemplateInvalid, what)
         })?;
         for name in &config.scaffolds {
+            // None means that there is no opening to price for this scaffold and task; it adds
+            // nothing.
             let Some(opening) = scaffold::opening(config, name, &task) else { continue };
             let asked = TaskProfile::of(&task, &opening, name);
+            // The model tries `share` of every `of` tasks.
             for (model, share, of) in shares(&AssignmentRules::of(config), &asked) {
                 let one = one_episode(config, model, &asked);
                 let known = found.entry(&model.name).or_default();
@@ -111,7 +137,8 @@ pub fn estimate_campaign(catalog: &Catalog, config: &CampaignConfig) -> Result<C
     })
 }
 
-/// Each with the first call that it must cover.
+/// The caps besides `[budget] usd`: per day, per episode and per model. Each comes with the most
+/// expensive first call that it must cover.
 fn caps(
     config: &CampaignConfig,
     found: &BTreeMap<&str, ModelTotals>,
@@ -127,7 +154,8 @@ fn caps(
     day.into_iter().chain(episode).chain(models).collect()
 }
 
-/// At the most it is asked, and all who stand in for it are asked as well.
+/// The cost of one episode with one model. In the worst case, every fallback model is asked as
+/// well, so its worst case is added.
 fn one_episode(
     config: &CampaignConfig,
     model: &ModelConfig,
@@ -145,13 +173,16 @@ fn one_episode(
     CostEstimate { most: own.most.saturating_add(more), ..own }
 }
 
-/// All that may be tried, and at the least those that are tried in any case.
+/// The cost of all samples of one task. The most counts every sample that may be taken; the least
+/// counts only the samples that are taken in any case.
 fn sampled(one: CostEstimate, samples: &SamplePolicy) -> CostEstimate {
     let least = more_samples(samples, SampleCounts::default());
     let most = one.times(u64::from(samples.most));
     CostEstimate { least: one.times(u64::from(least)).least, ..most }
 }
 
+/// Multiplies a cost with `times / of`, rounded up to a billionth of a dollar. Sums that are too
+/// large stay at the maximum.
 fn part(one: CostEstimate, times: u128, of: u64) -> CostEstimate {
     let part = |money: Money| {
         let exact = u128::from(money.nanos()).saturating_mul(times);
@@ -160,7 +191,8 @@ fn part(one: CostEstimate, times: u128, of: u64) -> CostEstimate {
     CostEstimate { least: part(one.least), likely: part(one.likely), most: part(one.most) }
 }
 
-/// A budget that could not do what is asked, whatever happens.
+/// Checks that every cap covers its first call, and that the budget covers the least cost. The
+/// error is `BudgetTooSmall` (SYN-0802). Without caps, nothing is refused.
 pub fn check_affordable(estimate: &CampaignEstimate) -> Result<()> {
     if let Some((whose, cap, first)) = estimate.caps.iter().find(|(_, cap, first)| first > cap) {
         let what = format!("{whose} is ${cap}, but one call holds ${first}");

@@ -1,6 +1,13 @@
-//! synthd: turns task templates and a dollar budget into verified, curated training data
-//! for language models that act. This package is everything that touches the world; what
-//! decides lives in `synthd-actors`.
+//! synthd turns task templates and a dollar budget into verified, curated training data for
+//! language models that act.
+//!
+//! This package (`synthd`) does all I/O: command line, control socket, SQLite store, Parquet
+//! datasets, sandboxes, providers of models, the HTTP gateway. The package `synthd-actors` has
+//! everything that decides: domain types, policies, ports and actors. This package implements the
+//! ports of the other one. `docs/ARCHITECTURE.md` describes both.
+//!
+//! A reader who is new here can start at `cli` (what a command does), then `engine` (how the parts
+//! are started and stopped).
 
 pub mod cli;
 pub mod config;

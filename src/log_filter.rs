@@ -1,20 +1,26 @@
-//! What to log, as a file or the command line says it. One rule for both.
+//! Reads log filters: the text of `[log] level` in a daemon's file, or of `--log-level`, that says
+//! what is logged. Both use the same rule and get the same error messages.
+//!
+//! Examples of filters: `warn`, `info,synthd::sandbox=debug`, `synthd[store]=trace`.
 
 use crate::word_suggestion::closest;
 use tracing_subscriber::EnvFilter;
 
+/// The words that `tracing` takes as levels, in lower case.
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
-/// Why a text is no filter, and what to write instead.
+/// Why a text is no log filter.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct LogFilterError {
+    /// What is wrong with the text.
     pub(crate) what: String,
+    /// What the user can write instead.
     pub(crate) hint: String,
 }
 
-/// Reads a filter. `tracing` takes a word without a level for the name of a module and logs
-/// nothing else, so that a mistyped level would silence everything. Such a word is refused,
-/// unless it names a module of this program.
+/// Reads a log filter. `tracing` takes a word without a level as the name of a module, and then
+/// logs nothing but that module. So a mistyped level, such as `inof`, would silence all logs. Such
+/// a word is refused unless it is the name of a module of this program.
 pub(crate) fn parse(text: &str) -> Result<EnvFilter, LogFilterError> {
     for directive in text.split(',').map(str::trim) {
         if !directive.contains(['=', '[']) && !is_level(directive) && !is_own_module(directive) {
@@ -27,14 +33,17 @@ pub(crate) fn parse(text: &str) -> Result<EnvFilter, LogFilterError> {
     })
 }
 
+/// Whether the word is a level, in upper or lower case.
 fn is_level(word: &str) -> bool {
     LEVELS.contains(&word.to_lowercase().as_str())
 }
 
+/// Whether the word names a module of one of the two packages, such as `synthd::pool`.
 fn is_own_module(word: &str) -> bool {
     ["synthd", "synthd_actors"].contains(&word.split("::").next().unwrap_or(word))
 }
 
+/// The error for a word that is neither a level nor a module, with the nearest level as the hint.
 fn unknown_level(word: &str) -> LogFilterError {
     let hint = match closest(word, LEVELS) {
         Some(near) => format!("did you mean `{near}`?"),

@@ -1,4 +1,9 @@
-//! Where templates come from: the binary, and directories of one's own.
+//! Loads templates: those that are shipped in the binary, and those in the user's directories.
+//!
+//! A template's id is its path below the directory without the extension: the file
+//! `<directory>/git/undo-commit.yaml` has the id `git/undo-commit`. A user's template replaces a
+//! shipped one with the same id. Two files of the user's with the same id are an error. The file
+//! also shows template errors with path, line and caret.
 
 use crate::config::{LibraryProblem, TemplateStore, TextDiagnostic};
 use crate::error::{Code, Error, Result};
@@ -9,18 +14,22 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use synthd_actors::task::{Catalog, TemplateError, UnknownWord};
 
-/// `(id, text)` of every shipped template.
+/// The shipped templates as pairs of id and YAML text. The build script writes this list.
 pub const EMBEDDED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/templates.rs"));
 
-/// More than anybody writes by hand.
+/// The most bytes of a template file, 4 MiB. No one writes more by hand.
 const MAX_TEMPLATE: u64 = 4 << 20;
-/// Templates whose mistakes are shown.
+/// The most templates whose mistakes are shown; the others are counted.
 const MAX_SHOWN: usize = 20;
 
-/// Templates, and the files of those that are one's own.
+/// The loaded templates, and the file of each template that comes from a user's directory. Clones
+/// are cheap. [`TemplateLibrary::add`] changes one clone only, so a daemon can read a campaign with
+/// directories of its own.
 #[derive(Clone, Debug, Default)]
 pub struct TemplateLibrary {
+    /// All templates by their ids.
     pub catalog: Arc<Catalog>,
+    /// The files of the user's templates by their ids. Shipped templates are not in it.
     own: BTreeMap<String, PathBuf>,
 }
 
@@ -30,7 +39,8 @@ pub fn load(directories: &[PathBuf]) -> Result<Arc<Catalog>> {
 }
 
 impl TemplateLibrary {
-    /// The shipped templates, and over them those below `directories`.
+    /// Loads the shipped templates and the templates below `directories`. The error is
+    /// `TemplateInvalid` and shows the mistakes of up to 20 templates.
     pub fn load(directories: &[PathBuf]) -> Result<Self> {
         let mut sources: Vec<(String, String, Option<PathBuf>)> =
             EMBEDDED.iter().map(|(id, text)| ((*id).into(), (*text).into(), None)).collect();
@@ -83,25 +93,29 @@ impl TemplateStore for TemplateLibrary {
     }
 }
 
+/// The hint for an id that two files have.
 const TWICE: &str = "an id stands for one template; remove or rename one of the two files";
 
+/// The statement for an id that two files have.
 fn twice(id: &str, first: &Path, second: &Path) -> String {
     format!("{id} is in two files: {} and {}", first.display(), second.display())
 }
 
-/// Another file that has the id already.
+/// The file that already has this id, if it is another file. The same file may be reached over two
+/// paths (a link, or a directory named twice); that is no conflict.
 fn other_file(own: &BTreeMap<String, PathBuf>, id: &str, path: &Path) -> Option<PathBuf> {
     let first = own.get(id)?;
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
     (real(first) != real(path)).then(|| first.clone())
 }
 
-/// A directory, or a file in it, that cannot be read.
+/// The problem for a directory or a file that cannot be read.
 fn unread(error: &Error) -> LibraryProblem {
     let why = std::error::Error::source(error).map_or(String::new(), |why| format!(": {why}"));
     LibraryProblem { what: format!("{error}{why}"), hint: None }
 }
 
+/// The problem for a mistake in a template: `path:line:column: message`.
 fn broken(error: &TemplateError, sources: &[(String, String, Option<PathBuf>)]) -> LibraryProblem {
     let file = sources.iter().rev().find(|(id, ..)| *id == error.template);
     let file = file.and_then(|(_, _, path)| path.as_ref());
@@ -112,12 +126,15 @@ fn broken(error: &TemplateError, sources: &[(String, String, Option<PathBuf>)]) 
     LibraryProblem { what: format!("{file}{place}: {}", error.message), hint }
 }
 
-/// A selection that selects nothing.
+/// The error for globs that select no template at all.
 pub fn nothing_matches(globs: &[String]) -> Error {
     Error::new(Code::NothingToRun, format!("no template matches {}", globs.join(", ")))
         .hint("`synthd template list` shows all ids")
 }
 
+/// Reads all `*.yaml` files below `directory` and adds them to `sources` as id, text and path.
+/// `root` is the directory that ids start at. Files are read in the order of their names, so that
+/// errors have the same order every time.
 fn read_directory(
     root: &Path,
     directory: &Path,
@@ -132,7 +149,8 @@ fn read_directory(
     entries.sort_by_key(std::fs::DirEntry::path);
     for entry in entries {
         let path = entry.path();
-        // Links to directories are not followed: they could lead in circles.
+        /// Links to directories are not followed, because they could lead in a circle. Links to
+        /// files are.
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             read_directory(root, &path, sources)?;
         } else if path.extension().is_some_and(|e| e == "yaml") && path.is_file() {
@@ -144,9 +162,12 @@ fn read_directory(
     Ok(())
 }
 
+/// Reads one template file. Fails if the file is no UTF-8 text or is larger than [`MAX_TEMPLATE`].
 fn read_template(path: &Path) -> Result<String> {
     use std::io::Read;
     let mut text = String::new();
+    // One byte more than allowed is read, so that a file of any size is found out without reading
+    // it all.
     let read = std::fs::File::open(path)
         .and_then(|file| file.take(MAX_TEMPLATE + 1).read_to_string(&mut text));
     read.map_err(|error| {
@@ -163,27 +184,30 @@ fn read_template(path: &Path) -> Result<String> {
     Ok(text)
 }
 
+/// The error for a file or directory that cannot be read.
 fn unreadable(path: &Path, error: std::io::Error) -> Error {
     Error::new(Code::TemplateInvalid, format!("cannot read {}", path.display())).with_source(error)
 }
 
-/// A template that makes no task, as people are told of it: with its file, line and a caret.
+/// The user's error for a template that makes no task. It shows the file, the line and a caret.
 pub fn unusable(error: &TemplateError, text: &str, directories: &[PathBuf]) -> Error {
     refused(1, &render_error(error, text, directories))
 }
 
-/// The mistake alone.
+/// Only the rendered mistake, without the error around it: file, line, caret, message.
 pub fn render_error(error: &TemplateError, text: &str, directories: &[PathBuf]) -> String {
     described(error, &file_of(&error.template, directories), text)
 }
 
-/// The file a template was read from: of the last directory that has it.
+/// The file that a template was read from. The last directory that has the id wins. A shipped
+/// template is shown as `templates/<id>.yaml`.
 fn file_of(id: &str, directories: &[PathBuf]) -> String {
     let own = directories.iter().rev().map(|directory| directory.join(format!("{id}.yaml")));
     let file = own.into_iter().find(|file| file.is_file());
     file.map_or_else(|| format!("templates/{id}.yaml"), |file| file.display().to_string())
 }
 
+/// The error for several templates with mistakes. At most [`MAX_SHOWN`] are shown.
 fn invalid(errors: &[TemplateError], sources: &[(String, String, Option<PathBuf>)]) -> Error {
     let shown: String = errors.iter().take(MAX_SHOWN).map(|error| of(error, sources)).collect();
     let left = errors.len().saturating_sub(MAX_SHOWN);
@@ -191,6 +215,7 @@ fn invalid(errors: &[TemplateError], sources: &[(String, String, Option<PathBuf>
     refused(errors.len(), &(shown + &more))
 }
 
+/// The error around rendered mistakes; `count` is the number of templates.
 fn refused(count: usize, described: &str) -> Error {
     let what = if count == 1 {
         "a template cannot be used".to_owned()
@@ -202,6 +227,7 @@ fn refused(count: usize, described: &str) -> Error {
         .hint("`synthd template schema` prints the format; docs/templates.md explains it")
 }
 
+/// Renders one mistake with the file and the text of its template.
 fn of(error: &TemplateError, sources: &[(String, String, Option<PathBuf>)]) -> String {
     let found = sources.iter().rev().find(|(id, ..)| *id == error.template);
     let file = match found.and_then(|(_, _, path)| path.as_ref()) {
@@ -211,12 +237,14 @@ fn of(error: &TemplateError, sources: &[(String, String, Option<PathBuf>)]) -> S
     described(error, &file, found.map_or("", |(_, text, _)| text))
 }
 
+/// Renders a mistake as `rustc` shows its errors: path, line, caret, message, hint.
 fn described(error: &TemplateError, path: &str, text: &str) -> String {
     let TemplateError { location, length, ref message, .. } = *error;
     let hint = error.unknown.as_deref().map(among);
     TextDiagnostic { path, text, location, length, message, hint }.render()
 }
 
+/// The hint for a word that the template does not know: the nearest known word, or all of them.
 fn among(unknown: &UnknownWord) -> String {
     if unknown.known.is_empty() {
         return "the template has no parameters; add them under `parameters`".to_owned();
@@ -225,7 +253,7 @@ fn among(unknown: &UnknownWord) -> String {
     one_of(&unknown.word, &known)
 }
 
-/// What is wrong with templates, on lines of its own.
+/// Rendered mistakes as the cause of an error. `Display` puts them on lines of their own.
 #[derive(Debug)]
 struct TemplateErrorList(String);
 

@@ -1,5 +1,5 @@
-//! Globs over template ids that match nothing: a typing mistake, or a directory that was not
-//! named.
+//! Finds globs in `[tasks]` that match no template id. The reason is usually a typing mistake, or a
+//! template directory that was not named.
 
 use crate::error::{Code, Error};
 use crate::templates::nothing_matches;
@@ -8,7 +8,9 @@ use std::collections::BTreeSet;
 use synthd_actors::model::TaskSelection;
 use synthd_actors::task::{Catalog, glob_matches};
 
-/// A finding for each glob that matches no template, or one where nothing is selected.
+/// One finding for each glob of `templates` and `exclude` that matches no template. If nothing at
+/// all is selected, one finding says so and carries the others. An empty list means that all is
+/// well.
 pub fn unmatched(catalog: &Catalog, tasks: &TaskSelection) -> Vec<Error> {
     let of = |key: &'static str, globs: &[String]| -> Vec<Error> {
         let lost = globs.iter().filter(|glob| !catalog.ids().any(|id| glob_matches(glob, id)));
@@ -18,7 +20,8 @@ pub fn unmatched(catalog: &Catalog, tasks: &TaskSelection) -> Vec<Error> {
     findings.extend(of("exclude", &tasks.exclude));
     if catalog.select(&tasks.templates, &tasks.exclude).is_empty() {
         let nothing = nothing_matches(&tasks.templates);
-        // One glob that matches nothing is told once.
+        /// If the only glob matches nothing, the finding "no template matches" says it all; a
+        /// second finding for the same glob would repeat it.
         return match tasks.templates.len() {
             1 => vec![nothing],
             _ => vec![nothing.with_others(findings)],
@@ -27,6 +30,7 @@ pub fn unmatched(catalog: &Catalog, tasks: &TaskSelection) -> Vec<Error> {
     findings
 }
 
+/// The finding for one glob. `key` is the key of the file: `templates` or `exclude`.
 fn unmatched_glob(catalog: &Catalog, key: &str, glob: &str) -> Error {
     let what = format!("[tasks] {key}: {glob:?} matches no template");
     Error::new(Code::GlobUnmatched, what).hint(match near(catalog, glob) {
@@ -37,7 +41,8 @@ fn unmatched_glob(catalog: &Catalog, key: &str, glob: &str) -> Error {
     })
 }
 
-/// The id, or all of a category, that was most likely meant.
+/// The known id, or the glob over a whole category such as `git/*`, that is nearest to what the
+/// user wrote. None if nothing is near.
 fn near(catalog: &Catalog, glob: &str) -> Option<String> {
     let whole: BTreeSet<String> = catalog
         .ids()

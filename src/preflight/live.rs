@@ -1,8 +1,10 @@
-//! Each model of a campaign is asked once, as a run would ask it: the money is held before the
-//! call leaves, and the call is recorded.
+//! The live check: each model of a campaign is asked one short question. `synthd check --live` and
+//! `run --dry-run` use it.
 //!
-//! The calls belong to a campaign of their own, `NAME.check`, so that they are no part of the
-//! plan. It has the same caps as the campaign.
+//! The call goes through the router like every call of a run: the money is held before the call
+//! leaves, and the call is recorded. The calls belong to a campaign of their own, `NAME.check`, so
+//! that they are no part of the plan. That campaign has the same caps as the real one, and counts
+//! only its own costs. A model without an answer is a finding, not an error.
 
 use crate::engine::{Engine, fault_error, store_error};
 use crate::error::{Code, Error, Result};
@@ -19,29 +21,36 @@ use synthd_actors::model::{
 use synthd_actors::ports::{CallContext, Journal};
 use synthd_actors::router::{ModelAnswer, ModelCall, ModelClients};
 
-/// For one answer of a few words.
+/// How long one model may take for its whole answer.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Room for a model that thinks before it answers.
+/// The most output tokens of one answer. One word is enough, but some models think first.
 const MAX_OUTPUT: u32 = 256;
+/// The question that each model is asked. The content of the answer does not matter.
 const QUESTION: &str = "Answer with the one word: ready";
 
-/// What one model answered.
+/// The answer of one model, as `check --live --json` shows it.
 #[derive(Debug, Serialize)]
 pub struct LiveAnswer {
+    /// The model's name in the campaign file.
     pub model: String,
+    /// The time from the request to the whole answer, in milliseconds.
     pub latency_ms: u64,
+    /// The settled cost of the call.
     pub cost_usd: Money,
 }
 
-/// What was heard.
+/// The result of a live check.
 #[derive(Debug, Default)]
 pub struct LiveCheckReport {
+    /// The models that answered, in the order of the file.
     pub answers: Vec<LiveAnswer>,
-    /// A finding for each model that gave no answer.
+    /// One finding (SYN-0107) for each model that gave no answer.
     pub findings: Vec<Error>,
 }
 
-/// Asks every model that is behind a provider.
+/// Asks every model that has a provider, all at the same time. Scripted models have no provider and
+/// are skipped. `source` is the text of the campaign file; it is stored with the check. An error
+/// means that the store or the router could not be used.
 pub async fn ask_each(
     engine: &Engine,
     config: &CampaignConfig,
@@ -68,7 +77,8 @@ pub async fn ask_each(
     Ok(heard)
 }
 
-/// The account that the calls are held in, with the same caps as the campaign.
+/// Opens the campaign `NAME.check` in the store and in the router, with the caps of the real
+/// campaign and with what earlier checks have spent today.
 async fn open(engine: &Engine, config: &CampaignConfig, source: &str) -> Result<CampaignName> {
     let name = CampaignName(format!("{}.check", config.name));
     let record = CampaignRecord {
@@ -77,7 +87,7 @@ async fn open(engine: &Engine, config: &CampaignConfig, source: &str) -> Result<
         config: source.to_owned(),
         images: Default::default(),
         price_table: config.price_table.clone(),
-        // Nothing of it is ever resumed.
+        /// The campaign is recorded as complete, so that no daemon tries to resume it.
         state: CampaignState::Complete,
         reason: Some(format!("a check of the models of {}", config.name)),
         created_at_ms: engine.world.clock.now_ms(),
@@ -95,6 +105,7 @@ async fn open(engine: &Engine, config: &CampaignConfig, source: &str) -> Result<
     Ok(name)
 }
 
+/// Asks one model once, without retries and without fallback models.
 async fn ask(engine: &Engine, campaign: &CampaignName, model: &str) -> Result<ModelAnswer, Fault> {
     let (episode, attempt) = begin(engine, campaign, model).await?;
     let request = ChatRequest {
@@ -116,12 +127,15 @@ async fn ask(engine: &Engine, campaign: &CampaignName, model: &str) -> Result<Mo
             retry: 0,
             witness: Default::default(),
         },
+        // The router gives up the call after this time; the fault is then "silent".
         limit: PATIENCE,
     };
     engine.world.router.call_once(call).await
 }
 
-/// An episode that the call belongs to: the same for every check, with a new attempt.
+/// Records an episode for the call, because every call belongs to an attempt of an episode. Each
+/// model has one episode for all its checks, with an id made of the names. Each check is a new
+/// attempt of it: an older attempt number would be fenced, and its records would be dropped.
 async fn begin(
     engine: &Engine,
     campaign: &CampaignName,
@@ -151,6 +165,7 @@ async fn begin(
     Ok((id, attempt))
 }
 
+/// The finding for a model that gave no answer, with the fault as the reason.
 fn no_answer(model: &str, fault: &Fault) -> Error {
     let why = match fault.kind.policy().sign {
         ProviderSign::Silent => format!("it sent no answer for {} s", PATIENCE.as_secs()),

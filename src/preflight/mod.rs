@@ -1,11 +1,14 @@
-//! What a campaign needs before it begins, looked at together: `check` shows every finding, and
-//! `run` and `submit` refuse for the same ones.
+//! The preflight: checks what a campaign needs before it begins. `synthd check` shows every
+//! finding, and `run` and `submit` refuse to start for the same findings.
 //!
 //! ```text
 //! file:  globs ─► budgets
 //! host:  keys ─► enforcement ─► images ─► programs (`check` only: `run` asks while it prepares)
 //! live:  each model is asked once (`check --live`, `run --dry-run`)
 //! ```
+//!
+//! A finding is an [`Error`] that is collected instead of returned, so that the user sees all of
+//! them at once. Nothing here changes the store, except the live check, which records its calls.
 
 mod globs;
 mod live;
@@ -29,35 +32,39 @@ use synthd_actors::pool::{PoolConfig, PoolHandle};
 use synthd_actors::router::ModelClients;
 use synthd_actors::task::Catalog;
 
-/// Who hears how far the pull of an image is.
+/// A callback that hears the progress of an image pull.
 pub type PullListener<'a> = &'a (dyn Fn(&PullProgress) + Send + Sync);
 
-/// A campaign that is about to be looked at.
+/// A campaign that is to be checked.
 pub struct Preflight<'a> {
+    /// The templates to select from.
     pub catalog: &'a Catalog,
+    /// The campaign as its file describes it.
     pub config: &'a CampaignConfig,
-    /// What the store has of the campaign, if it was begun before.
+    /// The campaign's record in the store, if the campaign was begun before.
     pub known: Option<&'a CampaignRecord>,
 }
 
-/// What was found on a host.
+/// The result of the checks of a file and a host.
 #[derive(Debug, Default)]
 pub struct PreflightReport {
-    /// What would keep the campaign from beginning.
+    /// Errors that keep the campaign from beginning.
     pub findings: Vec<Error>,
-    /// What would not, and is worth a line.
+    /// Lines for the user about things that do not keep it from beginning.
     pub notes: Vec<String>,
-    /// The digests of its images, by their names.
+    /// The digests of the campaign's images, by the names of the images.
     pub digests: BTreeMap<String, String>,
-    /// Templates that would be left out.
+    /// Templates that this host cannot run and that the campaign would leave out.
     pub skipped: Vec<SkippedTemplate>,
 }
 
 impl Preflight<'_> {
-    /// What the file says by itself, held against the templates and the prices.
+    /// Checks the file alone, against the templates and the prices: globs that match nothing, and a
+    /// budget that cannot be enough.
     pub fn check_file(&self) -> Vec<Error> {
         let mut findings = unmatched(self.catalog, &self.config.tasks);
-        // What is spent already was affordable; what is left of the budget decides then.
+        /// The least cost of the whole campaign is compared with the budget only at the first
+        /// start. A campaign that goes on has paid a part of it already.
         if self.known.is_none() {
             let estimate = estimate::estimate_campaign(self.catalog, self.config);
             findings.extend(estimate.and_then(|estimate| check_affordable(&estimate)).err());
@@ -65,8 +72,8 @@ impl Preflight<'_> {
         findings
     }
 
-    /// What the host has for it. Images are pulled where the campaign says so and somebody is
-    /// `told` of it.
+    /// Checks the host: keys of models, protections, images. Missing images are pulled only if the
+    /// campaign's pull policy says so and there is a listener `told`.
     pub async fn check_host(
         &self,
         backends: &SandboxBackends,
@@ -79,7 +86,8 @@ impl Preflight<'_> {
         survey
     }
 
-    /// The models that cannot be asked as they are configured.
+    /// One finding for each model whose client cannot be made, for example because its key is not
+    /// set. No request is sent.
     async fn keys(&self) -> Vec<Error> {
         let models = self.config.models.clone();
         let amiss = move || {
@@ -88,17 +96,19 @@ impl Preflight<'_> {
             });
             faults.map(|fault| fault_error(&fault)).collect()
         };
-        // Making a client reads certificates.
+        /// This runs on a blocking thread, because making a client reads the system's certificates.
         tokio::task::spawn_blocking(amiss).await.unwrap_or_default()
     }
 
-    /// The same as [`of_host`](Self::of_host) without any pull, and the programs that templates
-    /// need, looked for in a sandbox of each kind.
+    /// Does the same as [`check_host`](Self::check_host) without any pull. Then it looks for the
+    /// programs that templates need, in one sandbox of each kind.
     pub async fn check_host_and_programs(
         &self,
         backends: &Arc<SandboxBackends>,
     ) -> PreflightReport {
         let mut survey = self.check_host(backends, None).await;
+        // Sandboxes can be made only if their images are here and their protections are enforced. A
+        // note means that an image is missing. Findings about models do not matter for sandboxes.
         let can_run = survey.notes.is_empty() && survey.findings.iter().all(is_not_of_sandboxes);
         let selected = &self.config.tasks;
         let some = !self.catalog.select(&selected.templates, &selected.exclude).is_empty();
@@ -108,6 +118,9 @@ impl Preflight<'_> {
         survey
     }
 
+    /// Starts a pool only for this check, asks which templates this host can run, and closes the
+    /// pool. Templates that lack a program are listed as skipped. If none is left, that is a
+    /// finding.
     async fn look_for_programs(
         &self,
         backends: &Arc<SandboxBackends>,
@@ -131,11 +144,12 @@ impl Preflight<'_> {
     }
 }
 
+/// Whether a finding is about a model's client and not about sandboxes.
 fn is_not_of_sandboxes(error: &Error) -> bool {
     error.code() == Code::ModelUnusable
 }
 
-/// No template is left.
+/// The error for a campaign of which the host can run no template. It lists the reason for each.
 pub fn nothing_to_run(skipped: &[SkippedTemplate]) -> Error {
     let listed: String =
         skipped.iter().map(|s| format!("\n  {}: {}", s.template, s.reason)).collect();

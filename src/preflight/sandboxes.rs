@@ -1,4 +1,8 @@
-//! What a campaign's sandboxes need of the host: enforcement, an engine, images.
+//! Checks what a campaign's sandboxes need from the host: protections, a container engine, images.
+//!
+//! A template names a logical image, such as `base`. The campaign file says which real image stands
+//! for it: `[sandbox] image` for `base`, `[sandbox] images` for every other name. Each image is
+//! checked once, for all templates that want it.
 
 use super::{PreflightReport, PullListener};
 use crate::engine::{check_enforcement, ensure_image};
@@ -8,23 +12,29 @@ use std::collections::BTreeMap;
 use synthd_actors::model::{CampaignConfig, CampaignRecord, ImagePullPolicy, SandboxSpec};
 use synthd_actors::task::Catalog;
 
+/// The part of the preflight that deals with sandboxes.
 pub(super) struct SandboxPreflight<'a> {
+    /// The campaign as its file describes it.
     pub(super) config: &'a CampaignConfig,
+    /// The campaign's record, if it was begun before. It has the digests of the images.
     pub(super) known: Option<&'a CampaignRecord>,
+    /// The backends that are asked.
     pub(super) backends: &'a SandboxBackends,
-    /// None where nothing is to be pulled.
+    /// The listener for pulls. None means that nothing is pulled.
     pub(super) told: Option<PullListener<'a>>,
 }
 
 impl SandboxPreflight<'_> {
-    /// Every sandbox that a selected template wants must be one this host can make. The digests
-    /// of their images: what the campaign was begun with, it goes on with.
+    /// Checks that this host can make every sandbox that a selected template wants. Adds findings,
+    /// notes and the digests of the images to the report. A campaign that was begun before goes on
+    /// with the digests that it began with.
     pub(super) async fn look(&self, catalog: &Catalog, survey: &mut PreflightReport) {
         let wanted = self.wanted(catalog);
         if let Some(templates) = wanted.values().next()
             && let Err(error) = check_enforcement(self.backends, &self.config.sandbox).await
         {
-            // Without it no image can be looked at either.
+            /// Without a working backend no image can be checked either, so this is the only
+            /// finding.
             return survey.findings.push(error.wanted_by(&in_short(templates)));
         }
         for (image, templates) in wanted {
@@ -36,7 +46,7 @@ impl SandboxPreflight<'_> {
         }
     }
 
-    /// Logical names of images, with the templates that want each.
+    /// The logical image names of the selected templates, with the templates that want each.
     fn wanted(&self, catalog: &Catalog) -> BTreeMap<String, Vec<String>> {
         let tasks = &self.config.tasks;
         let mut wanted: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -46,6 +56,7 @@ impl SandboxPreflight<'_> {
         wanted
     }
 
+    /// Checks one logical image. An error names the templates that want it.
     async fn image(&self, image: &str, templates: &[String]) -> Result<ImagePresence> {
         let templates = in_short(templates);
         let Some(spec) = self.config.sandbox_for(image) else {
@@ -64,19 +75,23 @@ impl SandboxPreflight<'_> {
         }
     }
 
-    /// Whether the image is only missing because nothing is pulled now.
+    /// Whether the image is missing only because nothing is pulled during this check. Then `synthd
+    /// run` would pull it, and its absence is a note and no finding.
     fn would_be_pulled(&self, spec: &SandboxSpec, error: &Error) -> bool {
         let pulls = self.told.is_none() && self.config.pull != ImagePullPolicy::Never;
         pulls && spec.digest.is_none() && error.code() == Code::ImageUnavailable
     }
 }
 
+/// The result of the check of one image.
 enum ImagePresence {
-    /// With its name and digest, where it has one.
+    /// The image exists. The pair is its name and its digest; None if it has no digest.
     Here(Option<(String, String)>),
+    /// The image does not exist yet, but a run would pull it. The text is a note for the user.
     Later(String),
 }
 
+/// The finding for a logical image for which the campaign file names no real image.
 fn stands_for_nothing(image: &str, templates: &str) -> Error {
     let what = format!("[sandbox] names no image for {image}, which {templates} needs");
     Error::new(Code::ImageUnavailable, what).hint(format!(
@@ -84,6 +99,7 @@ fn stands_for_nothing(image: &str, templates: &str) -> Error {
     ))
 }
 
+/// The first three template ids, and how many more there are: `a, b, c and 4 more`.
 fn in_short(templates: &[String]) -> String {
     const NAMED: usize = 3;
     let named = templates[..templates.len().min(NAMED)].join(", ");
