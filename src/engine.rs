@@ -6,15 +6,16 @@
 //! and the handles of all actors. The rest of this file checks what a host enforces before a
 //! campaign begins, and turns faults of the core into errors for the user.
 //!
-//! Shutdown runs these steps in this order (`docs/ARCHITECTURE.md` has the same list): 1. stop
-//! admission: nothing new is taken, campaigns launch no more episodes (`cli::shutdown`) 2. grace:
-//! running episodes finish; a line every five seconds says what remains (`cli::shutdown`) 3. cut
-//! off what still runs; the journal has every turn of it 4. close the agent gateway, then the pool:
-//! warm sandboxes end; wait until the launcher and the container engine have reaped everything 5.
-//! quality and collector have finished the work of their campaigns: nothing is in flight 6. store
-//! barrier: everything that was acknowledged is on the disk 7. close the control socket; its
-//! clients wait for this 8. stop the system and join its threads; dropping the store checkpoints
-//! and unlocks it
+//! Shutdown runs these steps in this order (`docs/ARCHITECTURE.md` has the same list):
+//! 1. stop admission: nothing new is taken, campaigns launch no more episodes (`cli::shutdown`)
+//! 2. grace: running episodes finish; a line every five seconds says what remains (`cli::shutdown`)
+//! 3. cut off what still runs; the journal has every turn of it
+//! 4. close the agent gateway, then the pool: warm sandboxes end; wait until the launcher and the
+//!    container engine have reaped everything
+//! 5. quality and collector have finished the work of their campaigns: nothing is in flight
+//! 6. store barrier: everything that was acknowledged is on the disk
+//! 7. close the control socket; its clients wait for this
+//! 8. stop the system and join its threads; dropping the store checkpoints and unlocks it
 //!
 //! A second signal skips from 2 to 3. In both cases nothing is corrupted and everything can be
 //! resumed.

@@ -79,7 +79,7 @@ const PARTS: u128 = 1_000_000_000;
 struct ModelTotals {
     /// The worst case of the dearest first call so far.
     first_call: Money,
-    /// Episodes, in units of one [`PARTS`]th.
+    /// Episodes, counted in billionths (`PARTS`).
     parts: u128,
     /// The cost of all episodes so far.
     sum: CostEstimate,

@@ -1,11 +1,16 @@
-//! The control actor: accepts clients and owns their sessions, each a task of its own.
+//! The control actor: accepts clients on the control socket and owns their sessions. Each session
+//! is a task of its own.
 //!
 //! ```text
-//!  listening ──client──► peer of this user? place free? ──► session (task, joined)
-//!      ▲                     │ no: told why, dropped            │ ends, panics
-//!      └─────────────────────┴──────────────────────────────────┘
-//!  closing: sessions end after their answer; then stopped
+//!  listening ──client──► same user? place free? ──► session (task, joined)
+//!      ▲                     │ no: refused with the reason │ ends or panics
+//!      └─────────────────────┴─────────────────────────────┘
+//!  closing: each session ends after its answer; then the actor stops
 //! ```
+//!
+//! The actor decides only whether a client gets a session; `session.rs` does the rest. A session
+//! that panics ends alone and is counted. If the actor itself panics, its supervisor builds a new
+//! one, which goes on with the same listener; the sessions of the old actor end with it.
 
 use super::messages::{
     CloseControl, ControlResources, ControlSharedState, ControlStats, ControlStatsQuery,
@@ -22,23 +27,31 @@ use synthd_actors::supervisor::{panic_text, spawn};
 use tokio::net::UnixStream;
 use tokio_util::task::AbortOnDropHandle;
 
-/// Out of file descriptors, most likely: some client has to leave first.
+/// The pause after a failed accept. The usual reason is that no file descriptors are left; some
+/// client has to disconnect first, and trying again at once would only use up the processor.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// The actor behind [`ControlHandle`](super::ControlHandle).
 pub struct ControlActor {
+    /// What the actor shares with its successors: listener, dispatcher, limits.
     parts: ControlResources,
-    /// Their tasks are owned by futures of this actor's context, so that no session
-    /// outlives it.
+    /// The running sessions by their numbers. The tasks are owned by futures in this actor's
+    /// context, so no session outlives the actor.
     sessions: HashMap<u64, tokio::task::AbortHandle>,
+    /// The number of the next session.
     next: u64,
+    /// Counts since this actor was built. A new actor after a panic begins at zero.
     stats: ControlStats,
 }
 
 impl ControlActor {
+    /// An actor that listens as soon as it is started.
     pub(super) fn new(parts: ControlResources) -> Self {
         Self { parts, sessions: HashMap::new(), next: 0, stats: ControlStats::default() }
     }
 
+    /// Waits for the next client in the background. Each accepted client starts the next wait, so
+    /// there is exactly one wait at a time. The waiting ends when the socket closes.
     fn listen(&mut self, ctx: &mut Context<Self>) {
         let (listener, closing) = (self.parts.listener.clone(), self.parts.shared.closing.clone());
         let accepted = async move {
@@ -57,16 +70,20 @@ impl ControlActor {
         }));
     }
 
+    /// Logs a failed accept and listens again after [`ACCEPT_PAUSE`].
     fn pause(&mut self, error: &io::Error, ctx: &mut Context<Self>) {
         tracing::warn!(%error, "a control client could not be accepted");
         ctx.run_later(ACCEPT_PAUSE, |this, ctx| this.listen(ctx));
     }
 
+    /// Gives a client a session. A client of another user, or one more than the limit allows, is
+    /// refused instead.
     fn welcome(&mut self, stream: UnixStream, ctx: &mut Context<Self>) {
         self.stats.accepted += 1;
         if let Err(error) = same_user(&stream) {
             return self.turn_away(stream, error, ctx);
         }
+        // The place is held until the session ends. `ControlHandle::close` waits for all places.
         let Ok(place) = self.parts.shared.places.clone().try_acquire_owned() else {
             let most = self.parts.shared.limits.clients;
             let error = Error::new(Code::ControlRefused, format!("{most} clients are connected"))
@@ -83,6 +100,8 @@ impl ControlActor {
         self.own(session, ctx);
     }
 
+    /// Refuses a client: a task writes the reason and closes the connection. The task has no place,
+    /// because it ends by itself within the limit for writing.
     fn turn_away(&mut self, stream: UnixStream, error: Error, ctx: &mut Context<Self>) {
         self.stats.refused += 1;
         tracing::info!(%error, "a control client was turned away");
@@ -90,6 +109,8 @@ impl ControlActor {
         self.own(spawn("control refusal", refuse(stream, limits, error)), ctx);
     }
 
+    /// Keeps a task alive until it ends, and counts a panic of it. If the actor ends first, the
+    /// task is aborted.
     fn own(&mut self, session: AbortOnDropHandle<()>, ctx: &mut Context<Self>) {
         let id = self.next;
         self.next += 1;
@@ -105,13 +126,15 @@ impl ControlActor {
         }));
     }
 
+    /// Aborts all sessions and stops the actor for good; the supervisor does not build a new one.
     fn close(&mut self, ctx: &mut Context<Self>) {
         self.sessions.values().for_each(tokio::task::AbortHandle::abort);
         ctx.stop();
     }
 }
 
-/// The file's mode keeps others out; this keeps them out should it have been changed.
+/// Checks that the client runs as the same user as this process. The mode of the socket file
+/// already keeps other users out; this check holds even if somebody has changed the mode.
 fn same_user(stream: &UnixStream) -> Result<(), Error> {
     let own = nix::unistd::geteuid().as_raw();
     let peer = stream.peer_cred().map(|peer| peer.uid());

@@ -1,4 +1,8 @@
-//! How a campaign gets in: what `run`, `submit` and a restarted daemon have in common.
+//! Admission: how a campaign is checked and started. `run`, `submit`, `resume`, `retry` and a
+//! restarted daemon all come through here, so all of them refuse for the same reasons.
+//!
+//! A start has three steps: the preflight (`crate::preflight`), the digests of the images, and the
+//! engine's own preparation. Every refusal of the engine becomes an error with a code and a hint.
 
 use super::changes::changed_keys;
 use crate::config::{self, ConfigErrors, LoadedCampaign};
@@ -19,10 +23,13 @@ use synthd_actors::ports::Journal;
 use synthd_actors::task::{Catalog, TemplateError};
 use tokio_util::sync::DropGuard;
 
-/// Before a container engine that was not there is asked again.
+/// How long a restarted daemon waits before it asks an absent container engine again.
 const ENGINE_AGAIN: Duration = Duration::from_secs(10);
 
-/// Starts a campaign, if this host can run what it wants.
+/// Starts a campaign if its file and this host pass the preflight. A campaign that the store knows
+/// is resumed. `source` is the text of the file; the store keeps it for restarts. `again` says
+/// which faulted episodes are tried again, and whether changed templates are accepted. `told` hears
+/// the progress of image pulls. An error leaves the stored campaign as it was.
 pub async fn start_campaign(
     engine: &Engine,
     catalog: &Arc<Catalog>,
@@ -33,14 +40,15 @@ pub async fn start_campaign(
 ) -> Result<CampaignHandle> {
     let known = engine.store.campaign(&config.name).await.map_err(store_error)?;
     let mut digests = ready(engine, catalog, config, known.as_ref(), told).await?;
-    // Of templates that are not selected now, too: they may be again.
+    /// The stored digests also cover images of templates that are not selected now. They must stay,
+    /// in case the templates are selected again.
     digests.extend(known.iter().flat_map(|record| record.images.clone()));
     let config = Arc::new(CampaignConfig { digests, ..CampaignConfig::clone(config) });
     let submitted = engine.handle.submit_with(catalog.clone(), config.clone(), source, again).await;
     submitted.map_err(|error| refused(&error, &config, known.as_ref()))
 }
 
-/// The digests of its images, where nothing keeps it from beginning.
+/// Runs the preflight. Returns the digests of the images, or all findings as one error.
 async fn ready(
     engine: &Engine,
     catalog: &Catalog,
@@ -50,7 +58,7 @@ async fn ready(
 ) -> Result<BTreeMap<String, String>> {
     let preflight = Preflight { catalog, config, known };
     let mut findings = preflight.check_file();
-    // No image is pulled for a file that is wrong.
+    /// An image may be large, so nothing is pulled for a file that is refused anyway.
     let told = findings.is_empty().then_some(told);
     let survey = preflight.check_host(&engine.backend, told).await;
     findings.extend(survey.findings);
@@ -60,8 +68,10 @@ async fn ready(
     }
 }
 
-/// Reads a campaign's text and the templates in its directories. Files are no work for the one
-/// thread of the actors.
+/// Reads the text of a campaign and the templates in its directories. The outer error means that
+/// the reading panicked; the inner one lists the mistakes of the file. It runs on a blocking
+/// thread, because the one thread of the actors must not wait for files. `name` is what messages
+/// call the file.
 pub(super) async fn with_templates(
     library: &TemplateLibrary,
     name: String,
@@ -73,7 +83,8 @@ pub(super) async fn with_templates(
     read.map_err(|e| Error::new(Code::Unexpected, "reading the campaign panicked").with_source(e))
 }
 
-/// Starts a stored campaign again, from the text it was made from.
+/// Starts a stored campaign again from the text in the store. `reopen` says which faulted episodes
+/// are tried again. The template directories are read again, so changed templates are noticed.
 pub(super) async fn restart_campaign(
     engine: &Engine,
     library: &TemplateLibrary,
@@ -84,14 +95,16 @@ pub(super) async fn restart_campaign(
     let (loaded, library) = with_templates(library, name, record.config.clone()).await??;
     let told = |pulled: &PullProgress| tracing::debug!(%pulled, "an image");
     let config = Arc::new(loaded.config);
-    // This future is deep inside its caller, so it is boxed.
+    /// Boxed, because this large future is nested in the futures of its callers.
     Box::pin(start_campaign(engine, &library.catalog, &config, loaded.source, reopen.into(), &told))
         .await
 }
 
-/// Takes up what was running when the last daemon ended, however it ended. One that cannot
-/// be is left as it is, and said; one whose container engine is not there is tried again
-/// until it is. `taken_up` is let go when each has been tried.
+/// Resumes the campaigns that were running when the last daemon ended, in whatever way it ended. A
+/// campaign that cannot be resumed stays as it is in the store, and the log says why. If only its
+/// container engine is absent, the campaign is tried again every 10 s until the engine is back.
+/// `taken_up` is dropped when each campaign was tried once; requests that name a campaign wait for
+/// that.
 pub(super) async fn restart_campaigns(
     engine: Engine,
     library: Arc<TemplateLibrary>,
@@ -107,13 +120,13 @@ pub(super) async fn restart_campaigns(
     drop(taken_up);
     while !waiting.is_empty() {
         tokio::time::sleep(ENGINE_AGAIN).await;
-        // Somebody may have resumed or cancelled one meanwhile.
+        /// A client may have resumed or cancelled one of them in the meantime.
         waiting.retain(|record| engine.handle.campaign(&record.name).is_none());
         waiting = take_up(&engine, &library, waiting).await;
     }
 }
 
-/// Those that wait for their container engine.
+/// Tries to resume each campaign. Returns the ones that must wait for their container engine.
 async fn take_up(
     engine: &Engine,
     library: &TemplateLibrary,
@@ -121,7 +134,8 @@ async fn take_up(
 ) -> Vec<CampaignRecord> {
     let mut waiting = Vec::new();
     for record in records {
-        // Somebody may have cancelled it while it waited for its turn.
+        /// The record is read again: a client may have cancelled the campaign while it waited for
+        /// its turn.
         match engine.store.campaign(&record.name).await {
             Ok(Some(now)) if now.state == CampaignState::Running => {}
             _ => continue,
@@ -142,6 +156,7 @@ async fn take_up(
     waiting
 }
 
+/// The error for a retry that matches no faulted episode. It lists the faults that there are.
 fn nothing_to_retry(error: &SubmitError, faults: &FaultCounts) -> Error {
     let hint = match faults.is_empty() {
         true => "the campaign has no faulted episode".to_owned(),
@@ -153,9 +168,11 @@ fn nothing_to_retry(error: &SubmitError, faults: &FaultCounts) -> Error {
     Error::new(Code::NothingToRetry, error.to_string()).hint(hint)
 }
 
-/// Changed templates that are named.
+/// The most changed templates that an error names; the others are counted.
 const MOST_NAMED: usize = 20;
 
+/// The error for a campaign whose templates have changed, or that wants fewer tasks of each
+/// template than before.
 fn changed_templates(campaign: &str, changes: &[ChangedTemplate]) -> Error {
     let fewer = changes.iter().find_map(|change| change.fewer);
     let fewer = fewer.map(|(was, is)| format!("\n  tasks.per_template: was {was}, is {is}"));
@@ -174,11 +191,13 @@ fn changed_templates(campaign: &str, changes: &[ChangedTemplate]) -> Error {
     )
 }
 
+/// One line for a changed template, with the files of it that changed.
 fn named(change: &ChangedTemplate) -> String {
     let files: Vec<String> = change.files.iter().map(ToString::to_string).collect();
     format!("\n  {}: {}", change.template, files.join(", "))
 }
 
+/// Turns a refusal of the engine into an error with a code and a hint.
 fn refused(error: &SubmitError, config: &CampaignConfig, known: Option<&CampaignRecord>) -> Error {
     match error {
         SubmitError::Prepare(PrepareError::Changed(name)) => {
@@ -217,7 +236,7 @@ fn refused(error: &SubmitError, config: &CampaignConfig, known: Option<&Campaign
     }
 }
 
-/// The template, and the line and column where that is known.
+/// The template with line and column, where they are known: `git/undo-commit.yaml:12:3`.
 fn placed(error: &TemplateError) -> String {
     match error.location {
         Some((line, column)) => format!("{}.yaml:{line}:{column}", error.template),

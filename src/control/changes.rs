@@ -1,11 +1,13 @@
-//! What has changed in the settings that a campaign keeps under its name.
+//! Finds out which settings of a stored campaign have changed. Some settings (seed, models, limits
+//! of an episode) belong to the identity of a campaign and must not change under the same name. The
+//! error `CampaignChanged` lists them with their old and new values.
 
 use crate::config;
 use serde_json::Value;
 use synthd_actors::model::{CampaignConfig, CampaignRecord};
 
-/// A line for each key: the old value and the new one. Nothing where the stored text reads the
-/// same now: then a default has changed.
+/// One line for each changed key, such as `episode.timeout: was 30 s, is 60 s`. The list is empty
+/// if the stored text gives the same settings now; then a default of the program has changed.
 pub(super) fn changed_keys(known: &CampaignRecord, now: &CampaignConfig) -> Vec<String> {
     let Ok(before) = config::parse_campaign("the stored campaign", &known.config) else {
         return vec!["the stored file cannot be read by this version".to_owned()];
@@ -15,6 +17,8 @@ pub(super) fn changed_keys(known: &CampaignRecord, now: &CampaignConfig) -> Vec<
     lines
 }
 
+/// Compares two JSON values key by key and adds a line for each difference. `path` is the path of
+/// keys so far, such as `episode.timeout`. A key that one side lacks counts as null.
 fn compare(path: &str, before: &Value, now: &Value, lines: &mut Vec<String>) {
     match (before, now) {
         (Value::Object(old), Value::Object(new)) if !is_duration(before) => {
@@ -31,10 +35,12 @@ fn compare(path: &str, before: &Value, now: &Value, lines: &mut Vec<String>) {
     }
 }
 
+/// Whether a JSON object is a `Duration` as serde writes it: `{"secs":30,"nanos":0}`.
 fn is_duration(value: &Value) -> bool {
     value.get("secs").is_some() && value.get("nanos").is_some()
 }
 
+/// A value as the user reads it: `not set`, a time with its unit, or JSON.
 fn shown(value: &Value) -> String {
     match value {
         Value::Null => "not set".to_owned(),

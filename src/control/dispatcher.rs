@@ -1,4 +1,7 @@
-//! What the engine does for clients.
+//! The control dispatcher: carries out the commands of clients on the engine. The sessions give it
+//! a parsed [`ControlCommand`]; it returns the answer as JSON, or an error.
+//!
+//! The states of a campaign, and the commands that lead from one to the next:
 //!
 //! ```text
 //!            submit                    pause
@@ -8,6 +11,10 @@
 //!                       ├── cancel ──► cancelled ◄──┤ cancel
 //!                       └── drain ───► at rest; running again at the next start
 //! ```
+//!
+//! A command that takes longer sends an event every few seconds, so that the client knows that the
+//! daemon works. If the client disconnects, the dispatcher stops waiting. Commands that were
+//! already given to the engine are carried out all the same.
 
 use super::admission::{restart_campaign, start_campaign, with_templates};
 use super::follow::{follow, is_over};
@@ -34,36 +41,44 @@ use synthd_actors::ports::Journal;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-/// What a client wants of the process as a whole.
+/// How far a client wants the process to end. The variants are in the order of their urgency.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ShutdownRequest {
+    /// Nobody has asked for a shutdown.
     #[default]
     Stay,
-    /// Let running episodes finish, then end.
+    /// Let running episodes finish, then end the process.
     Finish,
-    /// End at once; what runs is resumable.
+    /// Cut off running episodes and end the process. The episodes can be resumed.
     Now,
 }
 
-/// What ties the desk to the rest of the process.
+/// Connects the dispatcher with the start and the shutdown of the process.
 pub(super) struct LifecycleChannels {
+    /// The most urgent shutdown request so far. The process watches the other end.
     pub(super) request: watch::Sender<ShutdownRequest>,
-    /// Cancelled once no more of the last daemon's campaigns will be taken up.
+    /// Cancelled when each campaign of the last daemon was tried once, or when that was given up.
+    /// Until then, a command that names a campaign waits.
     pub(super) revived: CancellationToken,
 }
 
+/// The dispatcher of a running engine, for `serve` and for `run`.
 pub(super) struct EngineDispatcher {
     pub(super) engine: Engine,
+    /// The templates of the process. A campaign may add its own directories for itself.
     library: Arc<TemplateLibrary>,
+    /// What the status report says about the process.
     pub(super) about: ProcessDescription,
     wires: LifecycleChannels,
-    /// Set once the socket listens; it is part of what status says.
+    /// The handle of the control actor, for the status report. It is set after the socket listens.
     pub(super) control: OnceLock<ControlHandle>,
 }
 
+/// The answer of a command as JSON, or the reason why there is none.
 pub(super) type DispatchResult = Result<Value, DispatchError>;
 
 impl EngineDispatcher {
+    /// A dispatcher without its control handle; [`attach`](Self::attach) adds it.
     pub(super) fn new(
         engine: Engine,
         library: Arc<TemplateLibrary>,
@@ -73,11 +88,17 @@ impl EngineDispatcher {
         Self { engine, library, about, wires, control: OnceLock::new() }
     }
 
+    /// Adds the handle of the control actor. The actor needs the dispatcher to start, so the handle
+    /// cannot be there from the beginning.
     pub(super) fn attach(&self, control: ControlHandle) {
-        // A second one would be the same.
+        /// There is one control actor for each dispatcher, so a second call would set an equal
+        /// handle.
         self.control.set(control).ok();
     }
 
+    /// Starts or resumes the campaign of a file. The answer is its progress. Faulted episodes whose
+    /// reason may have passed are tried again. While the preflight runs, events say what it does,
+    /// such as the progress of an image pull.
     async fn submit(&self, submission: SubmitParams, writer: &mut ReplyWriter) -> DispatchResult {
         self.daemon_only()?;
         let SubmitParams { name, source, accept_changed } = submission;
@@ -112,7 +133,8 @@ impl EngineDispatcher {
         to_answer(&*campaign.progress().borrow())
     }
 
-    /// `synthd run` starts nothing beside its own campaign.
+    /// Refuses a command that would start a campaign if this process is `synthd run`, which runs
+    /// only its own campaign.
     fn daemon_only(&self) -> Result<(), Error> {
         if self.about.mode != ProcessMode::Foreground {
             return Ok(());
@@ -121,6 +143,8 @@ impl EngineDispatcher {
             .hint("wait until it has ended, start `synthd serve`, and ask the daemon"))
     }
 
+    /// Follows a campaign to its end. A campaign that this process does not run is answered at once
+    /// from the store. Without a name, the only running campaign is meant.
     async fn watch(&self, name: Option<String>, writer: &mut ReplyWriter) -> DispatchResult {
         let name = match name {
             Some(name) => CampaignName(name),
@@ -136,13 +160,13 @@ impl EngineDispatcher {
         to_answer(&follow(&campaign, writer).await?)
     }
 
-    /// The campaign meant by a client that names none.
+    /// The campaign that a client means if it names none: the only one that is not over.
     fn only_live(&self) -> Result<CampaignName, Error> {
         let known = self.engine.handle.campaigns();
         let moving: Vec<&CampaignProgress> = known.iter().filter(|p| !is_over(p)).collect();
         match (moving.as_slice(), known.as_slice()) {
             ([one], _) => Ok(one.campaign.clone()),
-            // The one it just ran is meant, too, by who comes a moment late.
+            /// A client that comes a moment too late means the campaign that has just ended.
             ([], [one]) => Ok(one.campaign.clone()),
             ([], _) => Err(Error::new(Code::ControlRefused, "no campaign is running")
                 .hint("`synthd submit` starts a campaign; `synthd status` lists all campaigns")),
@@ -155,6 +179,8 @@ impl EngineDispatcher {
         }
     }
 
+    /// Pauses a campaign. The engine refuses this for a campaign that has ended or that writes its
+    /// dataset.
     async fn pause(&self, name: CampaignName, writer: &mut ReplyWriter) -> DispatchResult {
         let paused = match self.campaign(&name, writer).await? {
             Some(campaign) => campaign.pause("paused by a client").await,
@@ -163,6 +189,8 @@ impl EngineDispatcher {
         self.obeyed(name, paused, "paused").await
     }
 
+    /// Resumes a campaign. If the campaign has no running actor, it is started again from its text
+    /// in the store; only paused and stopped campaigns can be resumed in this way.
     async fn resume(&self, name: CampaignName, writer: &mut ReplyWriter) -> DispatchResult {
         let live = self.campaign(&name, writer).await?.filter(CampaignHandle::is_alive);
         if let Some(campaign) = live {
@@ -179,7 +207,7 @@ impl EngineDispatcher {
         self.obeyed(name, true, "resumed").await
     }
 
-    /// Starts a campaign that rests once more, with its faulted episodes that are chosen.
+    /// Starts a campaign that is at rest once more, with those of its faulted episodes that match.
     async fn retry(&self, retry: RetryParams, writer: &mut ReplyWriter) -> DispatchResult {
         self.daemon_only()?;
         let name = CampaignName(retry.campaign);
@@ -192,6 +220,7 @@ impl EngineDispatcher {
         to_answer(&*campaign.progress().borrow())
     }
 
+    /// Cancels a campaign, with or without a running actor.
     async fn cancel(&self, name: CampaignName, writer: &mut ReplyWriter) -> DispatchResult {
         let live = self.campaign(&name, writer).await?.filter(CampaignHandle::is_alive);
         let cancelled = match live {
@@ -201,7 +230,8 @@ impl EngineDispatcher {
         self.obeyed(name, cancelled, "cancelled").await
     }
 
-    /// A campaign that rests here without an actor has only its record to change.
+    /// Cancels a campaign that has no running actor: only its record in the store changes. Returns
+    /// false if the campaign is complete or cancelled already.
     async fn cancel_stored(&self, name: &CampaignName) -> Result<bool, DispatchError> {
         let record = self.record(name).await?;
         if matches!(record.state, CampaignState::Complete | CampaignState::Cancelled) {
@@ -216,7 +246,8 @@ impl EngineDispatcher {
         Ok(written.map(|()| true).map_err(|fault| fault_error(&fault))?)
     }
 
-    /// Says where the campaign stands now, or why it did not obey.
+    /// The answer to `pause`, `resume` and `cancel`: the campaign's new state, or an error with its
+    /// state if the command was refused. `done` is the past tense of the command, such as `paused`.
     async fn obeyed(&self, name: CampaignName, obeyed: bool, done: &str) -> DispatchResult {
         let standing = self.campaign_status(&self.record(&name).await?).await?;
         if obeyed {
@@ -236,6 +267,8 @@ impl EngineDispatcher {
         )))
     }
 
+    /// Drains the engine: nothing new starts. The answer comes when all campaigns are at rest. The
+    /// process goes on and still answers.
     async fn drain(&self, writer: &mut ReplyWriter) -> DispatchResult {
         tracing::info!("draining: a client asked for it");
         self.engine.handle.drain(false).await;
@@ -244,9 +277,12 @@ impl EngineDispatcher {
         to_answer(&json!({ "drained": true, "campaigns": self.campaign_statuses().await? }))
     }
 
+    /// Asks the process to end. The answer comes when no episode runs any more; the connection
+    /// closes just before the process ends.
     async fn shut_down(&self, now: bool, writer: &mut ReplyWriter) -> DispatchResult {
         let wanted = if now { ShutdownRequest::Now } else { ShutdownRequest::Finish };
-        // The more urgent wish stands.
+        /// Of several requests, the most urgent one counts; a later, less urgent one changes
+        /// nothing.
         self.wires.request.send_if_modified(|shutdown| {
             let more = wanted > *shutdown;
             *shutdown = wanted.max(*shutdown);
@@ -259,7 +295,9 @@ impl EngineDispatcher {
         to_answer(&json!({ "shutting_down": true }))
     }
 
-    /// Waits for work and tells the client now and then that it still does.
+    /// Waits for `work` and sends the client an event in every heartbeat interval, such as
+    /// `{"waiting":"draining","running":3}`. `doing` gives the text of `waiting`. If the client is
+    /// gone, `work` is dropped.
     async fn waiting<T>(
         &self,
         work: impl Future<Output = T>,
@@ -279,8 +317,9 @@ impl EngineDispatcher {
         }
     }
 
-    /// The campaign, if this process has run it; one that is about to be taken up is waited
-    /// for.
+    /// The handle of a campaign that this process runs or has run; None if there is none. A
+    /// campaign of the last daemon may be about to be resumed, so the search waits for that before
+    /// it gives up.
     async fn campaign(
         &self,
         name: &CampaignName,
@@ -292,10 +331,12 @@ impl EngineDispatcher {
         Ok(self.engine.handle.campaign(name))
     }
 
+    /// Waits until the campaigns of the last daemon were tried once.
     async fn all_taken_up(&self, writer: &mut ReplyWriter) -> Result<(), ClientGone> {
         self.waiting(self.wires.revived.cancelled(), writer, || "resuming".to_owned()).await
     }
 
+    /// The campaign's record in the store. An unknown name is a refusal.
     async fn record(&self, name: &CampaignName) -> Result<CampaignRecord, DispatchError> {
         let found = self.engine.store.campaign(name).await.map_err(store_error)?;
         match found {
@@ -304,6 +345,8 @@ impl EngineDispatcher {
         }
     }
 
+    /// The refusal for an unknown name. It lists up to ten names that exist. The client's text is
+    /// cut, so that it cannot blow up the message.
     pub(super) async fn unknown(&self, name: &str) -> DispatchError {
         let known = self.engine.store.campaigns().await.unwrap_or_default();
         let names: Vec<&str> = known.iter().take(10).map(|c| c.name.as_str()).collect();
@@ -338,6 +381,7 @@ impl ControlDispatcher for EngineDispatcher {
     }
 }
 
+/// Turns an answer into JSON.
 pub(super) fn to_answer(value: &impl Serialize) -> DispatchResult {
     serde_json::to_value(value).map_err(|error| {
         DispatchError::from(
@@ -346,7 +390,8 @@ pub(super) fn to_answer(value: &impl Serialize) -> DispatchResult {
     })
 }
 
-/// All mistakes of a file, as `synthd check` shows them.
+/// The refusal of a file with mistakes: `text` has all of them as `synthd check` prints them, and
+/// `details` has the same as JSON.
 fn listing(errors: ConfigErrors) -> ErrorBody {
     let (text, details) = (errors.render(), errors.to_json());
     let mut body = ErrorBody::from(&Error::new(errors.code(), errors.summary()));

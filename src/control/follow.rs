@@ -1,5 +1,5 @@
-//! A campaign followed to its end. Only the newest standing is ever told, so a client that
-//! reads slowly misses some of them and holds up nobody.
+//! Follows a campaign to its end, for `watch`. The client gets only the newest progress. A client
+//! that reads slowly misses some of the states between, and it delays nobody else.
 
 use super::reply_writer::ReplyWriter;
 use super::session::DispatchError;
@@ -8,16 +8,20 @@ use std::time::Duration;
 use synthd_actors::campaign::{CampaignHandle, CampaignProgress};
 use synthd_actors::model::CampaignState;
 
-/// Progress is told at most this often.
+/// The least time between two progress events.
 const PACE: Duration = Duration::from_millis(100);
 
-/// Tells of every change until the campaign is over; its last standing.
+/// Sends an event at every change, and one in every heartbeat interval, until the campaign is over.
+/// Returns its last progress. If the socket closes, the newest progress is the answer. An actor
+/// that ends without bringing the campaign to rest is an error.
 pub(super) async fn follow(
     campaign: &CampaignHandle,
     writer: &mut ReplyWriter,
 ) -> Result<CampaignProgress, DispatchError> {
     let mut progress = campaign.progress();
     loop {
+        // Marked as seen before it is read: a change after the read is then noticed by `changed`
+        // below.
         progress.mark_unchanged();
         let now = campaign.current_progress();
         if is_over(&now) {
@@ -33,12 +37,15 @@ pub(super) async fn follow(
     }
 }
 
-/// Whether nothing more will happen to a campaign by itself or by a client's `resume`.
+/// Whether a campaign is at rest and nothing more will happen to it by itself. A campaign that a
+/// client has paused is not over, because a client is expected to resume it. A campaign that a
+/// fault has paused is over.
 pub fn is_over(progress: &CampaignProgress) -> bool {
     let waits = progress.state == CampaignState::Paused && !progress.escalated;
     progress.settled && !waits
 }
 
+/// The error for a campaign whose actor ended unexpectedly.
 fn died(progress: &CampaignProgress) -> Error {
     Error::new(Code::Escalated, format!("the actor of campaign {} died", progress.campaign))
         .hint("read the daemon's log; submit the campaign again to resume it")

@@ -1,29 +1,32 @@
-//! What one client may take, so that no client costs the others anything.
+//! The limits of one client of the control socket. They keep one client from using up what the
+//! others and the engine need: places, memory and time.
 
 use std::time::Duration;
 
-/// Clients at once; one more is told so and let go.
+/// The most clients that are connected at once. A further client is told so and disconnected.
 pub const MAX_CLIENTS: usize = 128;
-/// Bytes of a request, its newline not counted.
+/// The most bytes of a request, without its newline: 1 MiB.
 pub const MAX_LINE: usize = 1 << 20;
-/// Bytes of a request's id as it is echoed.
+/// The most bytes of a request's id, because every reply repeats the id.
 pub(super) const MAX_ID: usize = 128;
 
-/// Bounds of the control socket. Tests shorten them.
+/// The limits of one control socket. Tests shorten them.
 #[derive(Clone, Debug)]
 pub struct ControlLimits {
+    /// The most clients at once.
     pub clients: usize,
+    /// The most bytes of a request.
     pub line: usize,
-    /// A request that has begun must be whole within this.
+    /// The most time from the first byte of a request to its newline.
     pub read: Duration,
-    /// A client may be silent between requests for this long.
+    /// The most time that a client may be silent between two requests.
     pub idle: Duration,
-    /// A line must be taken by the client within this. Nothing is queued for it meanwhile,
-    /// so the bound of a client's queue is the one line being written.
+    /// The most time for a client to take one reply. Nothing is queued for a client: the next line
+    /// is made when this one is written. So one line is all the memory that a slow client costs.
     pub write: Duration,
-    /// Waiting commands say that they still wait this often.
+    /// The interval at which a waiting command sends an event.
     pub heartbeat: Duration,
-    /// How long closing waits for commands in progress.
+    /// The most time that closing the socket waits for commands that are being answered.
     pub shutdown: Duration,
 }
 

@@ -1,41 +1,50 @@
-//! Lines from a client who may be anybody: bounded in length, and in time once begun.
+//! Reads the lines of a client that may send anything. The length of a line is limited. Once a line
+//! has begun, its time is limited too, so a client cannot keep its place by sending a byte now and
+//! then.
 
 use super::limits::ControlLimits;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::{Instant, timeout_at};
 
-/// Read at once; a line grows by this much at a time.
+/// The bytes that one read asks for. The buffer grows by this much at a time.
 const CHUNK: usize = 16 * 1024;
 
-/// Why no more lines come from a client.
+/// Why a client sends no more lines.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum ClientInputEnd {
-    /// It closed its end between two lines.
+    /// The client closed its end between two lines. This is the usual end.
     Closed,
-    /// It closed its end within one.
+    /// The client closed its end within a line. The half line is not a request.
     HalfLine,
+    /// A line is longer than the limit.
     TooLong,
-    /// It began a line and did not finish it.
+    /// The client began a line and did not finish it in time.
     Slow,
+    /// The client sent nothing for too long.
     Idle,
+    /// Reading from the connection failed.
     Broken,
 }
 
+/// Splits a stream of bytes into lines. Several lines may arrive in one read; they stay in the
+/// buffer until they are asked for.
 pub(super) struct LineReader<R> {
     reader: R,
     buffer: Vec<u8>,
-    /// Where the line that comes next begins in the buffer.
+    /// Where the next line begins in the buffer.
     start: usize,
-    /// How far from the front the buffer is known to hold no newline of it.
+    /// The end of the part of the buffer in which the next line has no newline. The search goes on
+    /// from here, so each byte is looked at once. It is never smaller than `start`.
     searched: usize,
 }
 
 impl<R: AsyncRead + Unpin> LineReader<R> {
+    /// A reader with an empty buffer.
     pub(super) fn new(reader: R) -> Self {
         Self { reader, buffer: Vec::new(), start: 0, searched: 0 }
     }
 
-    /// The next line that is not blank, without its newline.
+    /// The next line that is not blank, without its newline. Blank lines are skipped.
     pub(super) async fn next(&mut self, limits: &ControlLimits) -> Result<Vec<u8>, ClientInputEnd> {
         let mut deadline = Instant::now() + limits.idle;
         let mut begun = false;
@@ -48,11 +57,14 @@ impl<R: AsyncRead + Unpin> LineReader<R> {
                     return Ok(line.to_vec());
                 }
             }
+            // The buffer has no whole line left. The lines that were returned are removed.
             self.buffer.drain(..self.start);
             (self.start, self.searched) = (0, self.buffer.len());
             if self.buffer.len() > limits.line {
                 return Err(ClientInputEnd::TooLong);
             }
+            // From the first byte of a line on, the limit for a request counts instead of the idle
+            // limit. It is set once for each line.
             if !begun && !self.buffer.is_empty() {
                 begun = true;
                 deadline = Instant::now() + limits.read;
@@ -61,6 +73,7 @@ impl<R: AsyncRead + Unpin> LineReader<R> {
         }
     }
 
+    /// The next whole line in the buffer; None if its newline has not arrived yet.
     fn take(&mut self) -> Option<&[u8]> {
         let found = self.buffer[self.searched..].iter().position(|byte| *byte == b'\n')?;
         let (from, to) = (self.start, self.searched + found);
@@ -68,10 +81,11 @@ impl<R: AsyncRead + Unpin> LineReader<R> {
         Some(&self.buffer[from..to])
     }
 
+    /// Reads more bytes into the buffer, until the deadline.
     async fn fill(&mut self, deadline: Instant) -> Result<(), ClientInputEnd> {
         let begun = !self.buffer.is_empty();
         if !begun {
-            // What a long line needed is not kept for the short ones after it.
+            /// The memory of a long line is given back before the client sends the next one.
             self.buffer.shrink_to(CHUNK);
         }
         self.buffer.reserve(CHUNK);

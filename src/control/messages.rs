@@ -1,4 +1,4 @@
-//! What the control actor is asked, and the handle through which.
+//! The messages to the control actor, and the handle through which the rest of the program uses it.
 
 use super::actor::ControlActor;
 use super::limits::ControlLimits;
@@ -14,12 +14,12 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-/// How the socket fares.
+/// Asks the actor for its counts.
 #[derive(Clone, Message)]
 #[rtype(result = "ControlStats")]
 pub struct ControlStatsQuery;
 
-/// Let go of everybody and accept nobody.
+/// Aborts all sessions and accepts no more clients.
 #[derive(Clone, Message)]
 #[rtype(result = "()")]
 pub struct CloseControl;
@@ -30,36 +30,43 @@ pub struct CloseControl;
 #[rtype(result = "()")]
 pub(super) struct Crash(pub(super) Arc<std::sync::atomic::AtomicBool>);
 
+/// The counts of the control socket, as the status report shows them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ControlStats {
-    /// Connected now.
+    /// Clients that are connected now.
     pub clients: usize,
+    /// The most clients at once.
     pub clients_bound: usize,
+    /// Clients that connected, with the refused ones.
     pub accepted: u64,
-    /// Of other users, or one too many.
+    /// Clients that were refused: of another user, or one too many.
     pub refused: u64,
-    /// Sessions that ended in a panic; only they were lost.
+    /// Sessions that ended in a panic. Other sessions were not affected.
     pub panicked: u64,
 }
 
-/// What outlives the actor: a rebuilt one goes on listening where the last one died.
+/// What outlives one control actor. After a panic, a new actor goes on with the same listener, so
+/// clients that are about to connect are not lost.
 #[derive(Clone)]
 pub(super) struct ControlResources {
     pub(super) listener: Arc<UnixListener>,
+    /// Carries out the commands of clients.
     pub(super) dispatcher: Arc<dyn ControlDispatcher>,
     pub(super) shared: ControlSharedState,
 }
 
-/// What the handle shares with the actor. Not the desk, which may hold a handle.
+/// What the handle and the actor share. The dispatcher is not part of it: the dispatcher may hold a
+/// handle, and then the two would keep each other alive.
 #[derive(Clone)]
 pub(super) struct ControlSharedState {
     pub(super) limits: Arc<ControlLimits>,
-    /// One for each client.
+    /// One permit for each client that may be connected.
     pub(super) places: Arc<Semaphore>,
+    /// Cancelled when the socket closes. Sessions end after the answer that they are about to send.
     pub(super) closing: CancellationToken,
 }
 
-/// The control socket, for everybody else.
+/// The control socket as the rest of the program sees it.
 #[derive(Clone)]
 pub struct ControlHandle {
     handle: ActorHandle<ControlActor>,
@@ -67,7 +74,9 @@ pub struct ControlHandle {
 }
 
 impl ControlHandle {
-    /// Starts a supervised listener. The desk answers what clients ask.
+    /// Starts a supervised control actor on `listener`. The dispatcher answers the commands of
+    /// clients. The actor is rebuilt after a panic, at most five times in ten seconds. The join
+    /// handle ends with the supervisor.
     pub fn start(
         listener: UnixListener,
         dispatcher: Arc<dyn ControlDispatcher>,
@@ -86,6 +95,7 @@ impl ControlHandle {
         (Self { handle, shared }, joined)
     }
 
+    /// The current counts. They are zero while the actor is being rebuilt.
     pub async fn stats(&self) -> ControlStats {
         let mut stats = self.handle.ask(ControlStatsQuery).await.unwrap_or_default();
         stats.clients_bound = self.shared.limits.clients;
@@ -93,16 +103,18 @@ impl ControlHandle {
         stats
     }
 
-    /// Lets commands in progress answer, within the farewell's time, and closes.
+    /// Lets commands that are being carried out answer, for at most the shutdown limit, then aborts
+    /// the remaining sessions and stops the actor.
     pub async fn close(&self) {
         self.shared.closing.cancel();
-        // Every client holds a place, so to have them all is to have joined all sessions.
+        /// Each session holds one permit until it ends. When all permits are free, all sessions
+        /// have ended.
         let all = u32::try_from(self.shared.limits.clients).unwrap_or(u32::MAX);
         let gone = self.shared.places.acquire_many(all);
         if tokio::time::timeout(self.shared.limits.shutdown, gone).await.is_err() {
             tracing::warn!("clients that still waited were cut off");
         }
-        // An actor that is gone has closed already.
+        /// An error means that the actor has ended already; then there is nothing to close.
         self.handle.ask(CloseControl).await.ok();
     }
 

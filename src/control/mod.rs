@@ -1,12 +1,18 @@
-//! The control socket: how other processes talk to a running engine.
+//! The control socket: the Unix socket through which other processes control a running engine.
+//! `synthd serve` and `synthd run` listen on it; `synthd submit`, `status`, `watch`, `pause` and
+//! the others are clients.
 //!
 //! ```text
-//! client ─► socket ─► session ─► Request ─► desk ─► engine
-//!    ▲                   │                    │
-//!    └──── outlet ◄──────┴──── answer, events ┘
+//! client ─► socket ─► session ─► ControlCommand ─► dispatcher ─► engine
+//!    ▲                   │                             │
+//!    └── ReplyWriter ◄───┴────── answer, events ───────┘
 //! ```
-//! One task a client, one request at a time, one line in flight. The protocol is described
-//! in `docs/control-protocol.md`.
+//!
+//! There is one task for each client, which handles one request at a time and writes one line at a
+//! time. `docs/control-protocol.md` describes the protocol.
+//!
+//! Where to start: `server` opens the socket, `actor` accepts clients, `session` serves one client,
+//! `protocol` parses requests, `dispatcher` carries out commands, `client` is the other end.
 
 mod actor;
 mod admission;

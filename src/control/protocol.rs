@@ -1,6 +1,15 @@
-//! The wire: one JSON document a line, each with the protocol's version. Requests are read
-//! strictly, because a key that is misspelt would otherwise be a command misunderstood.
-//! `docs/control-protocol.md` is this file for people.
+//! The wire format of the control socket: one JSON document on each line, with the version of the
+//! protocol. `docs/control-protocol.md` describes it for users.
+//!
+//! ```text
+//! request  {"v":1,"id":1,"do":"pause","campaign":"quickstart"}
+//! event    {"v":1,"id":1,"event":{"waiting":"resuming","running":3}}
+//! answer   {"v":1,"id":1,"ok":{...}}
+//! error    {"v":1,"id":1,"error":{"code":"SYN-0504","message":"...","hint":"..."}}
+//! ```
+//!
+//! Requests are read strictly: an unknown key is an error, because a misspelt key would otherwise
+//! change the meaning of a command. Replies are read leniently: clients ignore unknown keys.
 
 use super::limits::MAX_ID;
 use crate::error::{Code, Error, Result};
@@ -9,70 +18,88 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use synthd_actors::model::FaultKind;
 
-/// The one version this program speaks.
+/// The only version of the protocol that this program speaks.
 pub const VERSION: u64 = 1;
 
-/// What clients may ask for.
+/// The values that `do` may have in a request.
 pub const VERBS: [&str; 9] =
     ["submit", "status", "watch", "pause", "resume", "retry", "cancel", "drain", "shutdown"];
 
-/// A request, read.
+/// A request that was parsed and checked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ControlRequest {
+    /// A number, a string of at most 128 bytes, or null. Every reply to the request repeats it.
     pub id: Value,
+    /// What the client asks for.
     pub order: ControlCommand,
 }
 
-/// What is wanted.
+/// A command with its parameters. In JSON, `do` names the variant in `snake_case`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
 pub enum ControlCommand {
+    /// Start the campaign of a file, or resume it.
     Submit(SubmitParams),
+    /// Report on the process and its campaigns.
     Status(OptionalCampaignParams),
+    /// Follow a campaign to its end.
     Watch(OptionalCampaignParams),
+    /// Start no more episodes of a campaign.
     Pause(CampaignParams),
+    /// Go on with a paused or stopped campaign.
     Resume(CampaignParams),
+    /// Try faulted episodes of a campaign again.
     Retry(RetryParams),
+    /// End a campaign for good.
     Cancel(CampaignParams),
+    /// Start nothing new and answer when all campaigns are at rest.
     Drain(NoParams),
+    /// End the process.
     Shutdown(ShutdownParams),
 }
 
-/// A campaign's file: its text, and what errors call it.
+/// The text of a campaign file. The daemon never reads the client's files.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SubmitParams {
+    /// What error messages call the file; usually its path.
     pub name: String,
+    /// The TOML text. Template directories in it have absolute paths.
     pub source: String,
-    /// Go on though the templates have changed since the campaign was begun.
+    /// Whether to go on if the templates have changed since the campaign was begun.
     #[serde(default, skip_serializing_if = "is_false")]
     pub accept_changed: bool,
 }
 
+/// Keeps `false` out of the JSON; older daemons do not know the key.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
 fn is_false(flag: &bool) -> bool {
     !flag
 }
 
-/// Faulted episodes that are to be tried again.
+/// The faulted episodes that are to be tried again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RetryParams {
+    /// The campaign's name.
     pub campaign: String,
-    /// Kinds of faults; all where there is none.
+    /// The kinds of faults to match. An empty list matches every kind.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<FaultKind>,
-    /// A glob over template ids.
+    /// A glob over template ids, such as `git/*`. None matches every template.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template: Option<String>,
 }
 
+/// The parameters of commands that need a campaign's name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CampaignParams {
     pub campaign: String,
 }
 
+/// The parameters of commands that may name a campaign. None means all campaigns for `status`, and
+/// the only running one for `watch`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OptionalCampaignParams {
@@ -80,32 +107,38 @@ pub struct OptionalCampaignParams {
     pub campaign: Option<String>,
 }
 
+/// The parameters of commands that have none.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NoParams {}
 
+/// The parameters of `shutdown`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ShutdownParams {
-    /// Cut running episodes off instead of letting them finish.
+    /// Whether to cut off running episodes instead of letting them finish.
     #[serde(default)]
     pub now: bool,
 }
 
-/// An error as it travels.
+/// An error as JSON on the socket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorBody {
+    /// The error code, such as `SYN-0504`. It is text, because another version may know other
+    /// codes.
     pub code: String,
+    /// The statement with its causes on one line, separated by colons.
     pub message: String,
+    /// What the user can do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
-    /// What people are shown in its place where one line is not enough.
+    /// The error for people where one line is not enough, such as all mistakes of a file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
-    /// The same for programs.
+    /// The content of `text` as JSON, for programs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<Value>,
-    /// What else is wrong, where several things were looked at together.
+    /// Further errors that were found together with this one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub others: Vec<Self>,
 }
@@ -130,7 +163,7 @@ impl From<&Error> for ErrorBody {
 }
 
 impl From<ErrorBody> for Error {
-    /// A code that this version does not know is a protocol of another one.
+    /// A code that this version does not know becomes `ControlProtocol`, with the code in the text.
     fn from(body: ErrorBody) -> Self {
         let known = Code::ALL.iter().find(|code| code.as_str() == body.code);
         let error = match known {
@@ -145,53 +178,62 @@ impl From<ErrorBody> for Error {
     }
 }
 
-/// What a line is answered with.
+/// The content of a reply; the key in the JSON is `ok`, `error` or `event`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReplyContent {
+    /// The answer. The request is done.
     Ok(Value),
+    /// The request failed or was refused. The request is done.
     Error(ErrorBody),
-    /// More follows.
+    /// Progress on the way to the answer. More replies follow.
     Event(Value),
 }
 
-/// A line from the server.
+/// One line from the server.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ControlReply {
+    /// The version of the protocol.
     pub v: u64,
+    /// The id of the request. Null if the reply belongs to no request.
     pub id: Value,
     #[serde(flatten)]
     pub content: ReplyContent,
 }
 
 impl ControlReply {
+    /// A reply in the current version.
     pub fn new(id: Value, content: ReplyContent) -> Self {
         Self { v: VERSION, id, content }
     }
 }
 
-/// Why a line is no request.
+/// Why a line is not a valid request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ControlRequestError {
     /// As far as it could be read.
     pub id: Value,
     pub error: Box<ErrorBody>,
-    /// The line is not JSON, so its sender does not speak the protocol.
+    /// Whether the line is no JSON object at all. Its sender does not speak the protocol, so the
+    /// session ends. After other mistakes the client may send the next request.
     pub garbage: bool,
 }
 
+/// The keys that all requests share. The values are not checked yet, so that the id can be read and
+/// repeated even if something else is wrong.
 #[derive(Deserialize)]
 struct RequestEnvelope {
     v: Option<Value>,
     #[serde(default)]
     id: Value,
     r#do: Option<Value>,
+    /// All other keys: the parameters of the command.
     #[serde(flatten)]
     rest: Map<String, Value>,
 }
 
 impl ControlRequest {
-    /// Reads a line. Never panics, whatever it is given.
+    /// Parses one line. It never panics, whatever the bytes are.
     pub fn parse(line: &[u8]) -> Result<Self, ControlRequestError> {
         let reject = |id: &Value, error: &Error, garbage| {
             let error = Box::new(ErrorBody::from(error));
@@ -209,12 +251,16 @@ impl ControlRequest {
     }
 }
 
+/// The hint for a client that does not know the protocol.
 const EXAMPLE: &str = r#"a request is one line, such as {"v":1,"id":1,"do":"status"}"#;
 
+/// An error with the code `ControlProtocol` (SYN-0503).
 fn protocol_error(message: impl Into<String>) -> Error {
     Error::new(Code::ControlProtocol, message)
 }
 
+/// Checks the id: a number, a short string, or null. A larger value would be repeated in every
+/// reply.
 fn sound_id(id: Value) -> Result<Value> {
     let sound = match &id {
         Value::Null | Value::Number(_) => true,
@@ -225,6 +271,8 @@ fn sound_id(id: Value) -> Result<Value> {
     if sound { Ok(id) } else { Err(protocol_error(what())) }
 }
 
+/// Checks that `v` is the number 1. The messages tell a missing version, a wrong type and another
+/// version apart.
 fn check_version(version: Option<&Value>) -> Result<()> {
     let what = match version {
         Some(v) if v.as_u64() == Some(VERSION) => return Ok(()),
@@ -237,6 +285,7 @@ fn check_version(version: Option<&Value>) -> Result<()> {
     Err(protocol_error(what).hint("use a client of the same version as the daemon"))
 }
 
+/// Reads the command from the verb and the other keys.
 fn order(verb: Option<Value>, rest: Map<String, Value>) -> Result<ControlCommand> {
     let known = || format!("`do` is one of {}", VERBS.join(", "));
     let Some(Value::String(verb)) = verb else {
@@ -259,6 +308,7 @@ fn order(verb: Option<Value>, rest: Map<String, Value>) -> Result<ControlCommand
     }
 }
 
+/// Reads the parameters of a command. Unknown and missing keys are errors.
 fn fields<T: DeserializeOwned>(rest: Map<String, Value>) -> Result<T> {
     serde_json::from_value(Value::Object(rest))
         .map_err(|error| protocol_error(format!("not a request: {error}")))

@@ -1,4 +1,5 @@
-//! What `status` says: the process, its campaigns, and how each part of the engine fares.
+//! The types of the answer to `status`: the process, its campaigns, and the counts of each part of
+//! the engine. `docs/control-protocol.md` describes the JSON.
 
 use super::messages::ControlStats;
 use crate::store::StoreStats;
@@ -10,40 +11,49 @@ use synthd_actors::collector::CollectorStats;
 use synthd_actors::pool::PoolStats;
 use synthd_actors::router::{AccountStats, ProviderStats};
 
-/// What kind of process listens.
+/// The kind of process that listens on the socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProcessMode {
-    /// `synthd serve`
+    /// `synthd serve`: takes campaigns from clients.
     Daemon,
-    /// `synthd run`: one campaign, and the process ends with it.
+    /// `synthd run`: has one campaign, and ends with it.
     Foreground,
 }
 
-/// What a process says of itself.
+/// What a process knows about itself when it opens its socket.
 #[derive(Clone, Debug)]
 pub struct ProcessDescription {
     pub mode: ProcessMode,
+    /// The data directory, as it was named; the report makes it absolute.
     pub data_dir: PathBuf,
+    /// The path of the control socket, as it was named.
     pub socket: PathBuf,
+    /// When the process started, for the uptime.
     pub started: Instant,
+    /// The same time as text in RFC 3339.
     pub started_at: String,
-    /// Episodes at once, over all campaigns.
+    /// The most episodes at once, over all campaigns.
     pub max_episodes: usize,
 }
 
+/// The answer to `status`.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct StatusReport {
     pub(super) daemon: ProcessStatus,
+    /// All campaigns of the data directory, or the one that was asked for.
     pub(super) campaigns: Vec<CampaignStatus>,
     pub(super) pool: PoolStats,
     pub(super) collector: CollectorStats,
+    /// One entry for each campaign that may call models.
     pub(super) router: Vec<AccountStats>,
+    /// One entry for each provider address and key.
     pub(super) providers: Vec<ProviderStats>,
     pub(super) store: StoreStats,
     pub(super) control: ControlStats,
 }
 
+/// The part of the report about the process.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct ProcessStatus {
     pid: u32,
@@ -52,13 +62,18 @@ pub(super) struct ProcessStatus {
     data_dir: PathBuf,
     socket: PathBuf,
     started_at: String,
+    /// Seconds since the process started.
     uptime_seconds: u64,
     max_episodes: usize,
+    /// Episodes that run now, over all campaigns.
     running: u64,
+    /// Whether the engine refuses new campaigns because it was drained.
     draining: bool,
 }
 
 impl ProcessStatus {
+    /// The status at this moment. Paths are made absolute, so that a client in another directory
+    /// can use them.
     pub(super) fn of(about: &ProcessDescription, running: u64, draining: bool) -> Self {
         Self {
             pid: std::process::id(),
@@ -76,9 +91,10 @@ impl ProcessStatus {
     }
 }
 
-/// A campaign, and whether this process runs it.
+/// The progress of a campaign, and whether this process has an actor for it.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct CampaignStatus {
+    /// Whether a running actor of this process takes commands for the campaign.
     pub(super) live: bool,
     #[serde(flatten)]
     pub(super) progress: CampaignProgress,

@@ -1,4 +1,6 @@
-//! The control socket of a running engine, as `serve` and `run` open it.
+//! Opens and closes the control socket of a running engine. `serve` and `run` use it. It connects
+//! the socket, the dispatcher and the control actor, and makes a daemon resume the campaigns of the
+//! last one.
 
 use super::admission::restart_campaigns;
 use super::dispatcher::{EngineDispatcher, LifecycleChannels, ShutdownRequest};
@@ -20,14 +22,18 @@ use tokio_util::task::AbortOnDropHandle;
 /// An open control socket.
 pub struct ControlServer {
     handle: ControlHandle,
+    /// The most urgent shutdown request of the clients.
     shutdown: watch::Receiver<ShutdownRequest>,
+    /// Ends when the control actor was given up or has stopped.
     life: JoinHandle<ActorExit>,
-    /// A daemon takes up earlier campaigns while it is already listening.
+    /// The task that resumes the campaigns of the last daemon. The socket already listens while it
+    /// runs. None for a foreground run.
     revival: Option<AbortOnDropHandle<()>>,
 }
 
 impl ControlServer {
-    /// Listens, and has a daemon take up what the last one left. Must be called inside the actor system.
+    /// Starts to listen. A daemon also begins to resume the campaigns of the last daemon. Must be
+    /// called inside the actor system. The error is `SocketUnusable` if the socket cannot be used.
     pub fn open(
         socket: &ControlSocket,
         engine: &Engine,
@@ -36,7 +42,8 @@ impl ControlServer {
     ) -> Result<Self> {
         let (request, shutdown) = watch::channel(ShutdownRequest::Stay);
         let revived = CancellationToken::new();
-        // Dropped with the task, however that ends; at once where there is none.
+        /// The guard is dropped with the task, in whatever way the task ends. A foreground run has
+        /// no such task, so its guard is dropped at once. Either way, commands do not wait forever.
         let done = revived.clone().drop_guard();
         let earlier = (about.mode == ProcessMode::Daemon)
             .then(|| restart_campaigns(engine.clone(), library.clone(), done));
@@ -58,17 +65,19 @@ impl ControlServer {
         Ok(Self { handle, shutdown, life, revival })
     }
 
-    /// What clients want of the process; changes when they want more.
+    /// A receiver that changes when a client asks for a more urgent shutdown.
     pub fn shutdown_requests(&self) -> watch::Receiver<ShutdownRequest> {
         self.shutdown.clone()
     }
 
-    /// Takes up no more of what the last daemon left.
+    /// Stops resuming campaigns of the last daemon. Those that have not been tried stay as they
+    /// are.
     pub fn stop_restarting(&mut self) {
         self.revival = None;
     }
 
-    /// Resolves when the socket's actor has failed for good.
+    /// Resolves with the reason when the control actor has failed for good. The process must then
+    /// end.
     pub async fn failed(&mut self) -> String {
         match (&mut self.life).await {
             Ok(ActorExit::Escalated { name, panic }) => {
@@ -79,6 +88,7 @@ impl ControlServer {
         }
     }
 
+    /// Closes the socket. Commands that are being carried out have a short time to answer.
     pub async fn close(self) {
         self.handle.close().await;
     }

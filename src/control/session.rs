@@ -1,5 +1,5 @@
-//! One client, from its first line to its last. Whatever it does wrong ends here: other
-//! clients and the engine do not notice.
+//! A control session: serves one client from its first line to its last. Whatever the client does
+//! wrong ends here; other clients and the engine do not notice it.
 
 use super::limits::ControlLimits;
 use super::lines::{ClientInputEnd, LineReader};
@@ -12,10 +12,12 @@ use std::sync::Arc;
 use tokio::net::UnixStream;
 use tokio_util::sync::CancellationToken;
 
-/// What stands behind the socket.
+/// Carries out the commands that arrive at the socket. The engine's dispatcher implements it; tests
+/// have others.
 #[async_trait]
 pub trait ControlDispatcher: Send + Sync + 'static {
-    /// Does what is wanted; events on the way go through the outlet.
+    /// Carries out one command and returns the answer. Events on the way are sent through `writer`.
+    /// An error becomes the client's error reply, unless the client is gone.
     async fn serve(
         &self,
         order: ControlCommand,
@@ -23,11 +25,12 @@ pub trait ControlDispatcher: Send + Sync + 'static {
     ) -> Result<Value, DispatchError>;
 }
 
-/// Why there is no answer.
+/// Why a command has no answer.
 #[derive(Debug)]
 pub enum DispatchError {
+    /// The command failed or was refused. The client gets this error.
     Refused(Box<ErrorBody>),
-    /// Nobody is left to be answered.
+    /// The client has disconnected, so there is nobody to answer.
     Gone,
 }
 
@@ -43,22 +46,24 @@ impl From<Error> for DispatchError {
     }
 }
 
-/// What a session needs.
+/// What a session needs from the control actor.
 #[derive(Clone)]
 pub(super) struct ControlSessionContext {
     pub(super) dispatcher: Arc<dyn ControlDispatcher>,
     pub(super) limits: Arc<ControlLimits>,
-    /// Cancelled when the socket closes.
+    /// Cancelled when the socket closes. The session ends before its next request.
     pub(super) closing: CancellationToken,
 }
 
-/// Serves a client until it leaves, misbehaves, or the socket closes.
+/// Serves a client until it disconnects or breaks a limit, or until the socket closes.
 pub(super) async fn serve(stream: UnixStream, counter: ControlSessionContext) {
     let (reader, writer) = stream.into_split();
     let ControlSessionContext { dispatcher, limits, closing } = counter;
     let mut writer = ReplyWriter::new(writer, limits.clone(), closing.clone());
     let mut lines = LineReader::new(reader);
     loop {
+        // The closing token is looked at only between requests: a request that has begun gets its
+        // answer.
         let line = tokio::select! {
             line = lines.next(&limits) => line,
             () = closing.cancelled() => return,
@@ -73,14 +78,15 @@ pub(super) async fn serve(stream: UnixStream, counter: ControlSessionContext) {
     }
 }
 
-/// Tells a client that is none of ours, or one too many, why it is let go.
+/// Tells a client why it gets no session, and closes its connection.
 pub(super) async fn refuse(stream: UnixStream, limits: Arc<ControlLimits>, error: Error) {
     let (_, writer) = stream.into_split();
     let mut writer = ReplyWriter::new(writer, limits, CancellationToken::new());
     writer.reply(ReplyContent::Error(ErrorBody::from(&error))).await.ok();
 }
 
-/// Whether the client may go on.
+/// Parses one line, carries out the command, and writes the answer. An error means that the session
+/// must end: the client is gone, or it does not speak the protocol.
 async fn answer(
     line: &[u8],
     dispatcher: &dyn ControlDispatcher,
@@ -103,7 +109,7 @@ async fn answer(
     writer.reply(content).await
 }
 
-/// A last word to a client that may not know why it is dropped.
+/// Tells a client why its session ends, if the client may not know it.
 async fn part(ended: &ClientInputEnd, limits: &ControlLimits, writer: &mut ReplyWriter) {
     let why = match ended {
         ClientInputEnd::Closed | ClientInputEnd::HalfLine | ClientInputEnd::Broken => return,
@@ -115,6 +121,6 @@ async fn part(ended: &ClientInputEnd, limits: &ControlLimits, writer: &mut Reply
     };
     let error = Error::new(Code::ControlProtocol, why);
     writer.set_request_id(Value::Null);
-    // It may be gone already; then there is nobody to tell.
+    // The client may be gone already, so a failed write does not matter here.
     writer.reply(ReplyContent::Error(ErrorBody::from(&error))).await.ok();
 }

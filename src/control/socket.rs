@@ -1,9 +1,12 @@
-//! The socket's file: who holds it, how it is taken, how it is let go.
+//! The file of the control socket: who holds it, how a process takes it, and how it is given back.
 //!
-//! A lock beside it (`<socket>.lock`, kept by the kernel and so never stale) decides who
-//! holds it and tells the next one whom to ask. With the lock held, a socket that nobody
-//! listens on is left over from a process that was killed and is replaced; anything that is
-//! not a socket is somebody's file and is left alone.
+//! Beside the socket stands a lock file, `<socket>.lock`, which the holder locks with `flock`. The
+//! kernel releases the lock when the process ends, so it is never stale. The lock decides who holds
+//! the socket, and its text names the holder: process id and data directory, one per line.
+//!
+//! A process that gets the lock may find a socket at the path. If nobody listens on it, a killed
+//! process left it, and it is replaced. A file that is no socket belongs to the user and is left
+//! alone.
 
 use crate::error::{Code, Error, Result};
 use nix::errno::Errno;
@@ -19,28 +22,33 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The kernel's limit for a socket's path, without its closing zero.
+/// The most bytes of a socket's path on Linux, without the closing zero.
 pub const MAX_PATH: usize = 107;
 
-/// Only its owner may connect.
+/// The permission mode of the socket and its lock file: only the owner may connect.
 const MODE: u32 = 0o600;
 
+/// How often a lock that is taken is tried again.
 const LOOKS: u32 = 5;
+/// The pause between two tries.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// A socket that this process listens on. Dropping it takes the file away and lets the
-/// next one in; it is therefore dropped last.
+/// A control socket that this process holds. Dropping it removes the socket file and releases the
+/// lock, so that the next process can take it. It must therefore be dropped last, after the store.
 #[derive(Debug)]
 pub struct ControlSocket {
     path: PathBuf,
     listener: UnixListener,
-    /// Device and inode, by which the file is known to be this one's.
+    /// The device and inode of the socket file. They tell whether the file at the path is still the
+    /// one that this process made.
     identity: (u64, u64),
+    /// The lock file, locked while this value lives.
     lock: File,
 }
 
 impl ControlSocket {
-    /// Takes the socket at `path` for this process, which serves `data_dir`.
+    /// Takes the socket at `path` for this process, which serves `data_dir`. The error is
+    /// `SocketInUse` with the holder's name, or `SocketUnusable`.
     pub fn bind(path: &Path, data_dir: &Path) -> Result<Self> {
         check_length(path)?;
         let lock = take_lock(path, data_dir)?;
@@ -51,11 +59,12 @@ impl ControlSocket {
         Ok(Self { path: path.to_owned(), listener, identity, lock })
     }
 
+    /// The path of the socket file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The listening end, for the runtime.
+    /// A second handle to the listening socket, non-blocking, for the async runtime.
     pub fn listener(&self) -> io::Result<UnixListener> {
         let listener = self.listener.try_clone()?;
         listener.set_nonblocking(true)?;
@@ -65,19 +74,21 @@ impl ControlSocket {
 
 impl Drop for ControlSocket {
     fn drop(&mut self) {
+        // A file that somebody put at the path in the meantime is not removed.
         let ours = std::fs::symlink_metadata(&self.path)
             .is_ok_and(|file| (file.dev(), file.ino()) == self.identity);
         if ours && let Err(error) = std::fs::remove_file(&self.path) {
             tracing::warn!(%error, "the control socket was not removed");
         }
-        // Closing would not do: a child that is just being started shares the open file.
+        /// Closing the file is not enough: a child process that is being started may share the open
+        /// file for a moment, and would keep the lock.
         if let Err(error) = self.lock.unlock() {
             tracing::warn!(%error, "the control socket was not unlocked");
         }
     }
 }
 
-/// Fails if somebody holds the socket; takes nothing.
+/// Fails if a process holds the socket. It takes and changes nothing.
 pub fn check_free(path: &Path) -> Result<()> {
     check_length(path)?;
     if let Ok(mut lock) = File::open(lock_path(path))
@@ -92,16 +103,17 @@ pub fn check_free(path: &Path) -> Result<()> {
     }
 }
 
-/// Waits until no process holds the socket any more.
+/// Waits until no process holds the socket any more. `synthd shutdown` waits here for the daemon's
+/// end.
 pub fn wait_released(path: &Path) {
     if let Ok(lock) = File::open(lock_path(path)) {
-        // A lock that cannot be waited for is not worth an error: the daemon has said
-        // goodbye already.
+        /// If the lock cannot be waited for, that is no error: the daemon has already answered that
+        /// it ends.
         lock.lock_shared().ok();
     }
 }
 
-/// Whether `path` can name a socket at all.
+/// Checks that `path` is short enough for a socket. The error is `SocketUnusable`.
 pub fn check_length(path: &Path) -> Result<()> {
     let length = path.as_os_str().len();
     if length <= MAX_PATH {
@@ -117,12 +129,15 @@ pub fn check_length(path: &Path) -> Result<()> {
     .hint("give a shorter path with --socket, such as /run/user/1000/synthd.sock"))
 }
 
+/// The path of the lock file: the socket's path with `.lock` at its end.
 fn lock_path(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     PathBuf::from(name)
 }
 
+/// Opens or creates the lock file, locks it, and writes this process into it. A symbolic link at
+/// its path is refused, so that nobody can make this process write to another file.
 fn take_lock(path: &Path, data_dir: &Path) -> Result<File> {
     let failed = |error| unusable(path, error);
     let mut lock = OpenOptions::new()
@@ -143,7 +158,8 @@ fn take_lock(path: &Path, data_dir: &Path) -> Result<File> {
     Ok(lock)
 }
 
-/// Who only looks whether it is held, holds it for an instant.
+/// Locks the file, with some retries. A process that only checks whether the lock is free (such as
+/// `check_free`) holds it for an instant; that must not make the start of a daemon fail.
 fn lock_patiently(lock: &File) -> std::result::Result<(), TryLockError> {
     for _ in 0..LOOKS {
         match lock.try_lock() {
@@ -154,7 +170,7 @@ fn lock_patiently(lock: &File) -> std::result::Result<(), TryLockError> {
     lock.try_lock()
 }
 
-/// Whom to ask: the process and its data directory, a line each.
+/// Writes who holds the lock: the process id and the data directory, one per line.
 fn sign(lock: &mut File, data_dir: &Path) -> io::Result<()> {
     let data_dir = std::path::absolute(data_dir)?;
     lock.set_len(0)?;
@@ -162,15 +178,17 @@ fn sign(lock: &mut File, data_dir: &Path) -> io::Result<()> {
     writeln!(lock, "{}\n{}", std::process::id(), data_dir.display())
 }
 
+/// The error for a lock that another process holds, with what the lock file says about it.
 fn in_use(path: &Path, lock: &mut File) -> Error {
     let mut text = String::new();
-    // An unreadable name is no name; that it is held is what counts.
+    /// A text that cannot be read gives no name. The socket is held all the same.
     lock.take(8_192).read_to_string(&mut text).ok();
     let mut lines = text.lines();
     let pid = lines.next().and_then(|pid| pid.parse().ok());
     held(path, pid, lines.next())
 }
 
+/// The error `SocketInUse`, with as much about the holder as is known.
 fn held(path: &Path, pid: Option<i32>, data_dir: Option<&str>) -> Error {
     let who = pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"));
     let what = data_dir.map_or_else(String::new, |dir| format!(", which serves {dir}"));
@@ -181,15 +199,21 @@ fn held(path: &Path, pid: Option<i32>, data_dir: Option<&str>) -> Error {
     ))
 }
 
+/// What is at the path of the socket.
 enum ExistingSocket {
+    /// There is no file.
     Nothing,
-    /// Nobody listens on it any more.
+    /// A socket on which nobody listens any more.
     Stale,
-    /// Somebody does who does not know of the lock.
+    /// A process listens that does not hold the lock, for example another program. The number is
+    /// its process id, where the system gives it.
     Listener(Option<i32>),
+    /// The file is no socket, or it could not be looked at.
     Other(Error),
 }
 
+/// Looks at the path. A socket is tested with a connect, which disturbs a listener only for an
+/// instant.
 fn find(path: &Path) -> ExistingSocket {
     let file = match std::fs::symlink_metadata(path) {
         Ok(file) => file,
@@ -203,17 +227,18 @@ fn find(path: &Path) -> ExistingSocket {
         Ok(stream) => ExistingSocket::Listener(listener_pid(&stream)),
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => ExistingSocket::Stale,
         Err(error) if error.kind() == io::ErrorKind::NotFound => ExistingSocket::Nothing,
-        // Its queue is full, so somebody is behind it.
+        /// The queue of the listener is full, so there is a listener.
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => ExistingSocket::Listener(None),
         Err(error) => ExistingSocket::Other(unusable(path, error)),
     }
 }
 
+/// The process id of the listener, from the kernel (`SO_PEERCRED`).
 fn listener_pid(stream: &UnixStream) -> Option<i32> {
     getsockopt(stream, sockopt::PeerCredentials).ok().map(|peer| peer.pid())
 }
 
-/// Makes room for the socket, if what is there is a dead one.
+/// Removes a stale socket, so that a new one can be made. Everything else at the path is an error.
 fn clear(path: &Path) -> Result<()> {
     match find(path) {
         ExistingSocket::Nothing => Ok(()),
@@ -223,8 +248,9 @@ fn clear(path: &Path) -> Result<()> {
     }
 }
 
-/// The file has its mode from its first instant on: the kernel takes it from the socket,
-/// so there is no moment at which others could connect, and no process-wide umask to turn.
+/// Creates the socket file and listens. The mode is set on the socket before `bind`, and the kernel
+/// gives it to the file. So there is no moment in which others could connect, and the umask of the
+/// whole process need not be changed.
 fn listen_at(path: &Path) -> std::result::Result<UnixListener, Errno> {
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let socket = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
@@ -237,11 +263,13 @@ fn listen_at(path: &Path) -> std::result::Result<UnixListener, Errno> {
     listening.map(|()| UnixListener::from(socket))
 }
 
+/// The error for a file at the path that is no socket.
 fn not_a_socket(path: &Path) -> Error {
     Error::new(Code::SocketUnusable, format!("{} exists and is not a socket", path.display()))
         .hint("it was not changed; choose another path with --socket, or move it away")
 }
 
+/// The error for a path at which no socket can be made.
 fn unusable(path: &Path, error: io::Error) -> Error {
     Error::new(Code::SocketUnusable, format!("no control socket can be made at {}", path.display()))
         .with_source(error)

@@ -1,4 +1,5 @@
-//! Where campaigns stand: those that run here, and those that only the store knows.
+//! The answer to `status`, and the state of single campaigns. A campaign that runs here is asked
+//! through its handle. A campaign that only the store knows is put together from its records.
 
 use super::dispatcher::{DispatchResult, EngineDispatcher, to_answer};
 use super::report::{CampaignStatus, ProcessStatus, StatusReport};
@@ -9,6 +10,8 @@ use synthd_actors::model::CampaignRecord;
 use synthd_actors::ports::Journal;
 
 impl EngineDispatcher {
+    /// The status report, of all campaigns or only of the one named `only`. An unknown name is a
+    /// refusal.
     pub(super) async fn status(&self, only: Option<String>) -> DispatchResult {
         let mut campaigns = self.campaign_statuses().await?;
         if let Some(name) = &only {
@@ -34,7 +37,7 @@ impl EngineDispatcher {
         })
     }
 
-    /// Every campaign of the data directory, in the order of their names.
+    /// Every campaign of the data directory, sorted by name.
     pub(super) async fn campaign_statuses(&self) -> Result<Vec<CampaignStatus>, Error> {
         let mut standings = Vec::new();
         for record in self.engine.store.campaigns().await.map_err(store_error)? {
@@ -44,6 +47,8 @@ impl EngineDispatcher {
         Ok(standings)
     }
 
+    /// The state of one campaign: from its actor's handle if this process has run it, otherwise
+    /// from the store. `live` tells whether the actor still runs.
     pub(super) async fn campaign_status(
         &self,
         record: &CampaignRecord,
@@ -57,6 +62,8 @@ impl EngineDispatcher {
         Ok(CampaignStatus { live: false, progress: self.stored_progress(record).await? })
     }
 
+    /// The progress of a campaign from the store alone: its counts, its spending and its newest
+    /// dataset.
     pub(super) async fn stored_progress(
         &self,
         record: &CampaignRecord,
