@@ -1,5 +1,5 @@
-//! A campaign's file with the templates and prices it is read with, for commands that only look
-//! at it.
+//! The arguments of commands that only look at a campaign file (`check`, `estimate`): the file, the
+//! templates and the prices that it is read with.
 
 use super::TemplateDirs;
 use super::output::print_config_errors;
@@ -28,7 +28,9 @@ pub(super) struct CampaignFile {
 }
 
 impl CampaignFile {
-    /// What it says, if it can be believed. What is wrong with it has been told otherwise.
+    /// Reads the file. `Break` has an exit code: the file has mistakes, and they were printed
+    /// already. The price table is set first, because models without a price in the file take
+    /// theirs from it.
     pub(super) fn load(&self) -> Result<ControlFlow<ExitCode, (LoadedCampaign, Arc<Catalog>)>> {
         self.prices.table()?;
         let library = TemplateLibrary::load(&self.templates.directories)?;

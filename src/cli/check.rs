@@ -1,4 +1,8 @@
-//! `synthd check`: everything that would keep a campaign from beginning, at once.
+//! `synthd check`: finds everything that would keep a campaign from beginning, and shows it at
+//! once.
+//!
+//! The command reads the file, runs the preflight, and with `--live` asks each model one question.
+//! It never creates a data directory, except with `--live`, which records its calls.
 
 use super::DataDir;
 use super::campaign_file::CampaignFile;
@@ -50,26 +54,28 @@ pub(super) struct CheckArgs {
     file_only: bool,
 }
 
+/// Runs the command. Mistakes of the file end it before anything on the host is looked at.
 pub(super) fn run(args: &CheckArgs) -> Result<ExitCode> {
     let (loaded, catalog) = match args.file.load()? {
         ControlFlow::Continue(loaded) => loaded,
         ControlFlow::Break(code) => return Ok(code),
     };
     let mut looked = look(args, &loaded, &catalog)?;
-    // A model is paid only for a campaign that could begin.
+    /// A call costs money, so models are asked only if everything else is in order.
     if args.live && looked.findings.is_empty() {
         dry_run::ask_models(&args.data.data_dir, &loaded, &mut looked)?;
     }
     conclude(args, &loaded, &catalog, looked)
 }
 
+/// Runs the preflight in an actor system of its own.
 fn look(args: &CheckArgs, loaded: &LoadedCampaign, catalog: &Catalog) -> Result<DryRunReport> {
     let data_dir = &args.data.data_dir;
     let survey = run_in_actor_system(run_preflight(data_dir, loaded, catalog, args.file_only))??;
     Ok(DryRunReport::from(survey))
 }
 
-/// What would keep the campaign from beginning here.
+/// Runs the preflight without pulling images. With `file_only`, the host is not looked at.
 pub(super) async fn run_preflight(
     data_dir: &Path,
     loaded: &LoadedCampaign,
@@ -84,6 +90,7 @@ pub(super) async fn run_preflight(
     }
     let backends = Arc::new(SandboxBackends::new(this_executable()?, &guest_dir()));
     let survey = preflight.check_host_and_programs(&backends).await;
+    // The sandboxes of the check are gone before the command ends. A failure is no finding.
     if let Err(fault) = backends.settle().await {
         tracing::warn!(%fault, "a sandbox of the check may be left");
     }
@@ -91,8 +98,9 @@ pub(super) async fn run_preflight(
     Ok(PreflightReport { findings, ..survey })
 }
 
-/// What the data directory has of the campaign. A store of an older schema is upgraded by `run`
-/// alone, and is not read here.
+/// The campaign's record in the data directory, if there is one. The store is opened read-only. A
+/// store that cannot be read in this way (for example one with an older schema, which only `run`
+/// upgrades) is reported on stderr and counts as no record.
 async fn known(data_dir: &Path, name: &CampaignName) -> Result<Option<CampaignRecord>> {
     if !data_dir.join("synthd.db").is_file() {
         return Ok(None);
@@ -106,6 +114,8 @@ async fn known(data_dir: &Path, name: &CampaignName) -> Result<Option<CampaignRe
     }
 }
 
+/// Prints the result, as JSON or as text. With JSON, the first finding decides the exit code;
+/// without, all findings become one error.
 fn conclude(
     args: &CheckArgs,
     loaded: &LoadedCampaign,
@@ -136,11 +146,11 @@ fn conclude(
     }
 }
 
-/// How much there is to do.
+/// The size of the campaign as JSON: templates, tasks, samples, episodes, models, scaffolds.
 fn plan(loaded: &LoadedCampaign, catalog: &Catalog) -> Value {
     let config = &loaded.config;
     let samples = &config.tasks.samples;
-    // A template that makes no task is a finding.
+    /// None if a template makes no task; that is a finding already.
     let episodes = estimate::estimate_campaign(catalog, config).ok();
     let selected = catalog.select(&config.tasks.templates, &config.tasks.exclude);
     json!({
@@ -156,6 +166,7 @@ fn plan(loaded: &LoadedCampaign, catalog: &Catalog) -> Value {
     })
 }
 
+/// The text for a campaign without findings: `campaign.toml is valid: 3 templates, 12 tasks, ...`.
 fn valid(loaded: &LoadedCampaign, plan: &Value) -> String {
     let count = |key: &str| plan[key].as_array().map_or(0, Vec::len) as u64;
     let first = format!(
@@ -170,7 +181,7 @@ fn valid(loaded: &LoadedCampaign, plan: &Value) -> String {
     lines.into_iter().flatten().collect::<Vec<_>>().join("\n")
 }
 
-/// How often each task is tried, where that is more than once.
+/// A sentence about how often each task is tried; None if each is tried once.
 fn sampled(samples: &SamplePolicy) -> Option<String> {
     if samples.most == 1 {
         return None;
@@ -192,6 +203,8 @@ fn sampled(samples: &SamplePolicy) -> Option<String> {
     })
 }
 
+/// The number of episodes as text: `12 episodes`, or `12 to 48 episodes` if sampling may stop
+/// early. None if there is no estimate.
 fn episodes(counts: &Value) -> Option<String> {
     let (least, most) = (counts["least"].as_u64()?, counts["most"].as_u64()?);
     Some(match least == most {
@@ -200,7 +213,7 @@ fn episodes(counts: &Value) -> Option<String> {
     })
 }
 
-/// Thousandths as a share.
+/// Turns thousandths, such as 250, into a share, such as 0.25.
 fn share(thousandths: u32) -> f64 {
     f64::from(thousandths) / 1_000.0
 }

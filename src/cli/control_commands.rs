@@ -1,4 +1,5 @@
-//! `pause`, `resume`, `cancel`, `drain` and `shutdown`: one order each.
+//! `synthd pause`, `resume`, `cancel`, `drain` and `shutdown`. Each sends one command to a daemon
+//! over the control socket and prints the answer.
 
 use super::daemon_address::{DaemonAddress, parse_answer, print_failure};
 use super::output::{eprint_line, pluralize, print_json, print_line};
@@ -62,18 +63,23 @@ pub(super) struct ShutdownArgs {
     json: bool,
 }
 
+/// `synthd pause CAMPAIGN`.
 pub(super) fn pause(args: CampaignControlArgs) -> Result<ExitCode> {
     told_to(args, ControlCommand::Pause, "starts no more episodes; running episodes continue")
 }
 
+/// `synthd resume CAMPAIGN`.
 pub(super) fn resume(args: CampaignControlArgs) -> Result<ExitCode> {
     told_to(args, ControlCommand::Resume, "goes on")
 }
 
+/// `synthd cancel CAMPAIGN`.
 pub(super) fn cancel(args: CampaignControlArgs) -> Result<ExitCode> {
     told_to(args, ControlCommand::Cancel, "has ended; finished work is kept")
 }
 
+/// Sends a command about one campaign and prints its new state. `effect` says what the command
+/// means for the campaign, such as `goes on`.
 fn told_to(
     args: CampaignControlArgs,
     order: fn(CampaignParams) -> ControlCommand,
@@ -87,6 +93,7 @@ fn told_to(
     })
 }
 
+/// `synthd drain`: waits until the daemon is at rest, and with `--shutdown` ends it then.
 pub(super) fn drain(args: &DrainArgs) -> Result<ExitCode> {
     let mut client = args.dial.connect()?;
     let answer = match client.ask(&ControlCommand::Drain(NoParams {}), waiting) {
@@ -101,15 +108,20 @@ pub(super) fn drain(args: &DrainArgs) -> Result<ExitCode> {
     if args.shutdown { leave(&args.dial, false, args.json, true) } else { Ok(ExitCode::SUCCESS) }
 }
 
+/// `synthd shutdown`: ends the daemon and returns when its process has let go of everything.
 pub(super) fn shutdown(args: &ShutdownArgs) -> Result<ExitCode> {
     leave(&args.dial, args.now, args.json, false)
 }
 
+/// Asks the daemon to end and waits until it has ended. `quietly` is for a command that has printed
+/// its JSON document already: one command prints one document.
 fn leave(dial: &DaemonAddress, now: bool, json: bool, quietly: bool) -> Result<ExitCode> {
     let mut client = dial.connect()?;
     if let Err(failure) = client.ask(&ControlCommand::Shutdown(ShutdownParams { now }), waiting) {
         return print_failure(failure, json);
     }
+    // The connection closes just before the process ends; the lock is released when it has ended.
+    // After that, another daemon can be started on the same data directory.
     client.wait_closed();
     wait_released(&dial.path());
     match (json, quietly) {
@@ -120,7 +132,7 @@ fn leave(dial: &DaemonAddress, now: bool, json: bool, quietly: bool) -> Result<E
     Ok(ExitCode::SUCCESS)
 }
 
-/// A line every few seconds says what remains.
+/// Prints the number of running episodes for each event that the daemon sends while it waits.
 fn waiting(event: Value) {
     if let Some(running) = event["running"].as_u64() {
         eprint_line(&format!("waiting for {}", pluralize(running, "running episode")));

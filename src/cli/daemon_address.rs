@@ -1,4 +1,5 @@
-//! How the small commands reach a daemon and show its refusals.
+//! How commands reach a daemon: the options that name its socket, the connection, and the printing
+//! of answers and refusals.
 
 use super::output::{eprint_line, print_json};
 use crate::control::client::{ControlClient, ControlClientError};
@@ -22,10 +23,13 @@ pub(super) struct DaemonAddress {
 }
 
 impl DaemonAddress {
+    /// The path of the control socket: `--socket`, or `synthd.sock` in the data directory.
     pub(super) fn path(&self) -> PathBuf {
         self.socket.clone().unwrap_or_else(|| self.data.data_dir.join("synthd.sock"))
     }
 
+    /// Connects to the daemon. If a standalone gateway has the data directory, the error says so: a
+    /// gateway has no control socket, and "no daemon" would be misleading.
     pub(super) fn connect(&self) -> Result<ControlClient> {
         ControlClient::connect(&self.path()).map_err(|error| match self.gateway() {
             Some(pid) if error.code() == Code::NoDaemon => has_no_socket(pid, &self.data.data_dir),
@@ -33,13 +37,15 @@ impl DaemonAddress {
         })
     }
 
-    /// The process of a gateway that has the data directory, where no other socket is named.
+    /// The process id of a standalone gateway that has the data directory. None if `--socket` was
+    /// given, because then the data directory says nothing about the socket.
     fn gateway(&self) -> Option<u32> {
         let pid = holder(&self.data.data_dir).filter(|_| self.socket.is_none())?;
         is_gateway(pid).then_some(pid)
     }
 
-    /// Asks one thing; what is refused is told and becomes an exit code.
+    /// Sends one command and returns the answer. The inner `Err` is an exit code: the daemon
+    /// refused, and the refusal was printed already.
     pub(super) fn ask(
         &self,
         order: &ControlCommand,
@@ -53,7 +59,7 @@ impl DaemonAddress {
 }
 
 impl DaemonAddress {
-    /// Asks one thing and shows the answer, to people or as it came.
+    /// Sends one command and prints the answer: with `json` as it came, otherwise through `show`.
     pub(super) fn ask_and_print(
         &self,
         order: &ControlCommand,
@@ -69,7 +75,7 @@ impl DaemonAddress {
     }
 }
 
-/// Whether a process that lives is a gateway of synthd, by its command line.
+/// Whether a living process is `synthd gateway`, judged by its command line in `/proc`.
 fn is_gateway(pid: u32) -> bool {
     let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     let mut words = line.split(|byte| *byte == 0);
@@ -77,6 +83,7 @@ fn is_gateway(pid: u32) -> bool {
         && words.any(|word| word == b"gateway")
 }
 
+/// The error for a data directory that a standalone gateway has.
 fn has_no_socket(pid: u32, data_dir: &Path) -> Error {
     let shown = data_dir.display();
     let what = format!("process {pid} in {shown} is a gateway, which takes no orders");
@@ -86,7 +93,8 @@ fn has_no_socket(pid: u32, data_dir: &Path) -> Error {
     ))
 }
 
-/// Shows why there is no answer.
+/// Shows why there is no answer. A refusal with details (all mistakes of a file) is printed in full
+/// and gives an exit code. Every other failure is returned as the error, and `cli::main` prints it.
 pub(super) fn print_failure(failure: ControlClientError, json: bool) -> Result<ExitCode> {
     let body = match failure {
         ControlClientError::Broken(error) => return Err(error),
@@ -105,7 +113,8 @@ pub(super) fn print_failure(failure: ControlClientError, json: bool) -> Result<E
     if shown { Ok(ExitCode::from(error.code().exit_code())) } else { Err(error) }
 }
 
-/// Reads an answer into what this version knows of it.
+/// Reads an answer into a type of this version. Keys that this version does not know are ignored.
+/// An answer that does not fit is an error of the protocol.
 pub(super) fn parse_answer<T: DeserializeOwned>(answer: Value) -> Result<T> {
     serde_json::from_value(answer).map_err(|error| {
         Error::new(Code::ControlProtocol, "the daemon's answer cannot be understood")

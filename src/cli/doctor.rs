@@ -1,4 +1,7 @@
-//! `synthd doctor`: what this host can run and enforce, said before anything depends on it.
+//! `synthd doctor`: shows what this host can run and enforce, before a campaign depends on it.
+//!
+//! The command asks both sandbox backends for their facts and runs one real sandbox. The exit code
+//! is 6 if no namespace sandbox runs; container engines are optional.
 
 use super::output::{print_json, print_line, table};
 use crate::engine::{host_facts, run_in_actor_system};
@@ -24,6 +27,7 @@ pub(super) struct DoctorArgs {
     json: bool,
 }
 
+/// Runs the command. The JSON document is printed even if a backend is unusable.
 pub(super) fn run(args: &DoctorArgs) -> Result<ExitCode> {
     let (facts, trial, containers) = run_in_actor_system(examine())??;
     if args.json {
@@ -56,14 +60,18 @@ pub(super) fn run(args: &DoctorArgs) -> Result<ExitCode> {
     }
 }
 
+/// The exit code of an error code.
 fn code(code: Code) -> ExitCode {
     ExitCode::from(code.exit_code())
 }
 
+/// The tools that a test sandbox had, or why no sandbox ran.
 type SandboxTrial = std::result::Result<Vec<String>, String>;
 
+/// The facts of the container engine, or why there is none.
 type ContainerFacts = std::result::Result<HostFacts, Fault>;
 
+/// Looks at the container backend, then at the namespace backend, and runs a sandbox in the latter.
 async fn examine() -> Result<(Result<HostFacts>, SandboxTrial, ContainerFacts)> {
     let backend = SandboxBackends::new(this_executable()?, &guest_dir());
     let mut containers = backend.host_facts(BackendKind::Docker).await;
@@ -79,9 +87,11 @@ async fn examine() -> Result<(Result<HostFacts>, SandboxTrial, ContainerFacts)> 
     })
 }
 
+/// The key of the gVisor runtime (`runsc`) in the facts of a container engine.
 const GVISOR: &str = "gvisor";
 
-/// A runtime that is registered may still start nothing: said yes to only once it has.
+/// Runs a container with gVisor, if the engine knows that runtime. A registered runtime may still
+/// start nothing, so the facts say yes only after a container has run.
 async fn try_gvisor(backend: &SandboxBackends, facts: &mut HostFacts) {
     let Some(Ok(how)) = facts.engine.get(GVISOR) else { return };
     let tried = match made_here().await {
@@ -104,22 +114,24 @@ async fn try_gvisor(backend: &SandboxBackends, facts: &mut HostFacts) {
     facts.engine.insert(GVISOR.to_owned(), tried);
 }
 
-/// The name of an image that this program has made.
+/// The name of some image that `synthd image build` has made. None if there is no engine or no
+/// image.
 async fn made_here() -> Option<String> {
     let listed = DockerImages::connect().await.ok()?.list().await.ok()?;
     let ours = listed.into_iter().filter(|image| image.labels.contains_key(MADE_HERE));
     ours.flat_map(|image| image.repo_tags).next()
 }
 
-/// Tools templates commonly require.
+/// The tools that templates commonly require.
 const TOOLS: [&str; 7] = ["sh", "bash", "python3", "git", "make", "awk", "sed"];
 
+/// Runs a sandbox of the namespace backend with the base image.
 async fn trial(backend: &SandboxBackends) -> SandboxTrial {
     let spec = SandboxSpec { image: BASE_IMAGE.to_owned(), ..SandboxSpec::default() };
     run_once(backend, &spec).await
 }
 
-/// Nothing convinces like a sandbox that ran.
+/// Creates one sandbox, lists its tools, and waits until it is gone.
 async fn run_once(backend: &SandboxBackends, spec: &SandboxSpec) -> SandboxTrial {
     let mut sandbox = backend.create(spec).await.map_err(|fault| fault.message)?;
     let tools = tools(&mut *sandbox).await.map_err(|fault| fault.message)?;
@@ -128,7 +140,7 @@ async fn run_once(backend: &SandboxBackends, spec: &SandboxSpec) -> SandboxTrial
     Ok(tools)
 }
 
-/// Which of the usual tools a sandbox has.
+/// The tools of [`TOOLS`] that a sandbox has. A fault means that the sandbox did not answer.
 pub(super) async fn tools(sandbox: &mut dyn Sandbox) -> Result<Vec<String>, Fault> {
     let mut tools = Vec::new();
     for tool in TOOLS {
@@ -145,13 +157,14 @@ pub(super) async fn tools(sandbox: &mut dyn Sandbox) -> Result<Vec<String>, Faul
     Ok(tools)
 }
 
-/// Where the guest is laid out for containers by commands without a data directory.
+/// The directory for the guest program of containers, for commands without a data directory. It
+/// belongs to the user, so that two users of a host do not share it.
 pub(super) fn guest_dir() -> std::path::PathBuf {
     std::env::temp_dir().join(format!("synthd-guest-{}", nix::unistd::geteuid()))
 }
 
-/// The binary this process runs from, for the launcher: the running one itself, whatever has
-/// its name on disk by now.
+/// The path of the running binary, from which the launcher is started. `/proc/self/exe` is the
+/// running file itself, even if another version has replaced it on the disk since.
 pub(super) fn this_executable() -> Result<std::path::PathBuf> {
     let own = std::path::PathBuf::from("/proc/self/exe");
     if own.exists() {
@@ -164,6 +177,7 @@ pub(super) fn this_executable() -> Result<std::path::PathBuf> {
     })
 }
 
+/// Prints the facts of the container engine, or why there is none.
 fn show_containers(containers: &ContainerFacts) {
     match containers {
         Ok(facts) => {
@@ -177,10 +191,12 @@ fn show_containers(containers: &ContainerFacts) {
     }
 }
 
+/// Prints a table: each protection, yes or NO, and how it is enforced or why not.
 fn show_enforced(facts: &HostFacts) {
     let mut rows = table(&["protection", "", "by, or why not"]);
     let enforced = facts.enforced.iter().map(|(what, how)| (what.as_str(), how));
     let engine = facts.engine.iter().map(|(what, how)| (what.as_str(), how));
+    // The entry `engine` is the name of the container engine; it is in the heading already.
     for (what, how) in enforced.chain(engine.filter(|(what, _)| *what != "engine")) {
         let (mark, text) = match how {
             Ok(how) => ("yes", how),
@@ -191,6 +207,7 @@ fn show_enforced(facts: &HostFacts) {
     print_line(&rows.to_string());
 }
 
+/// Prints the facts of the namespace backend and the result of the test sandbox.
 fn show(facts: &HostFacts, trial: &SandboxTrial) {
     print_line(&format!(
         "synthd {} on Linux {} as {}; cgroups: {}; guest: {}",

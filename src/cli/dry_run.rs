@@ -1,5 +1,6 @@
-//! `run --dry-run` and `check --live`: everything of a run but its episodes. Each model is asked
-//! once, and the plan is priced.
+//! `synthd run --dry-run`, and the live check that `synthd check --live` shares with it. A dry run
+//! does all of a run but its episodes: the preflight, one question to each model, the plan and its
+//! price.
 
 use super::check::run_preflight;
 use super::doctor::this_executable;
@@ -19,12 +20,16 @@ use synthd_actors::campaign::SkippedTemplate;
 use synthd_actors::pool::PoolConfig;
 use synthd_actors::task::Catalog;
 
-/// What was found, and what models answered.
+/// What the preflight found, and what the models answered.
 #[derive(Default)]
 pub(super) struct DryRunReport {
+    /// Errors that keep the campaign from beginning.
     pub(super) findings: Vec<Error>,
+    /// Lines about things that do not keep it from beginning.
     pub(super) notes: Vec<String>,
+    /// Templates that this host cannot run.
     pub(super) skipped: Vec<SkippedTemplate>,
+    /// The models that answered. It is empty if no model was asked.
     pub(super) answers: Vec<LiveAnswer>,
 }
 
@@ -36,7 +41,7 @@ impl From<PreflightReport> for DryRunReport {
 }
 
 impl DryRunReport {
-    /// What is no error, on stderr; what models answered, on stdout.
+    /// Prints notes and skipped templates to stderr, and the answers of models to stdout.
     pub(super) fn print_notes(&self) {
         self.notes.iter().for_each(|note| eprint_line(note));
         for skipped in &self.skipped {
@@ -49,7 +54,7 @@ impl DryRunReport {
     }
 }
 
-/// Asks every model once, with the money held and the call recorded in the data directory.
+/// Asks every model once. The money is held and each call is recorded in the data directory.
 pub(super) fn ask_models(
     data_dir: &Path,
     loaded: &LoadedCampaign,
@@ -61,9 +66,11 @@ pub(super) fn ask_models(
     Ok(())
 }
 
+/// Starts an engine only for the live check. It needs one for the router and the store.
 async fn asked(data_dir: &Path, loaded: &LoadedCampaign) -> Result<LiveCheckReport> {
     if loaded.config.models.iter().all(|model| model.endpoint.is_none()) {
-        // There is nobody to ask, and no reason to make a data directory.
+        /// No model has a provider. Without this return, the engine would create a data directory
+        /// for nothing.
         return Ok(LiveCheckReport::default());
     }
     let engine = Engine::start(EngineOptions {
@@ -79,7 +86,7 @@ async fn asked(data_dir: &Path, loaded: &LoadedCampaign) -> Result<LiveCheckRepo
     heard
 }
 
-/// The whole of `run --dry-run`.
+/// Does all of `run --dry-run`. Models are asked only if nothing else was found.
 pub(super) fn run(
     data_dir: &Path,
     loaded: &LoadedCampaign,

@@ -1,4 +1,5 @@
-//! `synthd estimate`: what a campaign costs, before it does.
+//! `synthd estimate`: shows what a campaign costs at least, likely and at most. The sums come from
+//! `crate::estimate`; this file prints them.
 
 use super::campaign_file::CampaignFile;
 use super::layout::{self, TableColumn};
@@ -26,6 +27,8 @@ pub(super) struct EstimateArgs {
     file: CampaignFile,
 }
 
+/// Runs the command. The estimate is printed even if the budget is too small; then the exit code is
+/// that of `BudgetTooSmall`.
 pub(super) fn run(args: &EstimateArgs) -> Result<ExitCode> {
     let (loaded, catalog) = match args.file.load()? {
         ControlFlow::Continue(loaded) => loaded,
@@ -44,6 +47,7 @@ pub(super) fn run(args: &EstimateArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The estimate as text: a table with one row for each model, then the budget.
 pub(super) fn page(estimate: &CampaignEstimate) -> String {
     let columns = [
         TableColumn::new("model").at_least(12),
@@ -59,6 +63,7 @@ pub(super) fn page(estimate: &CampaignEstimate) -> String {
     };
     let models = estimate.models.iter();
     let mut rows: Vec<_> = models.map(|one| row(&one.model, one.episodes, &one.sums)).collect();
+    // With a single model, the row of the sums would repeat the row above it.
     if estimate.models.len() > 1 {
         let episodes: u64 = estimate.models.iter().map(|one| one.episodes).sum();
         rows.push(row("all", episodes, &estimate.total));
@@ -73,7 +78,8 @@ pub(super) fn page(estimate: &CampaignEstimate) -> String {
     lines.join("\n")
 }
 
-/// No more decimals than people read.
+/// The amount with at most four decimals: `0.1234567` becomes `0.1234`. The rest is cut, not
+/// rounded.
 fn cents(money: &str) -> &str {
     match money.find('.') {
         Some(point) => &money[..money.len().min(point + 5)],

@@ -1,4 +1,5 @@
-//! `synthd explain`: the page of an error code, from the program itself.
+//! `synthd explain`: prints the page of an error code, or lists all codes. The pages are part of
+//! the program, so the command works without the repository.
 
 use super::layout::{TableColumn, lines};
 use super::output::{print_json, print_line, width};
@@ -22,6 +23,7 @@ pub(super) struct ExplainArgs {
     json: bool,
 }
 
+/// Runs the command. Without a code it lists all of them.
 pub(super) fn run(args: &ExplainArgs) -> Result<ExitCode> {
     match (&args.code, args.json) {
         (Some(name), json) => {
@@ -34,7 +36,8 @@ pub(super) fn run(args: &ExplainArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The code as people type it: the letters and leading zeros may be left out.
+/// Reads a code as people type it: `SYN-0103`, `syn0103`, `0103` and `103` are the same. None if
+/// there is no such code.
 fn typed(name: &str) -> Option<Code> {
     let name = name.to_ascii_uppercase();
     let digits = name.strip_prefix("SYN-").or_else(|| name.strip_prefix("SYN")).unwrap_or(&name);
@@ -42,11 +45,13 @@ fn typed(name: &str) -> Option<Code> {
     Code::named(&format!("SYN-{digits:0>4}")).filter(|_| plain)
 }
 
+/// One code as JSON.
 fn entry(code: Code) -> Value {
     json!({ "code": code.as_str(), "title": code.title(), "exit_code": code.exit_code(),
         "page": code.page() })
 }
 
+/// The table of all codes with their titles and exit codes.
 fn list() -> String {
     let columns = [
         TableColumn::new("code"),
@@ -59,6 +64,7 @@ fn list() -> String {
     lines(&columns, &Code::ALL.iter().map(cells).collect::<Vec<_>>(), width())
 }
 
+/// The error for a text that is no code.
 fn unknown(name: &str) -> Error {
     Error::new(Code::BadUsage, format!("there is no error code {name:?}"))
         .hint("`synthd explain` lists the codes; they look like SYN-0103")

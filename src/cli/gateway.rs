@@ -1,4 +1,9 @@
-//! `synthd gateway`: a budgeted, recording proxy for programs that ask models themselves.
+//! `synthd gateway`: runs a standalone gateway, a proxy between other programs and the providers of
+//! models. Every call is limited, paid from a budget, and recorded.
+//!
+//! The command starts an engine without campaigns, opens an account for the gateway in the store
+//! and in the router, and serves HTTP until a signal comes. `src/gateway/` does the HTTP part. The
+//! records belong to a campaign with the name in the gateway's file.
 
 use super::DataDir;
 use super::doctor::this_executable;
@@ -27,9 +32,10 @@ use synthd_actors::ports::Journal;
 use synthd_actors::router::ModelClients;
 use synthd_actors::supervisor::spawn;
 
-/// The variable that holds the token clients show, where it is to stay the same.
+/// The environment variable with the token that clients show. Without it, each start makes a new
+/// one.
 const TOKEN: &str = "SYNTHD_GATEWAY_TOKEN";
-/// For calls on their way, when the gateway ends.
+/// The most time that open calls have to finish when the gateway ends.
 const GRACE: Duration = Duration::from_secs(30);
 
 #[derive(Args)]
@@ -61,6 +67,7 @@ pub(super) struct GatewayArgs {
     data: DataDir,
 }
 
+/// Runs the command. Mistakes of the file are printed, and their code is the exit code.
 pub(super) fn run(args: &GatewayArgs) -> Result<ExitCode> {
     args.prices.table()?;
     let config = match config::load_gateway(&args.config) {
@@ -73,14 +80,18 @@ pub(super) fn run(args: &GatewayArgs) -> Result<ExitCode> {
     run_in_actor_system(live(args, config))?
 }
 
+/// Runs the gateway until a signal or an escalation ends it.
 async fn live(args: &GatewayArgs, config: GatewayConfig) -> Result<ExitCode> {
     let mut signals = SignalListener::listen()?;
-    // Keys that are missing are told before anything is opened.
+    /// All clients are made once as a test. A missing key is then reported before a socket or a
+    /// store is opened.
     let patience = ProviderTimeouts { first_byte: config.first_byte, idle: config.idle };
     let factory = AdapterFactory { patience, open_archive: crate::store::open_archive };
     for model in &config.models {
         ModelClients::new(model, &factory).map_err(|fault| fault_error(&fault))?;
     }
+    // The address is taken before the store is opened: a second gateway at the same address fails
+    // early and changes nothing.
     let door = HttpListener::open(&config.listen).await.map_err(|error| {
         Error::new(Code::SocketUnusable, "the gateway cannot listen at the address in its file")
             .with_source(error)
@@ -102,10 +113,12 @@ async fn live(args: &GatewayArgs, config: GatewayConfig) -> Result<ExitCode> {
         () = signals.wait_for_stop() => None,
         why = escalation(&engine) => Some(why),
     };
+    // From here on no new connection is accepted. Calls in progress go on.
     drop(serving);
     finish(engine, &gateway, &config, &mut signals, failed).await
 }
 
+/// The options of an engine that serves no episodes: no warm sandboxes, only the shipped templates.
 fn options(args: &GatewayArgs) -> Result<EngineOptions> {
     Ok(EngineOptions {
         data_dir: args.data.data_dir.clone(),
@@ -116,14 +129,17 @@ fn options(args: &GatewayArgs) -> Result<EngineOptions> {
     })
 }
 
-/// What was spent under this name before counts.
+/// Opens the gateway's account: its record in the store, its models and caps in the router, its
+/// token. Money that was spent under the same name before counts against the budget. The error
+/// `CampaignChanged` means that a campaign of tasks already has the name.
 async fn open(
     engine: &Engine,
     config: &GatewayConfig,
     factory: AdapterFactory,
 ) -> Result<(Arc<ModelGateway>, StandaloneGateway, GatewayToken)> {
     let known = engine.store.campaign(&config.name).await.map_err(store_error)?;
-    // What belongs to campaigns of tasks is not mixed with what belongs to none.
+    /// All gateways share one identity, which no campaign of tasks has. So records of the two kinds
+    /// never mix under one name.
     let identity = digest_of(&["gateway"]);
     if known.is_some_and(|known| known.identity != identity) {
         let what = format!("{} is the name of a campaign in this data directory", config.name);
@@ -136,7 +152,7 @@ async fn open(
         config: config.source.clone(),
         images: Default::default(),
         price_table: Some(PriceTable::current().digest.clone()),
-        // Nothing of it is ever taken up by itself.
+        /// The record is complete from the beginning, so that no daemon tries to resume it.
         state: CampaignState::Complete,
         reason: Some("a gateway".to_owned()),
         created_at_ms: engine.world.clock.now_ms(),
@@ -163,6 +179,7 @@ async fn open(
     Ok((gateway, standing, token))
 }
 
+/// The token from the environment, without surrounding spaces, or a new random one.
 fn token() -> Result<GatewayToken> {
     match std::env::var(TOKEN).ok().filter(|text| !text.trim().is_empty()) {
         Some(text) => Ok(GatewayToken::of(text.trim())),
@@ -171,13 +188,14 @@ fn token() -> Result<GatewayToken> {
     }
 }
 
+/// Prints address, token, models and budget when the gateway listens.
 fn announce(
     args: &GatewayArgs,
     config: &GatewayConfig,
     address: &str,
     token: &GatewayToken,
 ) -> Result<()> {
-    // One that the user chose is the user's to know.
+    /// A token that the user chose is not printed; the user knows it.
     let own = std::env::var_os(TOKEN).is_none().then(|| token.expose());
     let models: Vec<&str> = config.models.iter().map(|model| model.name.as_str()).collect();
     if args.json {
@@ -192,7 +210,8 @@ fn announce(
     Ok(())
 }
 
-/// Calls on their way may finish; who insists does not wait for them.
+/// Ends the gateway: open calls may finish for 30 s, or until a second signal. Then the remaining
+/// records are written and the engine is shut down. Calls that could not be recorded are an error.
 async fn finish(
     engine: Engine,
     gateway: &ModelGateway,
@@ -206,7 +225,7 @@ async fn finish(
         () = signals.wait_for_stop() => {}
         () = tokio::time::sleep(GRACE) => {}
     }
-    // What nobody has settled counts in full, now and at the next start.
+    /// Open holds count in full in the sum that is printed, as they do at the next start.
     let (spent, held) =
         (engine.world.router.spent(&config.name), engine.world.router.held(&config.name));
     let written = gateway.flush_backlog().await;

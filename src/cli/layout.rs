@@ -1,52 +1,57 @@
-//! Tables of one line a row. In a pipe every cell is whole; on a terminal the table takes the
-//! width there is: wide cells are cut first, and where that is not enough, columns are left
-//! out from the least important on.
+//! Lays out tables with one line for each row. In a pipe, every cell is whole. On a terminal, the
+//! table is as wide as the terminal: first the widest cells are cut, then whole columns are left
+//! out, the least important first.
 
 use super::terminal_text::{escape_line, fit};
 use unicode_width::UnicodeWidthChar;
 
-/// What may happen to a column where there is too little room.
+/// A column of a table, and what may happen to it if there is too little room.
 #[derive(Clone, Copy)]
 pub(super) struct TableColumn {
+    /// The text in the header.
     title: &'static str,
+    /// Whether the cells stand at the right, as numbers do.
     right: bool,
-    /// Cut down to so many characters; none for a column that is never cut.
+    /// The fewest characters that a cell may be cut to. None for a column that is never cut.
     least: Option<usize>,
-    /// The column with the highest one goes first; 0 stays.
+    /// The column with the highest number is left out first. A column with 0 always stays.
     spare: u8,
+    /// Cuts a cell to a width.
     cut: fn(&str, usize) -> String,
 }
 
 impl TableColumn {
-    /// Never cut.
+    /// A column that is never cut and never left out.
     pub(super) const fn new(title: &'static str) -> Self {
         Self { title, right: false, least: None, spare: 0, cut: fit }
     }
 
-    /// Of figures.
+    /// A column of numbers.
     pub(super) const fn right(title: &'static str) -> Self {
         Self { right: true, ..Self::new(title) }
     }
 
-    /// May be cut down to `least` characters.
+    /// The column may be cut down to `least` characters.
     pub(super) const fn at_least(self, least: usize) -> Self {
         Self { least: Some(least), ..self }
     }
 
-    /// May be left out, before those with lower numbers.
+    /// The column may be left out. Columns with higher numbers go first.
     pub(super) const fn spare(self, spare: u8) -> Self {
         Self { spare, ..self }
     }
 
-    /// How it is cut, if not at its end.
+    /// Sets how a cell is cut. The default, `fit`, keeps the beginning and adds an ellipsis.
     pub(super) const fn cut_by(self, cut: fn(&str, usize) -> String) -> Self {
         Self { cut, ..self }
     }
 }
 
+/// Spaces between two columns.
 const GAP: usize = 2;
 
-/// The lines of a table, the header first, within `width` columns where there is a limit.
+/// The table as text, with the header in the first line. `width` is the width of the terminal; None
+/// for a pipe. Cells are made safe for a terminal, and no line ends with a space.
 pub(super) fn lines(columns: &[TableColumn], rows: &[Vec<String>], width: Option<usize>) -> String {
     let rows: Vec<Vec<String>> =
         rows.iter().map(|row| row.iter().map(|cell| escape_line(cell)).collect()).collect();
@@ -69,12 +74,14 @@ pub(super) fn lines(columns: &[TableColumn], rows: &[Vec<String>], width: Option
     std::iter::once(header).chain(body).collect::<Vec<_>>().join("\n")
 }
 
+/// The width of the widest cell of a column, with its title.
 fn widest(column: &TableColumn, rows: &[Vec<String>], at: usize) -> usize {
     let cells = rows.iter().filter_map(|row| row.get(at)).map(|cell| wide(cell));
     cells.max().unwrap_or(0).max(wide(column.title))
 }
 
-/// The columns for which there is room when each is cut as far as it may be.
+/// The columns that are shown, by their positions: those that have room if each is cut as far as it
+/// may be.
 fn kept(columns: &[TableColumn], natural: &[usize], width: Option<usize>) -> Vec<usize> {
     let mut kept: Vec<usize> = (0..columns.len()).collect();
     let Some(width) = width else { return kept };
@@ -87,7 +94,8 @@ fn kept(columns: &[TableColumn], natural: &[usize], width: Option<usize>) -> Vec
     kept
 }
 
-/// The widths of the columns that are kept: the widest are cut to one level.
+/// The widths of the shown columns. All columns that may be cut are cut to one common level, so the
+/// widest ones lose the most. The level is the largest one that fits.
 fn shrunk(
     columns: &[TableColumn],
     natural: &[usize],
@@ -106,16 +114,19 @@ fn shrunk(
     at_level(level.unwrap_or(0)).collect()
 }
 
+/// The width of a line with these columns and the gaps between them.
 fn total(widths: impl Iterator<Item = usize>) -> usize {
     let (count, sum) = widths.fold((0, 0), |(count, sum), width| (count + 1, sum + width));
     sum + GAP * usize::saturating_sub(count, 1)
 }
 
+/// The number of terminal columns that a text takes; a Chinese character takes two.
 fn wide(text: &str) -> usize {
     unicode_width::UnicodeWidthStr::width(text)
 }
 
-/// The beginning alone: of ids, whatever begins like one selects it.
+/// The beginning of a text without an ellipsis. It is for ids: the beginning of an id can be typed
+/// in place of the whole id.
 pub(super) fn beginning(text: &str, width: usize) -> String {
     let mut used = 0;
     let fits = |letter: &char| {

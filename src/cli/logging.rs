@@ -1,4 +1,5 @@
-//! Logs: for people on a terminal, JSON for machines, always on stderr.
+//! Starts the logs of a command. Logs go to stderr, as text for people or as JSON for programs, and
+//! never mix with the answer on stdout.
 
 use super::output::complain_bytes;
 use crate::config::{LogConfig, LogFormat};
@@ -28,7 +29,7 @@ pub(crate) enum LogFormatArg {
     Json,
 }
 
-/// Writes each event above the progress bar, if there is one.
+/// Writes log events to stderr. If there is a progress bar, the events appear above it.
 struct LogWriter;
 
 impl io::Write for LogWriter {
@@ -42,28 +43,33 @@ impl io::Write for LogWriter {
     }
 }
 
-/// Changes the filter while the program runs.
+/// Changes the log filter while the program runs. The daemon uses it after SIGHUP.
 pub(crate) struct LogFilterHandle {
     handle: reload::Handle<EnvFilter, Registry>,
 }
 
+/// The filter of commands without `--log-level`.
 const DEFAULT: &str = "warn";
+/// The filter with `--quiet`.
 const QUIET: &str = "error";
 
+/// Reads the text of `--log-level`. The error is `BadUsage`.
 fn filter(text: &str) -> Result<EnvFilter> {
     log_filter::parse(text).map_err(|bad| {
         Error::new(Code::BadUsage, format!("--log-level: {}", bad.what)).hint(bad.hint)
     })
 }
 
-/// Starts logging for the rest of a command.
+/// Starts logging for the rest of a command. `quiet` shows errors only, unless `--log-level` was
+/// given.
 pub(crate) fn start(options: &LogOptions, quiet: bool) -> Result<LogFilterHandle> {
     let usual = if quiet { QUIET } else { DEFAULT };
     let level = options.log_level.as_deref().unwrap_or(usual);
     begin(level, options.log_format == Some(LogFormatArg::Json))
 }
 
-/// Starts logging for a daemon, as its file says and the command line overrides.
+/// Starts logging for a daemon. Options of the command line replace the settings of its file. With
+/// the format `auto`, the logs are JSON unless stderr is a terminal.
 pub(crate) fn start_daemon(options: &LogOptions, config: &LogConfig) -> Result<LogFilterHandle> {
     let level = options.log_level.as_deref().unwrap_or(&config.level);
     let json = match (options.log_format, config.format) {
@@ -76,6 +82,7 @@ pub(crate) fn start_daemon(options: &LogOptions, config: &LogConfig) -> Result<L
     begin(level, json)
 }
 
+/// Installs the logger. It can be installed once in a process; a second time is an error.
 fn begin(level: &str, json: bool) -> Result<LogFilterHandle> {
     let (filter, handle) = reload::Layer::new(filter(level)?);
     let colours = super::output::stderr_is_terminal() && !super::terminal_text::is_no_color();
@@ -88,6 +95,7 @@ fn begin(level: &str, json: bool) -> Result<LogFilterHandle> {
 }
 
 impl LogFilterHandle {
+    /// Replaces the filter from now on.
     pub(crate) fn set(&self, level: &str) -> Result<()> {
         let changed = self.handle.reload(filter(level)?);
         changed.map_err(|e| Error::new(Code::Unexpected, "the log filter is gone").with_source(e))

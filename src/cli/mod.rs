@@ -1,4 +1,11 @@
-//! The command line: one file per subcommand.
+//! The command line: one file or folder for each subcommand, and helpers that they share.
+//!
+//! `main` parses the arguments with clap, runs the command, prints an error, and returns the exit
+//! code. The helpers: `output` (stdout and stderr), `layout` and `terminal_text` (tables, untrusted
+//! text), `daemon_address` (the control socket), `signals` and `shutdown` (commands that run for
+//! long).
+//!
+//! The doc comments on the argument types are the text of `--help`.
 
 mod call;
 mod campaign;
@@ -143,7 +150,8 @@ pub(crate) struct DataDir {
     pub(crate) data_dir: PathBuf,
 }
 
-/// Who gives a command, for traces.
+/// The name of the user who gives a command, for the record of an adjustment: `USER`, else
+/// `LOGNAME`, else the user id.
 pub(crate) fn operator() -> String {
     let named = ["USER", "LOGNAME"].into_iter().filter_map(|name| std::env::var(name).ok());
     let named = named.filter(|name| !name.is_empty()).take(1).next();
@@ -158,11 +166,14 @@ pub(crate) struct TemplateDirs {
     pub(crate) directories: Vec<PathBuf>,
 }
 
-/// The whole program.
+/// Runs the whole program and returns its exit code. If the first argument is the launcher's
+/// internal command, this process is a sandbox launcher and no command.
 pub fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|arg| arg == namespace::LAUNCHER_COMMAND) {
         return finish(namespace::run_launcher().map(|()| ExitCode::SUCCESS), false);
     }
+    // Errors are printed as JSON if `--json` is given. This is found out before parsing, because
+    // not every command has the option in the same place.
     let json = std::env::args_os().skip(1).take_while(|a| a != "--").any(|a| a == "--json");
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -171,14 +182,16 @@ pub fn main() -> ExitCode {
     finish(execute(cli), json)
 }
 
+/// Prints help, version, or a mistake in the arguments, and returns the exit code.
 fn usage(error: &clap::Error) -> ExitCode {
-    // Help and version are no mistakes; clap knows which stream each belongs to.
+    /// clap reports help and the version as errors too, and knows which stream each belongs to.
     error.print().ok();
     if error.use_stderr() { ExitCode::from(Code::BadUsage.exit_code()) } else { ExitCode::SUCCESS }
 }
 
+/// Starts logging and runs the command.
 fn execute(cli: Cli) -> Result<ExitCode, Error> {
-    // A daemon's file says how it logs.
+    /// The daemon starts its logs itself, because its file has settings for them.
     if !matches!(cli.command, CliCommand::Serve(_)) {
         let quiet = match &cli.command {
             CliCommand::Run(run) => run.progress.quiet,
@@ -222,6 +235,8 @@ fn execute(cli: Cli) -> Result<ExitCode, Error> {
     }
 }
 
+/// Turns the result of a command into an exit code. An answer that could not be written to stdout
+/// makes a successful command fail.
 fn finish(outcome: Result<ExitCode, Error>, json: bool) -> ExitCode {
     let outcome = outcome.and_then(|code| output::take_write_error().map_or(Ok(code), Err));
     outcome.unwrap_or_else(|error| {

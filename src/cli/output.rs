@@ -1,5 +1,5 @@
-//! Where the program's words go: answers to stdout, everything else to stderr. A reader
-//! that closes its end early (`| head`) is no error.
+//! What a command prints: answers to stdout, everything else (errors, progress, notes) to stderr. A
+//! reader of stdout that closes its end early, such as `| head`, is no error.
 
 use super::terminal_text::escape_controls;
 use crate::config::ConfigErrors;
@@ -14,17 +14,18 @@ use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// Whether anything was said, and whether it could not be written.
+/// Whether anything was printed to stdout.
 static SAID: AtomicBool = AtomicBool::new(false);
+/// The first error of writing to stdout.
 static UNSAID: Mutex<Option<io::Error>> = Mutex::new(None);
 
-/// Prints an answer.
+/// Prints a line of the answer to stdout.
 pub(crate) fn print_line(text: &str) {
     print_bytes(format!("{text}\n").as_bytes());
 }
 
-/// Prints an answer as it is. That it could not be written is told at the end, by
-/// [`unsaid`]; a reader who has gone has heard enough.
+/// Prints bytes of the answer to stdout. A failed write is kept for [`take_write_error`]. A closed
+/// pipe is no failure: its reader has seen enough.
 pub(crate) fn print_bytes(bytes: &[u8]) {
     SAID.store(true, Ordering::Relaxed);
     let mut out = io::stdout().lock();
@@ -36,8 +37,8 @@ pub(crate) fn print_bytes(bytes: &[u8]) {
     }
 }
 
-/// Whether the reader of standard output has gone, so that nothing more need be said. A pipe
-/// or socket without a reader shows it before anything is written.
+/// Whether the reader of stdout has closed its end. A pipe or a socket shows this before anything
+/// is written. `synthd watch` uses it to end with its reader.
 pub(crate) fn stdout_closed() -> bool {
     let stdout = io::stdout();
     let mut watched = [PollFd::new(stdout.as_fd(), PollFlags::empty())];
@@ -46,7 +47,7 @@ pub(crate) fn stdout_closed() -> bool {
         && watched[0].revents().is_some_and(|found| found.intersects(gone))
 }
 
-/// Why an answer could not be written.
+/// The first error of writing to stdout, if there was one. A second call returns None.
 pub(crate) fn take_write_error() -> Option<Error> {
     let error = UNSAID.lock().unwrap_or_else(PoisonError::into_inner).take()?;
     let what = "the answer could not be written to standard output";
@@ -56,10 +57,10 @@ pub(crate) fn take_write_error() -> Option<Error> {
     ))
 }
 
-/// Tells of an error: to people always, and as the one document where that is what was asked
-/// for and nothing was said yet.
+/// Prints an error to stderr. With `json`, the error is also printed to stdout as the one JSON
+/// document of the command, unless a document was printed already.
 pub(crate) fn print_error(error: &Error, json: bool) {
-    // A cause may quote what an agent wrote.
+    /// A cause may quote text of an agent, so control characters are made visible.
     eprint_line(&escape_controls(&error.report()));
     if json && !SAID.load(Ordering::Relaxed) {
         let body = ErrorBody::from(error);
@@ -68,20 +69,20 @@ pub(crate) fn print_error(error: &Error, json: bool) {
     }
 }
 
-/// Prints progress or a complaint.
+/// Prints a line to stderr. A failure to write is ignored.
 pub(crate) fn eprint_line(text: &str) {
     complain_bytes(format!("{text}\n").as_bytes()).ok();
 }
 
-/// The bar that is on the terminal now.
+/// The progress bar that is on the terminal now.
 static BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);
 
-/// What is written from now on to standard error stands above this bar.
+/// Sets the progress bar. From now on, text on stderr appears above it. None removes the bar.
 pub(crate) fn write_above(bar: Option<ProgressBar>) {
     *BAR.lock().unwrap_or_else(PoisonError::into_inner) = bar;
 }
 
-/// Writes whole lines to standard error. A progress bar is taken away meanwhile.
+/// Writes whole lines to stderr. The progress bar is hidden during the write.
 pub(crate) fn complain_bytes(bytes: &[u8]) -> io::Result<()> {
     let bar = BAR.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let write = || io::stderr().lock().write_all(bytes);
@@ -91,7 +92,7 @@ pub(crate) fn complain_bytes(bytes: &[u8]) -> io::Result<()> {
     }
 }
 
-/// Prints exactly one JSON document.
+/// Prints one JSON document to stdout, with indentation.
 pub(crate) fn print_json(value: &impl Serialize) -> Result<()> {
     let text = serde_json::to_string_pretty(value)
         .map_err(|e| Error::new(Code::Unexpected, "the answer is not JSON").with_source(e))?;
@@ -99,17 +100,17 @@ pub(crate) fn print_json(value: &impl Serialize) -> Result<()> {
     Ok(())
 }
 
-/// How wide a line of an answer may be: as wide as the terminal, and as wide as it gets where
-/// a program reads it.
+/// The width that lines may have: that of the terminal, or None if stdout is no terminal.
 pub(crate) fn width() -> Option<usize> {
     let terminal_size::Width(columns) = terminal_size::terminal_size_of(io::stdout())?.0;
     Some(usize::from(columns).max(NARROWEST))
 }
 
-/// Terminals that call themselves narrower do not know.
+/// The smallest width that is believed. Some terminals report 0 or 1.
 const NARROWEST: usize = 20;
 
-/// A plain table that fits the terminal. In a pipe, every cell is whole and on one line.
+/// A table without borders that wraps its cells to the terminal. In a pipe, every cell is whole and
+/// on one line. `layout` has tables that cut their cells instead.
 pub(crate) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
@@ -121,11 +122,13 @@ pub(crate) fn table(header: &[&str]) -> Table {
     table
 }
 
+/// Whether stderr is a terminal, so that progress bars and colours make sense.
 pub(crate) fn stderr_is_terminal() -> bool {
     std::io::stderr().is_terminal()
 }
 
-/// Prints every mistake of a configuration file, and the code they share.
+/// Prints every mistake of a configuration file: with `json` as a document on stdout, otherwise as
+/// text on stderr.
 pub(crate) fn print_config_errors(errors: &ConfigErrors, json: bool) {
     if json {
         print_line(&format!("{:#}", errors.to_json()));
@@ -137,7 +140,7 @@ pub(crate) fn print_config_errors(errors: &ConfigErrors, json: bool) {
     eprint_line(&format!("\nerror[{code}]: {total} {many} in {}", errors.path().display()));
 }
 
-/// A count with its noun.
+/// A count with its noun: `1 task`, `2 tasks`.
 pub(crate) fn pluralize(count: u64, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

@@ -1,4 +1,4 @@
-//! The option that names a table of prices.
+//! The option `--price-table`, which several commands share.
 
 use crate::error::Result;
 use crate::prices::PriceTable;
@@ -14,7 +14,8 @@ pub(crate) struct PriceOptions {
 }
 
 impl PriceOptions {
-    /// To be called before anything is priced.
+    /// Reads the price table and makes it the current one of the process. It must be called before
+    /// a file is read, because models without a price take theirs from the table.
     pub(crate) fn table(&self) -> Result<&'static PriceTable> {
         PriceTable::set_current(self.price_table.as_deref())?;
         Ok(PriceTable::current())

@@ -1,5 +1,5 @@
-//! `synthd retry`: faulted episodes are tried again, by a daemon where one runs on the data
-//! directory, and else here.
+//! `synthd retry`: tries the faulted episodes of a campaign again. If a daemon uses the data
+//! directory, the daemon runs them; otherwise this command does, like `synthd run`.
 
 use super::TemplateDirs;
 use super::daemon_address::{DaemonAddress, parse_answer, print_failure};
@@ -57,6 +57,7 @@ pub(super) struct RetryArgs {
     json: bool,
 }
 
+/// Reads the value of `--fault`. The error names the nearest kind.
 fn kind_of(text: &str) -> Result<FaultKind, String> {
     let known = || FaultKind::ALL.iter().map(|kind| kind.as_str());
     FaultKind::ALL.iter().copied().find(|kind| kind.as_str() == text).ok_or_else(|| {
@@ -67,6 +68,8 @@ fn kind_of(text: &str) -> Result<FaultKind, String> {
     })
 }
 
+/// Runs the command. Only the error `NoDaemon` leads to a foreground run; other errors, such as a
+/// daemon of another user, end the command.
 pub(super) fn run(args: RetryArgs) -> Result<ExitCode> {
     match args.dial.connect() {
         Ok(mut client) => {
@@ -85,6 +88,7 @@ pub(super) fn run(args: RetryArgs) -> Result<ExitCode> {
     }
 }
 
+/// Prints the daemon's answer.
 fn tell(answer: Value, json: bool) -> Result<ExitCode> {
     if json {
         print_json(&answer)?;
@@ -100,6 +104,7 @@ fn tell(answer: Value, json: bool) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Runs the campaign in this process, from the text in the store.
 fn in_foreground(args: RetryArgs) -> Result<ExitCode> {
     args.prices.table()?;
     let record = run_in_actor_system(stored(&args))??;
@@ -118,7 +123,8 @@ fn in_foreground(args: RetryArgs) -> Result<ExitCode> {
     .run()
 }
 
-/// What the data directory has of the campaign.
+/// The campaign's record in the store. An unknown name is an error that lists the known ones. The
+/// store is closed again before the run opens it for writing.
 async fn stored(args: &RetryArgs) -> Result<CampaignRecord> {
     let store = Store::open_read_only(&args.dial.data.data_dir)?;
     let name = CampaignName(args.campaign.clone());

@@ -1,4 +1,10 @@
-//! `synthd run`: one campaign in the foreground, resuming what is there.
+//! `synthd run`: runs one campaign in the foreground. If the data directory knows the campaign, the
+//! run resumes it.
+//!
+//! The order of a run: read the file, start an engine, open the control socket, admit the campaign,
+//! show its progress until it is at rest, shut the engine down, print the summary. A first Ctrl-C
+//! lets running episodes finish; a second one cuts them off. The campaign can be resumed in both
+//! cases.
 
 pub(in crate::cli) mod progress;
 pub(in crate::cli) mod summary;
@@ -35,9 +41,9 @@ use synthd_actors::policy::{CapScope, CapStats};
 use synthd_actors::pool::PoolConfig;
 use synthd_actors::ports::Clock;
 
-/// How long running episodes may go on after a first Ctrl-C.
+/// The most time that running episodes have to finish after a first Ctrl-C.
 const GRACE: Duration = Duration::from_secs(30);
-/// How long cutting off may take before the last word is not waited for.
+/// The most time to wait for the campaign's last progress after its episodes were cut off.
 const CUT_PATIENCE: Duration = Duration::from_secs(15);
 
 #[derive(Args)]
@@ -76,6 +82,7 @@ pub(super) struct RunArgs {
     json: bool,
 }
 
+/// Runs the command: reads the file and starts a foreground run or a dry run.
 pub(super) fn run(args: RunArgs) -> Result<ExitCode> {
     args.prices.table()?;
     let library = TemplateLibrary::load(&args.templates.directories)?;
@@ -98,17 +105,22 @@ pub(super) fn run(args: RunArgs) -> Result<ExitCode> {
         .run()
 }
 
-/// A campaign that is about to run in the foreground.
+/// A campaign that is about to run in the foreground. `run` and `retry` make one.
 pub(super) struct RunRequest {
+    /// The data directory and the path of the control socket.
     pub(super) dial: DaemonAddress,
+    /// The templates, with those of the campaign's own directories.
     pub(super) library: TemplateLibrary,
+    /// The campaign file, read and checked.
     pub(super) loaded: LoadedCampaign,
+    /// Which faulted episodes are tried again, and whether changed templates are accepted.
     pub(super) again: RestartOptions,
     pub(super) progress: ProgressOptions,
     pub(super) json: bool,
 }
 
 impl RunRequest {
+    /// Runs the campaign in a new actor system and returns the exit code of the command.
     pub(super) fn run(self) -> Result<ExitCode> {
         let config = Arc::new(self.loaded.config);
         let run = ForegroundRun {
@@ -127,17 +139,20 @@ impl RunRequest {
             progress: self.progress,
             json: self.json,
         };
-        // The socket is let go last: who waits for it may use the data directory next.
+        /// The socket is dropped after the actor system. A process that waits for its lock may then
+        /// open the data directory at once.
         let (ended, _socket) = run_in_actor_system(run.live())??;
         ended
     }
 }
 
+/// Everything that a foreground run needs, in the form in which it is used.
 struct ForegroundRun {
     options: EngineOptions,
     socket: PathBuf,
     library: Arc<TemplateLibrary>,
     config: Arc<CampaignConfig>,
+    /// The text of the campaign file, which the store keeps.
     source: String,
     again: RestartOptions,
     progress: ProgressOptions,
@@ -145,12 +160,15 @@ struct ForegroundRun {
 }
 
 impl ForegroundRun {
+    /// Runs the campaign and shuts down. The inner result is the exit code. The socket is returned,
+    /// so that the caller drops it last.
     async fn live(self) -> Result<(Result<ExitCode>, Option<ControlSocket>)> {
         let started = Instant::now();
         let mut signals = SignalListener::listen()?;
         let engine = Engine::start(self.options.clone()).await?;
         let (socket, console) = match self.open(&engine) {
             Ok((socket, console)) => (Some(socket), Some(console)),
+            // A run does not depend on its socket, for example if the path is too long.
             Err(error) => {
                 eprint_line(&error.report());
                 eprint_line("going on without a control socket");
@@ -158,6 +176,8 @@ impl ForegroundRun {
             }
         };
         let outcome = self.drive(&engine, &mut signals, console.as_ref()).await;
+        // The engine closes before the socket: clients take the end of the connection as the end of
+        // the work.
         let closed = engine.shut_down().await;
         if let Some(console) = console {
             console.close().await;
@@ -166,6 +186,7 @@ impl ForegroundRun {
         Ok((concluded.and_then(|code| closed.map(|()| code)), socket))
     }
 
+    /// Takes the control socket and listens on it.
     fn open(&self, engine: &Engine) -> Result<(ControlSocket, ControlServer)> {
         let data_dir = &self.options.data_dir;
         let socket = ControlSocket::bind(&self.socket, data_dir)?;
@@ -181,6 +202,8 @@ impl ForegroundRun {
         Ok((socket, console))
     }
 
+    /// Prints the summary and decides the exit code. A campaign that a fault has paused is an
+    /// error.
     fn conclude(
         &self,
         outcome: Result<(CampaignProgress, bool)>,
@@ -199,7 +222,8 @@ impl ForegroundRun {
         Ok(exit_code(&last, interrupted))
     }
 
-    /// Runs the campaign to its rest; whether somebody interrupted it.
+    /// Runs the campaign until it is at rest. Returns its last progress, and whether somebody
+    /// interrupted it (it can then be resumed).
     async fn drive(
         &self,
         engine: &Engine,
@@ -217,6 +241,7 @@ impl ForegroundRun {
             self.again.clone(),
             &told,
         );
+        // A signal during the preparation ends the run at once: no episode has begun yet.
         let campaign = tokio::select! {
             admitted = admitted => admitted?,
             () = signals.wait_for_stop() => return Err(unprepared()),
@@ -240,6 +265,8 @@ impl ForegroundRun {
             last = tokio::time::timeout(CUT_PATIENCE, campaign.wait_until_settled()).await.ok();
         }
         shown.finish();
+        // The campaign did not come to rest in time. Its newest progress is good enough for the
+        // summary.
         let last = last.unwrap_or_else(|| campaign.progress().borrow().clone());
         let resumable = matches!(last.state, CampaignState::Running)
             || (last.state == CampaignState::Paused && !last.escalated);
@@ -247,7 +274,7 @@ impl ForegroundRun {
     }
 }
 
-/// What is left of each cap of the campaign, calls on their way counted in full.
+/// What is left of each cap of the campaign. Open holds count as spent.
 fn caps_left(engine: &Engine, config: &CampaignConfig) -> Vec<CapLeft> {
     let accounts = engine.world.router.stats();
     let budgets = accounts.into_iter().filter(|account| account.campaign == config.name);
@@ -263,6 +290,7 @@ fn caps_left(engine: &Engine, config: &CampaignConfig) -> Vec<CapLeft> {
     budgets.flat_map(|account| account.budgets).map(left).collect()
 }
 
+/// Shows the progress at each tick until the campaign is over, and returns the last progress.
 async fn watch(
     campaign: &CampaignHandle,
     shown: &mut progress::ProgressDisplay,
@@ -279,7 +307,7 @@ async fn watch(
             }
             _ = tick.tick() => shown.show(&campaign.current_progress(), &caps()),
         }
-        // One that a client has paused waits for a client.
+        /// A campaign that a client has paused is not over; it waits for a client to resume it.
         if is_over(&progress.borrow()) {
             let last = progress.borrow().clone();
             shown.show(&last, &caps());
@@ -288,7 +316,8 @@ async fn watch(
     }
 }
 
-/// Somebody wants an end: finish what runs, unless somebody insists.
+/// Brings the engine to rest after a first signal: running episodes may finish, until the grace
+/// period ends or somebody asks for more haste.
 async fn rest(
     engine: &Engine,
     signals: &mut SignalListener,
@@ -305,13 +334,13 @@ async fn rest(
     .await;
 }
 
-/// Stopped before there was anything to finish.
+/// The error for a run that was stopped before its first episode. Nothing has to be resumed.
 fn unprepared() -> Error {
     Error::new(Code::Interrupted, "stopped during the preparation of the campaign")
         .hint("run the same command again")
 }
 
-/// The engine itself paused the campaign, because going on made no sense.
+/// The error for a campaign that a fault has paused. The kind of the fault decides the error code.
 fn paused(last: &CampaignProgress) -> Error {
     let why = last.reason.as_deref().unwrap_or("no reason was given");
     let what = format!("campaign {} is paused: {why}", last.campaign);
@@ -321,7 +350,8 @@ fn paused(last: &CampaignProgress) -> Error {
     }
 }
 
-/// What the end of a campaign is to the shell.
+/// The exit code for the end of a campaign: 0 complete, 3 complete with faulted episodes, 4 stopped
+/// at the budget, 130 interrupted or cancelled, 1 otherwise.
 pub(in crate::cli) fn exit_code(last: &CampaignProgress, interrupted: bool) -> ExitCode {
     let code = match last.state {
         _ if interrupted => 130,

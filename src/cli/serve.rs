@@ -1,5 +1,9 @@
-//! `synthd serve`: the daemon. It runs the campaigns that are submitted to it, several at
-//! once, and takes up those that were running when it last ended.
+//! `synthd serve`: the daemon. It runs the campaigns that clients submit over the control socket,
+//! several at once. At its start it resumes the campaigns that were running when the last daemon
+//! ended.
+//!
+//! The daemon ends after a signal, a `synthd shutdown`, or an actor that keeps panicking. SIGHUP
+//! reloads the log level.
 
 use super::doctor::this_executable;
 use super::logging::{self, LogFilterHandle, LogOptions};
@@ -20,7 +24,7 @@ use std::time::{Duration, Instant};
 use synthd_actors::pool::PoolConfig;
 use synthd_actors::ports::Clock;
 
-/// Work was cut off and waits for the next start.
+/// The exit code if running episodes were cut off. The next start resumes them.
 const CUT_OFF: u8 = 130;
 
 #[derive(Args)]
@@ -52,6 +56,7 @@ pub(super) struct ServeArgs {
     templates: super::TemplateDirs,
 }
 
+/// Runs the command: reads the settings, checks that the socket is free, and runs the daemon.
 pub(super) fn run(args: ServeArgs, logs: &LogOptions) -> Result<ExitCode> {
     args.prices.table()?;
     let config = match settings(&args) {
@@ -62,15 +67,19 @@ pub(super) fn run(args: ServeArgs, logs: &LogOptions) -> Result<ExitCode> {
         }
     };
     let logging = logging::start_daemon(logs, &config.log)?;
+    // Checked before the engine starts, so that a second daemon fails quickly and names the first
+    // one.
     socket::check_free(&config.socket_path())?;
     let library = Arc::new(TemplateLibrary::load(&config.template_dirs)?);
     let daemon = Daemon { config, config_file: args.config, library, logging };
-    // The socket is let go last: who waits for it may start the next daemon.
+    /// The socket is dropped after the actor system. A process that waits for its lock may then
+    /// start the next daemon at once.
     let (ended, _socket) = run_in_actor_system(daemon.live())??;
     ended
 }
 
-/// The file, with the options given on the command line over it.
+/// The settings of the daemon's file, with the options of the command line in their place. Template
+/// directories of both are used.
 fn settings(args: &ServeArgs) -> Result<DaemonConfig, ConfigErrors> {
     let mut config = match &args.config {
         Some(path) => config::load_daemon(path)?.config,
@@ -86,6 +95,7 @@ fn settings(args: &ServeArgs) -> Result<DaemonConfig, ConfigErrors> {
     Ok(config)
 }
 
+/// A daemon before it starts.
 struct Daemon {
     config: DaemonConfig,
     config_file: Option<PathBuf>,
@@ -93,13 +103,17 @@ struct Daemon {
     logging: LogFilterHandle,
 }
 
-/// Why a daemon ends.
+/// Why the daemon ends.
 enum DaemonExit {
+    /// A signal or a client asked for it. With `now`, running episodes get no time to finish.
     Asked { now: bool },
+    /// An actor has failed for good.
     Failed(String),
 }
 
 impl Daemon {
+    /// Runs the daemon until it ends. The inner result is the exit code. The socket is returned, so
+    /// that the caller drops it last.
     async fn live(self) -> Result<(Result<ExitCode>, ControlSocket)> {
         let mut signals = SignalListener::listen()?.with_reload()?;
         let engine = Engine::start(self.engine_options()?).await?;
@@ -117,11 +131,13 @@ impl Daemon {
             "listening"
         );
         let leave = self.until_left(&engine, &mut signals, &mut console).await;
+        // A campaign that is resumed now would only be cut off again.
         console.stop_restarting();
         let ended = self.leave(engine, leave, signals, console).await;
         Ok((ended, socket))
     }
 
+    /// The options of the engine, from the daemon's settings.
     fn engine_options(&self) -> Result<EngineOptions> {
         let pool = &self.config.pool;
         Ok(EngineOptions {
@@ -139,6 +155,7 @@ impl Daemon {
         })
     }
 
+    /// Takes the control socket, listens, and begins to resume earlier campaigns.
     fn open(&self, engine: &Engine) -> Result<(ControlSocket, ControlServer)> {
         let path = self.config.socket_path();
         let socket = ControlSocket::bind(&path, &self.config.data_dir)?;
@@ -154,6 +171,7 @@ impl Daemon {
         Ok((socket, console))
     }
 
+    /// Waits for the reason to end. SIGHUP is handled here and does not end the wait.
     async fn until_left(
         &self,
         engine: &Engine,
@@ -176,7 +194,8 @@ impl Daemon {
         }
     }
 
-    /// Reads the level of logs again; a file with mistakes changes nothing.
+    /// Reads the log level from the daemon's file again. A file with mistakes changes nothing.
+    /// Other settings need a restart.
     fn reload(&self) {
         let Some(path) = &self.config_file else {
             tracing::warn!("nothing to reload, because the daemon was started without --config");
@@ -185,7 +204,8 @@ impl Daemon {
         let loaded = config::load_daemon(path).map_err(Error::from);
         let set = loaded.and_then(|file| {
             let level = file.config.log.level;
-            // Said twice, because the new level may hide the one and the old one the other.
+            /// Logged before and after the change, because either level may hide one of the two
+            /// lines.
             tracing::info!(level, "the level of logs changes");
             self.logging.set(&level)?;
             tracing::info!(level, "the level of logs has changed");
@@ -196,6 +216,8 @@ impl Daemon {
         }
     }
 
+    /// Shuts the daemon down: drains, shuts the engine down, and closes the control socket last,
+    /// because its clients wait for the end.
     async fn leave(
         &self,
         engine: Engine,
@@ -203,6 +225,8 @@ impl Daemon {
         mut signals: SignalListener,
         console: ControlServer,
     ) -> Result<ExitCode> {
+        // After a failure there is no grace period: an engine that lacks an actor cannot finish
+        // episodes.
         let now = !matches!(leave, DaemonExit::Asked { now: false });
         let grace = if now { Duration::ZERO } else { self.config.drain_timeout };
         tracing::info!(episodes = engine.handle.running(), ?grace, "shutting down");

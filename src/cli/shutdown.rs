@@ -1,4 +1,6 @@
-//! How a long-lived command ends: why, and how the engine is brought to rest.
+//! The end of a command that runs for long (`run`, `serve`, `gateway`): what may ask for the end,
+//! and how the engine is brought to rest. These are steps 1 to 3 of the shutdown list in
+//! `engine.rs`.
 
 use super::signals::SignalListener;
 use crate::control::ShutdownRequest;
@@ -8,10 +10,12 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, interval_at, sleep};
 
+/// How often a line says which episodes are waited for.
 const REPORT_EVERY: Duration = Duration::from_secs(5);
 
-/// Stops admission and lets running episodes finish, for `grace` or until somebody is in a
-/// hurry; what still runs then is cut off. Whether anything was.
+/// Stops admission and waits for running episodes: until they have finished, until `grace` is over,
+/// or until `hurry` resolves. Then it cuts off what still runs. Every five seconds, `say` is called
+/// with the number of running episodes. Returns whether an episode was cut off.
 pub(super) async fn drain_engine(
     engine: &Engine,
     grace: Duration,
@@ -24,6 +28,8 @@ pub(super) async fn drain_engine(
     let mut report = interval_at(Instant::now() + REPORT_EVERY, REPORT_EVERY);
     let finished = loop {
         tokio::select! {
+            // Rest is looked at first. If the episodes finish at the same moment as the deadline
+            // passes, nothing is cut off.
             biased;
             () = engine.handle.wait_until_settled() => break true,
             () = &mut hurry => break false,
@@ -38,7 +44,7 @@ pub(super) async fn drain_engine(
     cut
 }
 
-/// Resolves when the user insists, by a second signal or over the socket.
+/// Resolves when the user asks for more haste: by a further signal, or by `synthd shutdown --now`.
 pub(super) async fn immediate_shutdown_requested(
     signals: &mut SignalListener,
     shutdown: Option<watch::Receiver<ShutdownRequest>>,
@@ -49,7 +55,8 @@ pub(super) async fn immediate_shutdown_requested(
     }
 }
 
-/// Resolves when a client wants at least `least`.
+/// Resolves when a client asks for a shutdown that is at least as urgent as `least`, and returns
+/// the request. Without a socket it never resolves.
 pub(super) async fn shutdown_requested(
     shutdown: Option<watch::Receiver<ShutdownRequest>>,
     least: ShutdownRequest,
@@ -58,18 +65,19 @@ pub(super) async fn shutdown_requested(
     let wished = shutdown.wait_for(|request| *request >= least).await.map(|request| *request);
     match wished {
         Ok(request) => request,
-        // The socket is gone: nobody will wish any more.
+        // The control socket has closed, so no client can ask any more.
         Err(_) => std::future::pending().await,
     }
 }
 
-/// Resolves when an actor of the engine has failed for good.
+/// Resolves with the reason when an actor of the engine has failed for good. It never resolves if
+/// the engine ends normally.
 pub(super) async fn escalation(engine: &Engine) -> String {
     let mut escalated = engine.escalated.clone();
     let why = escalated.wait_for(Option::is_some).await.map(|why| why.clone());
     match why {
         Ok(why) => why.unwrap_or_default(),
-        // Every life has ended without one: the engine is shutting down.
+        // All actors have ended normally: the engine is shutting down already.
         Err(_) => std::future::pending().await,
     }
 }

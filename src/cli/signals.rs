@@ -1,15 +1,20 @@
-//! Signals, for the commands that live long.
+//! Signals for commands that run for long: SIGINT (Ctrl-C) and SIGTERM stop them, SIGHUP makes a
+//! daemon reload its log level.
 
 use crate::error::{Code, Error, Result};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// What a signal wants.
+/// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SignalAction {
+    /// SIGINT or SIGTERM.
     Stop,
+    /// SIGHUP, if the listener was made with [`SignalListener::with_reload`].
     Reload,
 }
 
+/// Receives signals in place of their default actions. Signals that arrive while nobody waits are
+/// kept until the next wait.
 pub(super) struct SignalListener {
     interrupt: Signal,
     terminate: Signal,
@@ -17,19 +22,20 @@ pub(super) struct SignalListener {
 }
 
 impl SignalListener {
-    /// Interrupts and terminations; a hang-up ends the process, as it does by default.
+    /// Listens for SIGINT and SIGTERM. SIGHUP keeps its default: it ends the process.
     pub(super) fn listen() -> Result<Self> {
         let (interrupt, terminate) =
             (heard(SignalKind::interrupt())?, heard(SignalKind::terminate())?);
         Ok(Self { interrupt, terminate, hangup: None })
     }
 
-    /// Hang-ups too: a daemon reloads on them.
+    /// Listens for SIGHUP too.
     pub(super) fn with_reload(mut self) -> Result<Self> {
         self.hangup = Some(heard(SignalKind::hangup())?);
         Ok(self)
     }
 
+    /// Waits for the next signal.
     pub(super) async fn next(&mut self) -> SignalAction {
         let hangup = async {
             match &mut self.hangup {
@@ -44,11 +50,13 @@ impl SignalListener {
         }
     }
 
+    /// Waits for a signal that asks for the end.
     pub(super) async fn wait_for_stop(&mut self) {
         while self.next().await != SignalAction::Stop {}
     }
 }
 
+/// Installs the handler for one signal.
 fn heard(kind: SignalKind) -> Result<Signal> {
     signal(kind).map_err(|e| Error::new(Code::Unexpected, "signals cannot be heard").with_source(e))
 }

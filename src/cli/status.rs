@@ -1,4 +1,5 @@
-//! `synthd status`: what a daemon is doing.
+//! `synthd status`: asks a daemon for its status report and prints it. With `--json`, the report is
+//! printed as it came.
 
 use super::daemon_address::{DaemonAddress, parse_answer};
 use super::output::{print_line, table};
@@ -25,7 +26,8 @@ pub(super) struct StatusArgs {
     json: bool,
 }
 
-/// The part of the answer that people are shown.
+/// The part of the status report that is shown as text. Counts stay JSON values, so that a daemon
+/// of a slightly different version can still be shown.
 #[derive(Deserialize)]
 struct StatusReply {
     daemon: Value,
@@ -37,12 +39,14 @@ struct StatusReply {
     providers: Value,
 }
 
+/// The models of one campaign in the report.
 #[derive(Deserialize)]
 struct AccountRow {
     campaign: String,
     models: Vec<Value>,
 }
 
+/// Runs the command.
 pub(super) fn run(args: StatusArgs) -> Result<ExitCode> {
     let order = ControlCommand::Status(OptionalCampaignParams { campaign: args.campaign });
     args.dial.ask_and_print(&order, args.json, |answer| {
@@ -51,6 +55,8 @@ pub(super) fn run(args: StatusArgs) -> Result<ExitCode> {
     })
 }
 
+/// Prints the report: the process, the campaigns, the models, problems of providers, the sandboxes
+/// and the records.
 fn show(report: &StatusReply) {
     let daemon = &report.daemon;
     let draining = if daemon["draining"] == true { ", draining" } else { "" };
@@ -100,6 +106,7 @@ fn show(report: &StatusReply) {
     ));
 }
 
+/// The table of campaigns.
 fn campaigns(campaigns: &[CampaignProgress]) -> comfy_table::Table {
     let mut rows =
         table(&["campaign", "state", "episodes", "running", "resolved", "faulted", "cost"]);
@@ -118,7 +125,7 @@ fn campaigns(campaigns: &[CampaignProgress]) -> comfy_table::Table {
     rows
 }
 
-/// Of the campaigns that are shown.
+/// The table of models, of those campaigns that are shown.
 fn models(router: &[AccountRow], shown: &[CampaignProgress]) -> comfy_table::Table {
     let mut rows = table(&["model", "campaign", "calls", "in flight", "retries", "failures"]);
     for account in router {
@@ -139,7 +146,8 @@ fn models(router: &[AccountRow], shown: &[CampaignProgress]) -> comfy_table::Tab
     rows
 }
 
-/// What holds calls up: providers that do not answer, and keys that are asked too often.
+/// One line for each provider that does not answer, and for each key that a provider has told to
+/// wait. In the JSON, an entry of `ways` is a key limiter.
 fn problems(providers: &Value, router: &[AccountRow]) -> Vec<String> {
     let down = providers.as_array().into_iter().flatten().filter(|lane| lane["down"] == true);
     let down = down.map(|lane| {
@@ -157,7 +165,8 @@ fn problems(providers: &Value, router: &[AccountRow]) -> Vec<String> {
     down.chain(ways).collect()
 }
 
-/// Each kind of sandbox, with how long it was waited for and how long it takes to make.
+/// The table of sandbox specifications: how many are warm, how long tasks waited for one, and how
+/// long it takes to make one. Times are the median and the 99th percentile in milliseconds.
 fn specs(specs: &Value) -> comfy_table::Table {
     let mut rows = table(&["sandbox", "warm", "hits", "misses", "wait ms", "made in ms"]);
     for spec in specs.as_array().into_iter().flatten() {
@@ -174,6 +183,7 @@ fn specs(specs: &Value) -> comfy_table::Table {
     rows
 }
 
+/// The text of a JSON string without quotes; `?` for anything else.
 fn plain(value: &Value) -> &str {
     value.as_str().unwrap_or("?")
 }

@@ -1,4 +1,5 @@
-//! `synthd submit`: gives a campaign to the daemon.
+//! `synthd submit`: gives a campaign file to a daemon. The daemon checks and starts the campaign;
+//! this command prints what the daemon answers.
 
 use super::daemon_address::{DaemonAddress, parse_answer};
 use super::output::{eprint_line, pluralize, print_config_errors, print_line};
@@ -34,6 +35,8 @@ pub(super) struct SubmitArgs {
     json: bool,
 }
 
+/// Runs the command. The file is only read here; its mistakes are found by the daemon, which has
+/// the templates.
 pub(super) fn run(args: &SubmitArgs) -> Result<ExitCode> {
     let source = match config::read_text(&args.campaign) {
         Ok(source) => source,
@@ -55,6 +58,7 @@ pub(super) fn run(args: &SubmitArgs) -> Result<ExitCode> {
     })
 }
 
+/// The text for a submitted campaign: how much there is to do, and how to watch it.
 fn told(progress: &CampaignProgress) -> String {
     let name = &progress.campaign;
     if progress.already_complete {

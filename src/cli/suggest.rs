@@ -1,11 +1,11 @@
-//! Did-you-mean for commands. The parser guesses by shared letters in the same places, which
-//! misses short words with two letters exchanged, such as `rnu`.
+//! Suggests the nearest command for a mistyped one. clap suggests by shared letters in the same
+//! places. That misses short words with two letters exchanged, such as `rnu` for `run`.
 
 use crate::word_suggestion::closest;
 use clap::Command;
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 
-/// The parser's error with the command that was most likely meant, where it has none.
+/// Adds the nearest command to clap's error, if clap found none. Other errors stay as they are.
 pub(super) fn suggest_command(mut error: Error, program: &Command) -> Error {
     if error.kind() != ErrorKind::InvalidSubcommand
         || error.get(ContextKind::SuggestedSubcommand).is_some()
@@ -24,7 +24,8 @@ pub(super) fn suggest_command(mut error: Error, program: &Command) -> Error {
     error
 }
 
-/// The command below which `word` was looked for.
+/// The command whose subcommands `word` was looked for in: for `synthd episode lsit` it is
+/// `episode`.
 fn group_of<'a>(
     word: &str,
     program: &'a Command,

@@ -1,4 +1,5 @@
-//! `synthd template`: the library.
+//! `synthd template`: lists, shows, renders and checks templates, and prints the JSON Schema of
+//! their format. Only `check` needs sandboxes: it proves templates in real ones.
 
 use super::TemplateDirs;
 use super::doctor::{guest_dir, this_executable};
@@ -108,6 +109,7 @@ pub(super) struct TemplateCheckArgs {
     json: bool,
 }
 
+/// Runs one of the subcommands.
 pub(super) fn run(command: TemplateCommand) -> Result<ExitCode> {
     match command {
         TemplateCommand::List(args) => list(&args),
@@ -121,6 +123,7 @@ pub(super) fn run(command: TemplateCommand) -> Result<ExitCode> {
     }
 }
 
+/// `template list`: one row for each template.
 fn list(args: &TemplateListArgs) -> Result<ExitCode> {
     let catalog = templates::load(&args.templates.directories)?;
     if args.json {
@@ -138,6 +141,7 @@ fn list(args: &TemplateListArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// A template as JSON, without its texts.
 fn summary(template: &Template) -> serde_json::Value {
     json!({
         "id": template.id,
@@ -154,6 +158,8 @@ fn summary(template: &Template) -> serde_json::Value {
     })
 }
 
+/// The template with this id. The error `TemplateUnknown` suggests the most similar id, if one is
+/// similar enough.
 fn find(catalog: &Catalog, id: &str) -> Result<Arc<Template>> {
     if let Some(template) = catalog.get(id) {
         return Ok(template.clone());
@@ -170,6 +176,7 @@ fn find(catalog: &Catalog, id: &str) -> Result<Arc<Template>> {
     Err(Error::new(Code::TemplateUnknown, format!("there is no template {id:?}")).hint(hint))
 }
 
+/// `template show`: the template's summary and its instruction under seed 1.
 fn show(args: &TemplateShowArgs) -> Result<ExitCode> {
     let catalog = templates::load(&args.templates.directories)?;
     let template = find(&catalog, &args.id)?;
@@ -192,11 +199,13 @@ fn show(args: &TemplateShowArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Renders one task. An error shows the mistake in the template's file.
 fn task(template: &Template, seed: u64, index: u32, dirs: &TemplateDirs) -> Result<Task> {
     let unusable = |error| templates::unusable(&error, template.text(), &dirs.directories);
     template.task(seed, index).map_err(unusable)
 }
 
+/// `template render`: the instruction and the files of one task.
 fn render(args: &TemplateRenderArgs) -> Result<ExitCode> {
     let catalog = templates::load(&args.templates.directories)?;
     let template = find(&catalog, &args.id)?;
@@ -209,6 +218,7 @@ fn render(args: &TemplateRenderArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// A task as text: id, instruction, then each file with its path and mode.
 fn text_of(task: &Task) -> String {
     let mut text = format!("# {} (seed {})\n\n{}", task.id, task.seed, task.instruction);
     for file in &task.files {
@@ -217,6 +227,8 @@ fn text_of(task: &Task) -> String {
     text
 }
 
+/// `template check`: starts a pool of sandboxes, proves the selected templates, and closes the
+/// pool. The error `TemplateUnproven` counts the templates that are not proven.
 async fn check(args: TemplateCheckArgs) -> Result<ExitCode> {
     let catalog = templates::load(&args.templates.directories)?;
     let selected = catalog.select(&args.globs, &[]);
@@ -249,6 +261,7 @@ async fn check(args: TemplateCheckArgs) -> Result<ExitCode> {
         .hint("docs/templates.md lists the rules for templates"))
 }
 
+/// The value of `--shell`; clap has checked it already.
 fn shell(name: &str) -> ShellChoice {
     match name {
         "sh" => ShellChoice::Sh,
@@ -257,8 +270,8 @@ fn shell(name: &str) -> ShellChoice {
     }
 }
 
-/// Proves one after the other and tells of each; what was found is told even where a fault
-/// of the host ends the work. The number of unproven ones is the answer.
+/// Proves the templates one after the other and prints each result at once. If a fault of the host
+/// ends the work, the results so far are still printed. Returns how many templates are not proven.
 async fn prove_selected(
     prover: &TemplateProver,
     selected: &[Arc<Template>],
@@ -289,6 +302,8 @@ async fn prove_selected(
     ended.map(|()| unproven)
 }
 
+/// Proves one template under the seeds 1 to `seeds`, several at a time. The proofs are returned in
+/// the order of the seeds. An error is a fault of the host, not of the template.
 async fn prove_all(
     prover: &TemplateProver,
     template: &Arc<Template>,
@@ -315,7 +330,8 @@ async fn prove_all(
     Ok(proofs)
 }
 
-/// What does not hold, each told once with the seeds it was found under.
+/// The problems of a template. Each problem appears once, with the seeds under which it was found.
+/// A template that makes no task has only that problem.
 fn problems_of(template: &Template, proofs: &[SeedProof], templates: &TemplateDirs) -> Vec<String> {
     let unusable = proofs.iter().find_map(|proof| proof.unusable.as_ref());
     if let Some(error) = unusable {
@@ -334,6 +350,7 @@ fn problems_of(template: &Template, proofs: &[SeedProof], templates: &TemplateDi
         format!("{}: {problem}", named(&under, proofs.len()))
     };
     let mut problems: Vec<String> = seeds.into_iter().map(told).collect();
+    // Two seeds with the same digest made the same task, so the parameters do not vary enough.
     let different: HashSet<&str> = proofs.iter().map(|p| p.digest.as_str()).collect();
     if different.len() < proofs.len() {
         let (some, all) = (different.len(), proofs.len());
@@ -342,7 +359,7 @@ fn problems_of(template: &Template, proofs: &[SeedProof], templates: &TemplateDi
     problems
 }
 
-/// Seeds in few words.
+/// The seeds in a few words: `seed 3`, `seeds 1, 2, 5`, `every seed`.
 fn named(under: &[usize], all: usize) -> String {
     const SHOWN: usize = 5;
     let listed: Vec<String> = under.iter().take(SHOWN).map(ToString::to_string).collect();
@@ -354,6 +371,8 @@ fn named(under: &[usize], all: usize) -> String {
     }
 }
 
+/// Prints the result for one template. With JSON, stdout is for the document; the line goes to
+/// stderr if that is a terminal.
 fn tell(template: &Template, proofs: &[SeedProof], problems: &[String], json: bool) {
     let mark = if problems.is_empty() { "proven" } else { "UNPROVEN" };
     let seeds = if proofs.len() == 1 { "seed" } else { "seeds" };

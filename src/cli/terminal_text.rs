@@ -1,10 +1,13 @@
-//! Untrusted text on a terminal. What an agent's commands printed may move the cursor, set
-//! the window's title or hide what follows, so no control character is passed on: each is
-//! shown as a sign of its own.
+//! Makes untrusted text safe for a terminal, and styles text.
+//!
+//! Output of an agent's commands may contain escape sequences that move the cursor, set the
+//! window's title or hide text. So no control character is passed on: each one is shown as a
+//! visible sign. For example, the escape character is shown as `␛`.
 
 use std::io::IsTerminal;
 
-/// The text with every control and direction character made visible. Newlines and tabs stay.
+/// The text with every control character and every character of text direction made visible.
+/// Newlines and tabs stay; a carriage return before a newline is dropped.
 pub(super) fn escape_controls(text: &str) -> String {
     text.replace("\r\n", "\n").chars().fold(String::with_capacity(text.len()), |mut shown, c| {
         match sign(c) {
@@ -15,11 +18,12 @@ pub(super) fn escape_controls(text: &str) -> String {
     })
 }
 
-/// The same, on one line.
+/// Does the same as [`escape_controls`], and puts the text on one line: a newline becomes `␊`.
 pub(super) fn escape_line(text: &str) -> String {
     escape_controls(text).replace('\n', "␊").replace('\t', " ")
 }
 
+/// The visible sign for a character. None for a character that may be shown as it is.
 fn sign(c: char) -> Option<String> {
     match c {
         '\n' | '\t' => None,
@@ -30,38 +34,46 @@ fn sign(c: char) -> Option<String> {
     }
 }
 
-/// Characters that show nothing and change how what follows is shown.
+/// Characters that are invisible and change how the text after them is shown, such as U+202E, which
+/// turns the direction of text.
 fn is_hidden(c: char) -> bool {
     matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
         | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
         | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// How a piece of text stands out, where it may.
+/// The meaning of a piece of text, which decides its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TextStyle {
+    /// Bold.
     Strong,
+    /// Dim.
     Faint,
+    /// Green.
     Good,
+    /// Red.
     Bad,
+    /// Yellow.
     Warn,
+    /// Cyan.
     Mark,
 }
 
-/// Puts colours on, or leaves them out.
+/// Adds colours to text, or leaves the text plain.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TextStyler {
     colours: bool,
 }
 
-/// Whether the user, or the kind of terminal, wants no colours.
+/// Whether there should be no colours: `NO_COLOR` is set and not empty, or the terminal is `dumb`.
 pub(super) fn is_no_color() -> bool {
     let wanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     wanted || std::env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
 
 impl TextStyler {
-    /// Colours on a terminal alone, and not where <https://no-color.org> is respected.
+    /// A styler with colours if stdout is a terminal and the user does not forbid them. The rule
+    /// for `NO_COLOR` is that of `no-color.org`.
     pub(super) fn for_stdout() -> Self {
         Self { colours: std::io::stdout().is_terminal() && !is_no_color() }
     }
@@ -76,7 +88,8 @@ impl TextStyler {
         Self { colours: true }
     }
 
-    /// Untrusted text, made visible and toned line by line, so that a cut page ends plainly.
+    /// Makes untrusted text safe and colours it. Each line is coloured by itself, so that the
+    /// colour does not run on if the page is cut.
     pub(super) fn styled(self, tone: TextStyle, text: &str) -> String {
         let shown = escape_controls(text);
         if !self.colours || shown.is_empty() {
@@ -96,7 +109,8 @@ impl TextStyler {
     }
 }
 
-/// The text with its middle lines, and the middle of its long lines, left out.
+/// Shortens a text to `most` lines by leaving out the lines in the middle, and shortens long lines
+/// in the same way. A note says how much was left out.
 pub(super) fn elide_middle(text: &str, most: usize) -> String {
     let lines: Vec<&str> = text.lines().collect();
     if lines.len() <= most {
@@ -110,8 +124,10 @@ pub(super) fn elide_middle(text: &str, most: usize) -> String {
     kept.join("\n")
 }
 
+/// The most characters of one line.
 const LONGEST_LINE: usize = 600;
 
+/// Leaves out the middle of a line that is too long.
 fn cut_line(line: &str) -> String {
     let count = line.chars().count();
     if count <= LONGEST_LINE {
@@ -123,7 +139,8 @@ fn cut_line(line: &str) -> String {
     format!("{head}[... {} characters left out ...]{tail}", count - 2 * half)
 }
 
-/// The end of a text that is too wide, or its beginning, behind an ellipsis.
+/// The text on one line, at most `width` terminal columns wide. A text that is too wide ends with
+/// `…`.
 pub(super) fn fit(text: &str, width: usize) -> String {
     let text = escape_line(text);
     if unicode_width::UnicodeWidthStr::width(text.as_str()) <= width {

@@ -1,4 +1,5 @@
-//! `synthd watch`: follows a campaign to its end.
+//! `synthd watch`: follows a campaign to its end and prints its progress. The exit code is the one
+//! that `synthd run` would have given.
 
 use super::daemon_address::{DaemonAddress, parse_answer, print_failure};
 use super::output::{eprint_line, print_line, stderr_is_terminal, stdout_closed};
@@ -32,12 +33,14 @@ pub(super) struct WatchArgs {
     json: bool,
 }
 
+/// Runs the command. It ends with the campaign, or when the reader of stdout closes its end.
 pub(super) fn run(args: WatchArgs) -> Result<ExitCode> {
     let order = ControlCommand::Watch(OptionalCampaignParams { campaign: args.campaign });
     let mut client = args.dial.connect()?;
     let mut view = WatchView::new(args.json);
     let answered = client.follow(&order, |event| {
-        // What this version cannot read it cannot show; the end will tell.
+        /// An event that this version cannot read is skipped. The last answer reports a real
+        /// mismatch.
         if let Ok(now) = serde_json::from_value::<CampaignProgress>(event.clone()) {
             view.show(&event, &now);
         }
@@ -53,7 +56,8 @@ pub(super) fn run(args: WatchArgs) -> Result<ExitCode> {
     Ok(exit_code(&last, interrupted(&last)))
 }
 
-/// At rest, but neither over nor stuck: somebody stopped the engine under it.
+/// Whether the engine ended while the campaign could still go on. Such a campaign is at rest, but
+/// neither over nor paused by a fault.
 fn interrupted(last: &CampaignProgress) -> bool {
     match last.state {
         CampaignState::Running => true,
@@ -62,15 +66,18 @@ fn interrupted(last: &CampaignProgress) -> bool {
     }
 }
 
+/// How the progress is shown.
 enum WatchView {
+    /// Each event is a line of JSON on stdout.
     Json,
-    /// Made with the first standing.
+    /// A progress bar, if stderr is a terminal. It is made with the first event.
     Bar(Option<progress::ProgressDisplay>),
-    /// What was shown last.
+    /// Lines of text, if stderr is no terminal. The value is the progress that was printed last.
     Lines(Option<Box<CampaignProgress>>),
 }
 
 impl WatchView {
+    /// Chooses the view by the option and by stderr.
     fn new(json: bool) -> Self {
         match (json, stderr_is_terminal()) {
             (true, _) => Self::Json,
@@ -79,6 +86,7 @@ impl WatchView {
         }
     }
 
+    /// Shows an event.
     fn show(&mut self, event: &Value, now: &CampaignProgress) {
         match self {
             Self::Json => print_line(&event.to_string()),
@@ -96,6 +104,7 @@ impl WatchView {
         }
     }
 
+    /// Shows the last progress and, except with JSON, the summary.
     fn end(&mut self, answer: &Value, last: &CampaignProgress) {
         match self {
             Self::Json => return print_line(&answer.to_string()),
@@ -109,12 +118,15 @@ impl WatchView {
     }
 }
 
+/// Whether the progress differs enough from the one before to print a new line. Costs and steps
+/// change too often for that.
 fn moved(before: &CampaignProgress, now: &CampaignProgress) -> bool {
     before.episodes != now.episodes
         || before.state != now.state
         || before.waiting_for != now.waiting_for
 }
 
+/// The progress as one line of text: `quickstart running [12/108] ...`.
 fn line(now: &CampaignProgress) -> String {
     let counts = &now.episodes;
     let state = now.state.as_str();
