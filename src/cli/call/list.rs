@@ -1,4 +1,4 @@
-//! `synthd call list`: one line for each try of a call.
+//! `synthd call list`: lists model calls, one line for each try.
 
 use crate::cli::DataDir;
 use crate::cli::layout::{TableColumn, lines};
@@ -39,6 +39,8 @@ pub(in crate::cli) struct CallListArgs {
     pub(super) data: DataDir,
 }
 
+/// Runs the subcommand. The total and the cost are those of all calls that match, even if `--limit`
+/// shows fewer.
 pub(super) async fn run(store: &Store, args: &CallListArgs) -> Result<ExitCode> {
     let mut found = super::beginning(store, &args.begins).await?;
     found.retain(|call| {
@@ -63,6 +65,7 @@ pub(super) async fn run(store: &Store, args: &CallListArgs) -> Result<ExitCode> 
     Ok(ExitCode::SUCCESS)
 }
 
+/// The table of calls. Calls without token counts show their fault in that column.
 fn table(calls: &[CallSummary]) -> String {
     let columns = [
         TableColumn::new("id").at_least(18).cut_by(shortened),
@@ -91,7 +94,8 @@ fn table(calls: &[CallSummary]) -> String {
     lines(&columns, &calls.iter().map(cells).collect::<Vec<_>>(), width())
 }
 
-/// An id with the middle of its episode left out; its end tells calls apart.
+/// Shortens an id by cutting the episode's part: `ep-4f1c/1/0/0`. The part after it tells the calls
+/// of one episode apart, so it stays whole.
 fn shortened(id: &str, room: usize) -> String {
     let Some((episode, rest)) = id.split_once('/') else { return id.to_owned() };
     let keep = room.saturating_sub(rest.len() + 1);

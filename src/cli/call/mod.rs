@@ -1,5 +1,5 @@
-//! `synthd call`: what went over the wire, byte for byte. Read from a store that may be
-//! written at the same time; nothing here changes it.
+//! `synthd call`: lists recorded model calls and shows the bytes that were sent and received. The
+//! store is opened read-only, so a daemon may write it at the same time.
 
 mod list;
 mod show;
@@ -18,6 +18,7 @@ pub(super) enum CallCommand {
     Show(show::CallShowArgs),
 }
 
+/// Runs one of the subcommands.
 pub(super) fn run(command: &CallCommand) -> Result<ExitCode> {
     match command {
         CallCommand::List(args) => {
@@ -31,7 +32,8 @@ pub(super) fn run(command: &CallCommand) -> Result<ExitCode> {
     }
 }
 
-/// Those whose ids begin like this; people leave out what all begin with.
+/// The calls whose ids begin with `wanted`. If there are none, `ep-` is put before it, because all
+/// ids begin with that and people leave it out.
 async fn beginning(store: &Store, wanted: &str) -> Result<Vec<CallSummary>> {
     let found = store.calls(wanted).await.map_err(store_error)?;
     if found.is_empty() && !wanted.is_empty() {
@@ -40,6 +42,7 @@ async fn beginning(store: &Store, wanted: &str) -> Result<Vec<CallSummary>> {
     Ok(found)
 }
 
+/// The error for an id that no call has.
 fn unknown(wanted: &str) -> Error {
     Error::new(Code::CallUnknown, format!("there is no call {wanted:?}"))
         .hint("`synthd call list` shows all ids; a scripted model makes no calls")

@@ -1,4 +1,5 @@
-//! `synthd call show`: one call, for a person, a program, or as its bytes.
+//! `synthd call show`: shows one model call as text, as JSON, or as the bytes of its request or
+//! response.
 
 use super::{beginning, unknown};
 use crate::cli::DataDir;
@@ -16,7 +17,7 @@ use std::time::Duration;
 use synthd_actors::model::{CallRecord, HeaderList};
 use synthd_actors::ports::Clock;
 
-/// Lines shown of a body.
+/// The most lines of a body that are shown without `--full`.
 const SHOWN: usize = 40;
 
 #[derive(Args)]
@@ -47,6 +48,7 @@ pub(in crate::cli) struct CallShowArgs {
     pub(super) data: DataDir,
 }
 
+/// Runs the subcommand.
 pub(super) async fn run(store: &Store, args: &CallShowArgs) -> Result<ExitCode> {
     let line = find(store, &args.id).await?;
     let call = store.call(&line.id).await.map_err(store_error)?;
@@ -63,7 +65,8 @@ pub(super) async fn run(store: &Store, args: &CallShowArgs) -> Result<ExitCode> 
     Ok(ExitCode::SUCCESS)
 }
 
-/// By its whole id, by a beginning, or with the episode cut short as lists show it.
+/// Finds one call: by its whole id, by a beginning that only one call has, or with the episode's
+/// part cut short as `call list` shows it. The error `CallUnknown` means none or several.
 async fn find(store: &Store, wanted: &str) -> Result<CallSummary> {
     let mut found = beginning(store, wanted).await?;
     if let Some((episode, rest)) = wanted.split_once('/').filter(|_| found.is_empty()) {
@@ -85,7 +88,7 @@ async fn find(store: &Store, wanted: &str) -> Result<CallSummary> {
     }
 }
 
-/// Bodies as JSON where they are JSON, else as text.
+/// The call as JSON. A body that is JSON is shown as JSON, any other as text.
 fn document(line: &CallSummary, call: &CallRecord) -> Value {
     let exchange = &call.exchange;
     let body = |bytes: &[u8]| {
@@ -109,10 +112,12 @@ fn document(line: &CallSummary, call: &CallRecord) -> Value {
     })
 }
 
+/// Headers as a list of pairs, because a name may occur several times.
 fn pairs(headers: &HeaderList) -> Value {
     headers.iter().map(|(name, value)| json!([name, value])).collect()
 }
 
+/// The call as text. All of it came from outside, so control characters are made visible.
 fn page(line: &CallSummary, call: &CallRecord, paint: TextStyler, full: bool) -> String {
     let exchange = &call.exchange;
     let campaign = escape_line(&line.campaign);
@@ -168,7 +173,7 @@ fn page(line: &CallSummary, call: &CallRecord, paint: TextStyler, full: bool) ->
     lines.join("\n")
 }
 
-/// JSON with its lines broken.
+/// A body as text; JSON is indented.
 fn readable(body: &[u8]) -> String {
     let parsed: Option<Value> = serde_json::from_slice(body).ok();
     let pretty = parsed.and_then(|json| serde_json::to_string_pretty(&json).ok());

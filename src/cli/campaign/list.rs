@@ -1,4 +1,4 @@
-//! `synthd campaign list`: one line for each campaign.
+//! `synthd campaign list`: lists the campaigns of a data directory, one line for each.
 
 use super::{DataDirUse, rate};
 use crate::cli::DataDir;
@@ -26,15 +26,19 @@ pub(in crate::cli) struct CampaignListArgs {
     pub(super) data: DataDir,
 }
 
-/// A campaign and what is known of it.
+/// What is shown of one campaign.
 struct CampaignListRow {
     record: CampaignRecord,
+    /// The state in the store, or `interrupted`.
     state: &'static str,
     figures: CampaignCounts,
+    /// What the campaign has spent, with open holds in full.
     spent: Money,
+    /// The number of its dataset versions.
     versions: usize,
 }
 
+/// Runs the subcommand.
 pub(super) async fn run(store: &Store, args: &CampaignListArgs) -> Result<ExitCode> {
     let watched = DataDirUse::of(&args.data.data_dir);
     let mut lines = Vec::new();
@@ -59,6 +63,7 @@ pub(super) async fn run(store: &Store, args: &CampaignListArgs) -> Result<ExitCo
     Ok(ExitCode::SUCCESS)
 }
 
+/// One campaign as JSON.
 fn document(line: &CampaignListRow) -> Value {
     let CampaignListRow { record, state, figures, spent, versions } = line;
     json!({
@@ -69,6 +74,7 @@ fn document(line: &CampaignListRow) -> Value {
     })
 }
 
+/// Prints the table. "solved" is the share of the episodes that have a label.
 fn show(lines: &[CampaignListRow]) {
     if !lines.is_empty() {
         let mut rows =

@@ -1,5 +1,5 @@
-//! `synthd campaign`: the campaigns of a data directory, with or without a daemon. Read from a
-//! store that may be written at the same time; nothing here changes it.
+//! `synthd campaign`: lists and shows the campaigns of a data directory. The store is opened
+//! read-only, so a daemon may write it at the same time.
 
 mod list;
 mod show;
@@ -21,6 +21,7 @@ pub(super) enum CampaignCommand {
     Show(show::CampaignShowArgs),
 }
 
+/// Runs one of the subcommands.
 pub(super) fn run(command: &CampaignCommand) -> Result<ExitCode> {
     match command {
         CampaignCommand::List(args) => {
@@ -34,7 +35,7 @@ pub(super) fn run(command: &CampaignCommand) -> Result<ExitCode> {
     }
 }
 
-/// The campaign of that name, or which ones there are.
+/// The campaign with this name. The error lists the names that exist.
 pub(super) async fn find(store: &Store, name: &str) -> Result<CampaignRecord> {
     let campaigns = store.campaigns().await.map_err(store_error)?;
     let names: Vec<&str> = campaigns.iter().map(|campaign| campaign.name.as_str()).collect();
@@ -48,20 +49,23 @@ pub(super) async fn find(store: &Store, name: &str) -> Result<CampaignRecord> {
     })
 }
 
-/// Whether a process has the data directory, and may run what the store says is running.
+/// Whether a process has the data directory. Only then can a campaign that the store calls running
+/// really be running.
 struct DataDirUse<'a> {
     data_dir: &'a Path,
+    /// Whether a process had the data directory before the store was read.
     before: bool,
 }
 
 impl<'a> DataDirUse<'a> {
-    /// To be called before the store is read.
+    /// Looks whether a process has the data directory. It must be called before the store is read.
     fn of(data_dir: &'a Path) -> Self {
         Self { data_dir, before: is_held(data_dir) }
     }
 
-    /// Where a campaign stands. If the engine was killed, the store still says that it runs. An
-    /// engine may have ended or begun since the store was read, so both moments count.
+    /// The state of a campaign. After a kill, the store still says `running`; without a process
+    /// this is shown as `interrupted`. An engine may have ended or started while the store was
+    /// read, so the data directory is looked at before and after.
     fn state(&self, record: &CampaignRecord) -> &'static str {
         match record.state {
             CampaignState::Running if !self.before && !is_held(self.data_dir) => INTERRUPTED,
@@ -70,10 +74,11 @@ impl<'a> DataDirUse<'a> {
     }
 }
 
-/// No engine runs it; it goes on when it is run or submitted again, or when a daemon starts.
+/// The state of a campaign that the store calls running but that no engine runs. It goes on when it
+/// is run or submitted again, or when a daemon starts.
 const INTERRUPTED: &str = "interrupted";
 
-/// Solved, of those that have a label.
+/// The share of solved episodes among those with a label, such as `66.7 %`; `-` if none has one.
 fn rate(resolved: u64, labelled: u64) -> String {
     match labelled {
         0 => "-".to_owned(),

@@ -1,4 +1,5 @@
-//! `synthd campaign show`: what became of one campaign.
+//! `synthd campaign show`: shows one campaign: success by model and scaffold, cost, faults, and
+//! dataset versions.
 
 use super::{DataDirUse, INTERRUPTED, find, rate};
 use crate::cli::DataDir;
@@ -31,31 +32,38 @@ pub(in crate::cli) struct CampaignShowArgs {
     pub(super) data: DataDir,
 }
 
-/// What a model did with one scaffold.
+/// The results of one model with one scaffold.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 struct ModelScaffoldStats {
+    /// Episodes in the plan.
     planned: u64,
-    /// Those that ended with a label.
+    /// Episodes that ended with a verdict, resolved or not.
     labelled: u64,
+    /// Episodes that were resolved.
     solved: u64,
+    /// Episodes that ended in a fault and have no label.
     faulted: u64,
     steps: u64,
+    /// The cost of the turns that are in the record.
     cost_usd: Money,
 }
 
-/// All that is shown.
+/// Everything that is shown of the campaign.
 struct CampaignOverview {
     record: CampaignRecord,
+    /// The state in the store, or `interrupted`.
     state: &'static str,
     figures: CampaignCounts,
     spent: Money,
-    /// By model and scaffold.
+    /// The results by model and scaffold.
     models: BTreeMap<(String, String), ModelScaffoldStats>,
-    /// Faulted episodes by the kind of their fault.
+    /// The faulted episodes by the kind of their fault.
     faults: BTreeMap<&'static str, u64>,
+    /// The dataset versions.
     versions: Vec<DatasetRecord>,
 }
 
+/// Runs the subcommand.
 pub(super) async fn run(store: &Store, args: &CampaignShowArgs) -> Result<ExitCode> {
     let watched = DataDirUse::of(&args.data.data_dir);
     let record = find(store, &args.campaign).await?;
@@ -76,6 +84,7 @@ pub(super) async fn run(store: &Store, args: &CampaignShowArgs) -> Result<ExitCo
     Ok(ExitCode::SUCCESS)
 }
 
+/// Adds up the episodes by model and scaffold.
 fn models(episodes: &[EpisodeRecord]) -> BTreeMap<(String, String), ModelScaffoldStats> {
     let mut models: BTreeMap<_, ModelScaffoldStats> = BTreeMap::new();
     for episode in episodes {
@@ -96,6 +105,7 @@ fn models(episodes: &[EpisodeRecord]) -> BTreeMap<(String, String), ModelScaffol
     models
 }
 
+/// Counts the faulted episodes by kind.
 fn faults(episodes: &[EpisodeRecord]) -> BTreeMap<&'static str, u64> {
     let mut faults = BTreeMap::new();
     for episode in episodes {
@@ -106,6 +116,7 @@ fn faults(episodes: &[EpisodeRecord]) -> BTreeMap<&'static str, u64> {
     faults
 }
 
+/// The overview as JSON.
 fn document(page: &CampaignOverview) -> serde_json::Value {
     let CampaignOverview { record, state, figures, spent, models, faults, versions } = page;
     let models: Vec<_> = models
@@ -125,6 +136,7 @@ fn document(page: &CampaignOverview) -> serde_json::Value {
     })
 }
 
+/// Prints the overview.
 fn show(page: &CampaignOverview) {
     let CampaignOverview { record, figures, spent, models, faults, versions, .. } = page;
     let episodes = figures.episodes;
@@ -144,6 +156,8 @@ fn show(page: &CampaignOverview) {
     let kept = figures.rows;
     rows.add_row(["rows", &format!("{} accepted, {} rejected", kept.accepted, kept.rejected)]);
     rows.add_row(["cost", &format!("${spent}")]);
+    // Calls that led to no turn, and calls in progress, are in the campaign's spending but in no
+    // episode.
     let of_models: Money = models.values().map(|share| share.cost_usd).sum();
     let rest = spent.saturating_sub(of_models);
     if !rest.is_zero() {
@@ -164,6 +178,7 @@ fn show(page: &CampaignOverview) {
     show_versions(page, versions);
 }
 
+/// Prints the table of models and scaffolds.
 fn show_models(models: &BTreeMap<(String, String), ModelScaffoldStats>) {
     let mut rows = table(&["model", "scaffold", "episodes", "solved", "faulted", "cost"]);
     for ((model, scaffold), share) in models {
@@ -179,6 +194,7 @@ fn show_models(models: &BTreeMap<(String, String), ModelScaffoldStats>) {
     print_line(&format!("\n{rows}"));
 }
 
+/// Prints the dataset versions with their paths.
 fn show_versions(page: &CampaignOverview, versions: &[DatasetRecord]) {
     if versions.is_empty() {
         let campaign = escape_line(page.record.name.as_str());
@@ -191,7 +207,7 @@ fn show_versions(page: &CampaignOverview, versions: &[DatasetRecord]) {
     for version in versions {
         let count: u64 = version.rows.values().sum();
         let noun = if count == 1 { "row" } else { "rows" };
-        // Whole, however long it is: it is there to be copied.
+        /// The path is never cut, because people copy it.
         let path = escape_line(&version.path);
         print_line(&format!(" dataset v{}, {count} {noun}: {path}", version.version));
     }

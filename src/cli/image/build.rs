@@ -1,4 +1,5 @@
-//! `synthd image build`.
+//! `synthd image build`: builds a container image from Debian packages or from a Dockerfile. The
+//! tag of the image is a digest of its recipe, so the same recipe is built only once.
 
 use super::{Spinner, connect, image_error};
 use crate::cli::doctor::guest_dir;
@@ -59,6 +60,7 @@ pub(in crate::cli) struct ImageBuildArgs {
     json: bool,
 }
 
+/// Reads the value of `--build-arg`, which has the form `NAME=VALUE`.
 fn variable(text: &str) -> std::result::Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
@@ -66,6 +68,8 @@ fn variable(text: &str) -> std::result::Result<(String, String), String> {
     }
 }
 
+/// Runs the subcommand: takes the lock, builds the image if it does not exist, and moves the tag
+/// `latest` to it.
 pub(super) async fn build(args: ImageBuildArgs) -> Result<()> {
     let (rebuild, as_json) = (args.rebuild, args.json);
     let recipe = recipe(args)?;
@@ -93,6 +97,8 @@ pub(super) async fn build(args: ImageBuildArgs) -> Result<()> {
     Ok(())
 }
 
+/// The recipe that the arguments describe. Packages are sorted and each is kept once, so that their
+/// order does not change the digest.
 fn recipe(args: ImageBuildArgs) -> Result<ImageRecipe> {
     check_name(&args.name)?;
     let Some(file) = args.dockerfile else {
@@ -112,14 +118,16 @@ fn recipe(args: ImageBuildArgs) -> Result<ImageRecipe> {
     })
 }
 
-/// Lower-case letters and digits, then some others.
+/// Whether a text begins with a lower-case letter or a digit and has only these and the characters
+/// in `more`.
 fn plain(text: &str, more: &str) -> bool {
     let mut letters = text.chars();
     letters.next().is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
         && letters.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || more.contains(c))
 }
 
-/// What would be an option or another list to the tools they are given to.
+/// Checks the names of packages. They are passed to other tools on a command line, so a name must
+/// not look like an option or contain a separator.
 fn check_packages(packages: &[String]) -> Result<()> {
     match packages.iter().find(|package| !plain(package, "-+.:")) {
         Some(package) => {
@@ -130,6 +138,7 @@ fn check_packages(packages: &[String]) -> Result<()> {
     }
 }
 
+/// Checks the image's name. It must have no tag, because the digest becomes the tag.
 fn check_name(name: &str) -> Result<()> {
     if plain(name, "-_./") {
         return Ok(());
@@ -138,7 +147,8 @@ fn check_name(name: &str) -> Result<()> {
     Err(Error::new(Code::BadUsage, what).hint("use lower-case letters, such as synthd/base"))
 }
 
-/// One build of an image at a time; the second finds it built.
+/// Takes the lock for building this image. A second build of the same image waits, and then finds
+/// the image built. The lock is released when the file is dropped.
 fn lock(reference: &str, spinner: &Spinner) -> Result<File> {
     let io = |error: std::io::Error| {
         Error::new(Code::Io, "the lock for builds cannot be taken").with_source(error)

@@ -1,4 +1,4 @@
-//! `synthd image check`.
+//! `synthd image check`: runs a container image once as a sandbox, and shows which tools it has.
 
 use super::image_error;
 use crate::cli::doctor::{guest_dir, this_executable, tools};
@@ -23,8 +23,9 @@ pub(in crate::cli) struct ImageCheckArgs {
     json: bool,
 }
 
+/// Runs the subcommand.
 pub(super) async fn check(args: ImageCheckArgs) -> Result<()> {
-    // Without an engine, nothing is wrong with the image.
+    /// An absent engine is reported as such here, and not as a fault of the image.
     super::connect().await?;
     let backend = SandboxBackends::new(this_executable()?, &guest_dir());
     let spec = SandboxSpec {
@@ -34,6 +35,7 @@ pub(super) async fn check(args: ImageCheckArgs) -> Result<()> {
         ..SandboxSpec::default()
     };
     let tried = try_out(&backend, &spec).await;
+    // The container is removed even if the test failed.
     let settled = backend.settle().await;
     let (print, tools) = tried.map_err(image_error)?;
     settled.map_err(image_error)?;
@@ -44,6 +46,7 @@ pub(super) async fn check(args: ImageCheckArgs) -> Result<()> {
     Ok(())
 }
 
+/// Creates a sandbox from the image. Returns its fingerprint and its tools.
 async fn try_out(
     backend: &SandboxBackends,
     spec: &SandboxSpec,

@@ -1,4 +1,5 @@
-//! `synthd image list`.
+//! `synthd image list`: lists the images of the container engine, and which of them synthd has
+//! made.
 
 use super::{connect, image_error};
 use crate::cli::output::{print_json, print_line, table};
@@ -15,6 +16,7 @@ pub(in crate::cli) struct ImageListArgs {
     json: bool,
 }
 
+/// Runs the subcommand. Without `--json`, images without a name are left out.
 pub(super) async fn list(args: &ImageListArgs) -> Result<()> {
     let found = connect().await?.list().await.map_err(image_error)?;
     if args.json {

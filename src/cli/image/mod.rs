@@ -1,5 +1,5 @@
-//! `synthd image`: images for sandboxes in containers, made of packages or a Dockerfile
-//! whose content is known, or pulled from a registry.
+//! `synthd image`: builds, pulls, lists, checks and prunes images for container sandboxes. An image
+//! is made from packages or from a Dockerfile, or it is pulled from a registry.
 
 mod build;
 mod check;
@@ -34,10 +34,12 @@ pub(super) enum ImageCommand {
     Prune(prune::ImagePruneArgs),
 }
 
+/// Runs one of the subcommands until it is done or a signal comes.
 pub(super) fn run(command: ImageCommand) -> Result<ExitCode> {
     run_in_actor_system(async {
         let mut signals = SignalListener::listen()?;
-        // What is dropped in the middle cleans up after itself.
+        /// A command that is stopped is dropped in the middle of its work; what it holds cleans up
+        /// when it is dropped.
         tokio::select! {
             done = Box::pin(obey(command)) => done,
             () = signals.wait_for_stop() => Err(Error::new(Code::Interrupted, "stopped in the middle")
@@ -47,6 +49,7 @@ pub(super) fn run(command: ImageCommand) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Runs the subcommand itself.
 async fn obey(command: ImageCommand) -> Result<()> {
     match command {
         ImageCommand::Build(args) => build::build(args).await,
@@ -57,16 +60,20 @@ async fn obey(command: ImageCommand) -> Result<()> {
     }
 }
 
+/// Connects to the container engine. The error is `EngineUnavailable`.
 async fn connect() -> Result<DockerImages> {
     DockerImages::connect().await.map_err(|fault| no_engine(&fault))
 }
 
+/// The error for a host without a usable container engine.
 fn no_engine(fault: &Fault) -> Error {
     Error::new(Code::EngineUnavailable, "there is no container engine to use")
         .with_source(fault.message.clone())
         .hint("start an engine, or name one with DOCKER_HOST")
 }
 
+/// The error for a failed operation on an image. A refusal is `ImageUnavailable`; other faults have
+/// the codes of the table of faults.
 fn image_error(fault: Fault) -> Error {
     match fault.kind {
         FaultKind::SandboxRefused => Error::new(Code::ImageUnavailable, "the image cannot be used")
@@ -76,11 +83,12 @@ fn image_error(fault: Fault) -> Error {
     }
 }
 
-/// What a tool says while it works: its last words on a terminal, and elsewhere nothing,
-/// since all of it is kept in a file.
+/// Shows that a tool works: its last line of output, on a terminal. Without a terminal it shows
+/// nothing, because the whole output is kept in a file.
 struct Spinner(Option<ProgressBar>);
 
 impl Spinner {
+    /// A spinner that turns until it is dropped.
     fn start() -> Self {
         let bar = stderr_is_terminal().then(|| {
             let bar = ProgressBar::new_spinner();
@@ -93,13 +101,14 @@ impl Spinner {
         Self(bar)
     }
 
+    /// Shows a line of the tool's output in place of the one before.
     fn tell(&self, line: &str) {
         if let Some(bar) = self.0.as_ref().filter(|_| !line.trim().is_empty()) {
             bar.set_message(crate::cli::terminal_text::escape_controls(line.trim()));
         }
     }
 
-    /// For what a log should have too, once.
+    /// Prints a line that stays, on a terminal and in a log.
     fn announce(&self, line: &str) {
         match &self.0 {
             Some(bar) => bar.println(line),

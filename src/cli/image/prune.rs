@@ -1,4 +1,4 @@
-//! `synthd image prune`.
+//! `synthd image prune`: removes old images that synthd has made and that no container uses.
 
 use super::{connect, image_error};
 use crate::cli::output::{eprint_line, print_json, print_line};
@@ -9,7 +9,7 @@ use clap::Args;
 use serde_json::json;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Where nothing else is asked for.
+/// The age from which images are removed if the user gives no limit.
 const OLD: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 #[derive(Args)]
@@ -37,6 +37,8 @@ pub(in crate::cli) struct ImagePruneArgs {
     json: bool,
 }
 
+/// Runs the subcommand. An image that the engine does not remove is reported and left. The bytes
+/// are an upper bound, because images share layers.
 pub(super) async fn prune(args: &ImagePruneArgs) -> Result<()> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = now.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX));

@@ -1,4 +1,4 @@
-//! `synthd image pull`.
+//! `synthd image pull`, and the display of a pull's progress, which `synthd run` uses too.
 
 use super::{connect, image_error};
 use crate::cli::output::{eprint_line, print_json, print_line, stderr_is_terminal};
@@ -10,7 +10,7 @@ use serde_json::json;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How often a plain line is worth its place in a log.
+/// The least time between two lines of progress without a terminal.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
 #[derive(Args)]
@@ -30,6 +30,7 @@ pub(in crate::cli) struct ImagePullArgs {
     json: bool,
 }
 
+/// Runs the subcommand. The digest in the answer is the one that campaigns are pinned to.
 pub(super) async fn pull(args: ImagePullArgs) -> Result<()> {
     let images = connect().await?;
     let shown = PullProgressDisplay::new();
@@ -44,17 +45,21 @@ pub(super) async fn pull(args: ImagePullArgs) -> Result<()> {
     Ok(())
 }
 
-/// A bar on a terminal, a line now and then elsewhere.
+/// The progress of a pull: a bar on a terminal, a line every few seconds elsewhere.
 pub(in crate::cli) struct PullProgressDisplay {
     bar: Option<ProgressBar>,
+    /// When the last line was printed.
     last: Mutex<Option<Instant>>,
 }
 
 impl PullProgressDisplay {
+    /// A display with a bar if stderr is a terminal. The bar is removed when the display is
+    /// dropped.
     pub(in crate::cli) fn new() -> Self {
         Self { bar: stderr_is_terminal().then(bar), last: Mutex::new(None) }
     }
 
+    /// Shows how many bytes have arrived.
     pub(in crate::cli) fn show(&self, pulled: &PullProgress) {
         match &self.bar {
             Some(bar) => {
@@ -66,6 +71,7 @@ impl PullProgressDisplay {
         }
     }
 
+    /// Prints a line, unless one was printed a moment ago.
     fn show_line(&self, pulled: &PullProgress) {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if last.is_none_or(|last| last.elapsed() >= LINE_EVERY) {
@@ -83,6 +89,7 @@ impl Drop for PullProgressDisplay {
     }
 }
 
+/// A bar that counts bytes.
 fn bar() -> ProgressBar {
     let bar = ProgressBar::new(0);
     match ProgressStyle::with_template("{bar:24} {bytes}/{total_bytes} {elapsed} {wide_msg}") {

@@ -1,4 +1,5 @@
-//! `synthd money list`: holds that are open or doubtful, and what was corrected.
+//! `synthd money list`: lists holds that are open or whose cost is doubtful, and the corrections
+//! that were made.
 
 use crate::cli::DataDir;
 use crate::cli::output::{print_json, print_line};
@@ -40,6 +41,7 @@ pub(in crate::cli) struct MoneyListArgs {
     pub(super) data: DataDir,
 }
 
+/// Runs the subcommand.
 pub(super) async fn run(store: &Store, args: &MoneyListArgs) -> Result<ExitCode> {
     let campaign = args.campaign.as_deref();
     if args.adjustments {
@@ -65,7 +67,9 @@ pub(super) async fn run(store: &Store, args: &MoneyListArgs) -> Result<ExitCode>
     Ok(ExitCode::SUCCESS)
 }
 
-/// A line of figures, and one with the whole id and the provider's.
+/// The holds as text: for each a line of figures, then the whole id of the hold and the provider's
+/// id for the request. The ids are never cut, because people compare them with a provider's
+/// statement.
 fn table(found: &[HoldSummary]) -> String {
     let line = |cells: [&str; 4]| {
         let [state, model, at, amount] = cells;
@@ -84,6 +88,7 @@ fn table(found: &[HoldSummary]) -> String {
     lines.join("\n")
 }
 
+/// Prints one correction or charge: when, what, the amounts, who and why.
 fn adjustment(line: &AdjustmentRecord) {
     let hold = line.hold.as_deref().unwrap_or("no hold");
     print_line(&format!(

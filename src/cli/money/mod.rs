@@ -1,4 +1,4 @@
-//! `synthd money`: what is held and counted, and corrections of it.
+//! `synthd money`: lists holds and settled costs, and corrects them.
 
 mod list;
 mod reconcile;
@@ -18,6 +18,7 @@ pub(super) enum MoneyCommand {
     Reconcile(reconcile::MoneyReconcileArgs),
 }
 
+/// Runs one of the subcommands. Only `reconcile` writes to the store.
 pub(super) fn run(command: &MoneyCommand) -> Result<ExitCode> {
     match command {
         MoneyCommand::List(args) => {

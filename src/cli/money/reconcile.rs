@@ -1,4 +1,5 @@
-//! `synthd money reconcile`: what a call really cost, by hand or from a provider's own record.
+//! `synthd money reconcile`: corrects the recorded cost of calls, one by hand or many from a
+//! provider's statement. The store keeps each correction with who, when and why.
 
 use super::statement;
 use crate::cli::output::{print_json, print_line};
@@ -48,6 +49,8 @@ pub(in crate::cli) struct MoneyReconcileArgs {
     data: DataDir,
 }
 
+/// Runs the subcommand. The store is opened for writing, so no other process may have the data
+/// directory.
 pub(super) fn run(args: &MoneyReconcileArgs) -> Result<ExitCode> {
     let who = args.who.clone().unwrap_or_else(operator);
     let (dir, at_ms) = (&args.data.data_dir, SystemClock.now_ms());
@@ -69,6 +72,7 @@ pub(super) fn run(args: &MoneyReconcileArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Reads the value of `--cost`, an amount in dollars.
 fn dollars(text: &str) -> Result<Money> {
     text.parse().map_err(|error| {
         Error::new(Code::BadUsage, format!("--cost {text:?} is not an amount"))
@@ -77,6 +81,7 @@ fn dollars(text: &str) -> Result<Money> {
     })
 }
 
+/// Prints the corrected holds, and how many lines of the statement belong to no call.
 fn show(done: &ReconcileReport) {
     for one in &done.corrected {
         let (before, after) = (one.before_usd, one.after_usd);

@@ -1,11 +1,19 @@
-//! A provider's own record of costs: CSV with a header, or JSON lines.
+//! Reads a provider's statement of costs. It is CSV with a header, or JSON lines:
+//!
+//! ```text
+//! id,cost_usd                      {"id":"req-1","cost_usd":0.0123}
+//! req-1,0.0123                     {"id":"req-2","cost_usd":"0.5"}
+//! ```
+//!
+//! Other columns and keys are ignored. Blank lines are skipped.
 
 use crate::error::{Code, Error, Result};
 use serde_json::Value;
 use std::path::Path;
 use synthd_actors::model::Money;
 
-/// Ids and costs, in the order of the file.
+/// Reads a statement: ids and costs in the order of the file. One wrong line refuses the whole
+/// file, and the error names the line.
 pub(super) fn read(path: &Path) -> Result<Vec<(String, Money)>> {
     let text = std::fs::read_to_string(path).map_err(|error| {
         Error::new(Code::Io, format!("{} cannot be read", path.display()))
@@ -20,8 +28,11 @@ pub(super) fn read(path: &Path) -> Result<Vec<(String, Money)>> {
     })
 }
 
+/// A result whose error has the number of the line, beginning at 1, and the reason.
 type StatementResult<T> = std::result::Result<T, (usize, String)>;
 
+/// Reads the text. A first line that begins with `{` means JSON lines. A byte order mark is
+/// skipped.
 fn parse(text: &str) -> StatementResult<Vec<(String, Money)>> {
     let lines = text.trim_start_matches('\u{feff}').lines().enumerate();
     let mut lines = lines.map(|(n, line)| (n + 1, line.trim())).filter(|(_, l)| !l.is_empty());
@@ -35,6 +46,7 @@ fn parse(text: &str) -> StatementResult<Vec<(String, Money)>> {
     lines.map(|(n, line)| of_csv(line, columns).map_err(|why| (n, why))).collect()
 }
 
+/// Reads one JSON line. The cost is a number or a string.
 fn of_json(line: &str) -> std::result::Result<(String, Money), String> {
     let value: Value = serde_json::from_str(line).map_err(|error| error.to_string())?;
     let id = value.get("id").and_then(Value::as_str).ok_or("the text `id` is missing")?;
@@ -46,25 +58,28 @@ fn of_json(line: &str) -> std::result::Result<(String, Money), String> {
     Ok((id.to_owned(), amount(&cost)?))
 }
 
-/// Where the id and the cost stand.
+/// The positions of the id and the cost in a CSV header. None if one of them is missing.
 fn columns(header: &str) -> Option<(usize, usize)> {
     let names = cells(header);
     let at = |wanted: &str| names.iter().position(|name| name == wanted);
     Some((at("id")?, at("cost_usd")?))
 }
 
+/// Reads one line of CSV.
 fn of_csv(line: &str, columns: (usize, usize)) -> std::result::Result<(String, Money), String> {
     let cells = cells(line);
     let cell = |at: usize| cells.get(at).ok_or("too few columns");
     Ok((cell(columns.0)?.clone(), amount(cell(columns.1)?)?))
 }
 
+/// Reads an amount in dollars, with or without a dollar sign.
 fn amount(text: &str) -> std::result::Result<Money, String> {
     let amount = text.trim().trim_start_matches('$');
     amount.parse().map_err(|error| format!("{text:?} is not an amount: {error}"))
 }
 
-/// A quoted cell may have commas and doubled quotes in it.
+/// Splits a line of CSV into cells. A quoted cell may contain commas, and doubled quotes for
+/// quotes.
 fn cells(line: &str) -> Vec<String> {
     let (mut cells, mut cell, mut quoted) = (Vec::new(), String::new(), false);
     let mut letters = line.chars().peekable();

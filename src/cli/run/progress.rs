@@ -1,4 +1,6 @@
-//! Progress while a campaign runs: a bar on a terminal, plain lines elsewhere.
+//! Shows the progress of a campaign while it runs: as a bar on a terminal, as lines of text
+//! elsewhere. `run`, `retry` and `watch` use it. The rate of finished episodes gives an estimate of
+//! the time that is left.
 
 use crate::cli::output::{eprint_line, pluralize, stderr_is_terminal, write_above};
 use crate::cli::terminal_text::is_no_color;
@@ -9,13 +11,13 @@ use std::time::{Duration, Instant};
 use synthd_actors::campaign::CampaignProgress;
 use synthd_actors::model::Money;
 
-/// How often the display looks.
+/// How often the display is updated.
 pub(in crate::cli) const TICK: Duration = Duration::from_millis(200);
-/// How often a plain line is worth its place in a log.
+/// The least time between two lines of text, so that a log does not fill up.
 const LINE_EVERY: Duration = Duration::from_secs(5);
-/// How many ends of episodes the rate is measured over.
+/// The rate is measured over the last so many finished episodes.
 const RATE_OVER: usize = 50;
-/// With fewer ends the rate is not shown: it would only be luck.
+/// The fewest finished episodes for which a rate is shown. With fewer, the rate would be chance.
 const RATE_FROM: usize = 3;
 
 #[derive(Args, Clone, Copy, Debug, Default)]
@@ -29,28 +31,38 @@ pub(in crate::cli) struct ProgressOptions {
 }
 
 impl ProgressOptions {
+    /// Whether no progress is shown.
     pub(in crate::cli) fn is_hidden(self) -> bool {
         self.no_progress || self.quiet
     }
 }
 
-/// A cap, and how much of it is spent or held.
+/// What is left of one cap.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::cli) struct CapLeft {
+    /// `budget`, `today`, or the name of a model.
     pub(in crate::cli) name: String,
+    /// The cap less what is spent and held.
     pub(in crate::cli) left: Money,
 }
 
+/// The progress of one campaign on stderr.
 pub(in crate::cli) struct ProgressDisplay {
     options: ProgressOptions,
+    /// The bar, if stderr is a terminal and progress is not hidden.
     bar: Option<ProgressBar>,
+    /// When the last line of text was printed.
     last_line: Instant,
+    /// The finished episodes at that time. No line is printed while the number stays the same.
     last_finished: u64,
+    /// Whether the user was told that the campaign waits for something.
     waits: bool,
     rate: CompletionRate,
 }
 
 impl ProgressDisplay {
+    /// A display that begins with the state `first`. It prints the skipped templates and, without a
+    /// bar, how much there is to do.
     pub(in crate::cli) fn new(first: &CampaignProgress, options: ProgressOptions) -> Self {
         for skipped in first.skipped.iter().filter(|_| !options.quiet) {
             eprint_line(&format!("skipping {}: {}", skipped.template, skipped.reason));
@@ -78,6 +90,8 @@ impl ProgressDisplay {
         }
     }
 
+    /// Shows a newer state. It may be called as often as the caller likes; lines are printed
+    /// rarely.
     pub(in crate::cli) fn show(&mut self, progress: &CampaignProgress, caps: &[CapLeft]) {
         let counts = &progress.episodes;
         self.rate.look(Instant::now(), counts.finished);
@@ -104,7 +118,8 @@ impl ProgressDisplay {
         }
     }
 
-    /// Once when it begins and once when it ends.
+    /// Prints a line when the campaign begins to wait, for example for a container engine, and one
+    /// when it goes on.
     fn tell_of_waiting(&mut self, progress: &CampaignProgress) {
         let told = std::mem::replace(&mut self.waits, progress.waiting_for.is_some());
         match &progress.waiting_for {
@@ -114,6 +129,7 @@ impl ProgressDisplay {
         }
     }
 
+    /// Removes the bar, so that the summary stands in its place.
     pub(in crate::cli) fn finish(&self) {
         write_above(None);
         if let Some(bar) = &self.bar {
@@ -122,6 +138,7 @@ impl ProgressDisplay {
     }
 }
 
+/// A bar of 24 characters with counts, time and message.
 fn bar(length: u64) -> ProgressBar {
     let colour = if is_no_color() { "" } else { ".green" };
     let style = format!("{{bar:24{colour}}} {{pos}}/{{len}} {{elapsed}} {{wide_msg}}");
@@ -132,6 +149,7 @@ fn bar(length: u64) -> ProgressBar {
     }
 }
 
+/// The state as text: `8 resolved, 4 not, 97 steps, $0.12`.
 pub(in crate::cli) fn line(progress: &CampaignProgress) -> String {
     let counts = &progress.episodes;
     let mut line = format!("{} resolved, {} not", counts.resolved, counts.unresolved);
@@ -148,7 +166,7 @@ pub(in crate::cli) fn line(progress: &CampaignProgress) -> String {
     line
 }
 
-/// What is left: time, and money of each cap.
+/// What is left, as text: the time at the current rate, and the money of each cap.
 fn outlook(rate: &CompletionRate, remaining: u64, caps: &[CapLeft]) -> String {
     let mut text = String::new();
     if let Some(hourly) = rate.per_hour().filter(|_| remaining > 0) {
@@ -161,7 +179,7 @@ fn outlook(rate: &CompletionRate, remaining: u64, caps: &[CapLeft]) -> String {
     text
 }
 
-/// Two units at most: nobody plans by the second of a day.
+/// A time in at most two units, such as `1 h 5 min`.
 fn about(seconds: u64) -> String {
     match (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60) {
         (0, 0, 0, s) => format!("{s} s"),
@@ -171,19 +189,23 @@ fn about(seconds: u64) -> String {
     }
 }
 
-/// How fast episodes end, over the last of them: a slow start or a pause is forgotten after so
-/// many ends.
+/// The rate at which episodes end, measured over the last of them. A slow start or a pause no
+/// longer counts after so many more episodes have ended.
 struct CompletionRate {
-    /// When the count was seen to rise, and to what; the first is where the counting began.
+    /// When the count was seen to rise, and the count after it. The first entry is where the
+    /// measuring begins.
     ends: VecDeque<(Instant, u64)>,
+    /// When the count was last looked at.
     now: Instant,
 }
 
 impl CompletionRate {
+    /// Begins to measure at `now`. Episodes that ended before do not count.
     fn new(now: Instant, finished: u64) -> Self {
         Self { ends: VecDeque::from([(now, finished)]), now }
     }
 
+    /// Takes note of the count of finished episodes at `now`.
     fn look(&mut self, now: Instant, finished: u64) {
         self.now = now;
         let Some((_, last)) = self.ends.back().copied() else { return };
@@ -195,7 +217,8 @@ impl CompletionRate {
         }
     }
 
-    /// Episodes an hour. The time since the last end counts: where nothing ends, the rate falls.
+    /// Episodes per hour, or None with too few of them. The time since the last end counts too, so
+    /// the rate falls while nothing ends.
     fn per_hour(&self) -> Option<f64> {
         let ((since, from), (_, to)) = (self.ends.front()?, self.ends.back()?);
         let seconds = self.now.duration_since(*since).as_secs_f64();

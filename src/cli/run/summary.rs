@@ -1,4 +1,5 @@
-//! How a run ends: the JSON document and the closing table.
+//! The end of a run: the JSON document of `run --json`, and the table with the next step for
+//! people. `run`, `retry` and `watch` print it.
 
 use crate::cli::output::{pluralize, table};
 use serde::Serialize;
@@ -8,10 +9,11 @@ use synthd_actors::model::{
     CampaignState, EpisodeCounts, FaultCounts, Money, NewVersion, RowCounts, TokenCounts,
 };
 
-/// The document `run --json` ends with; its keys are the contract.
+/// The document that `run --json` ends with. Scripts depend on its keys, so they must not change.
 #[derive(Serialize)]
 pub(in crate::cli) struct RunSummary {
     campaign: String,
+    /// The campaign's state, or `interrupted`.
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
@@ -23,12 +25,14 @@ pub(in crate::cli) struct RunSummary {
     tokens: TokenCounts,
     cost_usd: Money,
     rows: RowCounts,
+    /// The newest dataset version, if there is one.
     dataset: Option<SummaryDataset>,
-    /// None for who came later and does not know.
+    /// The duration of the run. None for `watch`, which does not know when the run began.
     #[serde(skip_serializing_if = "Option::is_none")]
     wall_seconds: Option<f64>,
 }
 
+/// A dataset version in the summary.
 #[derive(Serialize)]
 struct SummaryDataset {
     version: u32,
@@ -36,6 +40,8 @@ struct SummaryDataset {
 }
 
 impl RunSummary {
+    /// The summary of a campaign's last progress. A campaign that was interrupted while it ran is
+    /// shown as `interrupted`, because "running" would be wrong.
     pub(in crate::cli) fn of(
         last: &CampaignProgress,
         wall: Option<Duration>,
@@ -62,7 +68,7 @@ impl RunSummary {
     }
 }
 
-/// What a person reads at the end.
+/// The text at the end of a run: the figures, the next step, and what faulted.
 pub(in crate::cli) fn closing_text(
     last: &CampaignProgress,
     summary: &RunSummary,
@@ -79,7 +85,7 @@ pub(in crate::cli) fn closing_text(
     text
 }
 
-/// What became of a campaign that had nothing left to run.
+/// What happened to a campaign that had no episode left to run.
 fn before(last: &CampaignProgress) -> String {
     let name = &last.campaign;
     match (&last.dataset, last.new_version) {
@@ -92,6 +98,7 @@ fn before(last: &CampaignProgress) -> String {
     }
 }
 
+/// Why a complete campaign got a new dataset version.
 fn reason(new: NewVersion) -> &'static str {
     match new {
         NewVersion::First => "It had no dataset",
@@ -103,7 +110,7 @@ fn reason(new: NewVersion) -> &'static str {
     }
 }
 
-/// Faulted episodes have no label, and somebody should know.
+/// A note about faulted episodes with the command that tries them again; empty if there are none.
 fn faulted(last: &CampaignProgress) -> String {
     let count = last.episodes.faulted;
     if count == 0 {
@@ -121,6 +128,7 @@ fn faulted(last: &CampaignProgress) -> String {
     )
 }
 
+/// The table of figures.
 fn figures(last: &CampaignProgress, summary: &RunSummary) -> comfy_table::Table {
     let counts = &last.episodes;
     let mut rows = table(&["campaign", last.campaign.as_str()]);
@@ -156,13 +164,14 @@ fn figures(last: &CampaignProgress, summary: &RunSummary) -> comfy_table::Table 
     rows
 }
 
-/// A path as one would type it from here.
+/// A path relative to the working directory, if it is below it; otherwise the path as it is.
 fn near(path: &str) -> String {
     let here = std::env::current_dir().unwrap_or_default();
     let below = std::path::Path::new(path).strip_prefix(here);
     below.map_or_else(|_| path.to_owned(), |below| below.display().to_string())
 }
 
+/// What the user can do next: look at the dataset, resume, raise a cap.
 fn next_step(last: &CampaignProgress, interrupted: bool) -> String {
     match (&last.dataset, last.state) {
         _ if interrupted => "Stopped. Run the same command again to resume.".to_owned(),
