@@ -1,4 +1,5 @@
-//! `synthd dataset build`: a version of what a campaign has so far, finished or not.
+//! `synthd dataset build`: writes a dataset version from the rows that a campaign has so far. The
+//! campaign may be unfinished, and can go on afterwards.
 
 use crate::cli::output::{print_json, print_line};
 use crate::cli::terminal_text::escape_line;
@@ -39,14 +40,17 @@ pub(in crate::cli) struct DatasetBuildArgs {
     data: DataDir,
 }
 
+/// Runs the subcommand. The store is opened for writing, so no engine may have the data directory.
 pub(super) fn run(args: &DatasetBuildArgs) -> Result<ExitCode> {
     let dir = &args.data.data_dir;
-    // Looked at first: nothing is made where there is nothing.
+    /// A read-only opening fails if there is no store. An opening for writing would create one.
     drop(Store::open_read_only(dir)?);
     let store = Store::open(dir)?;
     run_in_actor_system(build(store, dir, args))?
 }
 
+/// Publishes a version and prints it. The barrier makes sure that the record of the version is on
+/// the disk before the command reports success.
 async fn build(store: Store, dir: &Path, args: &DatasetBuildArgs) -> Result<ExitCode> {
     let record = campaign::find(&store, &args.campaign).await?;
     let figures = store.figures(&record.name).await.map_err(store_error)?;
@@ -64,6 +68,7 @@ async fn build(store: Store, dir: &Path, args: &DatasetBuildArgs) -> Result<Exit
     Ok(ExitCode::SUCCESS)
 }
 
+/// Starts only the actors that a publication needs, collector and quality, and publishes.
 async fn publish(
     store: &Store,
     dir: &Path,
@@ -88,12 +93,14 @@ async fn publish(
     Ok(published.record)
 }
 
-/// Episodes that have no part in it: they have not ended, or were not judged.
+/// The number of planned episodes that are not in the version, because they have not ended or were
+/// not judged yet. Faulted episodes do not count: they have no row.
 fn left_out(figures: &CampaignCounts) -> u64 {
     let judged = figures.rows.accepted + figures.rows.rejected;
     figures.episodes.planned.saturating_sub(judged + figures.episodes.faulted)
 }
 
+/// The version as JSON.
 fn document(version: &DatasetRecord, figures: &CampaignCounts) -> serde_json::Value {
     json!({
         "campaign": version.campaign, "version": version.version, "path": version.path,
@@ -102,6 +109,7 @@ fn document(version: &DatasetRecord, figures: &CampaignCounts) -> serde_json::Va
     })
 }
 
+/// Prints the version.
 fn show(version: &DatasetRecord, figures: &CampaignCounts) {
     let rows: u64 = version.rows.values().sum();
     let noun = if rows == 1 { "row" } else { "rows" };

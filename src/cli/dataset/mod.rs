@@ -1,4 +1,5 @@
-//! `synthd dataset`: look at a dataset version, believing nothing it says of itself.
+//! `synthd dataset`: builds, verifies and describes dataset versions. `verify` and `stats` read the
+//! Parquet files themselves and trust no number that the version states about itself.
 
 mod build;
 mod stats;
@@ -18,6 +19,7 @@ pub(super) enum DatasetCommand {
     Stats(stats::DatasetStatsArgs),
 }
 
+/// Runs one of the subcommands.
 pub(super) fn run(command: &DatasetCommand) -> Result<ExitCode> {
     match command {
         DatasetCommand::Build(args) => build::run(args),
@@ -26,7 +28,7 @@ pub(super) fn run(command: &DatasetCommand) -> Result<ExitCode> {
     }
 }
 
-/// Bytes as people write them.
+/// A number of bytes with a binary unit, such as `1.5 KiB`.
 fn size(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["bytes", "KiB", "MiB", "GiB", "TiB"];
     let mut value = bytes as f64;

@@ -1,4 +1,4 @@
-//! `synthd dataset stats`: the figures of a version, counted from its rows.
+//! `synthd dataset stats`: shows the figures of a dataset version, counted from its rows.
 
 use super::size;
 use crate::cli::layout::{TableColumn, lines};
@@ -26,6 +26,7 @@ pub(in crate::cli) struct DatasetStatsArgs {
     json: bool,
 }
 
+/// Runs the subcommand.
 pub(super) fn run(args: &DatasetStatsArgs) -> Result<ExitCode> {
     let stats = stats(&args.dir)?;
     if args.json {
@@ -36,6 +37,7 @@ pub(super) fn run(args: &DatasetStatsArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Prints the totals, then a table for each way to group the rows.
 fn show(stats: &DatasetStats) {
     print_line(&totals(stats).to_string());
     let figures = &stats.figures;
@@ -52,6 +54,7 @@ fn show(stats: &DatasetStats) {
     }
 }
 
+/// The table of totals.
 fn totals(stats: &DatasetStats) -> Table {
     let totals = &stats.figures.totals;
     let mut rows = table(&["dataset", &escape_line(&stats.path)]);
@@ -70,6 +73,7 @@ fn totals(stats: &DatasetStats) -> Table {
     rows
 }
 
+/// The outcomes and the share of solved rows.
 fn outcomes(totals: &DatasetTotals) -> String {
     let of = totals.outcomes;
     format!(
@@ -81,6 +85,7 @@ fn outcomes(totals: &DatasetTotals) -> String {
     )
 }
 
+/// The number of steps; with the shortest, longest, average and median row if there are rows.
 fn lengths(totals: &DatasetTotals) -> String {
     let lengths = totals.length_in_steps;
     let (Some(min), Some(p50), Some(max)) = (lengths.min, lengths.p50, lengths.max) else {
@@ -90,11 +95,12 @@ fn lengths(totals: &DatasetTotals) -> String {
     format!("{}; a row has {min} to {max}, {average} on average, half up to {p50}", totals.steps)
 }
 
+/// The groups as a list, in the order of their names.
 fn named(groups: &BTreeMap<String, GroupStats>) -> Vec<(&str, &GroupStats)> {
     groups.iter().map(|(key, group)| (key.as_str(), group)).collect()
 }
 
-/// Rows that have something in common.
+/// Prints one table: a line for each value of `name`, such as each model. Nothing if there is none.
 fn group(name: &'static str, groups: &[(&str, &GroupStats)]) {
     if groups.is_empty() {
         return;
@@ -115,6 +121,7 @@ fn group(name: &'static str, groups: &[(&str, &GroupStats)]) {
     print_line(&format!("\n{}", lines(&columns, &rows, width())));
 }
 
+/// Prints how many rows have each label.
 fn labels(labels: &BTreeMap<String, u64>) {
     if labels.is_empty() {
         return;
@@ -125,10 +132,12 @@ fn labels(labels: &BTreeMap<String, u64>) {
     print_line(&format!("\n{}", lines(&columns, &rows, width())));
 }
 
+/// A number with so many decimals; `-` if there is none.
 fn number(value: Option<f64>, decimals: usize) -> String {
     value.map_or_else(|| "-".to_owned(), |value| format!("{value:.decimals$}"))
 }
 
+/// A share as a percentage; `-` if there is none.
 fn percent(share: Option<f64>) -> String {
     share.map_or_else(|| "-".to_owned(), |share| format!("{:.1} %", share * 100.0))
 }

@@ -1,4 +1,4 @@
-//! `synthd dataset verify`: every finding, or that there is none.
+//! `synthd dataset verify`: checks a dataset version and lists every problem.
 
 use super::size;
 use crate::cli::output::{print_json, print_line, table};
@@ -35,6 +35,7 @@ struct DatasetVerifyDocument<'a> {
     report: &'a DatasetVerifyReport,
 }
 
+/// Runs the subcommand. Any problem makes it fail with the code of `DatasetDamaged`.
 pub(super) fn run(args: &DatasetVerifyArgs) -> Result<ExitCode> {
     let report = inspect(&args.dir)?;
     let ok = report.problems.is_empty();
@@ -46,6 +47,7 @@ pub(super) fn run(args: &DatasetVerifyArgs) -> Result<ExitCode> {
     if ok { Ok(ExitCode::SUCCESS) } else { Err(damaged(&report)) }
 }
 
+/// Prints what was checked and the problems, as many as the report kept.
 fn show(report: &DatasetVerifyReport) {
     let mut rows = table(&["dataset", &escape_line(&report.path)]);
     rows.add_row(["campaign", &escape_line(&report.campaign)]);
@@ -68,6 +70,7 @@ fn show(report: &DatasetVerifyReport) {
     }
 }
 
+/// The error for a version with problems.
 fn damaged(report: &DatasetVerifyReport) -> Error {
     let count = report.problems.count();
     let noun = if count == 1 { "problem" } else { "problems" };

@@ -1,16 +1,21 @@
-//! A small diff of two observations: where they part, with a little of what is around.
+//! A small diff of two observations for `episode replay`: the lines that differ, with a little
+//! context.
+//!
+//! It cuts the common lines at the head and at the tail, and shows all between them as changed.
+//! Observations are short, and usually one place differs.
 
 use crate::cli::terminal_text::{TextStyle, TextStyler, elide_middle};
 
-/// Equal lines shown before and after.
+/// Equal lines that are shown before and after the difference.
 const AROUND: usize = 2;
-/// Differing lines shown of each side.
+/// The most differing lines that are shown of each side.
 const MOST: usize = 16;
 
-/// Lines of `-` recorded and `+` new text, for people.
+/// The diff as text: lines with `-` are the recorded ones, lines with `+` are the new ones.
 pub(super) fn diff(paint: TextStyler, recorded: &str, found: &str) -> String {
     let (old, new) = (split(recorded), split(found));
     let head = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
+    // The tail may not reach into the head: in `a a` and `a`, the same line would count twice.
     let rest = old.len().min(new.len()) - head;
     let tails = old.iter().rev().zip(new.iter().rev()).take(rest);
     let tail = tails.take_while(|(a, b)| a == b).count();
@@ -23,15 +28,18 @@ pub(super) fn diff(paint: TextStyler, recorded: &str, found: &str) -> String {
     shown.join("\n")
 }
 
-/// Lines with a last empty one where a text ends in a newline, so that its loss is seen.
+/// The lines of a text. A text that ends with a newline has an empty last line, so that a missing
+/// newline is seen.
 fn split(text: &str) -> Vec<&str> {
     text.split('\n').collect()
 }
 
+/// Adds lines of context.
 fn same(shown: &mut Vec<String>, paint: TextStyler, lines: &[&str]) {
     shown.extend(lines.iter().map(|line| paint.styled(TextStyle::Faint, &format!("    {line}"))));
 }
 
+/// Adds the differing lines of one side, cut in the middle if there are many.
 fn differing(
     shown: &mut Vec<String>,
     paint: TextStyler,

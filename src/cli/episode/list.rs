@@ -1,4 +1,4 @@
-//! `synthd episode list`: one line for each episode.
+//! `synthd episode list`: lists episodes with their outcomes, one line for each.
 
 use super::outcome_label;
 use crate::cli::DataDir;
@@ -58,6 +58,7 @@ enum OutcomeFilter {
 }
 
 impl OutcomeFilter {
+    /// The word that `outcome_label` has for the same outcome.
     fn as_str(self) -> &'static str {
         match self {
             Self::Resolved => "resolved",
@@ -69,6 +70,8 @@ impl OutcomeFilter {
     }
 }
 
+/// Runs the subcommand. The counts are those of all episodes that match, even if `--limit` shows
+/// fewer.
 pub(super) async fn run(store: &Store, args: &EpisodeListArgs) -> Result<ExitCode> {
     let known = super::all(store).await?;
     if let Some(name) = &args.campaign {
@@ -86,6 +89,7 @@ pub(super) async fn run(store: &Store, args: &EpisodeListArgs) -> Result<ExitCod
     Ok(ExitCode::SUCCESS)
 }
 
+/// Checks that a campaign with this name exists, so that a mistyped name is not an empty list.
 async fn require_campaign(store: &Store, name: &str) -> Result<()> {
     let campaigns = store.campaigns().await.map_err(store_error)?;
     if campaigns.iter().any(|campaign| campaign.name.as_str() == name) {
@@ -99,6 +103,7 @@ async fn require_campaign(store: &Store, name: &str) -> Result<()> {
     Err(Error::new(Code::BadUsage, format!("there is no campaign {name:?}")).hint(hint))
 }
 
+/// Whether an episode matches all filters of the command line.
 fn wanted(record: &EpisodeRecord, args: &EpisodeListArgs) -> bool {
     let plan = &record.plan;
     args.campaign.as_ref().is_none_or(|name| plan.campaign.as_str() == name)
@@ -107,13 +112,14 @@ fn wanted(record: &EpisodeRecord, args: &EpisodeListArgs) -> bool {
         && args.template.as_ref().is_none_or(|glob| glob_matches(glob, &plan.template))
 }
 
-/// Whether a model goes by a name: its whole one, as campaigns have it, or what follows its
-/// provider, as rows do.
+/// Whether a model goes by this name: the whole name, as campaigns have it (`scripted/oracle`), or
+/// the part after the provider, as dataset rows have it (`oracle`).
 fn is_called(model: &str, name: &str) -> bool {
     model == name
         || model.strip_suffix(name).is_some_and(|before| before.ends_with('/')) && !name.is_empty()
 }
 
+/// Counts the episodes by outcome. Every outcome is in the result, so that scripts find each key.
 fn count(found: &[&EpisodeRecord]) -> BTreeMap<&'static str, u64> {
     let all = OutcomeFilter::value_variants();
     let mut counts: BTreeMap<_, _> = all.iter().map(|outcome| (outcome.as_str(), 0)).collect();
@@ -123,6 +129,7 @@ fn count(found: &[&EpisodeRecord]) -> BTreeMap<&'static str, u64> {
     counts
 }
 
+/// One episode as JSON.
 fn entry(record: &EpisodeRecord) -> Value {
     let plan = &record.plan;
     let (score, stop) = match &record.outcome {
@@ -144,6 +151,7 @@ fn entry(record: &EpisodeRecord) -> Value {
     entry
 }
 
+/// Prints the table and a line with the counts.
 fn show(
     known: &[EpisodeRecord],
     shown: &[&EpisodeRecord],
@@ -166,7 +174,7 @@ fn show(
     }
 }
 
-/// How much of an id tells every episode from every other.
+/// The number of characters that tell every id from all others, at least as many as [`SHORT_ID`].
 fn shortest_prefix(known: &[EpisodeRecord]) -> usize {
     let mut ids: Vec<&str> = known.iter().map(|record| record.plan.id.as_str()).collect();
     ids.sort_unstable();
@@ -176,10 +184,11 @@ fn shortest_prefix(known: &[EpisodeRecord]) -> usize {
     (longest + 1).max(SHORT_ID)
 }
 
+/// The fewest characters of an id that are shown.
 const SHORT_ID: usize = "ep-01234567".len();
 
-/// `show` takes any beginning of an id that is its alone, so that an id may be cut down to
-/// `id` characters.
+/// The table of episodes. Ids may be cut down to `id` characters: `episode show` takes any
+/// beginning of an id that only one episode has.
 fn table(shown: &[&EpisodeRecord], id: usize) -> String {
     let columns = [
         TableColumn::new("id").at_least(id).cut_by(beginning),

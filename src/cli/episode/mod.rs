@@ -1,5 +1,5 @@
-//! `synthd episode`: look at what happened. Everything is read from a store that a daemon or
-//! a run may be writing at the same time; nothing here changes it.
+//! `synthd episode`: lists, shows and replays episodes. The store is opened read-only, so a daemon
+//! may write it at the same time.
 
 mod diff;
 mod list;
@@ -28,6 +28,7 @@ pub(super) enum EpisodeCommand {
     Replay(replay::EpisodeReplayArgs),
 }
 
+/// Runs one of the subcommands.
 pub(super) fn run(command: &EpisodeCommand) -> Result<ExitCode> {
     match command {
         EpisodeCommand::List(args) => {
@@ -45,7 +46,8 @@ pub(super) fn run(command: &EpisodeCommand) -> Result<ExitCode> {
     }
 }
 
-/// The episode that is meant by an id, or by as much of one as no other begins with.
+/// Finds an episode by its whole id, or by a beginning that only one episode has. `ep-` may be left
+/// out. The error `EpisodeUnknown` means none or several.
 async fn find(store: &Store, wanted: &str) -> Result<EpisodeRecord> {
     let exact = store.episode(&EpisodeId(wanted.to_owned())).await.map_err(store_error)?;
     if let Some(record) = exact {
@@ -62,7 +64,7 @@ async fn find(store: &Store, wanted: &str) -> Result<EpisodeRecord> {
     }
 }
 
-/// Every episode of every campaign, in the order of the plans.
+/// The episodes of all campaigns, each campaign in the order of its plan.
 async fn all(store: &Store) -> Result<Vec<EpisodeRecord>> {
     let mut records = Vec::new();
     for campaign in store.campaigns().await.map_err(store_error)? {
@@ -71,11 +73,13 @@ async fn all(store: &Store) -> Result<Vec<EpisodeRecord>> {
     Ok(records)
 }
 
+/// The error for an id that no episode has.
 fn unknown(wanted: &str) -> Error {
     Error::new(Code::EpisodeUnknown, format!("there is no episode {wanted:?}"))
         .hint("`synthd episode list` shows all ids; check --data-dir")
 }
 
+/// The error for a beginning that several episodes have. It lists some of them.
 fn ambiguous(wanted: &str, count: usize, found: &[EpisodeRecord]) -> Error {
     let some: Vec<&str> = found.iter().take(5).map(|record| record.plan.id.as_str()).collect();
     let more = if count > some.len() { ", …" } else { "" };
@@ -83,7 +87,7 @@ fn ambiguous(wanted: &str, count: usize, found: &[EpisodeRecord]) -> Error {
         .hint(format!("write a longer beginning of the id: {}{more}", some.join(", ")))
 }
 
-/// How an episode stands, in one word.
+/// The outcome of an episode in one word; `pending` if it has none yet.
 fn outcome_label(record: &EpisodeRecord) -> &'static str {
     record.outcome.as_ref().map_or("pending", synthd_actors::model::Outcome::label)
 }

@@ -1,5 +1,6 @@
-//! What an episode was made from, made again: the stored campaign, the task out of its
-//! template and seed, the scaffold. A task that is not the recorded one is refused.
+//! Makes again what an episode began with: the stored campaign, the task from its template and
+//! seed, and the scaffold. If the template now gives another task than the recorded one, that is an
+//! error.
 
 use crate::config;
 use crate::engine::store_error;
@@ -12,13 +13,14 @@ use synthd_actors::model::{CampaignConfig, PlannedEpisode, Task};
 use synthd_actors::ports::Journal;
 use synthd_actors::scaffold::{self, Scaffold};
 
-/// Where an episode began.
+/// What an episode began with.
 pub(super) struct EpisodeOrigin {
     pub(super) task: Arc<Task>,
     pub(super) scaffold: Arc<dyn Scaffold>,
 }
 
-/// The campaign as the store has it.
+/// The configuration of the episode's campaign, from its text in the store. A store without the
+/// campaign is damaged, because episodes are never stored without it.
 pub(super) async fn campaign_config(
     store: &Store,
     plan: &PlannedEpisode,
@@ -34,13 +36,14 @@ pub(super) async fn campaign_config(
 }
 
 impl EpisodeOrigin {
-    /// Draws the task again and makes sure that it is the same, byte for byte.
+    /// Renders the task again and checks that its id is the recorded one. The id contains a digest
+    /// of the task, so an equal id means equal bytes.
     pub(super) fn of(
         plan: &PlannedEpisode,
         config: &CampaignConfig,
         directories: &[PathBuf],
     ) -> Result<Self> {
-        // Of the campaign's own directories, those that are still there.
+        /// Directories of the campaign that no longer exist are left out. The user can name others.
         let own = config.tasks.template_dirs.iter().filter(|directory| directory.is_dir());
         let given: Vec<PathBuf> = own.chain(directories).cloned().collect();
         let catalog = templates::load(&given)?;
@@ -57,12 +60,14 @@ impl EpisodeOrigin {
     }
 }
 
+/// The error for a template that is in no known directory.
 fn gone(plan: &PlannedEpisode) -> Error {
     let what = format!("the template {} of {} is not here", plan.template, plan.id);
     Error::new(Code::TemplateUnknown, what)
         .hint("name the directory of the template with --templates")
 }
 
+/// The error for a template that gives another task now.
 fn changed(plan: &PlannedEpisode, task: &Task) -> Error {
     let what =
         format!("the template gives another task now: {}, but {} was tried", task.id, plan.task);
@@ -70,6 +75,7 @@ fn changed(plan: &PlannedEpisode, task: &Task) -> Error {
         .hint("use the synthd and the --templates directory of the campaign")
 }
 
+/// The error for a scaffold that this version does not have.
 fn no_scaffold(plan: &PlannedEpisode) -> Error {
     let what = format!("this synthd has no scaffold {:?}", plan.scaffold);
     Error::new(Code::BadUsage, what).hint("use the synthd of the campaign")

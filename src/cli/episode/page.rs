@@ -1,5 +1,5 @@
-//! What `episode show` prints: lines that are built of untrusted text, each piece of which
-//! goes through [`Paint::tone`] or [`visible`] on its way here.
+//! Builds the text of `episode show`. Much of it comes from agents and models, so each piece is
+//! made safe by [`TextStyler::styled`], [`escape_controls`] or [`escape_line`] before it is added.
 
 use super::outcome_label;
 use super::record::FullEpisode;
@@ -10,22 +10,26 @@ use crate::engine::SystemClock;
 use synthd_actors::model::{AttemptRecord, CheckResult, Outcome, SandboxFingerprint};
 use synthd_actors::ports::Clock;
 
-/// Lines shown of a long text.
+/// The most lines of a long text that are shown without `--full`.
 const SHOWN: usize = 24;
 
-/// A page that grows from top to bottom.
+/// A page to which lines are added from top to bottom.
 pub(super) struct EpisodePage {
     pub(super) paint: TextStyler,
+    /// Whether long texts are shown whole.
     full: bool,
     lines: Vec<String>,
+    /// Whether a text was cut, so that a note at the end says so.
     was_cut: bool,
 }
 
 impl EpisodePage {
+    /// An empty page.
     pub(super) fn new(paint: TextStyler, full: bool) -> Self {
         Self { paint, full, lines: Vec::new(), was_cut: false }
     }
 
+    /// The finished page.
     pub(super) fn text(mut self) -> String {
         if self.was_cut {
             self.gap();
@@ -34,16 +38,18 @@ impl EpisodePage {
         self.lines.join("\n")
     }
 
-    /// A line of pieces that were toned already.
+    /// Adds a line. The caller has made its pieces safe already.
     pub(super) fn line(&mut self, line: impl Into<String>) {
         self.lines.push(line.into());
     }
 
+    /// Adds an empty line.
     pub(super) fn gap(&mut self) {
         self.line("");
     }
 
-    /// A text of several lines behind a mark, its middle cut unless all was asked for.
+    /// Adds an untrusted text of several lines. `first` stands before its first line, `rest` before
+    /// the others. The middle of a long text is left out, unless the page is full.
     pub(super) fn block(&mut self, first: &str, rest: &str, tone: Option<TextStyle>, text: &str) {
         let whole = text.trim_end_matches('\n');
         let text = if self.full { whole.to_owned() } else { elide_middle(whole, SHOWN) };
@@ -56,11 +62,14 @@ impl EpisodePage {
         }
     }
 
+    /// Adds a line with a name and a value. An empty name continues the field above.
     fn field(&mut self, name: &str, value: impl AsRef<str>) {
         let name = self.paint.styled(TextStyle::Faint, &format!("{name:<9}"));
         self.lines.push(format!("  {name} {}", value.as_ref()));
     }
 
+    /// Adds everything above the steps: task, model, sandbox, outcome, row, cost, attempts,
+    /// instruction.
     pub(super) fn header(&mut self, whole: &FullEpisode) {
         let plan = &whole.episode.plan;
         let id = self.paint.styled(TextStyle::Strong, plan.id.as_str());
@@ -80,6 +89,8 @@ impl EpisodePage {
         self.instruction(whole);
     }
 
+    /// Adds the sandbox in which the episode ran, with what it enforced. Nothing if none was made
+    /// yet.
     fn sandbox(&mut self, fingerprint: Option<&SandboxFingerprint>) {
         let Some(print) = fingerprint else { return };
         let place = format!("{}, Linux {}, {}", print.backend, print.kernel, print.shell);
@@ -90,6 +101,7 @@ impl EpisodePage {
         }
     }
 
+    /// Adds the outcome, and for a verdict its score and its checks.
     fn outcome(&mut self, whole: &FullEpisode) {
         let label = outcome_label(&whole.episode);
         let tone = match label {
@@ -104,7 +116,7 @@ impl EpisodePage {
                 self.field("outcome", format!("{label}: {}", escape_line(&fault.to_string())));
             }
             Some(Outcome::Judged { stop, verdict }) => {
-                // An empty sum of floats is minus zero.
+                /// The sum of no floats is minus zero, which would be shown as `-0.000`.
                 let score = verdict.score + 0.0;
                 let why = format!("{label}, score {score:.3}, ended by {}", stop.as_str());
                 self.field("outcome", why);
@@ -113,6 +125,7 @@ impl EpisodePage {
         }
     }
 
+    /// Adds each check with its weight and its output.
     fn checks(&mut self, checks: &[CheckResult]) {
         for (at, check) in checks.iter().enumerate() {
             let (tone, mark) =
@@ -132,6 +145,7 @@ impl EpisodePage {
         }
     }
 
+    /// Adds what quality decided about the row: labels, and the split or the reason of a rejection.
     fn quality(&mut self, whole: &FullEpisode) {
         let Some(judged) = &whole.judged else { return };
         if !judged.row.labels.is_empty() {
@@ -146,6 +160,7 @@ impl EpisodePage {
         }
     }
 
+    /// Adds cost, tokens and time.
     fn expense(&mut self, whole: &FullEpisode) {
         let episode = &whole.episode;
         let usage = episode.usage;
@@ -162,6 +177,7 @@ impl EpisodePage {
         }
     }
 
+    /// Adds one line for each attempt.
     fn attempts(&mut self, attempts: &[AttemptRecord]) {
         for (at, attempt) in attempts.iter().enumerate() {
             let mut text =
@@ -176,6 +192,7 @@ impl EpisodePage {
         }
     }
 
+    /// Adds the instruction. The recorded one is preferred to the one that was rendered again.
     fn instruction(&mut self, whole: &FullEpisode) {
         let drawn = whole.opening.as_ref().ok().map(|opening| opening.instruction.as_str());
         let recorded = whole.judged.as_ref().map(|judged| judged.row.task_instruction.as_str());

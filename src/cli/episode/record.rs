@@ -1,4 +1,5 @@
-//! All that is known of one episode, and the one JSON document it is printed as.
+//! Reads everything that the store has of one episode, and builds the JSON document of `episode
+//! show --json` from it.
 
 use super::origin::{EpisodeOrigin, campaign_config};
 use crate::cli::TemplateDirs;
@@ -12,31 +13,35 @@ use synthd_actors::model::{
 };
 use synthd_actors::ports::Journal;
 
-/// Rows read at once while looking for an equal one.
+/// Rows that are read at once while an equal row is looked for.
 const PAGE: usize = 256;
 
 /// An episode with everything that belongs to it.
 pub(super) struct FullEpisode {
     pub(super) episode: EpisodeRecord,
+    /// All attempts of the episode.
     pub(super) attempts: Vec<AttemptRecord>,
-    /// The attempt whose turns these are.
+    /// The attempt whose turns are shown.
     pub(super) attempt: AttemptNumber,
+    /// The turns of that attempt.
     pub(super) turns: Vec<Turn>,
-    /// As the dataset has it or would have it, whether it was taken or not.
+    /// The dataset row of the episode, accepted or rejected, as a dataset version has it or would
+    /// have it. None before the episode was judged.
     pub(super) judged: Option<RowRecord>,
-    /// How the conversation began, or why that is not known any more.
+    /// The beginning of the conversation, or why it cannot be found out any more.
     pub(super) opening: Result<ConversationOpening>,
 }
 
-/// What the scaffold sends before the model has said anything.
+/// What the scaffold sends before the model has answered anything.
 pub(super) struct ConversationOpening {
+    /// The text of the task for the agent.
     pub(super) instruction: String,
     messages: Vec<ChatMessage>,
     tools: Vec<ToolSchema>,
     max_output_tokens: u32,
 }
 
-/// The document of `episode show --json`. The request of turn n is `opening` followed by the
+/// The document of `episode show --json`. The request of turn n consists of `opening`, then the
 /// messages of the turns before it, with `tools`.
 #[derive(Serialize)]
 struct EpisodeDocument<'a> {
@@ -52,7 +57,7 @@ struct EpisodeDocument<'a> {
     turns: &'a [Turn],
 }
 
-/// Why a row is in no dataset, and what it would have been.
+/// A rejected row with the reason.
 #[derive(Serialize)]
 struct RejectedRow<'a> {
     #[serde(flatten)]
@@ -61,6 +66,9 @@ struct RejectedRow<'a> {
 }
 
 impl FullEpisode {
+    /// Reads an episode. `attempt` chooses an attempt; None means the newest. A campaign text that
+    /// cannot be read any more is no error here: the episode is shown without the parts that need
+    /// it.
     pub(super) async fn read(
         store: &Store,
         episode: EpisodeRecord,
@@ -77,7 +85,8 @@ impl FullEpisode {
         let judged = judged(store, &episode, &quality).await?;
         let opening = match ConversationOpening::recorded(&turns) {
             Some(opening) => Ok(opening),
-            // Nothing was sent yet: what would be.
+            /// No turn is recorded. The opening is then what would be sent, from the task rendered
+            /// again.
             None => config
                 .and_then(|c| EpisodeOrigin::of(&episode.plan, &c, &templates.directories))
                 .map(|origin| ConversationOpening::of(&origin)),
@@ -85,6 +94,7 @@ impl FullEpisode {
         Ok(Self { episode, attempts, attempt, turns, judged, opening })
     }
 
+    /// The JSON document.
     pub(super) fn document(&self) -> impl Serialize + '_ {
         let taken = self.judged.as_ref().filter(|judged| judged.rejected.is_none());
         let opening = self.opening.as_ref().ok();
@@ -106,7 +116,7 @@ impl FullEpisode {
 }
 
 impl ConversationOpening {
-    /// What was really sent, from the first turn.
+    /// The opening that was really sent, from the first turn. None if no turn is recorded.
     fn recorded(turns: &[Turn]) -> Option<Self> {
         let first = turns.first()?.opening.as_ref()?;
         let asked = first.messages.iter().rev().find(|message| message.role == ChatRole::User);
@@ -118,6 +128,7 @@ impl ConversationOpening {
         })
     }
 
+    /// The opening that the scaffold would send for the rendered task.
     fn of(origin: &EpisodeOrigin) -> Self {
         let messages = origin.scaffold.open(&origin.task);
         let first = origin.scaffold.request(&messages);
@@ -130,7 +141,8 @@ impl ConversationOpening {
     }
 }
 
-/// The attempt that was asked for, or the newest.
+/// The attempt that was asked for, or the newest one. An unknown number is an error that names the
+/// known ones.
 pub(super) fn chosen(
     episode: &EpisodeRecord,
     attempts: &[AttemptRecord],
@@ -149,7 +161,8 @@ pub(super) fn chosen(
     Err(Error::new(Code::EpisodeUnknown, format!("{id} has no attempt {attempt}")).hint(hint))
 }
 
-/// The row with what is only found when rows are seen together, as datasets have it.
+/// The row of the episode. Whether a row is a duplicate is decided only when a version is written,
+/// so that decision is made here in the same way.
 async fn judged(
     store: &Store,
     episode: &EpisodeRecord,
@@ -170,7 +183,8 @@ async fn judged(
     Ok(Some(record))
 }
 
-/// The first row of the plan with the same content, where it is not this one.
+/// The episode of the first accepted row in the plan with the same content, if it comes before this
+/// one.
 async fn first_equal(store: &Store, record: &RowRecord) -> Result<Option<String>> {
     let mut after = None;
     loop {

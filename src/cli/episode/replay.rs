@@ -1,5 +1,8 @@
-//! `synthd episode replay`: the recorded commands again, in a fresh sandbox with the same
-//! task, each answer held against the recorded one as the scaffold showed it.
+//! `synthd episode replay`: runs the recorded commands of an episode again in a fresh sandbox with
+//! the same task. It compares each observation with the recorded one, in the form that the scaffold
+//! showed it.
+//!
+//! No model is asked and nothing is recorded. The command stops at the first difference.
 
 use super::diff::diff;
 use super::find;
@@ -52,31 +55,40 @@ pub(in crate::cli) struct EpisodeReplayArgs {
     pub(super) data: DataDir,
 }
 
-/// What a replay found; the document of `--json`.
+/// The result of a replay; also the document of `--json`.
 #[derive(Serialize)]
 struct ReplayReport {
     episode: EpisodeId,
     attempt: AttemptNumber,
-    /// Commands that ran again, and how many there are.
+    /// Commands that ran again.
     ran: u64,
+    /// Commands that are recorded.
     commands: u64,
+    /// Whether every observation was the same.
     repeats: bool,
-    /// The first answer that is not the recorded one.
+    /// The first observation that differs from the recorded one.
     difference: Option<ReplayDifference>,
-    /// What is not as it was where the episode ran; such a host may well answer differently.
+    /// What is different from the host on which the episode ran. Such a host may give other output.
     host_changes: Vec<String>,
 }
 
+/// One step whose observation differs.
 #[derive(Serialize)]
 struct ReplayDifference {
+    /// The number of the step.
     step: u32,
     command: String,
+    /// The observation in the record.
     recorded: String,
+    /// The observation of the replay.
     found: String,
+    /// None if the recorded step has no end of a command.
     recorded_exit_code: Option<i32>,
     found_exit_code: i32,
 }
 
+/// Runs the subcommand. An external agent issued its own commands in the sandbox, so its episodes
+/// cannot be replayed.
 pub(super) async fn run(store: &Store, args: &EpisodeReplayArgs) -> Result<ExitCode> {
     let episode = find(store, &args.id).await?;
     let id = &episode.plan.id;
@@ -97,7 +109,7 @@ pub(super) async fn run(store: &Store, args: &EpisodeReplayArgs) -> Result<ExitC
     report(&finding, args.json)
 }
 
-/// Brings a sandbox up for the replay alone, and leaves nothing of it behind.
+/// Starts a pool only for the replay, runs it, and removes everything again.
 async fn in_sandbox(
     episode: &EpisodeRecord,
     attempt: AttemptNumber,
@@ -107,7 +119,8 @@ async fn in_sandbox(
 ) -> Result<ReplayReport> {
     let backend = Arc::new(SandboxBackends::new(this_executable()?, &guest_dir()));
     let spec = config.sandbox_for(&origin.task.image).unwrap_or_else(|| config.sandbox.clone());
-    // In the very image it ran in, if the engine still has that.
+    /// The replay uses the exact image that the episode ran in, if the campaign still names that
+    /// image.
     let print = episode.fingerprint.as_ref().and_then(SandboxFingerprint::image);
     let ran_in = print.filter(|(image, _)| *image == spec.image);
     let spec = SandboxSpec { digest: ran_in.map(|(_, digest)| digest.to_owned()), ..spec };
@@ -126,6 +139,7 @@ async fn in_sandbox(
     Ok(finding)
 }
 
+/// Runs the turns one after the other until an observation differs.
 async fn replay(
     episode: &EpisodeRecord,
     attempt: AttemptNumber,
@@ -136,7 +150,8 @@ async fn replay(
 ) -> Result<ReplayReport, Fault> {
     let sandbox = lease.sandbox();
     let timeout = config.sandbox.limits.command_timeout;
-    // An episode begins with a look around, in the same session as its commands.
+    /// An attempt begins with such a command too. It scans the workspace and starts the shell
+    /// session.
     execute(sandbox, ":", Duration::from_secs(30)).await?;
     let host_changes = host_changes(episode.fingerprint.as_ref(), sandbox.fingerprint());
     let commands = turns.iter().flat_map(Turn::commands).count() as u64;
@@ -157,6 +172,7 @@ async fn replay(
     Ok(ReplayReport { episode, attempt, ran, commands, repeats, difference, host_changes })
 }
 
+/// Runs one command in the shell session of the sandbox.
 async fn execute(
     sandbox: &mut dyn Sandbox,
     command: &str,
@@ -166,7 +182,8 @@ async fn execute(
     sandbox.exec(&ExecRequest { command, session: true, timeout, scan: true }).await
 }
 
-/// What the scaffold makes of the answer now, held against what it made of it then.
+/// Lets the scaffold build the observation from the new reports, and compares it with the recorded
+/// one. None if they are the same, or if the turn had no command.
 fn compare(
     origin: &EpisodeOrigin,
     turn: &Turn,
@@ -187,6 +204,7 @@ fn compare(
     })
 }
 
+/// What differs between the recorded sandbox and this one, as sentences.
 fn host_changes(recorded: Option<&SandboxFingerprint>, here: &SandboxFingerprint) -> Vec<String> {
     let Some(then) = recorded else { return Vec::new() };
     let facts = [
@@ -206,6 +224,7 @@ fn host_changes(recorded: Option<&SandboxFingerprint>, here: &SandboxFingerprint
     changes
 }
 
+/// Prints the result. A difference is an error, so that scripts notice it.
 fn report(finding: &ReplayReport, json: bool) -> Result<ExitCode> {
     for change in &finding.host_changes {
         eprint_line(&format!("note: {}", escape_line(change)));
@@ -224,6 +243,7 @@ fn report(finding: &ReplayReport, json: bool) -> Result<ExitCode> {
         .hint("times, process ids and random names differ in every run; other differences matter"))
 }
 
+/// The text for a replay without a difference.
 fn all_repeat(finding: &ReplayReport) -> String {
     let (id, attempt) = (&finding.episode, finding.attempt);
     match finding.commands {
@@ -234,6 +254,7 @@ fn all_repeat(finding: &ReplayReport) -> String {
     }
 }
 
+/// The text for a difference: the step, the command, the exit codes, a diff.
 fn text_of(difference: &ReplayDifference) -> String {
     let paint = TextStyler::for_stdout();
     let command = elide_middle(&difference.command, 12).replace('\n', "\n    ");

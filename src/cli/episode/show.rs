@@ -1,4 +1,4 @@
-//! `synthd episode show`: one episode, for a person or for a program.
+//! `synthd episode show`: shows one episode with all its steps, as text or as JSON.
 
 use super::page::EpisodePage;
 use super::record::FullEpisode;
@@ -38,6 +38,7 @@ pub(in crate::cli) struct EpisodeShowArgs {
     pub(super) data: DataDir,
 }
 
+/// Runs the subcommand. An unknown opening is only a note on stderr.
 pub(super) async fn run(store: &Store, args: &EpisodeShowArgs) -> Result<ExitCode> {
     let episode = find(store, &args.id).await?;
     let whole = FullEpisode::read(store, episode, args.attempt, &args.templates).await?;

@@ -1,4 +1,6 @@
-//! The steps of an episode: what the agent thought, ran, saw and got for it.
+//! Writes the steps of an episode to the page of `episode show`: reasoning, action, observation,
+//! changed files and reward of each. The marks at the beginning of lines: `$` a command, `>` a tool
+//! call, `!` a reply without a usable action, `|` an observation, `=` changed files.
 
 use super::page::EpisodePage;
 use super::record::FullEpisode;
@@ -9,13 +11,16 @@ use synthd_actors::model::{
     returns_to_go, rewards,
 };
 
-/// What a step was worth, and what followed from it on.
+/// The reward of one step.
 #[derive(Clone, Copy)]
 struct StepRewards {
+    /// The reward of the step alone.
     reward: f64,
+    /// The return to go: the sum of this reward and all later ones.
     to_go: f64,
 }
 
+/// Adds all steps of the attempt that is shown.
 pub(super) fn write_steps(page: &mut EpisodePage, whole: &FullEpisode) {
     let worths = worths(whole);
     for (at, turn) in whole.turns.iter().enumerate() {
@@ -33,7 +38,8 @@ pub(super) fn write_steps(page: &mut EpisodePage, whole: &FullEpisode) {
     }
 }
 
-/// From the row where there is one, so that both say the same; none before there is a score.
+/// The rewards of the steps. If there is a row, they are taken from it, so that both say the same.
+/// An empty list means that there is no score: no verdict yet, a fault, or an older attempt.
 fn worths(whole: &FullEpisode) -> Vec<StepRewards> {
     let same_attempt = whole.attempt == whole.episode.attempt;
     let row = whole.judged.as_ref().filter(|_| same_attempt);
@@ -55,6 +61,7 @@ fn worths(whole: &FullEpisode) -> Vec<StepRewards> {
         .collect()
 }
 
+/// Adds the first line of a step: number, working directory, end of the command, time.
 fn heading(page: &mut EpisodePage, turn: &Turn) {
     let step = &turn.step;
     let name = page.paint.styled(TextStyle::Strong, &format!("step {}", step.index));
@@ -65,6 +72,7 @@ fn heading(page: &mut EpisodePage, turn: &Turn) {
     page.line(format!("{name}  {cwd}{end}  {} ms{calls}", step.took_ms()));
 }
 
+/// How a command ended, in a few words.
 fn ending(page: &EpisodePage, end: &ExecEnd) -> String {
     let text = match end {
         ExecEnd::Exited(code) => format!("exit {code}"),
@@ -78,12 +86,14 @@ fn ending(page: &EpisodePage, end: &ExecEnd) -> String {
     page.paint.styled(if end.success() { TextStyle::Good } else { TextStyle::Bad }, &text)
 }
 
+/// Adds the model's reasoning.
 fn thought(page: &mut EpisodePage, step: &Step) {
     if !step.reasoning.trim().is_empty() {
         page.block("  ", "  ", None, step.reasoning.trim());
     }
 }
 
+/// Adds what the model wanted to do. A plain message has no line; its text is the reasoning.
 fn action(page: &mut EpisodePage, turn: &Turn) {
     let step = &turn.step;
     let (first, tone, text) = match (&turn.command, step.action.kind) {
@@ -96,12 +106,12 @@ fn action(page: &mut EpisodePage, turn: &Turn) {
     page.block(first, "    ", Some(tone), &text);
 }
 
-/// The commands of a turn, each with its own mark.
+/// The commands of a turn; a turn may have several.
 fn ran(turn: &Turn) -> String {
     turn.commands().map(String::as_str).collect::<Vec<_>>().join("\n$ ")
 }
 
-/// What a program of somebody else's was asked to do.
+/// A tool call as text. If its only argument is a text, that text is shown instead of the JSON.
 fn asked(step: &Step) -> String {
     let StepAction { tool, arguments, .. } = &step.action;
     let only = serde_json::from_str::<BTreeMap<String, String>>(arguments)
@@ -111,7 +121,8 @@ fn asked(step: &Step) -> String {
     format!("{tool}: {}", only.as_ref().unwrap_or(arguments))
 }
 
-/// What was written where an action was wanted, as it was written.
+/// A reply that could not be turned into an action: the reason, then the reply as the model wrote
+/// it.
 fn unread(step: &Step) -> String {
     let why = step.error.as_deref().unwrap_or("the reply could not be read");
     if step.action.tool.is_empty() {
@@ -120,6 +131,7 @@ fn unread(step: &Step) -> String {
     format!("{why}\n{} {}", step.action.tool, step.action.arguments)
 }
 
+/// Adds what the agent was shown after the action.
 fn observation(page: &mut EpisodePage, step: &Step) {
     if !step.observation.trim().is_empty() {
         page.block("  | ", "  | ", Some(TextStyle::Faint), &step.observation);
@@ -129,7 +141,7 @@ fn observation(page: &mut EpisodePage, step: &Step) {
     }
 }
 
-/// Files that the step added, changed or removed; the first few by name.
+/// Adds the files that the step added (`+`), changed (`~`) or removed (`-`); the first six by name.
 fn changes(page: &mut EpisodePage, changes: &[WorkspaceChange]) {
     const NAMED: usize = 6;
     if changes.is_empty() {
@@ -150,6 +162,7 @@ fn changes(page: &mut EpisodePage, changes: &[WorkspaceChange]) {
     page.block("  = ", "    ", Some(TextStyle::Faint), &text);
 }
 
+/// Adds the reward of a step. Milestones are shown even if there is no reward yet.
 fn worth(page: &mut EpisodePage, step: &Step, worth: Option<StepRewards>) {
     let text = match worth {
         Some(StepRewards { reward, to_go }) => {

@@ -1,5 +1,5 @@
-//! `synthd models check`: what a campaign would use, and whether anything is missing. Nothing
-//! is asked of anybody.
+//! `synthd models check`: shows what each model of a campaign would use (address, key variable,
+//! price) and whether something is missing. The command makes no request, so it costs nothing.
 
 use crate::cli::output::{print_config_errors, print_json, print_line};
 use crate::cli::prices::PriceOptions;
@@ -34,19 +34,24 @@ pub(in crate::cli) struct ModelsCheckArgs {
     json: bool,
 }
 
-/// One model of a campaign.
+/// What was found out about one model.
 #[derive(Serialize)]
 struct CheckedModel {
+    /// The model's name in the campaign file.
     model: String,
+    /// The wire format or dialect. None for a scripted model, which has no provider.
     dialect: Option<String>,
     base_url: Option<String>,
+    /// The environment variable that has the key. The key itself is never shown.
     key_env: Option<String>,
     price: ModelPrice,
-    /// `free`, the table's name, or `campaign`.
+    /// Where the price comes from: `free`, the name of the price table, or `campaign`.
     priced_by: String,
+    /// Why the model cannot be called; None if it can.
     problem: Option<String>,
 }
 
+/// Runs the subcommand. A model with a problem makes it fail with the code of `ModelUnusable`.
 pub(super) fn run(args: &ModelsCheckArgs) -> Result<ExitCode> {
     let table = args.prices.table()?;
     let loaded = match config::load_campaign(&args.campaign) {
@@ -77,6 +82,7 @@ pub(super) fn run(args: &ModelsCheckArgs) -> Result<ExitCode> {
     }
 }
 
+/// Looks at one model. Making its client reads the key and checks the address.
 fn look(model: &ModelConfig, table: &PriceTable) -> CheckedModel {
     let endpoint = model.endpoint.as_ref();
     let listed = table.get(&model.name).is_some_and(|listed| listed.price == model.price);
@@ -98,6 +104,7 @@ fn look(model: &ModelConfig, table: &PriceTable) -> CheckedModel {
     }
 }
 
+/// Prints what was found out about one model.
 fn tell(looked: &CheckedModel) {
     print_line(&escape_line(&looked.model));
     let place = match (&looked.base_url, &looked.dialect) {

@@ -1,4 +1,4 @@
-//! `synthd models list`: the table of prices.
+//! `synthd models list`: lists the models of the price table with their prices.
 
 use crate::cli::layout::{TableColumn, lines};
 use crate::cli::output::{print_json, print_line, width};
@@ -33,6 +33,7 @@ pub(in crate::cli) struct ModelsListArgs {
     json: bool,
 }
 
+/// Runs the subcommand.
 pub(super) fn run(args: &ModelsListArgs) -> Result<ExitCode> {
     let table = args.prices.table()?;
     let found: Vec<(&str, &ListedModel)> =
@@ -51,6 +52,8 @@ pub(super) fn run(args: &ModelsListArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The table of prices, in dollars per million tokens. A star marks a model whose price rises with
+/// the length of the input.
 fn table_of(found: &[(&str, &ListedModel)]) -> String {
     let columns = [
         TableColumn::new("model").at_least(16),
@@ -81,6 +84,7 @@ fn table_of(found: &[(&str, &ListedModel)]) -> String {
     text
 }
 
+/// The last line: how many models, and which price table they come from.
 fn source(table: &PriceTable, count: usize) -> String {
     let noun = if count == 1 { "model" } else { "models" };
     let as_of = table.as_of.as_ref().map_or_else(String::new, |date| format!(", as of {date}"));

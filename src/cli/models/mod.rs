@@ -1,4 +1,5 @@
-//! `synthd models`: which models there are, what they cost, and what a campaign would use.
+//! `synthd models`: shows which models have a known price, what a campaign would use, and what a
+//! number of tokens costs.
 
 mod check;
 mod list;
@@ -18,6 +19,7 @@ pub(super) enum ModelsCommand {
     Price(price::ModelsPriceArgs),
 }
 
+/// Runs one of the subcommands.
 pub(super) fn run(command: &ModelsCommand) -> Result<ExitCode> {
     match command {
         ModelsCommand::List(args) => list::run(args),

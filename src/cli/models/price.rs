@@ -1,4 +1,5 @@
-//! `synthd models price`: a sum, as a campaign would reckon it.
+//! `synthd models price`: computes the cost of a number of tokens, in the same way as the ledger
+//! does.
 
 use crate::cli::output::{print_json, print_line};
 use crate::cli::prices::PriceOptions;
@@ -37,6 +38,8 @@ pub(in crate::cli) struct ModelsPriceArgs {
     json: bool,
 }
 
+/// Runs the subcommand. It prints the cost and the worst case, which a call of this size would
+/// hold.
 pub(super) fn run(args: &ModelsPriceArgs) -> Result<ExitCode> {
     let table = args.prices.table()?;
     let listed =
@@ -58,6 +61,8 @@ pub(super) fn run(args: &ModelsPriceArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The error for a model without a usable price. `unusable` is the reason if the table has the
+/// model, but with a price that cannot be used.
 fn unknown(model: &str, unusable: Option<&str>) -> Error {
     match unusable {
         Some(why) => {

@@ -1,4 +1,4 @@
-//! `synthd store backup`: one file with all that the store holds.
+//! `synthd store backup`: copies the whole store into one file, also while an engine writes it.
 
 use crate::cli::DataDir;
 use crate::cli::output::{print_json, print_line};
@@ -27,6 +27,7 @@ pub(in crate::cli) struct StoreBackupArgs {
     data: DataDir,
 }
 
+/// Runs the subcommand.
 pub(super) fn run(args: &StoreBackupArgs) -> Result<ExitCode> {
     let report = backup(&args.data.data_dir, &args.file)?;
     if args.json {

@@ -1,4 +1,5 @@
-//! `synthd store`: whether a data directory's store is whole, copies of it, and the way back.
+//! `synthd store`: verifies, backs up and restores the store of a data directory. `src/store/` does
+//! the work; these files print the reports.
 
 mod backup;
 mod restore;
@@ -18,6 +19,7 @@ pub(super) enum StoreCommand {
     Restore(restore::StoreRestoreArgs),
 }
 
+/// Runs one of the subcommands.
 pub(super) fn run(command: &StoreCommand) -> Result<ExitCode> {
     match command {
         StoreCommand::Verify(args) => verify::run(args),

@@ -1,4 +1,5 @@
-//! `synthd store restore`: the way back from a damaged or lost store.
+//! `synthd store restore`: makes a damaged or lost store usable again, from a backup or from what
+//! is left.
 
 use crate::cli::output::{print_json, print_line};
 use crate::cli::terminal_text::escape_line;
@@ -40,6 +41,8 @@ pub(in crate::cli) struct StoreRestoreArgs {
     data: DataDir,
 }
 
+/// Runs the subcommand. Without `--charge-missing`, a restore that would lose known records is
+/// refused.
 pub(super) fn run(args: &StoreRestoreArgs) -> Result<ExitCode> {
     let who = args.who.clone().unwrap_or_else(operator);
     let report = restore(&RestoreRequest {
@@ -56,6 +59,7 @@ pub(super) fn run(args: &StoreRestoreArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Prints what was restored, what is missing, and where the old files are.
 fn show(report: &RestoreReport) {
     print_line(&format!("{} is in place", report.path.display()));
     match &report.missing {

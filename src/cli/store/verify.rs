@@ -1,4 +1,4 @@
-//! `synthd store verify`: the store read through.
+//! `synthd store verify`: reads the whole store and compares it with its high-water mark.
 
 use crate::cli::DataDir;
 use crate::cli::output::{print_json, print_line};
@@ -26,6 +26,7 @@ pub(in crate::cli) struct StoreVerifyArgs {
     data: DataDir,
 }
 
+/// Runs the subcommand. Damage and missing records have different error codes; damage comes first.
 pub(super) fn run(args: &StoreVerifyArgs) -> Result<ExitCode> {
     let report = verify(&args.data.data_dir)?;
     if args.json {
@@ -45,6 +46,7 @@ pub(super) fn run(args: &StoreVerifyArgs) -> Result<ExitCode> {
         .hint("`synthd store restore` continues from a backup, or from the rest of the store"))
 }
 
+/// Prints the counts, then what is missing or damaged.
 fn show(report: &StoreVerifyReport) {
     let StoreVerifyReport { attempts, steps, calls, campaigns, .. } = report;
     for sum in campaigns {
