@@ -105,8 +105,8 @@ impl Clock for SystemClock {
 /// not be started, for example because there are no threads left.
 pub fn run_in_actor_system<T>(work: impl Future<Output = T>) -> Result<T> {
     let build = || tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    /// A runtime is built once here as a test, where a failure can be returned as an error. Actix
-    /// builds its runtime in a closure that must not fail.
+    // A runtime is built once here as a test, where a failure can be returned as an error. Actix
+    // builds its runtime in a closure that must not fail.
     drop(
         build()
             .map_err(|e| Error::new(Code::Unexpected, "cannot start a runtime").with_source(e))?,
@@ -190,8 +190,8 @@ impl Engine {
         }
         self.world.pool.shut_down().await;
         let settled = self.backend.settle().await.map_err(|fault| fault_error(&fault));
-        /// The barrier runs even if the sandboxes could not be cleaned up: acknowledged records
-        /// must be on the disk in any case.
+        // The barrier runs even if the sandboxes could not be cleaned up: acknowledged records
+        // must be on the disk in any case.
         let kept = self.store.barrier().await.map_err(store_error);
         kept.and(settled)
     }
@@ -220,7 +220,7 @@ fn watch_lives(lives: Vec<JoinHandle<ActorExit>>) -> watch::Receiver<Option<Stri
     let publish = Arc::new(publish);
     for life in lives {
         let publish = publish.clone();
-        /// The task ends with the actor it watches, or at the latest with the actor system.
+        // The task ends with the actor it watches, or at the latest with the actor system.
         #[expect(clippy::disallowed_methods, reason = "watches the joins themselves")]
         tokio::task::spawn_local(async move {
             if let Ok(ActorExit::Escalated { name, panic }) = life.await {
@@ -300,8 +300,8 @@ pub async fn ensure_image(
     sandbox: &SandboxSpec,
     fetch: Option<ImagePullOptions<'_>>,
 ) -> Result<Option<String>> {
-    /// A campaign that was begun with a digest goes on with exactly that image. A pull by name
-    /// could bring another one, so nothing is pulled.
+    // A campaign that was begun with a digest goes on with exactly that image. A pull by name
+    // could bring another one, so nothing is pulled.
     if let Some((pull, told)) = fetch.filter(|_| sandbox.digest.is_none()) {
         backends.fetch(sandbox, pull, told).await.map_err(no_sandbox)?;
     }
@@ -323,7 +323,7 @@ fn say_what_is_unbounded(facts: &HostFacts) {
 /// while something that nobody asked for still prevents a sandbox.
 async fn sandboxes_run(backends: &SandboxBackends, backend: BackendKind) -> Result<()> {
     if backend != BackendKind::Namespace {
-        /// For containers, the check of each image shows whether it runs.
+        // For containers, the check of each image shows whether it runs.
         return Ok(());
     }
     let spec = SandboxSpec { image: BASE_IMAGE.to_owned(), ..SandboxSpec::default() };

@@ -273,7 +273,7 @@ impl Error {
         let (mut cause, mut said) = (self.source(), self.what.clone());
         while let Some(error) = cause {
             let why = error.to_string();
-            /// A wrapper often has the same text as the error inside it. The text is printed once.
+            // A wrapper often has the same text as the error inside it. The text is printed once.
             if why != said {
                 text.push_str(&format!("\n  cause: {why}"));
             }
@@ -282,7 +282,7 @@ impl Error {
         }
         match &self.hint {
             Some(hint) => text.push_str(&format!("\n  help: {hint}")),
-            /// The list of mistakes in a file already has a hint for each mistake.
+            // The list of mistakes in a file already has a hint for each mistake.
             None if self.code == Code::ConfigInvalid => {}
             None => text.push_str(&format!("\n  help: `synthd explain {}` says more", self.code)),
         }

@@ -23,7 +23,7 @@ const MAX_TEMPLATE: u64 = 4 << 20;
 const MAX_SHOWN: usize = 20;
 
 /// The loaded templates, and the file of each template that comes from a user's directory. Clones
-/// are cheap. [`TemplateLibrary::add`] changes one clone only, so a daemon can read a campaign with
+/// are cheap. `TemplateLibrary::add` changes one clone only, so a daemon can read a campaign with
 /// directories of its own.
 #[derive(Clone, Debug, Default)]
 pub struct TemplateLibrary {
@@ -149,8 +149,8 @@ fn read_directory(
     entries.sort_by_key(std::fs::DirEntry::path);
     for entry in entries {
         let path = entry.path();
-        /// Links to directories are not followed, because they could lead in a circle. Links to
-        /// files are.
+        // Links to directories are not followed, because they could lead in a circle. Links to
+        // files are.
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             read_directory(root, &path, sources)?;
         } else if path.extension().is_some_and(|e| e == "yaml") && path.is_file() {

@@ -54,14 +54,16 @@ pub(super) struct CheckArgs {
     file_only: bool,
 }
 
-/// Runs the command. Mistakes of the file end it before anything on the host is looked at.
+/// Reads the file, checks it and the host, and prints the result. Mistakes of the file end the
+/// command before anything on the host is looked at, because the campaign that they describe is not
+/// known.
 pub(super) fn run(args: &CheckArgs) -> Result<ExitCode> {
     let (loaded, catalog) = match args.file.load()? {
         ControlFlow::Continue(loaded) => loaded,
         ControlFlow::Break(code) => return Ok(code),
     };
     let mut looked = look(args, &loaded, &catalog)?;
-    /// A call costs money, so models are asked only if everything else is in order.
+    // A call costs money, so models are asked only if everything else is in order.
     if args.live && looked.findings.is_empty() {
         dry_run::ask_models(&args.data.data_dir, &loaded, &mut looked)?;
     }
@@ -108,14 +110,15 @@ async fn known(data_dir: &Path, name: &CampaignName) -> Result<Option<CampaignRe
     match Store::open_read_only(data_dir) {
         Ok(store) => store.campaign(name).await.map_err(store_error),
         Err(error) => {
+            // The check goes on: everything else can be checked without the store.
             eprint_line(&format!("the data directory was not checked: {error}"));
             Ok(None)
         }
     }
 }
 
-/// Prints the result, as JSON or as text. With JSON, the first finding decides the exit code;
-/// without, all findings become one error.
+/// Prints the result, as JSON or as text. With JSON, the first finding decides the exit code.
+/// Without JSON, all findings become one error, and notes are printed before it.
 fn conclude(
     args: &CheckArgs,
     loaded: &LoadedCampaign,
@@ -146,11 +149,12 @@ fn conclude(
     }
 }
 
-/// The size of the campaign as JSON: templates, tasks, samples, episodes, models, scaffolds.
+/// The size of the campaign as JSON: templates, tasks, samples, episodes, models, scaffolds. The
+/// text output is made from it too.
 fn plan(loaded: &LoadedCampaign, catalog: &Catalog) -> Value {
     let config = &loaded.config;
     let samples = &config.tasks.samples;
-    /// None if a template makes no task; that is a finding already.
+    // None if a template makes no task; that is a finding already.
     let episodes = estimate::estimate_campaign(catalog, config).ok();
     let selected = catalog.select(&config.tasks.templates, &config.tasks.exclude);
     json!({

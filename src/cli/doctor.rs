@@ -27,7 +27,9 @@ pub(super) struct DoctorArgs {
     json: bool,
 }
 
-/// Runs the command. The JSON document is printed even if a backend is unusable.
+/// Looks at the host and prints the result. The JSON document is printed even if a backend is
+/// unusable. The command fails only if namespace sandboxes do not run: a container engine is
+/// optional.
 pub(super) fn run(args: &DoctorArgs) -> Result<ExitCode> {
     let (facts, trial, containers) = run_in_actor_system(examine())??;
     if args.json {
@@ -72,6 +74,7 @@ type SandboxTrial = std::result::Result<Vec<String>, String>;
 type ContainerFacts = std::result::Result<HostFacts, Fault>;
 
 /// Looks at the container backend, then at the namespace backend, and runs a sandbox in the latter.
+/// The three parts of the result are independent: one backend may be usable without the other.
 async fn examine() -> Result<(Result<HostFacts>, SandboxTrial, ContainerFacts)> {
     let backend = SandboxBackends::new(this_executable()?, &guest_dir());
     let mut containers = backend.host_facts(BackendKind::Docker).await;
@@ -207,7 +210,8 @@ fn show_enforced(facts: &HostFacts) {
     print_line(&rows.to_string());
 }
 
-/// Prints the facts of the namespace backend and the result of the test sandbox.
+/// Prints the facts of the namespace backend, the result of the test sandbox, what is hidden from
+/// sandboxes, and how many leftovers of dead engines were removed.
 fn show(facts: &HostFacts, trial: &SandboxTrial) {
     print_line(&format!(
         "synthd {} on Linux {} as {}; cgroups: {}; guest: {}",

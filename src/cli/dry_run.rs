@@ -66,11 +66,12 @@ pub(super) fn ask_models(
     Ok(())
 }
 
-/// Starts an engine only for the live check. It needs one for the router and the store.
+/// Starts an engine only for the live check, because a call needs the router and the store. It has
+/// no templates and no sandboxes. It is shut down even if the check fails.
 async fn asked(data_dir: &Path, loaded: &LoadedCampaign) -> Result<LiveCheckReport> {
     if loaded.config.models.iter().all(|model| model.endpoint.is_none()) {
-        /// No model has a provider. Without this return, the engine would create a data directory
-        /// for nothing.
+        // No model has a provider. Without this return, the engine would create a data directory
+        // for nothing.
         return Ok(LiveCheckReport::default());
     }
     let engine = Engine::start(EngineOptions {
@@ -86,7 +87,8 @@ async fn asked(data_dir: &Path, loaded: &LoadedCampaign) -> Result<LiveCheckRepo
     heard
 }
 
-/// Does all of `run --dry-run`. Models are asked only if nothing else was found.
+/// Does all of `run --dry-run`. Models are asked only if nothing else was found, because a call
+/// costs money. The plan and the estimate are printed even with findings.
 pub(super) fn run(
     data_dir: &Path,
     loaded: &LoadedCampaign,

@@ -27,8 +27,9 @@ pub(super) struct EstimateArgs {
     file: CampaignFile,
 }
 
-/// Runs the command. The estimate is printed even if the budget is too small; then the exit code is
-/// that of `BudgetTooSmall`.
+/// Reads the file and prints the estimate. Globs that match nothing are an error before. The
+/// estimate is printed even if the budget is too small; then the command fails with
+/// `BudgetTooSmall`.
 pub(super) fn run(args: &EstimateArgs) -> Result<ExitCode> {
     let (loaded, catalog) = match args.file.load()? {
         ControlFlow::Continue(loaded) => loaded,
@@ -47,7 +48,8 @@ pub(super) fn run(args: &EstimateArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The estimate as text: a table with one row for each model, then the budget.
+/// The estimate as text: a table with one row for each model, then the budget and the largest first
+/// hold. The dry run prints it too.
 pub(super) fn page(estimate: &CampaignEstimate) -> String {
     let columns = [
         TableColumn::new("model").at_least(12),

@@ -23,7 +23,7 @@ pub(super) struct ExplainArgs {
     json: bool,
 }
 
-/// Runs the command. Without a code it lists all of them.
+/// Prints the page of a code. Without a code it lists all of them.
 pub(super) fn run(args: &ExplainArgs) -> Result<ExitCode> {
     match (&args.code, args.json) {
         (Some(name), json) => {

@@ -80,11 +80,12 @@ pub(super) fn run(args: &GatewayArgs) -> Result<ExitCode> {
     run_in_actor_system(live(args, config))?
 }
 
-/// Runs the gateway until a signal or an escalation ends it.
+/// Runs the gateway until a signal or an escalation ends it. The order is: signals, keys, address,
+/// store. What fails most often and costs least is tried first.
 async fn live(args: &GatewayArgs, config: GatewayConfig) -> Result<ExitCode> {
     let mut signals = SignalListener::listen()?;
-    /// All clients are made once as a test. A missing key is then reported before a socket or a
-    /// store is opened.
+    // All clients are made once as a test. A missing key is then reported before a socket or a
+    // store is opened.
     let patience = ProviderTimeouts { first_byte: config.first_byte, idle: config.idle };
     let factory = AdapterFactory { patience, open_archive: crate::store::open_archive };
     for model in &config.models {
@@ -138,8 +139,8 @@ async fn open(
     factory: AdapterFactory,
 ) -> Result<(Arc<ModelGateway>, StandaloneGateway, GatewayToken)> {
     let known = engine.store.campaign(&config.name).await.map_err(store_error)?;
-    /// All gateways share one identity, which no campaign of tasks has. So records of the two kinds
-    /// never mix under one name.
+    // All gateways share one identity, which no campaign of tasks has. So records of the two kinds
+    // never mix under one name.
     let identity = digest_of(&["gateway"]);
     if known.is_some_and(|known| known.identity != identity) {
         let what = format!("{} is the name of a campaign in this data directory", config.name);
@@ -152,7 +153,7 @@ async fn open(
         config: config.source.clone(),
         images: Default::default(),
         price_table: Some(PriceTable::current().digest.clone()),
-        /// The record is complete from the beginning, so that no daemon tries to resume it.
+        // The record is complete from the beginning, so that no daemon tries to resume it.
         state: CampaignState::Complete,
         reason: Some("a gateway".to_owned()),
         created_at_ms: engine.world.clock.now_ms(),
@@ -188,14 +189,15 @@ fn token() -> Result<GatewayToken> {
     }
 }
 
-/// Prints address, token, models and budget when the gateway listens.
+/// Prints address, token, models and budget when the gateway listens. Scripts wait for this output,
+/// so nothing is printed before the address is really open.
 fn announce(
     args: &GatewayArgs,
     config: &GatewayConfig,
     address: &str,
     token: &GatewayToken,
 ) -> Result<()> {
-    /// A token that the user chose is not printed; the user knows it.
+    // A token that the user chose is not printed; the user knows it.
     let own = std::env::var_os(TOKEN).is_none().then(|| token.expose());
     let models: Vec<&str> = config.models.iter().map(|model| model.name.as_str()).collect();
     if args.json {
@@ -225,7 +227,7 @@ async fn finish(
         () = signals.wait_for_stop() => {}
         () = tokio::time::sleep(GRACE) => {}
     }
-    /// Open holds count in full in the sum that is printed, as they do at the next start.
+    // Open holds count in full in the sum that is printed, as they do at the next start.
     let (spent, held) =
         (engine.world.router.spent(&config.name), engine.world.router.held(&config.name));
     let written = gateway.flush_backlog().await;

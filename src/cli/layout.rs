@@ -88,6 +88,7 @@ fn kept(columns: &[TableColumn], natural: &[usize], width: Option<usize>) -> Vec
     let least = |at: &usize| columns[*at].least.unwrap_or(natural[*at]).min(natural[*at]);
     while total(kept.iter().map(least)) > width {
         let spare = kept.iter().enumerate().filter(|(_, at)| columns[**at].spare > 0);
+        // Without a column that may go, the table stays wider than the terminal.
         let Some((place, _)) = spare.max_by_key(|(_, at)| columns[**at].spare) else { break };
         kept.remove(place);
     }

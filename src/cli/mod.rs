@@ -130,10 +130,7 @@ enum CliCommand {
     #[command(subcommand)]
     Store(store::StoreCommand),
     /// Print a completion script for a shell
-    Completions {
-        /// bash, zsh, fish, elvish or powershell
-        shell: clap_complete::Shell,
-    },
+    Completions { shell: clap_complete::Shell },
 }
 
 /// Options several commands share.
@@ -184,14 +181,14 @@ pub fn main() -> ExitCode {
 
 /// Prints help, version, or a mistake in the arguments, and returns the exit code.
 fn usage(error: &clap::Error) -> ExitCode {
-    /// clap reports help and the version as errors too, and knows which stream each belongs to.
+    // clap reports help and the version as errors too, and knows which stream each belongs to.
     error.print().ok();
     if error.use_stderr() { ExitCode::from(Code::BadUsage.exit_code()) } else { ExitCode::SUCCESS }
 }
 
 /// Starts logging and runs the command.
 fn execute(cli: Cli) -> Result<ExitCode, Error> {
-    /// The daemon starts its logs itself, because its file has settings for them.
+    // The daemon starts its logs itself, because its file has settings for them.
     if !matches!(cli.command, CliCommand::Serve(_)) {
         let quiet = match &cli.command {
             CliCommand::Run(run) => run.progress.quiet,

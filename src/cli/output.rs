@@ -60,7 +60,7 @@ pub(crate) fn take_write_error() -> Option<Error> {
 /// Prints an error to stderr. With `json`, the error is also printed to stdout as the one JSON
 /// document of the command, unless a document was printed already.
 pub(crate) fn print_error(error: &Error, json: bool) {
-    /// A cause may quote text of an agent, so control characters are made visible.
+    // A cause may quote text of an agent, so control characters are made visible.
     eprint_line(&escape_controls(&error.report()));
     if json && !SAID.load(Ordering::Relaxed) {
         let body = ErrorBody::from(error);

@@ -68,8 +68,8 @@ fn kind_of(text: &str) -> Result<FaultKind, String> {
     })
 }
 
-/// Runs the command. Only the error `NoDaemon` leads to a foreground run; other errors, such as a
-/// daemon of another user, end the command.
+/// Asks the daemon to retry, or does it here. Only the error `NoDaemon` leads to a foreground run;
+/// other errors, such as a daemon of another user, end the command.
 pub(super) fn run(args: RetryArgs) -> Result<ExitCode> {
     match args.dial.connect() {
         Ok(mut client) => {
@@ -88,7 +88,8 @@ pub(super) fn run(args: RetryArgs) -> Result<ExitCode> {
     }
 }
 
-/// Prints the daemon's answer.
+/// Prints the daemon's answer. The daemon runs the episodes on its own, so the command ends here
+/// and names the command that follows them.
 fn tell(answer: Value, json: bool) -> Result<ExitCode> {
     if json {
         print_json(&answer)?;
@@ -104,7 +105,8 @@ fn tell(answer: Value, json: bool) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Runs the campaign in this process, from the text in the store.
+/// Runs the campaign in this process. Its text comes from the store, so the file need not exist any
+/// more. The price table must be set before the text is read.
 fn in_foreground(args: RetryArgs) -> Result<ExitCode> {
     args.prices.table()?;
     let record = run_in_actor_system(stored(&args))??;

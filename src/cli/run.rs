@@ -128,6 +128,8 @@ impl RunRequest {
                 data_dir: self.dial.data.data_dir.clone(),
                 executable: this_executable()?,
                 max_episodes: config.concurrency,
+                // At most 16 warm sandboxes: more would only fill the memory before they are
+                // needed.
                 pool: PoolConfig { warm: config.concurrency.min(16), ..PoolConfig::default() },
                 catalog: self.library.catalog.clone(),
             },
@@ -139,8 +141,8 @@ impl RunRequest {
             progress: self.progress,
             json: self.json,
         };
-        /// The socket is dropped after the actor system. A process that waits for its lock may then
-        /// open the data directory at once.
+        // The socket is dropped after the actor system. A process that waits for its lock may then
+        // open the data directory at once.
         let (ended, _socket) = run_in_actor_system(run.live())??;
         ended
     }
@@ -222,8 +224,9 @@ impl ForegroundRun {
         Ok(exit_code(&last, interrupted))
     }
 
-    /// Runs the campaign until it is at rest. Returns its last progress, and whether somebody
-    /// interrupted it (it can then be resumed).
+    /// Runs the campaign until it is at rest: admits it, shows its progress, and after a signal
+    /// brings the engine to rest. Returns the last progress, and whether somebody interrupted the
+    /// campaign (it can then be resumed). An escalation of an actor is an error.
     async fn drive(
         &self,
         engine: &Engine,
@@ -290,7 +293,9 @@ fn caps_left(engine: &Engine, config: &CampaignConfig) -> Vec<CapLeft> {
     budgets.flat_map(|account| account.budgets).map(left).collect()
 }
 
-/// Shows the progress at each tick until the campaign is over, and returns the last progress.
+/// Shows the progress until the campaign is over, and returns the last progress. The display is
+/// updated at each tick, not at each change, because changes come much faster than a person can
+/// read. If the campaign's actor ends, the newest progress is returned.
 async fn watch(
     campaign: &CampaignHandle,
     shown: &mut progress::ProgressDisplay,
@@ -307,7 +312,7 @@ async fn watch(
             }
             _ = tick.tick() => shown.show(&campaign.current_progress(), &caps()),
         }
-        /// A campaign that a client has paused is not over; it waits for a client to resume it.
+        // A campaign that a client has paused is not over; it waits for a client to resume it.
         if is_over(&progress.borrow()) {
             let last = progress.borrow().clone();
             shown.show(&last, &caps());

@@ -72,8 +72,8 @@ pub(super) fn run(args: ServeArgs, logs: &LogOptions) -> Result<ExitCode> {
     socket::check_free(&config.socket_path())?;
     let library = Arc::new(TemplateLibrary::load(&config.template_dirs)?);
     let daemon = Daemon { config, config_file: args.config, library, logging };
-    /// The socket is dropped after the actor system. A process that waits for its lock may then
-    /// start the next daemon at once.
+    // The socket is dropped after the actor system. A process that waits for its lock may then
+    // start the next daemon at once.
     let (ended, _socket) = run_in_actor_system(daemon.live())??;
     ended
 }
@@ -113,7 +113,8 @@ enum DaemonExit {
 
 impl Daemon {
     /// Runs the daemon until it ends. The inner result is the exit code. The socket is returned, so
-    /// that the caller drops it last.
+    /// that the caller drops it last. If the socket cannot be opened, the engine is shut down
+    /// again: a daemon without a socket could not be controlled.
     async fn live(self) -> Result<(Result<ExitCode>, ControlSocket)> {
         let mut signals = SignalListener::listen()?.with_reload()?;
         let engine = Engine::start(self.engine_options()?).await?;
@@ -137,7 +138,8 @@ impl Daemon {
         Ok((ended, socket))
     }
 
-    /// The options of the engine, from the daemon's settings.
+    /// The options of the engine, from the daemon's settings. Limits of the pool that the file does
+    /// not know keep their defaults.
     fn engine_options(&self) -> Result<EngineOptions> {
         let pool = &self.config.pool;
         Ok(EngineOptions {
@@ -204,8 +206,8 @@ impl Daemon {
         let loaded = config::load_daemon(path).map_err(Error::from);
         let set = loaded.and_then(|file| {
             let level = file.config.log.level;
-            /// Logged before and after the change, because either level may hide one of the two
-            /// lines.
+            // Logged before and after the change, because either level may hide one of the two
+            // lines.
             tracing::info!(level, "the level of logs changes");
             self.logging.set(&level)?;
             tracing::info!(level, "the level of logs has changed");

@@ -1,5 +1,5 @@
-//! `synthd status`: asks a daemon for its status report and prints it. With `--json`, the report is
-//! printed as it came.
+//! `synthd status`: asks a daemon (or a foreground run) for its status report and prints it. With
+//! `--json`, the report is printed as it came; `docs/control-protocol.md` describes it.
 
 use super::daemon_address::{DaemonAddress, parse_answer};
 use super::output::{print_line, table};
@@ -46,7 +46,8 @@ struct AccountRow {
     models: Vec<Value>,
 }
 
-/// Runs the command.
+/// Asks for all campaigns or for one, and prints the report. The error is `NoDaemon` if nobody
+/// listens.
 pub(super) fn run(args: StatusArgs) -> Result<ExitCode> {
     let order = ControlCommand::Status(OptionalCampaignParams { campaign: args.campaign });
     args.dial.ask_and_print(&order, args.json, |answer| {
@@ -55,8 +56,8 @@ pub(super) fn run(args: StatusArgs) -> Result<ExitCode> {
     })
 }
 
-/// Prints the report: the process, the campaigns, the models, problems of providers, the sandboxes
-/// and the records.
+/// Prints the report: the process, the campaigns with what they wait for, the models, problems of
+/// providers, the sandboxes and the records.
 fn show(report: &StatusReply) {
     let daemon = &report.daemon;
     let draining = if daemon["draining"] == true { ", draining" } else { "" };
@@ -106,7 +107,7 @@ fn show(report: &StatusReply) {
     ));
 }
 
-/// The table of campaigns.
+/// The table of campaigns. `episodes` are the finished ones of the planned ones.
 fn campaigns(campaigns: &[CampaignProgress]) -> comfy_table::Table {
     let mut rows =
         table(&["campaign", "state", "episodes", "running", "resolved", "faulted", "cost"]);
@@ -125,7 +126,8 @@ fn campaigns(campaigns: &[CampaignProgress]) -> comfy_table::Table {
     rows
 }
 
-/// The table of models, of those campaigns that are shown.
+/// The table of models of the campaigns that are shown. The report has the models of all campaigns,
+/// even if only one campaign was asked for.
 fn models(router: &[AccountRow], shown: &[CampaignProgress]) -> comfy_table::Table {
     let mut rows = table(&["model", "campaign", "calls", "in flight", "retries", "failures"]);
     for account in router {
@@ -149,6 +151,7 @@ fn models(router: &[AccountRow], shown: &[CampaignProgress]) -> comfy_table::Tab
 /// One line for each provider that does not answer, and for each key that a provider has told to
 /// wait. In the JSON, an entry of `ways` is a key limiter.
 fn problems(providers: &Value, router: &[AccountRow]) -> Vec<String> {
+    // `down` means that the circuit breaker of the provider is open.
     let down = providers.as_array().into_iter().flatten().filter(|lane| lane["down"] == true);
     let down = down.map(|lane| {
         format!("{} does not answer: {}", plain(&lane["provider"]), plain(&lane["last_failure"]))
@@ -156,6 +159,8 @@ fn problems(providers: &Value, router: &[AccountRow]) -> Vec<String> {
     let models = router.iter().flat_map(|account| &account.models);
     let ways = models.flat_map(|model| {
         let ways = model["ways"].as_array().into_iter().flatten();
+        // `wait_ms` is a number only while the provider has asked for a wait, for example with a
+        // 429.
         ways.filter(|way| way["wait_ms"].is_u64()).map(move |way| {
             let (provider, model) = (plain(&way["provider"]), plain(&model["model"]));
             let seconds = way["wait_ms"].as_u64().unwrap_or(0).div_ceil(1_000);

@@ -1,5 +1,6 @@
 //! `synthd submit`: gives a campaign file to a daemon. The daemon checks and starts the campaign;
-//! this command prints what the daemon answers.
+//! this command prints what the daemon answers. The daemon keeps the text, so the file may change
+//! afterwards.
 
 use super::daemon_address::{DaemonAddress, parse_answer};
 use super::output::{eprint_line, pluralize, print_config_errors, print_line};
@@ -35,8 +36,9 @@ pub(super) struct SubmitArgs {
     json: bool,
 }
 
-/// Runs the command. The file is only read here; its mistakes are found by the daemon, which has
-/// the templates.
+/// Reads the file and sends its text. Prompts from other files are put into the text, and relative
+/// template directories become absolute, because the daemon works in another directory and reads no
+/// file of the client. Mistakes in the campaign are found by the daemon, which has the templates.
 pub(super) fn run(args: &SubmitArgs) -> Result<ExitCode> {
     let source = match config::read_text(&args.campaign) {
         Ok(source) => source,

@@ -109,7 +109,8 @@ pub(super) struct TemplateCheckArgs {
     json: bool,
 }
 
-/// Runs one of the subcommands.
+/// Runs one of the subcommands. `schema` prints the JSON Schema that editors use to check
+/// templates.
 pub(super) fn run(command: TemplateCommand) -> Result<ExitCode> {
     match command {
         TemplateCommand::List(args) => list(&args),
@@ -123,7 +124,7 @@ pub(super) fn run(command: TemplateCommand) -> Result<ExitCode> {
     }
 }
 
-/// `template list`: one row for each template.
+/// `template list`: one row for each template, the shipped ones and those of `--templates`.
 fn list(args: &TemplateListArgs) -> Result<ExitCode> {
     let catalog = templates::load(&args.templates.directories)?;
     if args.json {
@@ -141,7 +142,8 @@ fn list(args: &TemplateListArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A template as JSON, without its texts.
+/// A template as JSON, without its texts. `turns` is the number of scripted moves of the solution
+/// plus one for the submission.
 fn summary(template: &Template) -> serde_json::Value {
     json!({
         "id": template.id,
@@ -168,6 +170,7 @@ fn find(catalog: &Catalog, id: &str) -> Result<Arc<Template>> {
         .ids()
         .map(|known| (strsim::jaro_winkler(id, known), known))
         .max_by(|a, b| a.0.total_cmp(&b.0))
+        // Below this similarity a suggestion would confuse more than it helps.
         .filter(|(likeness, _)| *likeness > 0.7);
     let hint = match nearest {
         Some((_, known)) => format!("did you mean {known}?"),
@@ -205,7 +208,8 @@ fn task(template: &Template, seed: u64, index: u32, dirs: &TemplateDirs) -> Resu
     template.task(seed, index).map_err(unusable)
 }
 
-/// `template render`: the instruction and the files of one task.
+/// `template render`: the instruction and the files of one task, as an episode would get them. The
+/// JSON has the sealed parts too.
 fn render(args: &TemplateRenderArgs) -> Result<ExitCode> {
     let catalog = templates::load(&args.templates.directories)?;
     let template = find(&catalog, &args.id)?;
@@ -249,6 +253,7 @@ async fn check(args: TemplateCheckArgs) -> Result<ExitCode> {
     };
     let proved = prove_selected(&prover, &selected, &args).await;
     pool.shut_down().await;
+    // Sandboxes are removed before the result is looked at, so that an error leaves nothing behind.
     let settled = backend.settle().await.map_err(|fault| fault_error(&fault));
     drop(life);
     let unproven = proved?;
@@ -309,6 +314,7 @@ async fn prove_all(
     template: &Arc<Template>,
     seeds: u64,
 ) -> Result<Vec<SeedProof>> {
+    // A proof waits for its sandbox most of the time, so there may be more proofs than cores.
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     let places = Arc::new(Semaphore::new(cores * 2));
     let tasks: Vec<_> = (1..=seeds)
@@ -371,8 +377,9 @@ fn named(under: &[usize], all: usize) -> String {
     }
 }
 
-/// Prints the result for one template. With JSON, stdout is for the document; the line goes to
-/// stderr if that is a terminal.
+/// Prints the result for one template and its problems. With JSON, stdout is for the document; then
+/// the line goes to stderr if that is a terminal, to show that the work goes on. Problems may quote
+/// output of commands, so they are made safe.
 fn tell(template: &Template, proofs: &[SeedProof], problems: &[String], json: bool) {
     let mark = if problems.is_empty() { "proven" } else { "UNPROVEN" };
     let seeds = if proofs.len() == 1 { "seed" } else { "seeds" };

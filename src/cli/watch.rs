@@ -33,14 +33,16 @@ pub(super) struct WatchArgs {
     json: bool,
 }
 
-/// Runs the command. It ends with the campaign, or when the reader of stdout closes its end.
+/// Sends the command `watch` and shows each event. The command ends with the campaign, or with
+/// success when the reader of stdout closes its end (`| head`). Its exit code is the one of the
+/// campaign.
 pub(super) fn run(args: WatchArgs) -> Result<ExitCode> {
     let order = ControlCommand::Watch(OptionalCampaignParams { campaign: args.campaign });
     let mut client = args.dial.connect()?;
     let mut view = WatchView::new(args.json);
     let answered = client.follow(&order, |event| {
-        /// An event that this version cannot read is skipped. The last answer reports a real
-        /// mismatch.
+        // An event that this version cannot read is skipped. The last answer reports a real
+        // mismatch.
         if let Ok(now) = serde_json::from_value::<CampaignProgress>(event.clone()) {
             view.show(&event, &now);
         }

@@ -40,8 +40,8 @@ pub async fn start_campaign(
 ) -> Result<CampaignHandle> {
     let known = engine.store.campaign(&config.name).await.map_err(store_error)?;
     let mut digests = ready(engine, catalog, config, known.as_ref(), told).await?;
-    /// The stored digests also cover images of templates that are not selected now. They must stay,
-    /// in case the templates are selected again.
+    // The stored digests also cover images of templates that are not selected now. They must stay,
+    // in case the templates are selected again.
     digests.extend(known.iter().flat_map(|record| record.images.clone()));
     let config = Arc::new(CampaignConfig { digests, ..CampaignConfig::clone(config) });
     let submitted = engine.handle.submit_with(catalog.clone(), config.clone(), source, again).await;
@@ -58,7 +58,7 @@ async fn ready(
 ) -> Result<BTreeMap<String, String>> {
     let preflight = Preflight { catalog, config, known };
     let mut findings = preflight.check_file();
-    /// An image may be large, so nothing is pulled for a file that is refused anyway.
+    // An image may be large, so nothing is pulled for a file that is refused anyway.
     let told = findings.is_empty().then_some(told);
     let survey = preflight.check_host(&engine.backend, told).await;
     findings.extend(survey.findings);
@@ -95,7 +95,7 @@ pub(super) async fn restart_campaign(
     let (loaded, library) = with_templates(library, name, record.config.clone()).await??;
     let told = |pulled: &PullProgress| tracing::debug!(%pulled, "an image");
     let config = Arc::new(loaded.config);
-    /// Boxed, because this large future is nested in the futures of its callers.
+    // Boxed, because this large future is nested in the futures of its callers.
     Box::pin(start_campaign(engine, &library.catalog, &config, loaded.source, reopen.into(), &told))
         .await
 }
@@ -120,7 +120,7 @@ pub(super) async fn restart_campaigns(
     drop(taken_up);
     while !waiting.is_empty() {
         tokio::time::sleep(ENGINE_AGAIN).await;
-        /// A client may have resumed or cancelled one of them in the meantime.
+        // A client may have resumed or cancelled one of them in the meantime.
         waiting.retain(|record| engine.handle.campaign(&record.name).is_none());
         waiting = take_up(&engine, &library, waiting).await;
     }
@@ -134,8 +134,8 @@ async fn take_up(
 ) -> Vec<CampaignRecord> {
     let mut waiting = Vec::new();
     for record in records {
-        /// The record is read again: a client may have cancelled the campaign while it waited for
-        /// its turn.
+        // The record is read again: a client may have cancelled the campaign while it waited for
+        // its turn.
         match engine.store.campaign(&record.name).await {
             Ok(Some(now)) if now.state == CampaignState::Running => {}
             _ => continue,

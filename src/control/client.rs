@@ -89,9 +89,9 @@ impl ControlClient {
         let line = request_line(&id, order)?;
         let sent = self.writer.write_all(&line);
         loop {
-            /// A daemon that refuses a client writes the reason and closes the connection. So an
-            /// answer may be there even if the request could not be written, and the answer says
-            /// more than the write error.
+            // A daemon that refuses a client writes the reason and closes the connection. So an
+            // answer may be there even if the request could not be written, and the answer says
+            // more than the write error.
             let reply = match (self.receive(), &sent) {
                 (Ok(reply), _) => reply,
                 (Err(error), Ok(())) => return Err(error.into()),
@@ -101,9 +101,9 @@ impl ControlClient {
                 ReplyContent::Error(error) => {
                     return Err(ControlClientError::Refused(Box::new(error)));
                 }
-                /// The daemon answers one request at a time, so a reply with another id is none for
-                /// this request. It is ignored. Errors are taken with any id: a refused client gets
-                /// one with the id null.
+                // The daemon answers one request at a time, so a reply with another id is none for
+                // this request. It is ignored. Errors are taken with any id: a refused client gets
+                // one with the id null.
                 _ if reply.id != id => {}
                 ReplyContent::Ok(answer) => return Ok(Some(answer)),
                 ReplyContent::Event(event) => {
@@ -117,7 +117,7 @@ impl ControlClient {
 
     /// Waits until the daemon closes the connection. A daemon does this just before it ends.
     pub fn wait_closed(&mut self) {
-        /// A timeout or an error ends the wait as well, and nobody needs to know which it was.
+        // A timeout or an error ends the wait as well, and nobody needs to know which it was.
         std::io::copy(&mut self.reader, &mut std::io::sink()).ok();
     }
 

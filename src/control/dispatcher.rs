@@ -91,8 +91,8 @@ impl EngineDispatcher {
     /// Adds the handle of the control actor. The actor needs the dispatcher to start, so the handle
     /// cannot be there from the beginning.
     pub(super) fn attach(&self, control: ControlHandle) {
-        /// There is one control actor for each dispatcher, so a second call would set an equal
-        /// handle.
+        // There is one control actor for each dispatcher, so a second call would set an equal
+        // handle.
         self.control.set(control).ok();
     }
 
@@ -166,7 +166,7 @@ impl EngineDispatcher {
         let moving: Vec<&CampaignProgress> = known.iter().filter(|p| !is_over(p)).collect();
         match (moving.as_slice(), known.as_slice()) {
             ([one], _) => Ok(one.campaign.clone()),
-            /// A client that comes a moment too late means the campaign that has just ended.
+            // A client that comes a moment too late means the campaign that has just ended.
             ([], [one]) => Ok(one.campaign.clone()),
             ([], _) => Err(Error::new(Code::ControlRefused, "no campaign is running")
                 .hint("`synthd submit` starts a campaign; `synthd status` lists all campaigns")),
@@ -281,8 +281,8 @@ impl EngineDispatcher {
     /// closes just before the process ends.
     async fn shut_down(&self, now: bool, writer: &mut ReplyWriter) -> DispatchResult {
         let wanted = if now { ShutdownRequest::Now } else { ShutdownRequest::Finish };
-        /// Of several requests, the most urgent one counts; a later, less urgent one changes
-        /// nothing.
+        // Of several requests, the most urgent one counts; a later, less urgent one changes
+        // nothing.
         self.wires.request.send_if_modified(|shutdown| {
             let more = wanted > *shutdown;
             *shutdown = wanted.max(*shutdown);

@@ -60,6 +60,8 @@ impl<R: AsyncRead + Unpin> LineReader<R> {
             // The buffer has no whole line left. The lines that were returned are removed.
             self.buffer.drain(..self.start);
             (self.start, self.searched) = (0, self.buffer.len());
+            // A line without a newline is given up as soon as it is too long; it is never collected
+            // to its end.
             if self.buffer.len() > limits.line {
                 return Err(ClientInputEnd::TooLong);
             }
@@ -85,7 +87,7 @@ impl<R: AsyncRead + Unpin> LineReader<R> {
     async fn fill(&mut self, deadline: Instant) -> Result<(), ClientInputEnd> {
         let begun = !self.buffer.is_empty();
         if !begun {
-            /// The memory of a long line is given back before the client sends the next one.
+            // The memory of a long line is given back before the client sends the next one.
             self.buffer.shrink_to(CHUNK);
         }
         self.buffer.reserve(CHUNK);

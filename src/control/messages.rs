@@ -107,14 +107,14 @@ impl ControlHandle {
     /// the remaining sessions and stops the actor.
     pub async fn close(&self) {
         self.shared.closing.cancel();
-        /// Each session holds one permit until it ends. When all permits are free, all sessions
-        /// have ended.
+        // Each session holds one permit until it ends. When all permits are free, all sessions
+        // have ended.
         let all = u32::try_from(self.shared.limits.clients).unwrap_or(u32::MAX);
         let gone = self.shared.places.acquire_many(all);
         if tokio::time::timeout(self.shared.limits.shutdown, gone).await.is_err() {
             tracing::warn!("clients that still waited were cut off");
         }
-        /// An error means that the actor has ended already; then there is nothing to close.
+        // An error means that the actor has ended already; then there is nothing to close.
         self.handle.ask(CloseControl).await.ok();
     }
 

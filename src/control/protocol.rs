@@ -64,7 +64,7 @@ pub enum ControlCommand {
 pub struct SubmitParams {
     /// What error messages call the file; usually its path.
     pub name: String,
-    /// The TOML text. Template directories in it have absolute paths.
+    /// The TOML text. Prompts from other files are inlined, and template directories are absolute.
     pub source: String,
     /// Whether to go on if the templates have changed since the campaign was begun.
     #[serde(default, skip_serializing_if = "is_false")]

@@ -42,8 +42,8 @@ impl ControlServer {
     ) -> Result<Self> {
         let (request, shutdown) = watch::channel(ShutdownRequest::Stay);
         let revived = CancellationToken::new();
-        /// The guard is dropped with the task, in whatever way the task ends. A foreground run has
-        /// no such task, so its guard is dropped at once. Either way, commands do not wait forever.
+        // The guard is dropped with the task, in whatever way the task ends. A foreground run has
+        // no such task, so its guard is dropped at once. Either way, commands do not wait forever.
         let done = revived.clone().drop_guard();
         let earlier = (about.mode == ProcessMode::Daemon)
             .then(|| restart_campaigns(engine.clone(), library.clone(), done));

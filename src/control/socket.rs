@@ -80,8 +80,8 @@ impl Drop for ControlSocket {
         if ours && let Err(error) = std::fs::remove_file(&self.path) {
             tracing::warn!(%error, "the control socket was not removed");
         }
-        /// Closing the file is not enough: a child process that is being started may share the open
-        /// file for a moment, and would keep the lock.
+        // Closing the file is not enough: a child process that is being started may share the open
+        // file for a moment, and would keep the lock.
         if let Err(error) = self.lock.unlock() {
             tracing::warn!(%error, "the control socket was not unlocked");
         }
@@ -107,8 +107,8 @@ pub fn check_free(path: &Path) -> Result<()> {
 /// end.
 pub fn wait_released(path: &Path) {
     if let Ok(lock) = File::open(lock_path(path)) {
-        /// If the lock cannot be waited for, that is no error: the daemon has already answered that
-        /// it ends.
+        // If the lock cannot be waited for, that is no error: the daemon has already answered that
+        // it ends.
         lock.lock_shared().ok();
     }
 }
@@ -181,7 +181,7 @@ fn sign(lock: &mut File, data_dir: &Path) -> io::Result<()> {
 /// The error for a lock that another process holds, with what the lock file says about it.
 fn in_use(path: &Path, lock: &mut File) -> Error {
     let mut text = String::new();
-    /// A text that cannot be read gives no name. The socket is held all the same.
+    // A text that cannot be read gives no name. The socket is held all the same.
     lock.take(8_192).read_to_string(&mut text).ok();
     let mut lines = text.lines();
     let pid = lines.next().and_then(|pid| pid.parse().ok());
@@ -227,7 +227,7 @@ fn find(path: &Path) -> ExistingSocket {
         Ok(stream) => ExistingSocket::Listener(listener_pid(&stream)),
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => ExistingSocket::Stale,
         Err(error) if error.kind() == io::ErrorKind::NotFound => ExistingSocket::Nothing,
-        /// The queue of the listener is full, so there is a listener.
+        // The queue of the listener is full, so there is a listener.
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => ExistingSocket::Listener(None),
         Err(error) => ExistingSocket::Other(unusable(path, error)),
     }

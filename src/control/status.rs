@@ -11,7 +11,8 @@ use synthd_actors::ports::Journal;
 
 impl EngineDispatcher {
     /// The status report, of all campaigns or only of the one named `only`. An unknown name is a
-    /// refusal.
+    /// refusal that lists the known ones. The counts of router and pool are always those of the
+    /// whole process.
     pub(super) async fn status(&self, only: Option<String>) -> DispatchResult {
         let mut campaigns = self.campaign_statuses().await?;
         if let Some(name) = &only {
@@ -37,7 +38,7 @@ impl EngineDispatcher {
         })
     }
 
-    /// Every campaign of the data directory, sorted by name.
+    /// Every campaign of the data directory, sorted by name. Fails if the store cannot be read.
     pub(super) async fn campaign_statuses(&self) -> Result<Vec<CampaignStatus>, Error> {
         let mut standings = Vec::new();
         for record in self.engine.store.campaigns().await.map_err(store_error)? {

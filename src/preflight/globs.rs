@@ -1,5 +1,6 @@
 //! Finds globs in `[tasks]` that match no template id. The reason is usually a typing mistake, or a
-//! template directory that was not named.
+//! template directory that was not named. For example, with the shipped templates `debuging/*`
+//! matches nothing, and the finding asks whether `debugging/*` was meant.
 
 use crate::error::{Code, Error};
 use crate::templates::nothing_matches;
@@ -20,8 +21,8 @@ pub fn unmatched(catalog: &Catalog, tasks: &TaskSelection) -> Vec<Error> {
     findings.extend(of("exclude", &tasks.exclude));
     if catalog.select(&tasks.templates, &tasks.exclude).is_empty() {
         let nothing = nothing_matches(&tasks.templates);
-        /// If the only glob matches nothing, the finding "no template matches" says it all; a
-        /// second finding for the same glob would repeat it.
+        // If the only glob matches nothing, the finding "no template matches" says it all; a
+        // second finding for the same glob would repeat it.
         return match tasks.templates.len() {
             1 => vec![nothing],
             _ => vec![nothing.with_others(findings)],

@@ -87,7 +87,7 @@ async fn open(engine: &Engine, config: &CampaignConfig, source: &str) -> Result<
         config: source.to_owned(),
         images: Default::default(),
         price_table: config.price_table.clone(),
-        /// The campaign is recorded as complete, so that no daemon tries to resume it.
+        // The campaign is recorded as complete, so that no daemon tries to resume it.
         state: CampaignState::Complete,
         reason: Some(format!("a check of the models of {}", config.name)),
         created_at_ms: engine.world.clock.now_ms(),

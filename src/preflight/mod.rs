@@ -63,8 +63,8 @@ impl Preflight<'_> {
     /// budget that cannot be enough.
     pub fn check_file(&self) -> Vec<Error> {
         let mut findings = unmatched(self.catalog, &self.config.tasks);
-        /// The least cost of the whole campaign is compared with the budget only at the first
-        /// start. A campaign that goes on has paid a part of it already.
+        // The least cost of the whole campaign is compared with the budget only at the first
+        // start. A campaign that goes on has paid a part of it already.
         if self.known.is_none() {
             let estimate = estimate::estimate_campaign(self.catalog, self.config);
             findings.extend(estimate.and_then(|estimate| check_affordable(&estimate)).err());
@@ -96,7 +96,7 @@ impl Preflight<'_> {
             });
             faults.map(|fault| fault_error(&fault)).collect()
         };
-        /// This runs on a blocking thread, because making a client reads the system's certificates.
+        // This runs on a blocking thread, because making a client reads the system's certificates.
         tokio::task::spawn_blocking(amiss).await.unwrap_or_default()
     }
 

@@ -33,8 +33,8 @@ impl SandboxPreflight<'_> {
         if let Some(templates) = wanted.values().next()
             && let Err(error) = check_enforcement(self.backends, &self.config.sandbox).await
         {
-            /// Without a working backend no image can be checked either, so this is the only
-            /// finding.
+            // Without a working backend no image can be checked either, so this is the only
+            // finding.
             return survey.findings.push(error.wanted_by(&in_short(templates)));
         }
         for (image, templates) in wanted {

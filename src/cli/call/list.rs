@@ -1,4 +1,6 @@
-//! `synthd call list`: lists model calls, one line for each try.
+//! `synthd call list`: lists model calls, one line for each try. An id is
+//! `EPISODE/ATTEMPT/TURN/TRY`, such as `ep-4f1c.../1/0/0`. Failed tries are listed too, because
+//! they may have cost money.
 
 use crate::cli::DataDir;
 use crate::cli::layout::{TableColumn, lines};
@@ -39,8 +41,8 @@ pub(in crate::cli) struct CallListArgs {
     pub(super) data: DataDir,
 }
 
-/// Runs the subcommand. The total and the cost are those of all calls that match, even if `--limit`
-/// shows fewer.
+/// Prints the calls that match all filters. The total and the cost are those of all of them, even
+/// if `--limit` shows fewer.
 pub(super) async fn run(store: &Store, args: &CallListArgs) -> Result<ExitCode> {
     let mut found = super::beginning(store, &args.begins).await?;
     found.retain(|call| {
@@ -65,7 +67,8 @@ pub(super) async fn run(store: &Store, args: &CallListArgs) -> Result<ExitCode> 
     Ok(ExitCode::SUCCESS)
 }
 
-/// The table of calls. Calls without token counts show their fault in that column.
+/// The table of calls. A status of `none` means that no answer came. Calls without token counts
+/// show their fault in that column.
 fn table(calls: &[CallSummary]) -> String {
     let columns = [
         TableColumn::new("id").at_least(18).cut_by(shortened),

@@ -18,7 +18,7 @@ pub(super) enum CallCommand {
     Show(show::CallShowArgs),
 }
 
-/// Runs one of the subcommands.
+/// Opens the store read-only and runs one of the subcommands.
 pub(super) fn run(command: &CallCommand) -> Result<ExitCode> {
     match command {
         CallCommand::List(args) => {

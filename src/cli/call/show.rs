@@ -1,5 +1,5 @@
 //! `synthd call show`: shows one model call as text, as JSON, or as the bytes of its request or
-//! response.
+//! response. The record has no keys: they were redacted before the call was stored.
 
 use super::{beginning, unknown};
 use crate::cli::DataDir;
@@ -48,7 +48,8 @@ pub(in crate::cli) struct CallShowArgs {
     pub(super) data: DataDir,
 }
 
-/// Runs the subcommand.
+/// Prints the call. With `--request` or `--response` the body is printed byte for byte and without
+/// a newline at its end, so that it can be piped into another program.
 pub(super) async fn run(store: &Store, args: &CallShowArgs) -> Result<ExitCode> {
     let line = find(store, &args.id).await?;
     let call = store.call(&line.id).await.map_err(store_error)?;
@@ -66,13 +67,15 @@ pub(super) async fn run(store: &Store, args: &CallShowArgs) -> Result<ExitCode> 
 }
 
 /// Finds one call: by its whole id, by a beginning that only one call has, or with the episode's
-/// part cut short as `call list` shows it. The error `CallUnknown` means none or several.
+/// part cut short as `call list` shows it (`ep-4f1c/1/0/0`). The error `CallUnknown` means none or
+/// several; for several, it lists up to five of them.
 async fn find(store: &Store, wanted: &str) -> Result<CallSummary> {
     let mut found = beginning(store, wanted).await?;
     if let Some((episode, rest)) = wanted.split_once('/').filter(|_| found.is_empty()) {
         found = beginning(store, episode).await?;
         found.retain(|call| call.id.split_once('/').is_some_and(|(_, own)| own == rest));
     }
+    // An id may also be the beginning of another one: `.../1` and `.../10`. The exact one is meant.
     if let Some(exact) = found.iter().position(|call| call.id == wanted) {
         return Ok(found.swap_remove(exact));
     }
@@ -117,7 +120,9 @@ fn pairs(headers: &HeaderList) -> Value {
     headers.iter().map(|(name, value)| json!([name, value])).collect()
 }
 
-/// The call as text. All of it came from outside, so control characters are made visible.
+/// The call as text: what was asked of whom, the times, the cost, then headers and body of the
+/// request and of the response. All of it came from outside, so control characters are made
+/// visible.
 fn page(line: &CallSummary, call: &CallRecord, paint: TextStyler, full: bool) -> String {
     let exchange = &call.exchange;
     let campaign = escape_line(&line.campaign);
@@ -137,6 +142,7 @@ fn page(line: &CallSummary, call: &CallRecord, paint: TextStyler, full: bool) ->
     }
     field("asked", escape_line(&format!("{} ({})", exchange.url, exchange.dialect)));
     let status = exchange.status.map_or_else(|| "no answer".to_owned(), |s| format!("status {s}"));
+    // Times count from the moment at which the request was sent.
     let ms = |time: Option<Duration>| time.map_or(0, |time| time.as_millis());
     let times = format!(
         "{} ms to the first byte, {} to the last",
@@ -161,6 +167,7 @@ fn page(line: &CallSummary, call: &CallRecord, paint: TextStyler, full: bool) ->
         lines.extend(
             headers.iter().map(|(k, v)| format!("  {}", escape_line(&format!("{k}: {v}")))),
         );
+        // Long bodies are cut in the middle: the beginning of a request and its end say the most.
         let text = readable(body);
         let shown = if full { text.clone() } else { elide_middle(&text, SHOWN) };
         was_cut |= shown.len() < text.len();

@@ -38,8 +38,9 @@ struct CampaignListRow {
     versions: usize,
 }
 
-/// Runs the subcommand.
+/// Reads the counts of each campaign from the store and prints them.
 pub(super) async fn run(store: &Store, args: &CampaignListArgs) -> Result<ExitCode> {
+    // Looked at before the store is read; `state` below looks again.
     let watched = DataDirUse::of(&args.data.data_dir);
     let mut lines = Vec::new();
     for record in store.campaigns().await.map_err(store_error)? {
@@ -63,7 +64,7 @@ pub(super) async fn run(store: &Store, args: &CampaignListArgs) -> Result<ExitCo
     Ok(ExitCode::SUCCESS)
 }
 
-/// One campaign as JSON.
+/// One campaign as JSON. Keys of this document must not change, because scripts read them.
 fn document(line: &CampaignListRow) -> Value {
     let CampaignListRow { record, state, figures, spent, versions } = line;
     json!({
@@ -74,7 +75,8 @@ fn document(line: &CampaignListRow) -> Value {
     })
 }
 
-/// Prints the table. "solved" is the share of the episodes that have a label.
+/// Prints the table. "solved" is the share among the episodes with a label: a faulted episode says
+/// nothing about the model.
 fn show(lines: &[CampaignListRow]) {
     if !lines.is_empty() {
         let mut rows =

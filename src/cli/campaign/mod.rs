@@ -21,7 +21,8 @@ pub(super) enum CampaignCommand {
     Show(show::CampaignShowArgs),
 }
 
-/// Runs one of the subcommands.
+/// Opens the store read-only and runs one of the subcommands. A data directory without a store is
+/// an error.
 pub(super) fn run(command: &CampaignCommand) -> Result<ExitCode> {
     match command {
         CampaignCommand::List(args) => {

@@ -44,7 +44,7 @@ struct ModelScaffoldStats {
     /// Episodes that ended in a fault and have no label.
     faulted: u64,
     steps: u64,
-    /// The cost of the turns that are in the record.
+    /// The cost of the episodes, over all their attempts.
     cost_usd: Money,
 }
 
@@ -63,7 +63,7 @@ struct CampaignOverview {
     versions: Vec<DatasetRecord>,
 }
 
-/// Runs the subcommand.
+/// Reads everything about the campaign and prints it.
 pub(super) async fn run(store: &Store, args: &CampaignShowArgs) -> Result<ExitCode> {
     let watched = DataDirUse::of(&args.data.data_dir);
     let record = find(store, &args.campaign).await?;
@@ -84,7 +84,7 @@ pub(super) async fn run(store: &Store, args: &CampaignShowArgs) -> Result<ExitCo
     Ok(ExitCode::SUCCESS)
 }
 
-/// Adds up the episodes by model and scaffold.
+/// Adds up the episodes by model and scaffold. Episodes without an outcome count as planned only.
 fn models(episodes: &[EpisodeRecord]) -> BTreeMap<(String, String), ModelScaffoldStats> {
     let mut models: BTreeMap<_, ModelScaffoldStats> = BTreeMap::new();
     for episode in episodes {
@@ -116,7 +116,7 @@ fn faults(episodes: &[EpisodeRecord]) -> BTreeMap<&'static str, u64> {
     faults
 }
 
-/// The overview as JSON.
+/// The overview as JSON. Keys of this document must not change, because scripts read them.
 fn document(page: &CampaignOverview) -> serde_json::Value {
     let CampaignOverview { record, state, figures, spent, models, faults, versions } = page;
     let models: Vec<_> = models
@@ -136,7 +136,8 @@ fn document(page: &CampaignOverview) -> serde_json::Value {
     })
 }
 
-/// Prints the overview.
+/// Prints the overview: state, counts and cost, then the tables of models and faults, then the
+/// versions.
 fn show(page: &CampaignOverview) {
     let CampaignOverview { record, figures, spent, models, faults, versions, .. } = page;
     let episodes = figures.episodes;
@@ -207,7 +208,7 @@ fn show_versions(page: &CampaignOverview, versions: &[DatasetRecord]) {
     for version in versions {
         let count: u64 = version.rows.values().sum();
         let noun = if count == 1 { "row" } else { "rows" };
-        /// The path is never cut, because people copy it.
+        // The path is never cut, because people copy it.
         let path = escape_line(&version.path);
         print_line(&format!(" dataset v{}, {count} {noun}: {path}", version.version));
     }

@@ -40,10 +40,11 @@ pub(in crate::cli) struct DatasetBuildArgs {
     data: DataDir,
 }
 
-/// Runs the subcommand. The store is opened for writing, so no engine may have the data directory.
+/// Builds the version. The store is opened for writing, so no engine may have the data directory
+/// (`DataDirInUse`).
 pub(super) fn run(args: &DatasetBuildArgs) -> Result<ExitCode> {
     let dir = &args.data.data_dir;
-    /// A read-only opening fails if there is no store. An opening for writing would create one.
+    // A read-only opening fails if there is no store. An opening for writing would create one.
     drop(Store::open_read_only(dir)?);
     let store = Store::open(dir)?;
     run_in_actor_system(build(store, dir, args))?
@@ -68,7 +69,9 @@ async fn build(store: Store, dir: &Path, args: &DatasetBuildArgs) -> Result<Exit
     Ok(ExitCode::SUCCESS)
 }
 
-/// Starts only the actors that a publication needs, collector and quality, and publishes.
+/// Publishes a version with the campaign's own quality and dataset settings. Only the actors that
+/// this needs are started: collector and quality. A version equal to the newest one is not written
+/// again; then the result is the newest one.
 async fn publish(
     store: &Store,
     dir: &Path,
@@ -109,7 +112,7 @@ fn document(version: &DatasetRecord, figures: &CampaignCounts) -> serde_json::Va
     })
 }
 
-/// Prints the version.
+/// Prints the version and how many planned episodes are not in it.
 fn show(version: &DatasetRecord, figures: &CampaignCounts) {
     let rows: u64 = version.rows.values().sum();
     let noun = if rows == 1 { "row" } else { "rows" };

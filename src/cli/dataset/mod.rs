@@ -19,7 +19,8 @@ pub(super) enum DatasetCommand {
     Stats(stats::DatasetStatsArgs),
 }
 
-/// Runs one of the subcommands.
+/// Runs one of the subcommands. Only `build` needs a data directory; the others take the directory
+/// of a version, which may have been copied elsewhere.
 pub(super) fn run(command: &DatasetCommand) -> Result<ExitCode> {
     match command {
         DatasetCommand::Build(args) => build::run(args),

@@ -1,4 +1,6 @@
-//! `synthd dataset stats`: shows the figures of a dataset version, counted from its rows.
+//! `synthd dataset stats`: shows the figures of a dataset version: rows, outcomes, steps, tokens,
+//! cost, and groups by split, category, template, model and so on. They are counted from the rows
+//! in the Parquet files, not taken from `metadata.json`.
 
 use super::size;
 use crate::cli::layout::{TableColumn, lines};
@@ -26,7 +28,7 @@ pub(in crate::cli) struct DatasetStatsArgs {
     json: bool,
 }
 
-/// Runs the subcommand.
+/// Counts and prints the figures of the version in a directory.
 pub(super) fn run(args: &DatasetStatsArgs) -> Result<ExitCode> {
     let stats = stats(&args.dir)?;
     if args.json {
@@ -37,7 +39,8 @@ pub(super) fn run(args: &DatasetStatsArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints the totals, then a table for each way to group the rows.
+/// Prints the totals, then a table for each way to group the rows. A note says if scripted models
+/// made some of the rows, because such rows are no work of a real model.
 fn show(stats: &DatasetStats) {
     print_line(&totals(stats).to_string());
     let figures = &stats.figures;
@@ -85,7 +88,8 @@ fn outcomes(totals: &DatasetTotals) -> String {
     )
 }
 
-/// The number of steps; with the shortest, longest, average and median row if there are rows.
+/// The number of steps. If there are rows, also the steps of the shortest, the longest, the average
+/// and the median row.
 fn lengths(totals: &DatasetTotals) -> String {
     let lengths = totals.length_in_steps;
     let (Some(min), Some(p50), Some(max)) = (lengths.min, lengths.p50, lengths.max) else {

@@ -1,4 +1,6 @@
 //! `synthd dataset verify`: checks a dataset version and lists every problem.
+//! `crate::dataset::inspect` does the checks: sizes and checksums of the files, the schema, every
+//! row, the splits and the figures.
 
 use super::size;
 use crate::cli::output::{print_json, print_line, table};
@@ -30,12 +32,14 @@ pub(in crate::cli) struct DatasetVerifyArgs {
 /// The document of `--json`.
 #[derive(Serialize)]
 struct DatasetVerifyDocument<'a> {
+    /// Whether there is no problem, for scripts that need nothing else.
     ok: bool,
     #[serde(flatten)]
     report: &'a DatasetVerifyReport,
 }
 
-/// Runs the subcommand. Any problem makes it fail with the code of `DatasetDamaged`.
+/// Prints the report. The directory must be a dataset version (`NotADataset` otherwise). Any
+/// problem makes the command fail with `DatasetDamaged`.
 pub(super) fn run(args: &DatasetVerifyArgs) -> Result<ExitCode> {
     let report = inspect(&args.dir)?;
     let ok = report.problems.is_empty();
@@ -47,7 +51,8 @@ pub(super) fn run(args: &DatasetVerifyArgs) -> Result<ExitCode> {
     if ok { Ok(ExitCode::SUCCESS) } else { Err(damaged(&report)) }
 }
 
-/// Prints what was checked and the problems, as many as the report kept.
+/// Prints what was checked and the problems. The report keeps only the first problems and counts
+/// the others, because one bug may be in every row.
 fn show(report: &DatasetVerifyReport) {
     let mut rows = table(&["dataset", &escape_line(&report.path)]);
     rows.add_row(["campaign", &escape_line(&report.campaign)]);

@@ -70,9 +70,11 @@ impl OutcomeFilter {
     }
 }
 
-/// Runs the subcommand. The counts are those of all episodes that match, even if `--limit` shows
-/// fewer.
+/// Prints the episodes that match all filters. The counts are those of all of them, even if
+/// `--limit` shows fewer.
 pub(super) async fn run(store: &Store, args: &EpisodeListArgs) -> Result<ExitCode> {
+    // All episodes are read, also with a filter: the length at which an id is unique depends on all
+    // of them.
     let known = super::all(store).await?;
     if let Some(name) = &args.campaign {
         require_campaign(store, name).await?;
@@ -151,7 +153,7 @@ fn entry(record: &EpisodeRecord) -> Value {
     entry
 }
 
-/// Prints the table and a line with the counts.
+/// Prints the table and a line with the counts, in the order of the outcomes.
 fn show(
     known: &[EpisodeRecord],
     shown: &[&EpisodeRecord],

@@ -28,7 +28,8 @@ pub(super) enum EpisodeCommand {
     Replay(replay::EpisodeReplayArgs),
 }
 
-/// Runs one of the subcommands.
+/// Opens the store read-only and runs one of the subcommands. A replay makes sandboxes, but writes
+/// nothing to the store either.
 pub(super) fn run(command: &EpisodeCommand) -> Result<ExitCode> {
     match command {
         EpisodeCommand::List(args) => {

@@ -43,7 +43,7 @@ impl EpisodeOrigin {
         config: &CampaignConfig,
         directories: &[PathBuf],
     ) -> Result<Self> {
-        /// Directories of the campaign that no longer exist are left out. The user can name others.
+        // Directories of the campaign that no longer exist are left out. The user can name others.
         let own = config.tasks.template_dirs.iter().filter(|directory| directory.is_dir());
         let given: Vec<PathBuf> = own.chain(directories).cloned().collect();
         let catalog = templates::load(&given)?;

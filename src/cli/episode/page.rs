@@ -116,7 +116,7 @@ impl EpisodePage {
                 self.field("outcome", format!("{label}: {}", escape_line(&fault.to_string())));
             }
             Some(Outcome::Judged { stop, verdict }) => {
-                /// The sum of no floats is minus zero, which would be shown as `-0.000`.
+                // The sum of no floats is minus zero, which would be shown as `-0.000`.
                 let score = verdict.score + 0.0;
                 let why = format!("{label}, score {score:.3}, ended by {}", stop.as_str());
                 self.field("outcome", why);

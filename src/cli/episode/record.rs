@@ -85,8 +85,8 @@ impl FullEpisode {
         let judged = judged(store, &episode, &quality).await?;
         let opening = match ConversationOpening::recorded(&turns) {
             Some(opening) => Ok(opening),
-            /// No turn is recorded. The opening is then what would be sent, from the task rendered
-            /// again.
+            // No turn is recorded. The opening is then what would be sent, from the task rendered
+            // again.
             None => config
                 .and_then(|c| EpisodeOrigin::of(&episode.plan, &c, &templates.directories))
                 .map(|origin| ConversationOpening::of(&origin)),

@@ -87,8 +87,9 @@ struct ReplayDifference {
     found_exit_code: i32,
 }
 
-/// Runs the subcommand. An external agent issued its own commands in the sandbox, so its episodes
-/// cannot be replayed.
+/// Replays the newest attempt, or the one that was asked for. An external agent issued its own
+/// commands in the sandbox, so there is nothing that could be repeated; that is no error. The task
+/// is rendered again and must be the same, because the commands depend on it.
 pub(super) async fn run(store: &Store, args: &EpisodeReplayArgs) -> Result<ExitCode> {
     let episode = find(store, &args.id).await?;
     let id = &episode.plan.id;
@@ -119,8 +120,8 @@ async fn in_sandbox(
 ) -> Result<ReplayReport> {
     let backend = Arc::new(SandboxBackends::new(this_executable()?, &guest_dir()));
     let spec = config.sandbox_for(&origin.task.image).unwrap_or_else(|| config.sandbox.clone());
-    /// The replay uses the exact image that the episode ran in, if the campaign still names that
-    /// image.
+    // The replay uses the exact image that the episode ran in, if the campaign still names that
+    // image.
     let print = episode.fingerprint.as_ref().and_then(SandboxFingerprint::image);
     let ran_in = print.filter(|(image, _)| *image == spec.image);
     let spec = SandboxSpec { digest: ran_in.map(|(_, digest)| digest.to_owned()), ..spec };
@@ -139,7 +140,9 @@ async fn in_sandbox(
     Ok(finding)
 }
 
-/// Runs the turns one after the other until an observation differs.
+/// Runs the turns one after the other until an observation differs. Later commands depend on
+/// earlier ones, so a comparison after the first difference would mean nothing. A fault is a
+/// failure of the sandbox.
 async fn replay(
     episode: &EpisodeRecord,
     attempt: AttemptNumber,
@@ -150,8 +153,8 @@ async fn replay(
 ) -> Result<ReplayReport, Fault> {
     let sandbox = lease.sandbox();
     let timeout = config.sandbox.limits.command_timeout;
-    /// An attempt begins with such a command too. It scans the workspace and starts the shell
-    /// session.
+    // An attempt begins with such a command too. It scans the workspace and starts the shell
+    // session.
     execute(sandbox, ":", Duration::from_secs(30)).await?;
     let host_changes = host_changes(episode.fingerprint.as_ref(), sandbox.fingerprint());
     let commands = turns.iter().flat_map(Turn::commands).count() as u64;

@@ -38,7 +38,8 @@ pub(in crate::cli) struct EpisodeShowArgs {
     pub(super) data: DataDir,
 }
 
-/// Runs the subcommand. An unknown opening is only a note on stderr.
+/// Reads the episode and prints it. If the opening of the conversation cannot be found out (for
+/// example because its template has changed), a note on stderr says so, and the rest is shown.
 pub(super) async fn run(store: &Store, args: &EpisodeShowArgs) -> Result<ExitCode> {
     let episode = find(store, &args.id).await?;
     let whole = FullEpisode::read(store, episode, args.attempt, &args.templates).await?;

@@ -61,7 +61,8 @@ fn worths(whole: &FullEpisode) -> Vec<StepRewards> {
         .collect()
 }
 
-/// Adds the first line of a step: number, working directory, end of the command, time.
+/// Adds the first line of a step: number, working directory, how the command ended, the time, and
+/// the number of model calls if it was more than one.
 fn heading(page: &mut EpisodePage, turn: &Turn) {
     let step = &turn.step;
     let name = page.paint.styled(TextStyle::Strong, &format!("step {}", step.index));
@@ -72,7 +73,7 @@ fn heading(page: &mut EpisodePage, turn: &Turn) {
     page.line(format!("{name}  {cwd}{end}  {} ms{calls}", step.took_ms()));
 }
 
-/// How a command ended, in a few words.
+/// How a command ended, in a few words. Success is green, everything else is red.
 fn ending(page: &EpisodePage, end: &ExecEnd) -> String {
     let text = match end {
         ExecEnd::Exited(code) => format!("exit {code}"),
@@ -93,7 +94,8 @@ fn thought(page: &mut EpisodePage, step: &Step) {
     }
 }
 
-/// Adds what the model wanted to do. A plain message has no line; its text is the reasoning.
+/// Adds what the model wanted to do: a command, a tool call, a refusal, or a reply that could not
+/// be read. A text without a call adds no line.
 fn action(page: &mut EpisodePage, turn: &Turn) {
     let step = &turn.step;
     let (first, tone, text) = match (&turn.command, step.action.kind) {

@@ -23,9 +23,10 @@ pub(in crate::cli) struct ImageCheckArgs {
     json: bool,
 }
 
-/// Runs the subcommand.
+/// Creates a container from the image, lists its tools, and removes the container. `--runtime`
+/// tries another runtime of the engine, such as gVisor's `runsc`.
 pub(super) async fn check(args: ImageCheckArgs) -> Result<()> {
-    /// An absent engine is reported as such here, and not as a fault of the image.
+    // An absent engine is reported as such here, and not as a fault of the image.
     super::connect().await?;
     let backend = SandboxBackends::new(this_executable()?, &guest_dir());
     let spec = SandboxSpec {

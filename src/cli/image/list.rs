@@ -1,5 +1,5 @@
 //! `synthd image list`: lists the images of the container engine, and which of them synthd has
-//! made.
+//! made. An image that synthd has made has a label with its recipe.
 
 use super::{connect, image_error};
 use crate::cli::output::{print_json, print_line, table};
@@ -16,7 +16,8 @@ pub(in crate::cli) struct ImageListArgs {
     json: bool,
 }
 
-/// Runs the subcommand. Without `--json`, images without a name are left out.
+/// Prints the images. The table has one line for each name of an image; an image without a name is
+/// only in the JSON document.
 pub(super) async fn list(args: &ImageListArgs) -> Result<()> {
     let found = connect().await?.list().await.map_err(image_error)?;
     if args.json {

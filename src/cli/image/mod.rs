@@ -34,12 +34,13 @@ pub(super) enum ImageCommand {
     Prune(prune::ImagePruneArgs),
 }
 
-/// Runs one of the subcommands until it is done or a signal comes.
+/// Runs one of the subcommands until it is done or a signal comes. After a signal the error is
+/// `Interrupted`.
 pub(super) fn run(command: ImageCommand) -> Result<ExitCode> {
     run_in_actor_system(async {
         let mut signals = SignalListener::listen()?;
-        /// A command that is stopped is dropped in the middle of its work; what it holds cleans up
-        /// when it is dropped.
+        // A command that is stopped is dropped in the middle of its work; what it holds cleans up
+        // when it is dropped.
         tokio::select! {
             done = Box::pin(obey(command)) => done,
             () = signals.wait_for_stop() => Err(Error::new(Code::Interrupted, "stopped in the middle")
@@ -49,7 +50,7 @@ pub(super) fn run(command: ImageCommand) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Runs the subcommand itself.
+/// Runs the subcommand itself, without regard to signals.
 async fn obey(command: ImageCommand) -> Result<()> {
     match command {
         ImageCommand::Build(args) => build::build(args).await,

@@ -37,8 +37,9 @@ pub(in crate::cli) struct ImagePruneArgs {
     json: bool,
 }
 
-/// Runs the subcommand. An image that the engine does not remove is reported and left. The bytes
-/// are an upper bound, because images share layers.
+/// Removes the images that are older than `--older-than`, and the oldest ones until the others fit
+/// into `--keep`. Without either, the age of 30 days counts. An image that the engine does not
+/// remove is reported and left. The bytes are an upper bound, because images share layers.
 pub(super) async fn prune(args: &ImagePruneArgs) -> Result<()> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = now.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX));

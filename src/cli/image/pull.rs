@@ -30,7 +30,8 @@ pub(in crate::cli) struct ImagePullArgs {
     json: bool,
 }
 
-/// Runs the subcommand. The digest in the answer is the one that campaigns are pinned to.
+/// Pulls an image with the credentials of the user's container tools. The digest in the answer is
+/// the one that a campaign is pinned to.
 pub(super) async fn pull(args: ImagePullArgs) -> Result<()> {
     let images = connect().await?;
     let shown = PullProgressDisplay::new();

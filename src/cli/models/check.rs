@@ -82,7 +82,8 @@ pub(super) fn run(args: &ModelsCheckArgs) -> Result<ExitCode> {
     }
 }
 
-/// Looks at one model. Making its client reads the key and checks the address.
+/// Looks at one model. A client is made as a test, which reads the key from the environment and
+/// sends nothing. A price that equals the one in the table counts as the table's.
 fn look(model: &ModelConfig, table: &PriceTable) -> CheckedModel {
     let endpoint = model.endpoint.as_ref();
     let listed = table.get(&model.name).is_some_and(|listed| listed.price == model.price);
@@ -104,7 +105,7 @@ fn look(model: &ModelConfig, table: &PriceTable) -> CheckedModel {
     }
 }
 
-/// Prints what was found out about one model.
+/// Prints what was found out about one model, with the problem in capitals.
 fn tell(looked: &CheckedModel) {
     print_line(&escape_line(&looked.model));
     let place = match (&looked.base_url, &looked.dialect) {

@@ -1,4 +1,5 @@
-//! `synthd models list`: lists the models of the price table with their prices.
+//! `synthd models list`: lists the models of the price table with their prices. The table is the
+//! shipped one, or the file named by `--price-table`.
 
 use crate::cli::layout::{TableColumn, lines};
 use crate::cli::output::{print_json, print_line, width};
@@ -33,7 +34,8 @@ pub(in crate::cli) struct ModelsListArgs {
     json: bool,
 }
 
-/// Runs the subcommand.
+/// Prints the models whose names match the glob, and the name and digest of the table. A store
+/// keeps the digest of the table with each campaign, so a user can find out which prices counted.
 pub(super) fn run(args: &ModelsListArgs) -> Result<ExitCode> {
     let table = args.prices.table()?;
     let found: Vec<(&str, &ListedModel)> =
@@ -52,8 +54,8 @@ pub(super) fn run(args: &ModelsListArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The table of prices, in dollars per million tokens. A star marks a model whose price rises with
-/// the length of the input.
+/// The table of prices, in dollars per million tokens. `-` means that the table has no such rate. A
+/// star marks a model whose price rises with the length of the input.
 fn table_of(found: &[(&str, &ListedModel)]) -> String {
     let columns = [
         TableColumn::new("model").at_least(16),
@@ -84,7 +86,8 @@ fn table_of(found: &[(&str, &ListedModel)]) -> String {
     text
 }
 
-/// The last line: how many models, and which price table they come from.
+/// The last line: how many models, and which price table they come from, with the first twelve
+/// digits of its digest.
 fn source(table: &PriceTable, count: usize) -> String {
     let noun = if count == 1 { "model" } else { "models" };
     let as_of = table.as_of.as_ref().map_or_else(String::new, |date| format!(", as of {date}"));

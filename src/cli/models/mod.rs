@@ -19,7 +19,7 @@ pub(super) enum ModelsCommand {
     Price(price::ModelsPriceArgs),
 }
 
-/// Runs one of the subcommands.
+/// Runs one of the subcommands. None of them opens a store or asks a provider.
 pub(super) fn run(command: &ModelsCommand) -> Result<ExitCode> {
     match command {
         ModelsCommand::List(args) => list::run(args),

@@ -38,8 +38,8 @@ pub(in crate::cli) struct ModelsPriceArgs {
     json: bool,
 }
 
-/// Runs the subcommand. It prints the cost and the worst case, which a call of this size would
-/// hold.
+/// Prints the cost and the worst case. The worst case is what a call of this size would hold: every
+/// token at the highest rate, as if nothing came from a cache.
 pub(super) fn run(args: &ModelsPriceArgs) -> Result<ExitCode> {
     let table = args.prices.table()?;
     let listed =

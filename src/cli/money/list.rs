@@ -1,5 +1,6 @@
 //! `synthd money list`: lists holds that are open or whose cost is doubtful, and the corrections
-//! that were made.
+//! that were made. A doubtful hold counts in full, so a user may want to correct it with `synthd
+//! money reconcile`.
 
 use crate::cli::DataDir;
 use crate::cli::output::{print_json, print_line};
@@ -41,7 +42,9 @@ pub(in crate::cli) struct MoneyListArgs {
     pub(super) data: DataDir,
 }
 
-/// Runs the subcommand.
+/// Prints the holds, or with `--adjustments` the corrections and charges. Without `--all`, only
+/// doubtful holds are listed: open ones, ones of unknown cost, and ones that cost more than their
+/// worst case.
 pub(super) async fn run(store: &Store, args: &MoneyListArgs) -> Result<ExitCode> {
     let campaign = args.campaign.as_deref();
     if args.adjustments {

@@ -18,7 +18,8 @@ pub(super) enum MoneyCommand {
     Reconcile(reconcile::MoneyReconcileArgs),
 }
 
-/// Runs one of the subcommands. Only `reconcile` writes to the store.
+/// Runs one of the subcommands. `list` opens the store read-only. `reconcile` writes to it, so no
+/// other process may have the data directory then.
 pub(super) fn run(command: &MoneyCommand) -> Result<ExitCode> {
     match command {
         MoneyCommand::List(args) => {

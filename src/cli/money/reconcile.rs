@@ -49,8 +49,9 @@ pub(in crate::cli) struct MoneyReconcileArgs {
     data: DataDir,
 }
 
-/// Runs the subcommand. The store is opened for writing, so no other process may have the data
-/// directory.
+/// Corrects one hold, or all that a statement names, and prints the changes. The store must be
+/// free, because the sums and caps of a running engine would not follow. Lines of the statement
+/// that belong to no recorded call are counted and ignored.
 pub(super) fn run(args: &MoneyReconcileArgs) -> Result<ExitCode> {
     let who = args.who.clone().unwrap_or_else(operator);
     let (dir, at_ms) = (&args.data.data_dir, SystemClock.now_ms());

@@ -40,8 +40,9 @@ struct SummaryDataset {
 }
 
 impl RunSummary {
-    /// The summary of a campaign's last progress. A campaign that was interrupted while it ran is
-    /// shown as `interrupted`, because "running" would be wrong.
+    /// The summary of a campaign's last progress. `wall` is the duration of the run, if it is
+    /// known. A campaign that was interrupted while it ran is shown as `interrupted`, because
+    /// "running" would be wrong.
     pub(in crate::cli) fn of(
         last: &CampaignProgress,
         wall: Option<Duration>,
@@ -68,7 +69,8 @@ impl RunSummary {
     }
 }
 
-/// The text at the end of a run: the figures, the next step, and what faulted.
+/// The text at the end of a run: what happened before, the figures, the next step, and what
+/// faulted.
 pub(in crate::cli) fn closing_text(
     last: &CampaignProgress,
     summary: &RunSummary,
@@ -85,7 +87,8 @@ pub(in crate::cli) fn closing_text(
     text
 }
 
-/// What happened to a campaign that had no episode left to run.
+/// What happened to a campaign that had no episode left to run. A new dataset version may still
+/// have been written, for example because its settings have changed.
 fn before(last: &CampaignProgress) -> String {
     let name = &last.campaign;
     match (&last.dataset, last.new_version) {
@@ -128,7 +131,8 @@ fn faulted(last: &CampaignProgress) -> String {
     )
 }
 
-/// The table of figures.
+/// The table of figures. A complete campaign with faulted episodes is shown as complete except for
+/// those, so that nobody takes it for a full success.
 fn figures(last: &CampaignProgress, summary: &RunSummary) -> comfy_table::Table {
     let counts = &last.episodes;
     let mut rows = table(&["campaign", last.campaign.as_str()]);
@@ -171,7 +175,8 @@ fn near(path: &str) -> String {
     below.map_or_else(|_| path.to_owned(), |below| below.display().to_string())
 }
 
-/// What the user can do next: look at the dataset, resume, raise a cap.
+/// What the user can do next: look at the dataset, resume, or raise a cap. An interruption comes
+/// first, because a dataset of an earlier run may exist too.
 fn next_step(last: &CampaignProgress, interrupted: bool) -> String {
     match (&last.dataset, last.state) {
         _ if interrupted => "Stopped. Run the same command again to resume.".to_owned(),

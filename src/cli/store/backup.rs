@@ -1,4 +1,6 @@
-//! `synthd store backup`: copies the whole store into one file, also while an engine writes it.
+//! `synthd store backup`: copies the whole store into one file, also while an engine writes it. The
+//! copy is consistent: it has the store as it was at one moment. Datasets are directories beside
+//! the store and are not part of it.
 
 use crate::cli::DataDir;
 use crate::cli::output::{print_json, print_line};
@@ -27,7 +29,8 @@ pub(in crate::cli) struct StoreBackupArgs {
     data: DataDir,
 }
 
-/// Runs the subcommand.
+/// Writes the backup and prints its size and counts. An existing file is never overwritten; the
+/// error is `BackupUnusable`.
 pub(super) fn run(args: &StoreBackupArgs) -> Result<ExitCode> {
     let report = backup(&args.data.data_dir, &args.file)?;
     if args.json {

@@ -19,7 +19,7 @@ pub(super) enum StoreCommand {
     Restore(restore::StoreRestoreArgs),
 }
 
-/// Runs one of the subcommands.
+/// Runs one of the subcommands. None of them needs an actor system, because no engine is started.
 pub(super) fn run(command: &StoreCommand) -> Result<ExitCode> {
     match command {
         StoreCommand::Verify(args) => verify::run(args),

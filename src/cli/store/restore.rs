@@ -41,8 +41,9 @@ pub(in crate::cli) struct StoreRestoreArgs {
     data: DataDir,
 }
 
-/// Runs the subcommand. Without `--charge-missing`, a restore that would lose known records is
-/// refused.
+/// Restores the store and prints the report. If known records would be lost, the restore is refused
+/// (`RestoreLacks`), unless `--charge-missing` accepts the loss: then the missing money counts as
+/// spent, so that no cap is passed. `--who` is kept in the record of this charge.
 pub(super) fn run(args: &StoreRestoreArgs) -> Result<ExitCode> {
     let who = args.who.clone().unwrap_or_else(operator);
     let report = restore(&RestoreRequest {
@@ -59,7 +60,8 @@ pub(super) fn run(args: &StoreRestoreArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints what was restored, what is missing, and where the old files are.
+/// Prints what was restored, what is missing, and where the old files are. Without a high-water
+/// mark there is nothing to compare with, and the text says so.
 fn show(report: &RestoreReport) {
     print_line(&format!("{} is in place", report.path.display()));
     match &report.missing {

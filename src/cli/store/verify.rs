@@ -1,4 +1,6 @@
-//! `synthd store verify`: reads the whole store and compares it with its high-water mark.
+//! `synthd store verify`: reads the whole store and compares it with its high-water mark. It is for
+//! a user who suspects damage, for example after a disk error, and for backups that are checked by
+//! a script. The command changes nothing.
 
 use crate::cli::DataDir;
 use crate::cli::output::{print_json, print_line};
@@ -26,7 +28,9 @@ pub(in crate::cli) struct StoreVerifyArgs {
     data: DataDir,
 }
 
-/// Runs the subcommand. Damage and missing records have different error codes; damage comes first.
+/// Prints the report. Success means that the store is sound. Otherwise the error is `StoreDamaged`
+/// if something is wrong, or `StoreIncomplete` if records are only missing. With `--json` the exit
+/// code is 1 for both, and the document has the findings.
 pub(super) fn run(args: &StoreVerifyArgs) -> Result<ExitCode> {
     let report = verify(&args.data.data_dir)?;
     if args.json {
@@ -46,7 +50,8 @@ pub(super) fn run(args: &StoreVerifyArgs) -> Result<ExitCode> {
         .hint("`synthd store restore` continues from a backup, or from the rest of the store"))
 }
 
-/// Prints the counts, then what is missing or damaged.
+/// Prints the spending of each campaign, which a user can compare with invoices, then the counts,
+/// and then what is missing or damaged.
 fn show(report: &StoreVerifyReport) {
     let StoreVerifyReport { attempts, steps, calls, campaigns, .. } = report;
     for sum in campaigns {
