@@ -130,7 +130,10 @@ enum CliCommand {
     #[command(subcommand)]
     Store(store::StoreCommand),
     /// Print a completion script for a shell
-    Completions { shell: clap_complete::Shell },
+    Completions {
+        /// bash, zsh, fish, elvish or powershell
+        shell: clap_complete::Shell,
+    },
 }
 
 /// Options several commands share.
