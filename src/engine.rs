@@ -66,7 +66,7 @@ pub struct EngineOptions {
     pub catalog: Arc<Catalog>,
 }
 
-/// A running engine. Clones share the same actors; the last clone to be dropped drops the store.
+/// A running engine. Clones share the same actors and the same store.
 #[derive(Clone)]
 pub struct Engine {
     /// Submits campaigns, finds running ones, and drains.

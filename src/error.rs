@@ -270,6 +270,7 @@ impl Error {
     /// The report of this error alone, without the other errors.
     fn own_report(&self) -> String {
         let mut text = format!("error[{}]: {}", self.code, self.what);
+        // The causes follow from the outermost to the innermost, one on each line.
         let (mut cause, mut said) = (self.source(), self.what.clone());
         while let Some(error) = cause {
             let why = error.to_string();

@@ -103,6 +103,8 @@ pub fn estimate_campaign(catalog: &Catalog, config: &CampaignConfig) -> Result<C
             let asked = TaskProfile::of(&task, &opening, name);
             // The model tries `share` of every `of` tasks.
             for (model, share, of) in shares(&AssignmentRules::of(config), &asked) {
+                // One template adds `per_template` tasks, each with up to `samples.most` samples.
+                // `share / of` of them go to this model.
                 let one = one_episode(config, model, &asked);
                 let known = found.entry(&model.name).or_default();
                 let tasks = u128::from(config.tasks.per_template) * u128::from(share);

@@ -22,9 +22,9 @@ const MAX_TEMPLATE: u64 = 4 << 20;
 /// The most templates whose mistakes are shown; the others are counted.
 const MAX_SHOWN: usize = 20;
 
-/// The loaded templates, and the file of each template that comes from a user's directory. Clones
-/// are cheap. `TemplateLibrary::add` changes one clone only, so a daemon can read a campaign with
-/// directories of its own.
+/// The loaded templates, and the file of each template that comes from a user's directory. A clone
+/// shares the templates until `TemplateLibrary::add` changes it. So a daemon can read a campaign
+/// with directories of its own, and other campaigns do not see those templates.
 #[derive(Clone, Debug, Default)]
 pub struct TemplateLibrary {
     /// All templates by their ids.

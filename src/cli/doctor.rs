@@ -97,6 +97,7 @@ const GVISOR: &str = "gvisor";
 /// start nothing, so the facts say yes only after a container has run.
 async fn try_gvisor(backend: &SandboxBackends, facts: &mut HostFacts) {
     let Some(Ok(how)) = facts.engine.get(GVISOR) else { return };
+    // Nothing is pulled for a test, so an image that synthd has made is used.
     let tried = match made_here().await {
         None => Err("it is registered, but was not tried, because synthd made no image here \
                      (`synthd image build`)"

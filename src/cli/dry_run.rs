@@ -67,7 +67,7 @@ pub(super) fn ask_models(
 }
 
 /// Starts an engine only for the live check, because a call needs the router and the store. It has
-/// no templates and no sandboxes. It is shut down even if the check fails.
+/// no templates and keeps no sandbox warm. It is shut down even if the check fails.
 async fn asked(data_dir: &Path, loaded: &LoadedCampaign) -> Result<LiveCheckReport> {
     if loaded.config.models.iter().all(|model| model.endpoint.is_none()) {
         // No model has a provider. Without this return, the engine would create a data directory

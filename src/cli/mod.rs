@@ -172,8 +172,8 @@ pub fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|arg| arg == namespace::LAUNCHER_COMMAND) {
         return finish(namespace::run_launcher().map(|()| ExitCode::SUCCESS), false);
     }
-    // Errors are printed as JSON if `--json` is given. This is found out before parsing, because
-    // not every command has the option in the same place.
+    // Looked for in the raw arguments: each command has an option `--json` of its own, and an error
+    // of any of them is printed in the same form. Arguments after `--` are no options.
     let json = std::env::args_os().skip(1).take_while(|a| a != "--").any(|a| a == "--json");
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

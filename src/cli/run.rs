@@ -128,8 +128,7 @@ impl RunRequest {
                 data_dir: self.dial.data.data_dir.clone(),
                 executable: this_executable()?,
                 max_episodes: config.concurrency,
-                // At most 16 warm sandboxes: more would only fill the memory before they are
-                // needed.
+                // At most 16 sandboxes are kept warm, also with a higher concurrency.
                 pool: PoolConfig { warm: config.concurrency.min(16), ..PoolConfig::default() },
                 catalog: self.library.catalog.clone(),
             },
@@ -150,14 +149,18 @@ impl RunRequest {
 
 /// Everything that a foreground run needs, in the form in which it is used.
 struct ForegroundRun {
+    /// The options of the engine: data directory, limits, templates.
     options: EngineOptions,
+    /// The path of the control socket.
     socket: PathBuf,
     library: Arc<TemplateLibrary>,
+    /// The campaign as its file describes it.
     config: Arc<CampaignConfig>,
     /// The text of the campaign file, which the store keeps.
     source: String,
     again: RestartOptions,
     progress: ProgressOptions,
+    /// Whether the summary is printed as JSON.
     json: bool,
 }
 

@@ -97,9 +97,13 @@ fn settings(args: &ServeArgs) -> Result<DaemonConfig, ConfigErrors> {
 
 /// A daemon before it starts.
 struct Daemon {
+    /// The settings of the file with the options of the command line.
     config: DaemonConfig,
+    /// The daemon's file, which SIGHUP reads again. None without `--config`.
     config_file: Option<PathBuf>,
+    /// The templates of the daemon. Campaigns may add directories of their own.
     library: Arc<TemplateLibrary>,
+    /// Changes the log level after SIGHUP.
     logging: LogFilterHandle,
 }
 

@@ -30,10 +30,12 @@ pub(super) struct StatusArgs {
 /// of a slightly different version can still be shown.
 #[derive(Deserialize)]
 struct StatusReply {
+    /// The process: data directory, process id, uptime, episodes.
     daemon: Value,
     campaigns: Vec<CampaignProgress>,
     pool: Value,
     collector: Value,
+    /// One entry for each campaign that may call models.
     router: Vec<AccountRow>,
     #[serde(default)]
     providers: Value,
@@ -43,6 +45,7 @@ struct StatusReply {
 #[derive(Deserialize)]
 struct AccountRow {
     campaign: String,
+    /// The campaign's models with their counts and key limiters.
     models: Vec<Value>,
 }
 

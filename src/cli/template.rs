@@ -314,7 +314,7 @@ async fn prove_all(
     template: &Arc<Template>,
     seeds: u64,
 ) -> Result<Vec<SeedProof>> {
-    // A proof waits for its sandbox most of the time, so there may be more proofs than cores.
+    // At most two proofs for each core run at the same time.
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     let places = Arc::new(Semaphore::new(cores * 2));
     let tasks: Vec<_> = (1..=seeds)

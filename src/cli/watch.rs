@@ -82,6 +82,7 @@ impl WatchView {
     /// Chooses the view by the option and by stderr.
     fn new(json: bool) -> Self {
         match (json, stderr_is_terminal()) {
+            // A bar goes to stderr, so stderr decides between a bar and lines.
             (true, _) => Self::Json,
             (false, true) => Self::Bar(None),
             (false, false) => Self::Lines(None),

@@ -54,6 +54,8 @@ impl ControlActor {
     /// there is exactly one wait at a time. The waiting ends when the socket closes.
     fn listen(&mut self, ctx: &mut Context<Self>) {
         let (listener, closing) = (self.parts.listener.clone(), self.parts.shared.closing.clone());
+        // `accept` may be cancelled without losing a client: a client that was not accepted stays
+        // in the queue of the listener.
         let accepted = async move {
             tokio::select! {
                 accepted = listener.accept() => Some(accepted),

@@ -41,7 +41,9 @@ impl From<Error> for ControlClientError {
 pub struct ControlClient {
     /// The path of the socket, for error messages.
     path: PathBuf,
+    /// For requests.
     writer: UnixStream,
+    /// For replies; a second handle to the same connection.
     reader: BufReader<UnixStream>,
     /// The id of the next request. Ids are 1, 2, 3 and so on.
     next: u64,

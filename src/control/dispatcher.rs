@@ -64,11 +64,13 @@ pub(super) struct LifecycleChannels {
 
 /// The dispatcher of a running engine, for `serve` and for `run`.
 pub(super) struct EngineDispatcher {
+    /// The engine on which commands are carried out.
     pub(super) engine: Engine,
     /// The templates of the process. A campaign may add its own directories for itself.
     library: Arc<TemplateLibrary>,
     /// What the status report says about the process.
     pub(super) about: ProcessDescription,
+    /// The connection to the start and the shutdown of the process.
     wires: LifecycleChannels,
     /// The handle of the control actor, for the status report. It is set after the socket listens.
     pub(super) control: OnceLock<ControlHandle>,
@@ -106,10 +108,13 @@ impl EngineDispatcher {
         let (loaded, library) =
             read.map_err(|errors| DispatchError::Refused(Box::new(listing(errors))))?;
         let config = Arc::new(loaded.config);
+        // What the preflight does right now. The listener of pulls writes it, and the events of
+        // `waiting` show it.
         let doing = Mutex::new("preparing".to_owned());
         let told = |pulled: &PullProgress| {
             *doing.lock().unwrap_or_else(PoisonError::into_inner) = pulled.to_string();
         };
+        // Boxed, because the future is large and is nested in the futures of the session.
         let admitted = Box::pin(start_campaign(
             &self.engine,
             &library.catalog,

@@ -29,7 +29,9 @@ pub(super) enum ClientInputEnd {
 /// Splits a stream of bytes into lines. Several lines may arrive in one read; they stay in the
 /// buffer until they are asked for.
 pub(super) struct LineReader<R> {
+    /// The client's end of the connection, or bytes in tests.
     reader: R,
+    /// Bytes that were read and not yet returned as lines.
     buffer: Vec<u8>,
     /// Where the next line begins in the buffer.
     start: usize,

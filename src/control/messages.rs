@@ -49,9 +49,11 @@ pub struct ControlStats {
 /// clients that are about to connect are not lost.
 #[derive(Clone)]
 pub(super) struct ControlResources {
+    /// The socket on which clients connect.
     pub(super) listener: Arc<UnixListener>,
     /// Carries out the commands of clients.
     pub(super) dispatcher: Arc<dyn ControlDispatcher>,
+    /// What the handle has too.
     pub(super) shared: ControlSharedState,
 }
 
@@ -59,6 +61,7 @@ pub(super) struct ControlResources {
 /// handle, and then the two would keep each other alive.
 #[derive(Clone)]
 pub(super) struct ControlSharedState {
+    /// The limits of each client.
     pub(super) limits: Arc<ControlLimits>,
     /// One permit for each client that may be connected.
     pub(super) places: Arc<Semaphore>,
@@ -95,7 +98,7 @@ impl ControlHandle {
         (Self { handle, shared }, joined)
     }
 
-    /// The current counts. They are zero while the actor is being rebuilt.
+    /// The current counts. If the actor is gone for good, only the connected clients are counted.
     pub async fn stats(&self) -> ControlStats {
         let mut stats = self.handle.ask(ControlStatsQuery).await.unwrap_or_default();
         stats.clients_bound = self.shared.limits.clients;

@@ -71,7 +71,7 @@ pub struct SubmitParams {
     pub accept_changed: bool,
 }
 
-/// Keeps `false` out of the JSON; older daemons do not know the key.
+/// Leaves a flag out of the JSON if it is false, which is its default.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
 fn is_false(flag: &bool) -> bool {
     !flag
@@ -213,6 +213,7 @@ impl ControlReply {
 pub struct ControlRequestError {
     /// As far as it could be read.
     pub id: Value,
+    /// The error reply for the client.
     pub error: Box<ErrorBody>,
     /// Whether the line is no JSON object at all. Its sender does not speak the protocol, so the
     /// session ends. After other mistakes the client may send the next request.

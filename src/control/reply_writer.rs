@@ -20,6 +20,7 @@ pub struct ClientGone;
 /// The writing half of a client's connection.
 pub struct ReplyWriter {
     writer: OwnedWriteHalf,
+    /// The limit for writing, and the heartbeat interval.
     limits: Arc<ControlLimits>,
     /// Cancelled when the socket closes.
     closing: CancellationToken,

@@ -40,16 +40,21 @@ pub struct ProcessDescription {
 /// The answer to `status`.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct StatusReport {
+    /// The process itself.
     pub(super) daemon: ProcessStatus,
     /// All campaigns of the data directory, or the one that was asked for.
     pub(super) campaigns: Vec<CampaignStatus>,
+    /// Sandboxes: warm, being made, waited for.
     pub(super) pool: PoolStats,
+    /// Records on their way to the store.
     pub(super) collector: CollectorStats,
     /// One entry for each campaign that may call models.
     pub(super) router: Vec<AccountStats>,
     /// One entry for each provider address and key.
     pub(super) providers: Vec<ProviderStats>,
+    /// Commits and syncs of the store's writer.
     pub(super) store: StoreStats,
+    /// Clients of this socket.
     pub(super) control: ControlStats,
 }
 
@@ -57,6 +62,7 @@ pub(super) struct StatusReport {
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct ProcessStatus {
     pid: u32,
+    /// The version of synthd, such as `0.1.0`.
     version: &'static str,
     mode: ProcessMode,
     data_dir: PathBuf,
@@ -96,6 +102,7 @@ impl ProcessStatus {
 pub(super) struct CampaignStatus {
     /// Whether a running actor of this process takes commands for the campaign.
     pub(super) live: bool,
+    /// The counts of the campaign; in JSON they stand beside `live`.
     #[serde(flatten)]
     pub(super) progress: CampaignProgress,
 }

@@ -1,6 +1,9 @@
 //! Opens and closes the control socket of a running engine. `serve` and `run` use it. It connects
 //! the socket, the dispatcher and the control actor, and makes a daemon resume the campaigns of the
 //! last one.
+//!
+//! The socket listens before those campaigns are resumed, so a client can connect at once. A
+//! command that names a campaign waits until each of them was tried once (the token `revived`).
 
 use super::admission::restart_campaigns;
 use super::dispatcher::{EngineDispatcher, LifecycleChannels, ShutdownRequest};
@@ -21,6 +24,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 /// An open control socket.
 pub struct ControlServer {
+    /// The control actor.
     handle: ControlHandle,
     /// The most urgent shutdown request of the clients.
     shutdown: watch::Receiver<ShutdownRequest>,
@@ -60,6 +64,8 @@ impl ControlServer {
         })?;
         let (handle, life) =
             ControlHandle::start(listener, dispatcher.clone(), ControlLimits::default());
+        // The dispatcher reports the counts of the actor, and the actor needs the dispatcher to
+        // start. So the handle is added afterwards.
         dispatcher.attach(handle.clone());
         let revival = earlier.map(|earlier| spawn("revive campaigns", earlier));
         Ok(Self { handle, shutdown, life, revival })

@@ -1,5 +1,16 @@
 //! A control session: serves one client from its first line to its last. Whatever the client does
 //! wrong ends here; other clients and the engine do not notice it.
+//!
+//! ```text
+//!  read a line ──► parse ──► dispatcher ──► write the answer ──┐
+//!    ▲   │           │ mistake: error reply, go on             │
+//!    │   │           │ not JSON: error reply, end              │
+//!    │   └ too long, too slow, idle: error reply, end          │
+//!    └─────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! The end of the session closes the connection. A client that is gone ends the session without a
+//! reply.
 
 use super::limits::ControlLimits;
 use super::lines::{ClientInputEnd, LineReader};
@@ -49,7 +60,9 @@ impl From<Error> for DispatchError {
 /// What a session needs from the control actor.
 #[derive(Clone)]
 pub(super) struct ControlSessionContext {
+    /// Carries out the commands.
     pub(super) dispatcher: Arc<dyn ControlDispatcher>,
+    /// The limits for the client's lines and times.
     pub(super) limits: Arc<ControlLimits>,
     /// Cancelled when the socket closes. The session ends before its next request.
     pub(super) closing: CancellationToken,
@@ -109,7 +122,8 @@ async fn answer(
     writer.reply(content).await
 }
 
-/// Tells a client why its session ends, if the client may not know it.
+/// Tells a client why its session ends, if the client may not know it: a line was too long or too
+/// slow, or nothing came for too long. A client that closed the connection itself gets nothing.
 async fn part(ended: &ClientInputEnd, limits: &ControlLimits, writer: &mut ReplyWriter) {
     let why = match ended {
         ClientInputEnd::Closed | ClientInputEnd::HalfLine | ClientInputEnd::Broken => return,

@@ -63,6 +63,7 @@ pub async fn ask_each(
         return Ok(heard);
     }
     let campaign = open(engine, config, source).await?;
+    // All models are asked at the same time: the check lasts as long as the slowest answer.
     let calls = asked.iter().map(|model| ask(engine, &campaign, &model.name));
     for (model, answer) in asked.iter().zip(join_all(calls).await) {
         match answer {

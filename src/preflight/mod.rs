@@ -126,9 +126,12 @@ impl Preflight<'_> {
         backends: &Arc<SandboxBackends>,
         survey: &mut PreflightReport,
     ) {
+        // The digests that were found are used, so that the programs are looked for in exactly
+        // these images.
         let digests = survey.digests.clone();
         let config = Arc::new(CampaignConfig { digests, ..self.config.clone() });
         let planner = CampaignPlanner { config, catalog: Arc::new(self.catalog.clone()) };
+        // One sandbox at a time, and none in advance: the pool lives only for this check.
         let limits = PoolConfig { warm: 0, parallel_creation: 1, ..PoolConfig::default() };
         let (pool, life) = PoolHandle::start(backends.clone(), limits);
         let found = runnable_templates(&pool, &planner).await;

@@ -167,7 +167,8 @@ fn page(line: &CallSummary, call: &CallRecord, paint: TextStyler, full: bool) ->
         lines.extend(
             headers.iter().map(|(k, v)| format!("  {}", escape_line(&format!("{k}: {v}")))),
         );
-        // Long bodies are cut in the middle: the beginning of a request and its end say the most.
+        // A body that is too long is cut in the middle; a note at the end of the page then names
+        // `--full`.
         let text = readable(body);
         let shown = if full { text.clone() } else { elide_middle(&text, SHOWN) };
         was_cut |= shown.len() < text.len();

@@ -31,6 +31,7 @@ struct CampaignListRow {
     record: CampaignRecord,
     /// The state in the store, or `interrupted`.
     state: &'static str,
+    /// The counts of episodes, steps, tokens and rows.
     figures: CampaignCounts,
     /// What the campaign has spent, with open holds in full.
     spent: Money,

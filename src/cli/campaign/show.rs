@@ -53,7 +53,9 @@ struct CampaignOverview {
     record: CampaignRecord,
     /// The state in the store, or `interrupted`.
     state: &'static str,
+    /// The counts of tasks, episodes, steps, tokens and rows.
     figures: CampaignCounts,
+    /// What the campaign has spent, with open holds in full.
     spent: Money,
     /// The results by model and scaffold.
     models: BTreeMap<(String, String), ModelScaffoldStats>,

@@ -37,6 +37,7 @@ pub(super) struct ConversationOpening {
     /// The text of the task for the agent.
     pub(super) instruction: String,
     messages: Vec<ChatMessage>,
+    /// The tools that the model may call.
     tools: Vec<ToolSchema>,
     max_output_tokens: u32,
 }
@@ -47,10 +48,14 @@ pub(super) struct ConversationOpening {
 struct EpisodeDocument<'a> {
     episode: &'a EpisodeRecord,
     attempts: &'a [AttemptRecord],
+    /// The accepted row, as a dataset has it.
     row: Option<&'a TrajectoryRow>,
+    /// The split of the accepted row.
     split: Option<DatasetSplit>,
+    /// The rejected row; there is never an accepted one beside it.
     rejected: Option<RejectedRow<'a>>,
     attempt: AttemptNumber,
+    /// The first messages of the conversation. None if they cannot be found out any more.
     opening: Option<&'a [ChatMessage]>,
     tools: Option<&'a [ToolSchema]>,
     max_output_tokens: Option<u32>,

@@ -59,6 +59,7 @@ pub(in crate::cli) struct EpisodeReplayArgs {
 #[derive(Serialize)]
 struct ReplayReport {
     episode: EpisodeId,
+    /// The attempt whose commands ran again.
     attempt: AttemptNumber,
     /// Commands that ran again.
     ran: u64,
@@ -77,6 +78,7 @@ struct ReplayReport {
 struct ReplayDifference {
     /// The number of the step.
     step: u32,
+    /// The commands of the step, one on each line.
     command: String,
     /// The observation in the record.
     recorded: String,
@@ -84,6 +86,7 @@ struct ReplayDifference {
     found: String,
     /// None if the recorded step has no end of a command.
     recorded_exit_code: Option<i32>,
+    /// The exit code of the last command of the step in the replay.
     found_exit_code: i32,
 }
 

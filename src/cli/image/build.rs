@@ -78,6 +78,7 @@ pub(super) async fn build(args: ImageBuildArgs) -> Result<()> {
     let _lock = lock(&reference, &spinner)?;
     let images = connect().await?;
     let log = guest_dir().join(format!("{}.log", reference.replace(['/', ':'], "-")));
+    // The lock is held here: if another process built the image in the meantime, this one finds it.
     let known = !rebuild && images.has(&reference).await.map_err(image_error)?;
     if !known {
         spinner.announce(&format!("building {reference}; output goes to {}", log.display()));

@@ -41,9 +41,11 @@ struct CheckedModel {
     model: String,
     /// The wire format or dialect. None for a scripted model, which has no provider.
     dialect: Option<String>,
+    /// The address of the provider.
     base_url: Option<String>,
     /// The environment variable that has the key. The key itself is never shown.
     key_env: Option<String>,
+    /// The price that the campaign would pay.
     price: ModelPrice,
     /// Where the price comes from: `free`, the name of the price table, or `campaign`.
     priced_by: String,

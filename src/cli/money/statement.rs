@@ -38,6 +38,7 @@ fn parse(text: &str) -> StatementResult<Vec<(String, Money)>> {
     let mut lines = lines.map(|(n, line)| (n + 1, line.trim())).filter(|(_, l)| !l.is_empty());
     let Some((number, first)) = lines.next() else { return Err((1, "it is empty".to_owned())) };
     if first.starts_with('{') {
+        // The first line was taken only to find out the form, so it is put back.
         let all = std::iter::once((number, first)).chain(lines);
         return all.map(|(n, line)| of_json(line).map_err(|why| (n, why))).collect();
     }

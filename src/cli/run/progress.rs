@@ -57,6 +57,7 @@ pub(in crate::cli) struct ProgressDisplay {
     last_finished: u64,
     /// Whether the user was told that the campaign waits for something.
     waits: bool,
+    /// Measures how fast episodes finish.
     rate: CompletionRate,
 }
 

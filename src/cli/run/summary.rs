@@ -15,14 +15,17 @@ pub(in crate::cli) struct RunSummary {
     campaign: String,
     /// The campaign's state, or `interrupted`.
     state: &'static str,
+    /// Why the campaign is paused or stopped.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     tasks: u64,
     episodes: EpisodeCounts,
+    /// Faulted episodes by the kind of their fault.
     #[serde(skip_serializing_if = "FaultCounts::is_empty")]
     faults: FaultCounts,
     steps: u64,
     tokens: TokenCounts,
+    /// What the campaign has spent in all its runs.
     cost_usd: Money,
     rows: RowCounts,
     /// The newest dataset version, if there is one.
@@ -36,6 +39,7 @@ pub(in crate::cli) struct RunSummary {
 #[derive(Serialize)]
 struct SummaryDataset {
     version: u32,
+    /// The directory of the version.
     path: String,
 }
 
