@@ -1,9 +1,9 @@
 //! The arguments of commands that only look at a campaign file (`check`, `estimate`): the file, the
 //! templates and the prices that it is read with.
 
-use super::TemplateDirs;
-use super::output::print_config_errors;
-use super::prices::PriceOptions;
+use crate::cli::TemplateDirs;
+use crate::cli::prices::PriceOptions;
+use crate::cli::terminal::output::print_config_errors;
 use crate::config::{self, LoadedCampaign};
 use crate::error::Result;
 use crate::templates::TemplateLibrary;

@@ -4,11 +4,11 @@
 //! The command reads the file, runs the preflight, and with `--live` asks each model one question.
 //! It never creates a data directory, except with `--live`, which records its calls.
 
-use super::DataDir;
-use super::campaign_file::CampaignFile;
-use super::doctor::{guest_dir, this_executable};
-use super::dry_run::{self, DryRunReport};
-use super::output::{eprint_line, pluralize, print_json, print_line};
+use crate::cli::DataDir;
+use crate::cli::campaign_file::CampaignFile;
+use crate::cli::doctor::{guest_dir, this_executable};
+use crate::cli::dry_run::{self, DryRunReport};
+use crate::cli::terminal::output::{eprint_line, pluralize, print_json, print_line};
 use crate::config::LoadedCampaign;
 use crate::control::protocol::ErrorBody;
 use crate::engine::{run_in_actor_system, store_error};

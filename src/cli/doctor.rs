@@ -3,7 +3,7 @@
 //! The command asks both sandbox backends for their facts and runs one real sandbox. The exit code
 //! is 6 if no namespace sandbox runs; container engines are optional.
 
-use super::output::{print_json, print_line, table};
+use crate::cli::terminal::output::{print_json, print_line, table};
 use crate::engine::{host_facts, run_in_actor_system};
 use crate::error::{Code, Error, Result};
 use crate::sandbox::docker::{DockerImages, MADE_HERE};

@@ -2,10 +2,10 @@
 //! does all of a run but its episodes: the preflight, one question to each model, the plan and its
 //! price.
 
-use super::check::run_preflight;
-use super::doctor::this_executable;
-use super::estimate::page;
-use super::output::{eprint_line, pluralize, print_json, print_line};
+use crate::cli::check::run_preflight;
+use crate::cli::doctor::this_executable;
+use crate::cli::estimate::page;
+use crate::cli::terminal::output::{eprint_line, pluralize, print_json, print_line};
 use crate::config::LoadedCampaign;
 use crate::control::protocol::ErrorBody;
 use crate::engine::{Engine, EngineOptions, run_in_actor_system};

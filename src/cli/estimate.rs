@@ -1,9 +1,9 @@
 //! `synthd estimate`: shows what a campaign costs at least, likely and at most. The sums come from
 //! `crate::estimate`; this file prints them.
 
-use super::campaign_file::CampaignFile;
-use super::layout::{self, TableColumn};
-use super::output::{print_json, print_line, width};
+use crate::cli::campaign_file::CampaignFile;
+use crate::cli::terminal::layout::{self, TableColumn};
+use crate::cli::terminal::output::{print_json, print_line, width};
 use crate::error::{Error, Result};
 use crate::estimate::{self, CampaignEstimate, CostRange};
 use crate::preflight::unmatched;

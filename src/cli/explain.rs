@@ -1,8 +1,8 @@
 //! `synthd explain`: prints the page of an error code, or lists all codes. The pages are part of
 //! the program, so the command works without the repository.
 
-use super::layout::{TableColumn, lines};
-use super::output::{print_json, print_line, width};
+use crate::cli::terminal::layout::{TableColumn, lines};
+use crate::cli::terminal::output::{print_json, print_line, width};
 use crate::error::{Code, Error, Result};
 use clap::Args;
 use serde_json::{Value, json};

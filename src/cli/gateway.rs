@@ -5,11 +5,11 @@
 //! and in the router, and serves HTTP until a signal comes. `src/gateway/` does the HTTP part. The
 //! records belong to a campaign with the name in the gateway's file.
 
-use super::DataDir;
-use super::doctor::this_executable;
-use super::output::{eprint_line, print_config_errors, print_json, print_line};
-use super::shutdown::escalation;
-use super::signals::SignalListener;
+use crate::cli::DataDir;
+use crate::cli::daemon::shutdown::escalation;
+use crate::cli::daemon::signals::SignalListener;
+use crate::cli::doctor::this_executable;
+use crate::cli::terminal::output::{eprint_line, print_config_errors, print_json, print_line};
 use crate::config::{self, GatewayConfig};
 use crate::engine::{Engine, EngineOptions, fault_error, run_in_actor_system, store_error};
 use crate::error::{Code, Error, Result};
@@ -62,7 +62,7 @@ pub(super) struct GatewayArgs {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    prices: super::prices::PriceOptions,
+    prices: crate::cli::prices::PriceOptions,
     #[command(flatten)]
     data: DataDir,
 }

@@ -11,8 +11,7 @@ mod call;
 mod campaign;
 mod campaign_file;
 mod check;
-mod control_commands;
-mod daemon_address;
+mod daemon;
 mod dataset;
 mod doctor;
 mod dry_run;
@@ -21,24 +20,14 @@ mod estimate;
 mod explain;
 mod gateway;
 mod image;
-mod layout;
-mod logging;
 mod models;
 mod money;
-mod output;
 mod prices;
 mod retry;
 mod run;
-mod serve;
-mod shutdown;
-mod signals;
-mod status;
 mod store;
-mod submit;
-mod suggest;
 mod template;
-mod terminal_text;
-mod watch;
+mod terminal;
 
 use crate::error::{Code, Error};
 use crate::sandbox::namespace;
@@ -60,7 +49,7 @@ faulted episodes, 4 stopped at the budget, 5 no daemon, 6 the host cannot \
 enforce what was asked, 130 interrupted and resumable.")]
 struct Cli {
     #[command(flatten)]
-    logging: logging::LogOptions,
+    logging: terminal::logging::LogOptions,
     #[command(subcommand)]
     command: CliCommand,
 }
@@ -72,26 +61,26 @@ enum CliCommand {
     /// Try the faulted episodes of a campaign again
     Retry(retry::RetryArgs),
     /// Run the daemon, which takes campaigns over its socket
-    Serve(serve::ServeArgs),
+    Serve(daemon::serve::ServeArgs),
     /// Give a campaign to the daemon
-    Submit(submit::SubmitArgs),
+    Submit(daemon::submit::SubmitArgs),
     /// Show the state of the daemon
-    Status(status::StatusArgs),
+    Status(daemon::status::StatusArgs),
     /// Follow a campaign to its end
-    Watch(watch::WatchArgs),
+    Watch(daemon::watch::WatchArgs),
     /// Start no more episodes of a campaign; running episodes finish
     #[command(after_help = "Example:\n  synthd pause quickstart")]
-    Pause(control_commands::CampaignControlArgs),
+    Pause(daemon::control_commands::CampaignControlArgs),
     /// Resume a paused or stopped campaign
     #[command(after_help = "Example:\n  synthd resume quickstart")]
-    Resume(control_commands::CampaignControlArgs),
+    Resume(daemon::control_commands::CampaignControlArgs),
     /// End a campaign; finished work is kept
     #[command(after_help = "Example:\n  synthd cancel quickstart")]
-    Cancel(control_commands::CampaignControlArgs),
+    Cancel(daemon::control_commands::CampaignControlArgs),
     /// Refuse new work and wait until running episodes have finished
-    Drain(control_commands::DrainArgs),
+    Drain(daemon::control_commands::DrainArgs),
     /// End the daemon
-    Shutdown(control_commands::ShutdownArgs),
+    Shutdown(daemon::control_commands::ShutdownArgs),
     /// Serve models to other programs, with a budget, limits and a record
     Gateway(gateway::GatewayArgs),
     /// Check a campaign, its host and its models: every error at once
@@ -177,7 +166,7 @@ pub fn main() -> ExitCode {
     let json = std::env::args_os().skip(1).take_while(|a| a != "--").any(|a| a == "--json");
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return usage(&suggest::suggest_command(error, &Cli::command())),
+        Err(error) => return usage(&terminal::suggest::suggest_command(error, &Cli::command())),
     };
     finish(execute(cli), json)
 }
@@ -198,20 +187,20 @@ fn execute(cli: Cli) -> Result<ExitCode, Error> {
             CliCommand::Retry(retry) => retry.progress.quiet,
             _ => false,
         };
-        logging::start(&cli.logging, quiet)?;
+        terminal::logging::start(&cli.logging, quiet)?;
     }
     match cli.command {
-        CliCommand::Serve(args) => serve::run(args, &cli.logging),
+        CliCommand::Serve(args) => daemon::serve::run(args, &cli.logging),
         CliCommand::Run(args) => run::run(args),
         CliCommand::Retry(args) => retry::run(args),
-        CliCommand::Submit(args) => submit::run(&args),
-        CliCommand::Status(args) => status::run(args),
-        CliCommand::Watch(args) => watch::run(args),
-        CliCommand::Pause(args) => control_commands::pause(args),
-        CliCommand::Resume(args) => control_commands::resume(args),
-        CliCommand::Cancel(args) => control_commands::cancel(args),
-        CliCommand::Drain(args) => control_commands::drain(&args),
-        CliCommand::Shutdown(args) => control_commands::shutdown(&args),
+        CliCommand::Submit(args) => daemon::submit::run(&args),
+        CliCommand::Status(args) => daemon::status::run(args),
+        CliCommand::Watch(args) => daemon::watch::run(args),
+        CliCommand::Pause(args) => daemon::control_commands::pause(args),
+        CliCommand::Resume(args) => daemon::control_commands::resume(args),
+        CliCommand::Cancel(args) => daemon::control_commands::cancel(args),
+        CliCommand::Drain(args) => daemon::control_commands::drain(&args),
+        CliCommand::Shutdown(args) => daemon::control_commands::shutdown(&args),
         CliCommand::Gateway(args) => gateway::run(&args),
         CliCommand::Check(args) => check::run(&args),
         CliCommand::Estimate(args) => estimate::run(&args),
@@ -229,7 +218,7 @@ fn execute(cli: Cli) -> Result<ExitCode, Error> {
         CliCommand::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "synthd", &mut script);
-            output::print_bytes(&script);
+            terminal::output::print_bytes(&script);
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -238,9 +227,10 @@ fn execute(cli: Cli) -> Result<ExitCode, Error> {
 /// Turns the result of a command into an exit code. An answer that could not be written to stdout
 /// makes a successful command fail.
 fn finish(outcome: Result<ExitCode, Error>, json: bool) -> ExitCode {
-    let outcome = outcome.and_then(|code| output::take_write_error().map_or(Ok(code), Err));
+    let outcome =
+        outcome.and_then(|code| terminal::output::take_write_error().map_or(Ok(code), Err));
     outcome.unwrap_or_else(|error| {
-        output::print_error(&error, json);
+        terminal::output::print_error(&error, json);
         ExitCode::from(error.code().exit_code())
     })
 }

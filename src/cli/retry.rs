@@ -1,11 +1,11 @@
 //! `synthd retry`: tries the faulted episodes of a campaign again. If a daemon uses the data
 //! directory, the daemon runs them; otherwise this command does, like `synthd run`.
 
-use super::TemplateDirs;
-use super::daemon_address::{DaemonAddress, parse_answer, print_failure};
-use super::output::{pluralize, print_json, print_line};
-use super::run::RunRequest;
-use super::run::progress::ProgressOptions;
+use crate::cli::TemplateDirs;
+use crate::cli::daemon::daemon_address::{DaemonAddress, parse_answer, print_failure};
+use crate::cli::run::RunRequest;
+use crate::cli::run::progress::ProgressOptions;
+use crate::cli::terminal::output::{pluralize, print_json, print_line};
 use crate::config;
 use crate::control::protocol::{ControlCommand, RetryParams};
 use crate::engine::{run_in_actor_system, store_error};
@@ -47,7 +47,7 @@ pub(super) struct RetryArgs {
     #[command(flatten)]
     dial: DaemonAddress,
     #[command(flatten)]
-    prices: super::prices::PriceOptions,
+    prices: crate::cli::prices::PriceOptions,
     #[command(flatten)]
     templates: TemplateDirs,
     #[command(flatten)]

@@ -9,14 +9,18 @@
 pub(in crate::cli) mod progress;
 pub(in crate::cli) mod summary;
 
-use super::TemplateDirs;
-use super::daemon_address::DaemonAddress;
-use super::doctor::this_executable;
-use super::dry_run;
-use super::image::PullShown;
-use super::output::{eprint_line, pluralize, print_config_errors, print_json, print_line};
-use super::shutdown::{drain_engine, escalation, immediate_shutdown_requested, shutdown_requested};
-use super::signals::SignalListener;
+use crate::cli::TemplateDirs;
+use crate::cli::daemon::daemon_address::DaemonAddress;
+use crate::cli::daemon::shutdown::{
+    drain_engine, escalation, immediate_shutdown_requested, shutdown_requested,
+};
+use crate::cli::daemon::signals::SignalListener;
+use crate::cli::doctor::this_executable;
+use crate::cli::dry_run;
+use crate::cli::image::PullShown;
+use crate::cli::terminal::output::{
+    eprint_line, pluralize, print_config_errors, print_json, print_line,
+};
 use crate::config::{self, LoadedCampaign};
 use crate::control::socket::ControlSocket;
 use crate::control::{
@@ -66,7 +70,7 @@ pub(super) struct RunArgs {
     #[command(flatten)]
     dial: DaemonAddress,
     #[command(flatten)]
-    prices: super::prices::PriceOptions,
+    prices: crate::cli::prices::PriceOptions,
     #[command(flatten)]
     templates: TemplateDirs,
     #[command(flatten)]

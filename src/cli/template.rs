@@ -1,10 +1,12 @@
 //! `synthd template`: lists, shows, renders and checks templates, and prints the JSON Schema of
 //! their format. Only `check` needs sandboxes: it proves templates in real ones.
 
-use super::TemplateDirs;
-use super::doctor::{guest_dir, this_executable};
-use super::output::{eprint_line, print_json, print_line, stderr_is_terminal, table};
-use super::terminal_text::escape_controls;
+use crate::cli::TemplateDirs;
+use crate::cli::doctor::{guest_dir, this_executable};
+use crate::cli::terminal::output::{
+    eprint_line, print_json, print_line, stderr_is_terminal, table,
+};
+use crate::cli::terminal::terminal_text::escape_controls;
 use crate::engine::{fault_error, run_in_actor_system};
 use crate::error::{Code, Error, Result};
 use crate::sandbox::SandboxBackends;

@@ -2,11 +2,11 @@
 //! at the same time. Every key has a default, so the daemon also runs with an empty file or without
 //! a file. `config/daemon.toml` explains each key.
 
-use super::LoadedDaemon;
-use super::reader::{ConfigReader, RawField};
-use super::section::ConfigSection;
-use super::units::{DAY, duration, seconds};
-use super::values::{ValueFault, ValueResult, choice, some_text, text, whole};
+use crate::config::LoadedDaemon;
+use crate::config::reading::reader::{ConfigReader, RawField};
+use crate::config::reading::section::ConfigSection;
+use crate::config::reading::units::{DAY, duration, seconds};
+use crate::config::reading::values::{ValueFault, ValueResult, choice, some_text, text, whole};
 use crate::log_filter;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -93,14 +93,14 @@ impl DaemonConfig {
 }
 
 /// Reads and checks a daemon's file.
-pub fn load_daemon(path: &Path) -> Result<LoadedDaemon, super::ConfigErrors> {
-    let text = super::source::read(path)?;
+pub fn load_daemon(path: &Path) -> Result<LoadedDaemon, crate::config::ConfigErrors> {
+    let text = crate::config::reading::source::read(path)?;
     parse_daemon(&path.display().to_string(), &text)
 }
 
 /// Checks the text of a daemon's file. `name` is what errors call it.
-pub fn parse_daemon(name: &str, source: &str) -> Result<LoadedDaemon, super::ConfigErrors> {
-    let config = super::parse(name, source, read)?;
+pub fn parse_daemon(name: &str, source: &str) -> Result<LoadedDaemon, crate::config::ConfigErrors> {
+    let config = crate::config::parse(name, source, read)?;
     Ok(LoadedDaemon { config, path: PathBuf::from(name) })
 }
 

@@ -2,17 +2,17 @@
 //! spend, and which models are behind it. Models, providers and the budget are written as in a
 //! campaign, and the same checks run. `config/gateway.toml` explains each key.
 
-use super::daemon;
-use super::names::{self, KnownNames};
-use super::raw::RawBudget;
-use super::raw_models::{RawModel, RawProvider};
-use super::reader::ConfigReader;
-use super::routing;
-use super::sampling;
-use super::section::ConfigSection;
-use super::units::{duration, seconds};
-use super::values::{ValueFault, ValueResult, text, whole};
-use super::{ConfigErrors, providers, source, validate};
+use crate::config::campaign::names::{self, KnownNames};
+use crate::config::campaign::raw::RawBudget;
+use crate::config::campaign::raw_models::{RawModel, RawProvider};
+use crate::config::campaign::routing;
+use crate::config::campaign::sampling;
+use crate::config::daemon;
+use crate::config::reading::reader::ConfigReader;
+use crate::config::reading::section::ConfigSection;
+use crate::config::reading::units::{duration, seconds};
+use crate::config::reading::values::{ValueFault, ValueResult, text, whole};
+use crate::config::{ConfigErrors, campaign::providers, campaign::validate, reading::source};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -79,7 +79,7 @@ pub fn load_gateway(path: &Path) -> Result<GatewayConfig, ConfigErrors> {
 pub fn parse_gateway(name: &str, text: &str) -> Result<GatewayConfig, ConfigErrors> {
     let source = source::strip_bom(text).to_owned();
     let config =
-        super::parse(name, text, |root, reader| read(root, &names::known_names(), reader))?;
+        crate::config::parse(name, text, |root, reader| read(root, &names::known_names(), reader))?;
     Ok(GatewayConfig { source, ..config })
 }
 

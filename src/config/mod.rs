@@ -17,48 +17,29 @@
 //! a file only holds the names of the variables, and error messages never show what could be a key
 //! (`key_redaction`).
 
+mod campaign;
 mod daemon;
-mod errors;
-mod excerpt;
 mod gateway;
-mod key_redaction;
-mod names;
-mod prompts;
-mod providers;
-mod raw;
-mod raw_agents;
-mod raw_models;
-mod raw_sampling;
-mod reader;
-mod render;
-mod routing;
-mod sampling;
-mod section;
-mod source;
-mod syntax;
-mod template_dirs;
-mod units;
-mod validate;
-mod values;
+mod reading;
 
 #[cfg(test)]
 mod tests;
 
-pub use daemon::{DaemonConfig, DaemonPoolConfig, LogConfig, LogFormat, load_daemon, parse_daemon};
-pub use errors::{ConfigError, ConfigErrors};
-pub(crate) use excerpt::TextDiagnostic;
-pub use gateway::{GatewayConfig, ListenAddress, load_gateway, parse_gateway};
-pub use names::{
+pub use campaign::names::{
     DIALECTS, EndpointDefaults, KNOWN_PROVIDERS, KnownNames, KnownProvider, OFFER, SCRIPTED_MODELS,
 };
-pub use template_dirs::{LibraryProblem, TemplateStore};
-pub(crate) use units::size;
+pub use campaign::template_dirs::{LibraryProblem, TemplateStore};
+pub use daemon::{DaemonConfig, DaemonPoolConfig, LogConfig, LogFormat, load_daemon, parse_daemon};
+pub use gateway::{GatewayConfig, ListenAddress, load_gateway, parse_gateway};
+pub use reading::errors::{ConfigError, ConfigErrors};
+pub(crate) use reading::excerpt::TextDiagnostic;
+pub(crate) use reading::units::size;
 
 use crate::error::Code;
-use raw::RawCampaign;
-use reader::{ConfigProblem, ConfigReader};
-use section::ConfigSection;
-use source::SourceText;
+use campaign::raw::RawCampaign;
+use reading::reader::{ConfigProblem, ConfigReader};
+use reading::section::ConfigSection;
+use reading::source::SourceText;
 use std::path::{Path, PathBuf};
 use synthd_actors::model::CampaignConfig;
 use toml::de::DeTable;
@@ -85,7 +66,7 @@ pub struct LoadedDaemon {
 /// Returns every mistake that was found.
 pub fn load_campaign(path: &Path) -> Result<LoadedCampaign, ConfigErrors> {
     let text = read_text(path)?;
-    parse_campaign(&source::name_of(path), &text)
+    parse_campaign(&reading::source::name_of(path), &text)
 }
 
 /// The same with the templates in its directories, beside those at hand. Every mistake of the
@@ -94,26 +75,26 @@ pub fn load_campaign_with<Templates: TemplateStore>(
     library: &Templates,
     path: &Path,
 ) -> Result<(LoadedCampaign, Templates), ConfigErrors> {
-    let name = source::name_of(path);
-    let text = source::read(path)?;
-    let text = source::strip_bom(&text);
+    let name = reading::source::name_of(path);
+    let text = reading::source::read(path)?;
+    let text = reading::source::strip_bom(&text);
     let loaded = whole_text(path, text).and_then(|whole| parse_campaign(&name, &whole));
-    template_dirs::read(library, &name, text, base_of(path), loaded)
+    campaign::template_dirs::read(library, &name, text, base_of(path), loaded)
 }
 
 /// Reads a campaign's text, with the texts of its prompts put in and with absolute paths of its
 /// template directories. The result can be checked in another process, such as the daemon, whose
 /// working directory is different.
 pub fn read_text(path: &Path) -> Result<String, ConfigErrors> {
-    let text = source::read(path)?;
-    whole_text(path, source::strip_bom(&text))
+    let text = reading::source::read(path)?;
+    whole_text(path, reading::source::strip_bom(&text))
 }
 
 /// Puts in the prompts first and then the paths. Both are needed before the text leaves the
 /// directory of its file.
 fn whole_text(path: &Path, text: &str) -> Result<String, ConfigErrors> {
-    let text = prompts::inline(path, text)?;
-    template_dirs::made_whole(path, base_of(path), &text)
+    let text = campaign::prompts::inline(path, text)?;
+    campaign::template_dirs::made_whole(path, base_of(path), &text)
 }
 
 /// The directory at which relative paths in a campaign file begin. It is the working directory for
@@ -129,13 +110,19 @@ pub fn parse_campaign_with<Templates: TemplateStore>(
     text: &str,
 ) -> Result<(LoadedCampaign, Templates), ConfigErrors> {
     let loaded = parse_campaign(name, text);
-    template_dirs::read(library, name, source::strip_bom(text), Path::new(""), loaded)
+    campaign::template_dirs::read(
+        library,
+        name,
+        reading::source::strip_bom(text),
+        Path::new(""),
+        loaded,
+    )
 }
 
 /// Checks the text of a campaign. `name` is what errors call the text. All names that this version
 /// knows are allowed.
 pub fn parse_campaign(name: &str, source: &str) -> Result<LoadedCampaign, ConfigErrors> {
-    parse_campaign_for(&names::known_names(), name, source)
+    parse_campaign_for(&campaign::names::known_names(), name, source)
 }
 
 /// The same with other known providers, scaffolds and prices than those of this version.
@@ -146,10 +133,10 @@ pub fn parse_campaign_for(
 ) -> Result<LoadedCampaign, ConfigErrors> {
     let read = |root: ConfigSection<'_, '_>, reader: &ConfigReader| {
         let root = root.unless_empty("nothing is set in this file", NOTHING);
-        validate::campaign(RawCampaign::read(root, offer), offer, reader)
+        campaign::validate::campaign(RawCampaign::read(root, offer), offer, reader)
     };
     let config = parse(name, source, read)?;
-    let source = source::strip_bom(source).to_owned();
+    let source = reading::source::strip_bom(source).to_owned();
     Ok(LoadedCampaign { config, source, path: PathBuf::from(name) })
 }
 
@@ -168,21 +155,21 @@ fn parse<T>(
     read: impl FnOnce(ConfigSection<'_, '_>, &ConfigReader) -> T,
 ) -> Result<T, ConfigErrors> {
     let path = Path::new(name);
-    // A text from another process has not passed the limit in `source::read`.
-    if text.len() as u64 > source::MAX_BYTES {
-        return Err(source::too_large(path));
+    // A text from another process has not passed the limit in `reading::source::read`.
+    if text.len() as u64 > reading::source::MAX_BYTES {
+        return Err(reading::source::too_large(path));
     }
-    let source = SourceText::new(name, source::strip_bom(text));
+    let source = SourceText::new(name, reading::source::strip_bom(text));
     // Statements that hide the rest of the file are blanked out first.
-    let (whole, mut problems) = syntax::blank_broken(&source);
+    let (whole, mut problems) = reading::syntax::blank_broken(&source);
     let (table, errors) = DeTable::parse_recoverable(&whole);
-    problems.extend(syntax::problems(&source, &errors));
+    problems.extend(reading::syntax::problems(&source, &errors));
     // The reader runs even after syntax errors, so that all mistakes are reported together.
     let reader = ConfigReader::default();
     let config = read(ConfigSection::root(&reader, table.get_ref()), &reader);
     let (found, _) = reader.finish();
     // Problems of values on lines that were broken may be consequences of the broken syntax.
-    let doubt = syntax::UnreliableLines::new(&source, &problems);
+    let doubt = reading::syntax::UnreliableLines::new(&source, &problems);
     let found = found.into_iter().filter(|problem| doubt.trusts(&source, problem));
     problems.extend(found.collect::<Vec<_>>());
     if problems.is_empty() { Ok(config) } else { Err(told(&source, path, problems)) }
@@ -193,7 +180,7 @@ fn parse<T>(
 fn told(source: &SourceText<'_>, path: &Path, mut problems: Vec<ConfigProblem>) -> ConfigErrors {
     problems.sort_by_key(|problem| problem.span.start);
     let total = problems.len();
-    let shown = problems.into_iter().take(errors::MAX_ERRORS);
+    let shown = problems.into_iter().take(reading::errors::MAX_ERRORS);
     let errors = shown.map(|one| source.error(&one.span, one.message, one.hint)).collect();
     ConfigErrors::new(Code::ConfigInvalid, path, errors, total)
 }

@@ -1,7 +1,10 @@
 //! Whatever a client says is understood or refused.
 
-use super::request::GatewayRequest;
-use super::{allowlist, chat, lenient_transcript, messages, responses};
+use crate::gateway::request_check::request::GatewayRequest;
+use crate::gateway::{
+    exchange::lenient_transcript, formats::chat, formats::messages, formats::responses,
+    request_check::allowlist,
+};
 use crate::llm::WireFormat;
 use bytes::Bytes;
 use proptest::prelude::*;

@@ -25,47 +25,22 @@
 //! the call goes on to its end, and its real cost is settled. A call that fails is answered with a
 //! `GatewayRefusal`, in the error form of the client's own wire format.
 
-mod agent_gateway;
-mod allowlist;
-mod anthropic_beta;
-mod body_memory;
-mod call;
-mod chat;
-mod connection_limit;
-mod disconnect_monitor;
-mod duplicate_keys;
 mod exchange;
-mod external_agent;
+mod formats;
 #[cfg(test)]
 mod fuzz;
-mod http_listener;
-mod json_path;
-mod lenient_transcript;
-mod messages;
-mod pass_through;
-mod raw_json;
-mod record_backlog;
+mod listener;
 mod refusal;
-mod request;
-mod response_events;
-mod response_sink;
-mod responses;
-mod routes;
-mod session;
-mod session_registry;
-#[cfg(test)]
-mod stalled;
-mod translate;
-mod unsent;
-mod unsupported_settings;
+mod request_check;
+mod sessions;
 
-pub use agent_gateway::AgentGateway;
-pub use http_listener::{HttpListener, serve};
-pub use session::{GatewayToken, StandaloneGateway};
+pub use listener::http_listener::{HttpListener, serve};
+pub use sessions::agent_gateway::AgentGateway;
+pub use sessions::session::{GatewayToken, StandaloneGateway};
 
 use crate::llm::{AdapterFactory, ReplayModel, UpstreamModel};
-use body_memory::BodyMemory;
-use record_backlog::RecordBacklog;
+use exchange::record_backlog::RecordBacklog;
+use listener::body_memory::BodyMemory;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use synthd_actors::collector::CollectorHandle;

@@ -1,8 +1,10 @@
 //! Fuzz tests of the reply builders: whatever a provider sends, each family makes a reply of it or
 //! returns a fault, and never panics.
 
-use super::events::ReplyBuilder;
-use super::{anthropic, gemini, ollama, openai, responses};
+use crate::llm::reply::events::ReplyBuilder;
+use crate::llm::{
+    formats::anthropic, formats::gemini, formats::ollama, formats::openai, formats::responses,
+};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::ops::ControlFlow;

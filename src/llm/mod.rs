@@ -18,40 +18,28 @@
 //! is not set). A call fails with a `CallFault`, which also says whether the provider may have
 //! charged for it.
 
-mod anthropic;
-mod api_key;
-mod counts;
-mod events;
 mod extra;
-mod faults;
+mod formats;
 #[cfg(test)]
 mod fuzz;
-mod gemini;
-mod http;
-mod ollama;
-mod openai;
-mod provider;
-mod redaction;
 mod replay;
-mod responses;
-mod retry_after;
+mod reply;
 mod scripted;
-mod tool_call_names;
-mod upstream;
+mod transport;
 
-pub use api_key::replace_secret;
-pub use events::event_data;
-pub use provider::ReplyRedactor;
+pub use reply::events::event_data;
 pub use scripted::{ScriptedBehaviour, ScriptedModel};
-pub use upstream::{PassThroughBody, UpstreamModel, UpstreamResponse, WireFormat};
+pub use transport::api_key::replace_secret;
+pub use transport::provider::ReplyRedactor;
+pub use transport::upstream::{PassThroughBody, UpstreamModel, UpstreamResponse, WireFormat};
 
-use anthropic::AnthropicModel;
-use gemini::GeminiModel;
-use ollama::OllamaModel;
-use openai::OpenAiChatModel;
+use formats::anthropic::AnthropicModel;
+use formats::gemini::GeminiModel;
+use formats::ollama::OllamaModel;
+use formats::openai::OpenAiChatModel;
+use formats::responses::ResponsesModel;
 pub use replay::ReplayModel;
 use replay::{ProviderTransport, ReplayRecord};
-use responses::ResponsesModel;
 use secrecy::{ExposeSecret, SecretString};
 use std::path::Path;
 use std::sync::Arc;

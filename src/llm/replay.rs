@@ -13,9 +13,9 @@
 //! Failures: a request that is not in the record, and a store that cannot be read, give a
 //! `NotRecorded` fault. No failure here costs anything.
 
-use super::http::ProviderResponse;
-use super::upstream::UpstreamModel;
-use super::{ArchiveOpener, speaks, without_key};
+use crate::llm::transport::http::ProviderResponse;
+use crate::llm::transport::upstream::UpstreamModel;
+use crate::llm::{ArchiveOpener, speaks, without_key};
 use async_trait::async_trait;
 use std::collections::HashMap;
 use std::path::Path;

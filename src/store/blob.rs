@@ -5,7 +5,7 @@
 //! responses of calls are kept as their own bytes. Only bodies above a size are compressed, because
 //! small ones gain nothing, and most turns are small. Example: `\0{"steps":3}`.
 
-use super::error::StoreError;
+use crate::store::error::StoreError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::cell::RefCell;

@@ -23,58 +23,38 @@
 //! everything else. A failure reaches the engine as a `StoreFault`, and a user as an error with a
 //! code.
 
-mod adjust;
-mod apply;
-mod archive;
-mod backup;
-mod batch;
+mod accounting;
 mod blob;
-mod calls;
-mod check;
-mod encoding_cost;
-mod epoch;
+mod call_records;
 mod error;
-mod fence;
-mod high_water_mark;
-mod ledger;
-mod level;
-mod lock;
-mod money;
+mod integrity;
 mod open;
 mod plan;
-mod prepare;
 mod read;
 mod readers;
-mod reconcile;
-mod request_delta;
-mod restore;
 mod schema;
-mod stats;
-mod verify;
-mod writer;
-mod writer_thread;
+mod writing;
 
 #[cfg(test)]
 mod tests;
 
-pub use adjust::{CorrectedHold, HoldCorrection};
-pub use archive::open_archive;
-pub use backup::{BackupReport, backup};
-pub use calls::CallSummary;
-pub use level::{MissingEntries, MissingSum};
-pub use lock::{holder, is_held};
-pub use money::{AdjustmentRecord, HoldState, HoldSummary};
-pub use reconcile::{ReconcileReport, reconcile, reconcile_with};
-pub use restore::{RestoreReport, RestoreRequest, restore};
-pub use stats::StoreStats;
-pub use verify::{CampaignSum, StoreVerifyReport, verify};
+pub use accounting::adjust::{CorrectedHold, HoldCorrection};
+pub use accounting::money::{AdjustmentRecord, HoldState, HoldSummary};
+pub use accounting::reconcile::{ReconcileReport, reconcile, reconcile_with};
+pub use call_records::archive::open_archive;
+pub use call_records::calls::CallSummary;
+pub use integrity::backup::{BackupReport, backup};
+pub use integrity::level::{MissingEntries, MissingSum};
+pub use integrity::lock::{holder, is_held};
+pub use integrity::restore::{RestoreReport, RestoreRequest, restore};
+pub use integrity::verify::{CampaignSum, StoreVerifyReport, verify};
+pub use writing::stats::StoreStats;
 
 use crate::error::Result;
 use async_trait::async_trait;
+use call_records::request_delta::{BaseRequest, NewestRequests};
 use error::StoreError;
-use prepare::PreparedWrite;
 use readers::ReaderPool;
-use request_delta::{BaseRequest, NewestRequests};
 use rusqlite::Connection;
 use std::path::Path;
 use std::sync::Arc;
@@ -85,7 +65,8 @@ use synthd_actors::model::{
     Turn,
 };
 use synthd_actors::ports::{Journal, StoreFault};
-use writer::StoreWriter;
+use writing::prepare::PreparedWrite;
+use writing::writer::StoreWriter;
 
 /// The store of one data directory. A clone is another handle on the same store. When the last
 /// handle is dropped, the writer thread writes what is queued, folds the log into the database file
@@ -120,9 +101,9 @@ impl Store {
     /// Like [`Self::open`], with only these migration scripts. Tests give fewer to make an older
     /// store.
     fn open_with(data_dir: &Path, scripts: &[&str]) -> Result<Self> {
-        let lock = lock::DataDirLock::take(data_dir)?;
+        let lock = integrity::lock::DataDirLock::take(data_dir)?;
         let opened = open::writer(data_dir, scripts)?;
-        let writer = StoreWriter::start(writer_thread::WriterParts { opened, lock })
+        let writer = StoreWriter::start(writing::writer_thread::WriterParts { opened, lock })
             .map_err(|e| StoreError::from(e).on_open(data_dir))?;
         Ok(Self::on(data_dir, Some(writer)))
     }
@@ -170,20 +151,21 @@ impl Store {
     /// begins with the id of its episode, so an episode's id finds all of its calls.
     pub async fn calls(&self, begins: &str) -> Result<Vec<CallSummary>, StoreFault> {
         let begins = begins.to_owned();
-        self.read("list calls", move |conn| calls::lines(conn, &begins)).await
+        self.read("list calls", move |conn| call_records::calls::lines(conn, &begins)).await
     }
 
     /// One call with all bytes of its request and its response. None if there is no call with this
     /// id.
     pub async fn call(&self, id: &str) -> Result<Option<CallRecord>, StoreFault> {
         let id = id.to_owned();
-        self.read("read call", move |conn| calls::call(conn, &id)).await
+        self.read("read call", move |conn| call_records::calls::call(conn, &id)).await
     }
 
     /// Holds of one campaign or of all, in the order they were made.
     pub async fn holds(&self, campaign: Option<&str>) -> Result<Vec<HoldSummary>, StoreFault> {
         let campaign = campaign.map(str::to_owned);
-        self.read("list holds", move |conn| money::holds(conn, campaign.as_deref())).await
+        self.read("list holds", move |conn| accounting::money::holds(conn, campaign.as_deref()))
+            .await
     }
 
     /// The corrections and charges that operators made, oldest first, of one campaign or of all.
@@ -192,7 +174,8 @@ impl Store {
         campaign: Option<&str>,
     ) -> Result<Vec<AdjustmentRecord>, StoreFault> {
         let campaign = campaign.map(str::to_owned);
-        let query = move |conn: &Connection| money::adjustments(conn, campaign.as_deref());
+        let query =
+            move |conn: &Connection| accounting::money::adjustments(conn, campaign.as_deref());
         self.read("list adjustments", query).await
     }
 
@@ -308,12 +291,12 @@ async fn prepared(
     entries: Vec<JournalEntry>,
     newest: Arc<NewestRequests>,
 ) -> Result<Vec<PreparedWrite>, StoreFault> {
-    let writes = if encoding_cost::are_heavy(&entries) {
-        tokio::task::spawn_blocking(move || prepare::prepare(entries, &newest))
+    let writes = if writing::encoding_cost::are_heavy(&entries) {
+        tokio::task::spawn_blocking(move || writing::prepare::prepare(entries, &newest))
             .await
             .map_err(|e| StoreFault::new("append", e.to_string()))?
     } else {
-        prepare::prepare(entries, &newest)
+        writing::prepare::prepare(entries, &newest)
     };
     writes.map_err(|error| error.fault("append"))
 }

@@ -8,14 +8,14 @@
 //! Files in the data directory: `synthd.db` (database), `synthd.db-wal` (log), `synthd.db-shm`
 //! (index of the log), `synthd.db-mark` (high-water mark) and `synthd.lock`.
 
-use super::check::{self, keep_log};
-use super::epoch;
-use super::error::StoreError;
-use super::high_water_mark::{HighWaterMark, MarkFile};
-use super::level::{LedgerSum, NewestKeys, StoreLevel};
-use super::schema::{self, MIGRATIONS, READ_FROM};
 use crate::durable::sync_dir;
 use crate::error::{Code, Error, Result};
+use crate::store::error::StoreError;
+use crate::store::integrity::check::{self, keep_log};
+use crate::store::integrity::epoch;
+use crate::store::integrity::high_water_mark::{HighWaterMark, MarkFile};
+use crate::store::integrity::level::{LedgerSum, NewestKeys, StoreLevel};
+use crate::store::schema::{self, MIGRATIONS, READ_FROM};
 use rusqlite::{Connection, OpenFlags};
 use std::fs::File;
 use std::path::{Path, PathBuf};

@@ -2,8 +2,8 @@
 //! and their dataset versions. `apply` calls these functions inside a transaction. Each of them may
 //! be repeated without effect.
 
-use super::apply::{ApplyOutcome, StoreResult, json, whole};
-use super::error::StoreError;
+use crate::store::error::StoreError;
+use crate::store::writing::apply::{ApplyOutcome, StoreResult, json, whole};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use synthd_actors::model::{
     CampaignName, CampaignRecord, CampaignState, DatasetRecord, PlannedEpisode, TemplateEdition,

@@ -5,10 +5,10 @@
 //! newer table or view exists before it uses it. A row that does not decode is an error of the kind
 //! `Unreadable`.
 
-use super::apply::StoreResult;
-use super::blob;
-use super::error::StoreError;
 use crate::error::Code;
+use crate::store::blob;
+use crate::store::error::StoreError;
+use crate::store::writing::apply::StoreResult;
 use rusqlite::{Connection, Params, Row, params};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;

@@ -2,8 +2,8 @@
 //! time. A query sees every commit that was acknowledged before it began, and it never waits for
 //! the writer.
 
-use super::error::StoreError;
-use super::open;
+use crate::store::error::StoreError;
+use crate::store::open;
 use rusqlite::Connection;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -2,8 +2,8 @@
 //! one whole or not at all. The number of applied scripts is the schema version. SQLite keeps it in
 //! the file, as `user_version`.
 
-use super::error::StoreError;
 use crate::error::{Code, Error, Result};
+use crate::store::error::StoreError;
 use rusqlite::{Connection, TransactionBehavior};
 use std::path::Path;
 

@@ -3,8 +3,8 @@
 //! they may have cost money.
 
 use crate::cli::DataDir;
-use crate::cli::layout::{TableColumn, lines};
-use crate::cli::output::{print_json, print_line, width};
+use crate::cli::terminal::layout::{TableColumn, lines};
+use crate::cli::terminal::output::{print_json, print_line, width};
 use crate::error::Result;
 use crate::store::{CallSummary, Store};
 use clap::Args;

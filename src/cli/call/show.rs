@@ -3,8 +3,8 @@
 
 use super::{beginning, unknown};
 use crate::cli::DataDir;
-use crate::cli::output::{print_bytes, print_json, print_line};
-use crate::cli::terminal_text::{
+use crate::cli::terminal::output::{print_bytes, print_json, print_line};
+use crate::cli::terminal::terminal_text::{
     TextStyle, TextStyler, elide_middle, escape_controls, escape_line,
 };
 use crate::engine::{SystemClock, store_error};

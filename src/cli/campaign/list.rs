@@ -2,8 +2,8 @@
 
 use super::{DataDirUse, rate};
 use crate::cli::DataDir;
-use crate::cli::output::{print_json, print_line, table};
-use crate::cli::terminal_text::escape_line;
+use crate::cli::terminal::output::{print_json, print_line, table};
+use crate::cli::terminal::terminal_text::escape_line;
 use crate::engine::store_error;
 use crate::error::Result;
 use crate::store::Store;

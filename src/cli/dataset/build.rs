@@ -1,8 +1,8 @@
 //! `synthd dataset build`: writes a dataset version from the rows that a campaign has so far. The
 //! campaign may be unfinished, and can go on afterwards.
 
-use crate::cli::output::{print_json, print_line};
-use crate::cli::terminal_text::escape_line;
+use crate::cli::terminal::output::{print_json, print_line};
+use crate::cli::terminal::terminal_text::escape_line;
 use crate::cli::{DataDir, campaign};
 use crate::config;
 use crate::dataset::ParquetSink;

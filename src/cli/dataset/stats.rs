@@ -3,9 +3,9 @@
 //! in the Parquet files, not taken from `metadata.json`.
 
 use super::size;
-use crate::cli::layout::{TableColumn, lines};
-use crate::cli::output::{print_json, print_line, table, width};
-use crate::cli::terminal_text::escape_line;
+use crate::cli::terminal::layout::{TableColumn, lines};
+use crate::cli::terminal::output::{print_json, print_line, table, width};
+use crate::cli::terminal::terminal_text::escape_line;
 use crate::dataset::{DatasetStats, DatasetTotals, GroupStats, stats};
 use crate::error::Result;
 use clap::Args;

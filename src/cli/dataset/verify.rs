@@ -3,8 +3,8 @@
 //! row, the splits and the figures.
 
 use super::size;
-use crate::cli::output::{print_json, print_line, table};
-use crate::cli::terminal_text::escape_line;
+use crate::cli::terminal::output::{print_json, print_line, table};
+use crate::cli::terminal::terminal_text::escape_line;
 use crate::dataset::{DatasetVerifyReport, inspect};
 use crate::error::{Code, Error, Result};
 use clap::Args;

@@ -4,7 +4,7 @@
 //! It cuts the common lines at the head and at the tail, and shows all between them as changed.
 //! Observations are short, and usually one place differs.
 
-use crate::cli::terminal_text::{TextStyle, TextStyler, elide_middle};
+use crate::cli::terminal::terminal_text::{TextStyle, TextStyler, elide_middle};
 
 /// Equal lines that are shown before and after the difference.
 const AROUND: usize = 2;

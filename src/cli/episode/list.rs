@@ -2,8 +2,8 @@
 
 use super::outcome_label;
 use crate::cli::DataDir;
-use crate::cli::layout::{TableColumn, beginning, lines};
-use crate::cli::output::{print_json, print_line, width};
+use crate::cli::terminal::layout::{TableColumn, beginning, lines};
+use crate::cli::terminal::output::{print_json, print_line, width};
 use crate::engine::store_error;
 use crate::error::{Code, Error, Result};
 use crate::store::Store;

@@ -3,7 +3,7 @@
 
 use super::outcome_label;
 use super::record::FullEpisode;
-use crate::cli::terminal_text::{
+use crate::cli::terminal::terminal_text::{
     TextStyle, TextStyler, elide_middle, escape_controls, escape_line,
 };
 use crate::engine::SystemClock;

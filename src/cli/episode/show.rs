@@ -3,8 +3,8 @@
 use super::page::EpisodePage;
 use super::record::FullEpisode;
 use super::{find, steps};
-use crate::cli::output::{eprint_line, print_json, print_line};
-use crate::cli::terminal_text::TextStyler;
+use crate::cli::terminal::output::{eprint_line, print_json, print_line};
+use crate::cli::terminal::terminal_text::TextStyler;
 use crate::cli::{DataDir, TemplateDirs};
 use crate::error::Result;
 use crate::store::Store;

@@ -4,7 +4,7 @@
 
 use super::page::EpisodePage;
 use super::record::FullEpisode;
-use crate::cli::terminal_text::{TextStyle, escape_line};
+use crate::cli::terminal::terminal_text::{TextStyle, escape_line};
 use std::collections::BTreeMap;
 use synthd_actors::model::{
     ActionType, ExecEnd, FileChangeKind, Outcome, RowStep, Step, StepAction, Turn, WorkspaceChange,

@@ -3,7 +3,7 @@
 
 use super::{Spinner, connect, image_error};
 use crate::cli::doctor::guest_dir;
-use crate::cli::output::{print_json, print_line};
+use crate::cli::terminal::output::{print_json, print_line};
 use crate::error::{Code, Error, Result};
 use crate::private_directory::own_directory;
 use crate::sandbox::docker::{DebianRecipe, DockerfileRecipe, ImageRecipe};

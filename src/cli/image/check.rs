@@ -2,7 +2,7 @@
 
 use super::image_error;
 use crate::cli::doctor::{guest_dir, this_executable, tools};
-use crate::cli::output::{print_json, print_line};
+use crate::cli::terminal::output::{print_json, print_line};
 use crate::error::Result;
 use crate::sandbox::SandboxBackends;
 use clap::Args;

@@ -2,7 +2,7 @@
 //! made. An image that synthd has made has a label with its recipe.
 
 use super::{connect, image_error};
-use crate::cli::output::{print_json, print_line, table};
+use crate::cli::terminal::output::{print_json, print_line, table};
 use crate::error::Result;
 use crate::sandbox::docker::MADE_HERE;
 use clap::Args;

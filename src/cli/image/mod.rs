@@ -9,8 +9,8 @@ mod pull;
 
 pub(super) use pull::PullProgressDisplay as PullShown;
 
-use crate::cli::output::{eprint_line, stderr_is_terminal};
-use crate::cli::signals::SignalListener;
+use crate::cli::daemon::signals::SignalListener;
+use crate::cli::terminal::output::{eprint_line, stderr_is_terminal};
 use crate::engine::{fault_error, run_in_actor_system};
 use crate::error::{Code, Error, Result};
 use crate::sandbox::docker::DockerImages;
@@ -105,7 +105,7 @@ impl Spinner {
     /// Shows a line of the tool's output in place of the one before.
     fn tell(&self, line: &str) {
         if let Some(bar) = self.0.as_ref().filter(|_| !line.trim().is_empty()) {
-            bar.set_message(crate::cli::terminal_text::escape_controls(line.trim()));
+            bar.set_message(crate::cli::terminal::terminal_text::escape_controls(line.trim()));
         }
     }
 

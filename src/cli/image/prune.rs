@@ -1,7 +1,7 @@
 //! `synthd image prune`: removes old images that synthd has made and that no container uses.
 
 use super::{connect, image_error};
-use crate::cli::output::{eprint_line, print_json, print_line};
+use crate::cli::terminal::output::{eprint_line, print_json, print_line};
 use crate::config::size;
 use crate::error::Result;
 use crate::sandbox::docker::PruneLimit;

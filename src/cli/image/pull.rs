@@ -1,7 +1,7 @@
 //! `synthd image pull`, and the display of a pull's progress, which `synthd run` uses too.
 
 use super::{connect, image_error};
-use crate::cli::output::{eprint_line, print_json, print_line, stderr_is_terminal};
+use crate::cli::terminal::output::{eprint_line, print_json, print_line, stderr_is_terminal};
 use crate::error::Result;
 use crate::sandbox::docker::PullProgress;
 use clap::Args;

@@ -1,9 +1,9 @@
 //! `synthd models check`: shows what each model of a campaign would use (address, key variable,
 //! price) and whether something is missing. The command makes no request, so it costs nothing.
 
-use crate::cli::output::{print_config_errors, print_json, print_line};
 use crate::cli::prices::PriceOptions;
-use crate::cli::terminal_text::escape_line;
+use crate::cli::terminal::output::{print_config_errors, print_json, print_line};
+use crate::cli::terminal::terminal_text::escape_line;
 use crate::config;
 use crate::error::{Code, Error, Result};
 use crate::llm::AdapterFactory;

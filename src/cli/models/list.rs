@@ -1,10 +1,10 @@
 //! `synthd models list`: lists the models of the price table with their prices. The table is the
 //! shipped one, or the file named by `--price-table`.
 
-use crate::cli::layout::{TableColumn, lines};
-use crate::cli::output::{print_json, print_line, width};
 use crate::cli::prices::PriceOptions;
-use crate::cli::terminal_text::escape_line;
+use crate::cli::terminal::layout::{TableColumn, lines};
+use crate::cli::terminal::output::{print_json, print_line, width};
+use crate::cli::terminal::terminal_text::escape_line;
 use crate::error::Result;
 use crate::prices::{ListedModel, PriceTable};
 use clap::Args;

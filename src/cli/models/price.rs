@@ -1,8 +1,8 @@
 //! `synthd models price`: computes the cost of a number of tokens, in the same way as the ledger
 //! does.
 
-use crate::cli::output::{print_json, print_line};
 use crate::cli::prices::PriceOptions;
+use crate::cli::terminal::output::{print_json, print_line};
 use crate::error::{Code, Error, Result};
 use clap::Args;
 use serde_json::json;

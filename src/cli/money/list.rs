@@ -3,8 +3,8 @@
 //! money reconcile`.
 
 use crate::cli::DataDir;
-use crate::cli::output::{print_json, print_line};
-use crate::cli::terminal_text::{escape_line, fit};
+use crate::cli::terminal::output::{print_json, print_line};
+use crate::cli::terminal::terminal_text::{escape_line, fit};
 use crate::dataset::rfc3339;
 use crate::engine::store_error;
 use crate::error::Result;

@@ -2,8 +2,8 @@
 //! provider's statement. The store keeps each correction with who, when and why.
 
 use super::statement;
-use crate::cli::output::{print_json, print_line};
-use crate::cli::terminal_text::escape_line;
+use crate::cli::terminal::output::{print_json, print_line};
+use crate::cli::terminal::terminal_text::escape_line;
 use crate::cli::{DataDir, operator};
 use crate::engine::SystemClock;
 use crate::error::{Code, Error, Result};

@@ -2,8 +2,8 @@
 //! elsewhere. `run`, `retry` and `watch` use it. The rate of finished episodes gives an estimate of
 //! the time that is left.
 
-use crate::cli::output::{eprint_line, pluralize, stderr_is_terminal, write_above};
-use crate::cli::terminal_text::is_no_color;
+use crate::cli::terminal::output::{eprint_line, pluralize, stderr_is_terminal, write_above};
+use crate::cli::terminal::terminal_text::is_no_color;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::VecDeque;

@@ -1,7 +1,7 @@
 //! The end of a run: the JSON document of `run --json`, and the table with the next step for
 //! people. `run`, `retry` and `watch` print it.
 
-use crate::cli::output::{pluralize, table};
+use crate::cli::terminal::output::{pluralize, table};
 use serde::Serialize;
 use std::time::Duration;
 use synthd_actors::campaign::CampaignProgress;

@@ -3,7 +3,7 @@
 //! the store and are not part of it.
 
 use crate::cli::DataDir;
-use crate::cli::output::{print_json, print_line};
+use crate::cli::terminal::output::{print_json, print_line};
 use crate::error::Result;
 use crate::store::backup;
 use clap::Args;

@@ -1,8 +1,8 @@
 //! `synthd store restore`: makes a damaged or lost store usable again, from a backup or from what
 //! is left.
 
-use crate::cli::output::{print_json, print_line};
-use crate::cli::terminal_text::escape_line;
+use crate::cli::terminal::output::{print_json, print_line};
+use crate::cli::terminal::terminal_text::escape_line;
 use crate::cli::{DataDir, operator};
 use crate::engine::SystemClock;
 use crate::error::Result;

@@ -3,8 +3,8 @@
 //! a script. The command changes nothing.
 
 use crate::cli::DataDir;
-use crate::cli::output::{print_json, print_line};
-use crate::cli::terminal_text::escape_line;
+use crate::cli::terminal::output::{print_json, print_line};
+use crate::cli::terminal::terminal_text::escape_line;
 use crate::error::{Code, Error, Result};
 use crate::store::{StoreVerifyReport, verify};
 use clap::Args;

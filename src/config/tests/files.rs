@@ -1,7 +1,7 @@
 //! The files in `config/` are what newcomers copy, so all of them hold what they say.
 
 use super::*;
-use reader::KnownKeys;
+use crate::config::reading::reader::KnownKeys;
 use std::collections::BTreeSet;
 use std::fs;
 use synthd_actors::model::CampaignName;

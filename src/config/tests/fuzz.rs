@@ -2,7 +2,7 @@
 //! inside of the file.
 
 use super::*;
-use crate::config::key_redaction::redact_keys;
+use crate::config::reading::key_redaction::redact_keys;
 use proptest::prelude::*;
 use unicode_width::UnicodeWidthChar as _;
 

@@ -12,7 +12,7 @@ mod rules;
 mod sampling;
 mod template_dirs;
 
-use super::*;
+use crate::config::*;
 
 /// The least a campaign can be.
 const MINIMAL: &str = "[campaign]\nname = \"least\"\n[tasks]\ntemplates = [\"**\"]\n[[models]]\nname = \"scripted/oracle\"\n";

@@ -3,7 +3,7 @@
 use super::samples::*;
 use super::{keep, started};
 use crate::store::Store;
-use crate::store::writer::WriterRequest;
+use crate::store::writing::writer::WriterRequest;
 use synthd_actors::model::{AttemptNumber, JournalEntry};
 use synthd_actors::ports::Journal;
 use tokio::task::JoinSet;

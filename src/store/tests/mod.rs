@@ -13,7 +13,7 @@ mod round_trip;
 pub(super) mod samples;
 mod upgrade;
 
-use super::Store;
+use crate::store::Store;
 use synthd_actors::model::JournalEntry;
 use synthd_actors::ports::Journal;
 use tempfile::TempDir;

@@ -2,9 +2,9 @@
 //! refused, the sums say what the entries do.
 
 use super::samples::{held, opened, planned, settled, start};
-use crate::store::fence::FenceCache;
-use crate::store::prepare::{PreparedWrite, prepare};
-use crate::store::{batch, open, schema};
+use crate::store::writing::fence::FenceCache;
+use crate::store::writing::prepare::{PreparedWrite, prepare};
+use crate::store::{open, schema, writing::batch};
 use proptest::prelude::*;
 use rusqlite::Connection;
 use std::collections::BTreeMap;

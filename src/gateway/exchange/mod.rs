@@ -1,0 +1,8 @@
+//! The life of a call: ticket, question to the model, answer, settlement, record.
+
+pub(super) mod call;
+pub(super) mod exchange;
+pub(super) mod lenient_transcript;
+pub(super) mod pass_through;
+pub(super) mod record_backlog;
+pub(super) mod translate;

@@ -1,0 +1,155 @@
+//! Where a call writes its answer. The other end is the connection of the client, which may be
+//! gone at any time.
+//!
+//! ```text
+//!  call ─ResponseSink─► head or whole answer (once) ─► HTTP listener ─► client
+//!               └─────► pieces of a stream (16 wait) ─► ResponseStream ─┘
+//! ```
+//! A call writes either one whole answer, or the head of a stream, its pieces and its end. Errors
+//! of the client never stop a call: what cannot be written is dropped, because the call must still
+//! be settled.
+//!
+//! Invariant: a stream that was not written to its end breaks the connection off. So a client
+//! never takes a part of an answer for the whole.
+
+use crate::gateway::exchange::exchange::ResponseEnding;
+use crate::gateway::refusal::GatewayRefusal;
+use crate::llm::WireFormat;
+use bytes::Bytes;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+
+/// Pieces of a stream that may wait for a slow client.
+const WAITING: usize = 16;
+/// How long one piece may wait for a slow client. Then the client counts as gone.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What a client gets: a whole answer, or a stream. A stream always has the status 200.
+pub(in crate::gateway) enum GatewayResponse {
+    Whole { status: u16, headers: Vec<(String, String)>, body: Bytes },
+    Stream { headers: Vec<(String, String)>, pieces: ResponseStream },
+}
+
+impl GatewayResponse {
+    /// A refusal as a whole answer in the client's wire format.
+    pub(in crate::gateway) fn refusal(refusal: &GatewayRefusal, family: WireFormat) -> Self {
+        let body = Bytes::from(refusal.body(family).to_string());
+        Self::Whole { status: refusal.status, headers: refusal.headers(), body }
+    }
+}
+
+/// The reading end of a stream. The HTTP listener takes the pieces from it.
+pub(in crate::gateway) struct ResponseStream {
+    pieces: mpsc::Receiver<Bytes>,
+    /// Set when the call has written the stream to its end.
+    ended: Arc<AtomicBool>,
+    /// Whether the error in place of a missing end was returned.
+    told: bool,
+}
+
+impl ResponseStream {
+    /// The next piece. None at the end of a complete stream. If the writer was dropped before the
+    /// end, this returns one error, which breaks the connection off.
+    pub(in crate::gateway) async fn next(&mut self) -> Option<io::Result<Bytes>> {
+        match self.pieces.recv().await {
+            Some(piece) => Some(Ok(piece)),
+            None if self.told || self.ended.load(Ordering::Acquire) => None,
+            None => {
+                self.told = true;
+                Some(Err(io::Error::other("the answer breaks off")))
+            }
+        }
+    }
+}
+
+/// The writing end of one answer.
+pub(in crate::gateway) struct ResponseSink {
+    /// The client's wire format, for refusals.
+    family: WireFormat,
+    /// Takes the head of the answer. None once it was written.
+    answer: Option<oneshot::Sender<GatewayResponse>>,
+    /// Takes the pieces of a stream. None if there is no stream, if it has ended, or if the client
+    /// is gone.
+    pieces: Option<mpsc::Sender<Bytes>>,
+    ended: Arc<AtomicBool>,
+}
+
+impl ResponseSink {
+    /// A sink, and the receiver of the whole answer or of the head of a stream. The receiver fails
+    /// if the sink is dropped without an answer.
+    pub(in crate::gateway) fn new(
+        family: WireFormat,
+    ) -> (Self, oneshot::Receiver<GatewayResponse>) {
+        let (answer, receiver) = oneshot::channel();
+        (Self { family, answer: Some(answer), pieces: None, ended: Arc::default() }, receiver)
+    }
+
+    /// Writes the head of the answer. Only the first call does something. If nobody waits for the
+    /// answer any more, the pieces of its stream are dropped, too.
+    pub(in crate::gateway) fn answer(&mut self, answer: GatewayResponse) {
+        if let Some(waiting) = self.answer.take()
+            && waiting.send(answer).is_err()
+        {
+            self.pieces = None;
+        }
+    }
+
+    /// Writes a refusal as the answer. After the head of a stream it changes nothing.
+    pub(in crate::gateway) fn refuse(&mut self, refusal: &GatewayRefusal) {
+        self.answer(GatewayResponse::refusal(refusal, self.family));
+    }
+
+    /// Writes the head of a stream. Its pieces follow with [`Self::send_chunk`].
+    pub(in crate::gateway) fn start_stream(&mut self, headers: Vec<(String, String)>) {
+        let (sender, pieces) = mpsc::channel(WAITING);
+        self.pieces = Some(sender);
+        let pieces = ResponseStream { pieces, ended: self.ended.clone(), told: false };
+        self.answer(GatewayResponse::Stream { headers, pieces });
+    }
+
+    /// Whether the client has gone without the answer. For a call that has begun a stream, this is
+    /// known only from a piece that could not be sent.
+    pub(in crate::gateway) fn is_disconnected(&self) -> bool {
+        match (&self.answer, &self.pieces) {
+            (Some(waiting), _) => waiting.is_closed(),
+            // A client may disconnect as soon as it has the last content, before the mark of the
+            // end. So the closed receiver alone does not mean that it has heard nothing.
+            (None, pieces) => pieces.is_none(),
+        }
+    }
+
+    /// Writes what an exchange has left to write, and ends the answer.
+    pub(in crate::gateway) async fn finish(&mut self, last: ResponseEnding) {
+        match last {
+            ResponseEnding::Answer(answer) => self.answer(answer),
+            ResponseEnding::Refuse(refusal) => self.refuse(&refusal),
+            ResponseEnding::Pieces(pieces) => {
+                for piece in pieces {
+                    self.send_chunk(piece).await;
+                }
+                self.end();
+            }
+        }
+    }
+
+    /// Ends a stream after its last piece. It counts as complete only if the client took every
+    /// piece.
+    fn end(&mut self) {
+        self.ended.store(self.pieces.is_some(), Ordering::Release);
+        self.pieces = None;
+    }
+
+    /// Sends one piece as soon as there is room for it. It returns at once if the client is gone.
+    /// It does not wait long for a client that does not read, because the money of the call is
+    /// held meanwhile.
+    pub(in crate::gateway) async fn send_chunk(&mut self, piece: Bytes) {
+        let Some(pieces) = &self.pieces else { return };
+        if !matches!(timeout(PATIENCE, pieces.send(piece)).await, Ok(Ok(()))) {
+            self.pieces = None;
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! What a request may hold: parsing, duplicate keys, and the allow-list of models with a price.
+
+pub(super) mod allowlist;
+pub(super) mod anthropic_beta;
+pub(super) mod duplicate_keys;
+pub(super) mod json_path;
+pub(super) mod raw_json;
+pub(super) mod request;
+pub(super) mod unsupported_settings;

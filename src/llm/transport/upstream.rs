@@ -1,0 +1,410 @@
+//! The upstream: a provider as the gateway reaches it. The request's and the answer's bytes pass
+//! unchanged (except for a redacted key). The answer is also parsed on its way, so that the gateway
+//! knows the usage and can record the reply.
+//!
+//! ```text
+//!  body ─► open ─► refused: status, body, and the fault that it means
+//!             └──► passage ─► chunk ─► chunk ─► … ─► reply (usage, finish reason), or a fault
+//! ```
+//!
+//! `gateway/pass_through.rs` calls this module. Below it are `ProviderClient` (URL and key) and the
+//! reply builders of the families. Invariant: a chunk is returned only after it was parsed and
+//! after it is sure that it holds no part of a key. If the answer breaks off, the chunks end, and
+//! `PassThroughBody::reply` returns the fault.
+
+use crate::llm::formats::anthropic::{self, AnthropicModel};
+use crate::llm::formats::openai::{self, OpenAiChatModel};
+use crate::llm::formats::responses::{
+    self, ResponsesModel, ResponsesReplyBuilder as ResponsesAssembly,
+};
+use crate::llm::replay::ProviderTransport;
+use crate::llm::reply::events::{self, EventSplitter, ReplyBuilder};
+use crate::llm::reply::faults;
+use crate::llm::transport::api_key::ApiKeyPlacement;
+use crate::llm::transport::http::ProviderResponse;
+use crate::llm::transport::provider::{ProviderClient, ReplyRedactor};
+use crate::llm::transport::redaction::SplitKeyRedactor;
+use crate::llm::{
+    formats::anthropic::AnthropicReplyBuilder as MessagesAssembly,
+    formats::openai::OpenAiReplyBuilder as ChatAssembly,
+};
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
+use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
+use serde_json::Value;
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use synthd_actors::model::{
+    CallFault, ChatReply, ExchangeRecorder, Fault, ModelConfig, ProviderEndpoint,
+};
+use synthd_actors::ports::CallContext;
+
+/// A wire format that clients of the gateway and providers share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WireFormat {
+    /// `POST chat/completions`.
+    OpenAiChat,
+    /// `POST messages`, and `POST messages/count_tokens`.
+    Anthropic,
+    /// `POST responses`.
+    Responses,
+}
+
+/// One model of one provider, reached with bytes in the provider's own format.
+pub struct UpstreamModel {
+    /// Where completions are asked for.
+    provider: ProviderClient,
+    /// Where tokens are counted without a completion; only Anthropic has such an address.
+    counter: Option<ProviderClient>,
+    /// The format of requests and answers. Clients of another format need a translation.
+    pub family: WireFormat,
+    /// The model's name as the provider knows it, without the provider (`gpt-5`).
+    pub model: String,
+    /// The JSON field that caps the output tokens, for example `max_tokens`. The gateway sets it,
+    /// so that the worst cost of a call is known.
+    pub cap: &'static str,
+    /// The JSON field that caps the reasoning tokens, for hosts where `cap` does not include them.
+    pub thought_cap: Option<&'static str>,
+    /// Whether a stream reports its token counts only if the request asks for them
+    /// (`"stream_options": {"include_usage": true}`).
+    pub asks_for_usage: bool,
+}
+
+/// How the provider answered a request.
+pub enum UpstreamResponse {
+    /// A successful status. The body has not been read yet.
+    Passage(Box<PassThroughBody>),
+    /// Any other status. The body was read, up to a limit, and the key was taken out of it.
+    Refused {
+        status: StatusCode,
+        headers: HeaderMap,
+        body: String,
+        /// What the refusal means for the router: retry, wait, pause.
+        fault: Box<CallFault>,
+        /// Whether a content filter of the provider refused the request. Some hosts charge for
+        /// that.
+        filtered: bool,
+    },
+}
+
+impl UpstreamModel {
+    /// Chooses the format by the endpoint's dialect, and with it the address, the header of the key
+    /// and the names of the cap fields. Fails for an unknown dialect or a base URL that is no URL.
+    pub(in crate::llm) fn new(
+        endpoint: &ProviderEndpoint,
+        config: &ModelConfig,
+        key: Option<&str>,
+        way: impl Into<ProviderTransport>,
+    ) -> Result<Self, Fault> {
+        let way = way.into();
+        let model = config.name.split_once('/').map_or("", |(_, model)| model).to_owned();
+        if endpoint.dialect == AnthropicModel::DIALECT {
+            // Both addresses need the same key. Each client has its own connection pool.
+            let key = || key.map(|key| (ApiKeyPlacement::Header(anthropic::KEY_HEADER), key));
+            let provider = ProviderClient::new(endpoint, "messages", key(), way.clone())?;
+            let counter = ProviderClient::new(endpoint, "messages/count_tokens", key(), way)?;
+            let (family, counter) = (WireFormat::Anthropic, Some(counter));
+            let (cap, asks_for_usage) = ("max_tokens", false);
+            let thought_cap = None;
+            return Ok(Self { provider, counter, family, model, cap, thought_cap, asks_for_usage });
+        }
+        if endpoint.dialect == ResponsesModel::DIALECT {
+            let key = key.map(|key| (ApiKeyPlacement::Bearer, key));
+            let provider = ProviderClient::new(endpoint, responses::PATH, key, way)?;
+            let (family, counter, thought_cap) = (WireFormat::Responses, None, None);
+            let (cap, asks_for_usage) = ("max_output_tokens", false);
+            return Ok(Self { provider, counter, family, model, cap, thought_cap, asks_for_usage });
+        }
+        // Every other dialect is a host of the OpenAI chat format.
+        let dialect = OpenAiChatModel::dialect(endpoint)?;
+        let key = key.map(|key| (dialect.key_in, key));
+        let provider = ProviderClient::new(endpoint, openai::PATH, key, way)?;
+        let (family, counter) = (WireFormat::OpenAiChat, None);
+        let (cap, thought_cap) = (dialect.cap, dialect.thought_cap);
+        let asks_for_usage = dialect.asks_for_usage;
+        Ok(Self { provider, counter, family, model, cap, thought_cap, asks_for_usage })
+    }
+
+    /// Sends `body`, which must be in this family's format. `headers` are the headers of the client
+    /// that the family knows, such as `anthropic-version`. Fails if there was no answer at all; a
+    /// refusal is [`UpstreamResponse::Refused`].
+    pub async fn open(
+        &self,
+        body: Bytes,
+        headers: &[(&str, &str)],
+        context: &CallContext,
+    ) -> Result<UpstreamResponse, CallFault> {
+        self.open_at(&self.provider, body, headers, context).await
+    }
+
+    /// Asks how many input tokens `body` has. Returns None if the provider has no address for that.
+    pub async fn count(
+        &self,
+        body: Bytes,
+        headers: &[(&str, &str)],
+        context: &CallContext,
+    ) -> Option<Result<UpstreamResponse, CallFault>> {
+        let counter = self.counter.as_ref()?;
+        Some(self.open_at(counter, body, headers, context).await)
+    }
+
+    /// Sends to one of the two addresses and sorts the answer by its status.
+    async fn open_at(
+        &self,
+        provider: &ProviderClient,
+        body: Bytes,
+        headers: &[(&str, &str)],
+        context: &CallContext,
+    ) -> Result<UpstreamResponse, CallFault> {
+        let answer = provider.send(body, headers, context).await?;
+        if answer.status.is_success() {
+            let passage = PassThroughBody::new(answer, self.family, provider.split_key_redactor());
+            return Ok(UpstreamResponse::Passage(Box::new(passage)));
+        }
+        let (status, headers) = (answer.status, answer.headers.clone());
+        let (body, fault) = provider.read_error(answer).await;
+        let filtered = faults::is_filtered(status, &body);
+        let fault = Box::new(fault);
+        Ok(UpstreamResponse::Refused { status, headers, body, fault, filtered })
+    }
+
+    /// The guard that takes the key out of the reply and, when the guard is dropped, out of the
+    /// recorded exchange. It is needed because a stream may hold a key that is split over events.
+    pub fn reply_redactor<'a>(&self, witness: &'a ExchangeRecorder) -> ReplyRedactor<'a> {
+        self.provider.reply_redactor(witness)
+    }
+}
+
+/// The answer's body. A piece is any number of bytes, not an event.
+type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, CallFault>> + Send>>;
+
+/// The body of an answer while it passes to the client. The caller takes chunks with `next` until
+/// there are none, and then the parsed reply with `reply`.
+pub struct PassThroughBody {
+    /// The headers of the provider's answer, without the key.
+    pub headers: HeaderMap,
+    /// Whether the body is a stream of server-sent events. If not, it is one JSON document.
+    pub is_stream: bool,
+    pieces: ByteStream,
+    /// Cuts the pieces into events.
+    splitter: EventSplitter,
+    /// Complete events that were not parsed yet.
+    waiting: VecDeque<Bytes>,
+    /// Parses the events beside the passage, for the usage and the record.
+    assembly: AnyReplyBuilder,
+    /// Why the answer is not complete. After it is set, no more is read from the provider.
+    failed: Option<CallFault>,
+    /// The end of the stream was seen; nothing more is read.
+    ended: bool,
+    /// Finds a key that is split over several events. None if there is no key to look for.
+    joint: Option<SplitKeyRedactor>,
+    /// Chunks that were parsed and redacted and may go to the client.
+    looked_at: VecDeque<PassThroughChunk>,
+}
+
+/// One event of a stream, or a whole body.
+pub struct PassThroughChunk {
+    /// The bytes as the provider sent them, with the empty line that ends an event.
+    pub bytes: Bytes,
+    /// The event ends the stream in the family's way (such as `data: [DONE]`), or it is an error
+    /// that ends the stream, or the chunk is a whole body.
+    pub is_last: bool,
+    /// The stream breaks off with this event, and the event itself does not say why. The gateway
+    /// must tell the client that there was an error.
+    pub is_broken: bool,
+}
+
+impl PassThroughChunk {
+    /// An event in the middle of a stream.
+    fn of(bytes: Bytes) -> Self {
+        Self { bytes, is_last: false, is_broken: false }
+    }
+}
+
+impl PassThroughBody {
+    /// Takes an answer whose body was not read yet. Nothing is read before `next` is called.
+    fn new(
+        mut answer: ProviderResponse,
+        family: WireFormat,
+        joint: Option<SplitKeyRedactor>,
+    ) -> Self {
+        let assembly = match family {
+            WireFormat::OpenAiChat => AnyReplyBuilder::Chat(ChatAssembly::default()),
+            WireFormat::Anthropic => AnyReplyBuilder::Messages(MessagesAssembly::default()),
+            WireFormat::Responses => AnyReplyBuilder::Responses(ResponsesAssembly::default()),
+        };
+        Self {
+            is_stream: answer.is_events(),
+            headers: std::mem::take(&mut answer.headers),
+            pieces: Box::pin(answer.pieces()),
+            splitter: EventSplitter::default(),
+            waiting: VecDeque::new(),
+            assembly,
+            failed: None,
+            ended: false,
+            joint,
+            looked_at: VecDeque::new(),
+        }
+    }
+
+    /// The next chunk: one event of a stream, or the whole body if it is no stream. Returns None
+    /// after the last chunk, and after a failure. The chunks in `looked_at` come first, so that the
+    /// client gets everything that arrived before a failure.
+    pub async fn next(&mut self) -> Option<PassThroughChunk> {
+        loop {
+            if let Some(piece) = self.looked_at.pop_front() {
+                return Some(piece);
+            }
+            if self.ended || self.failed.is_some() {
+                return None;
+            }
+            if !self.is_stream {
+                return self.whole().await;
+            }
+            match self.waiting.pop_front() {
+                Some(event) => self.look(event),
+                None => self.read_on().await,
+            }
+        }
+    }
+
+    /// Reads one more piece of the body and splits it into events. At the end of the body, or on a
+    /// failure, the events that the redactor still holds are released: no rest of a key can follow.
+    async fn read_on(&mut self) {
+        match self.pieces.next().await {
+            Some(Ok(piece)) => self.waiting.extend(self.splitter.push(&piece)),
+            Some(Err(fault)) => {
+                self.failed = Some(fault);
+                self.let_go();
+            }
+            None => {
+                // A provider may end the body without the empty line after the last event.
+                let rest = std::mem::take(&mut self.splitter).rest();
+                if !rest.is_empty() {
+                    self.look(rest);
+                }
+                self.ended = true;
+                self.let_go();
+            }
+        }
+    }
+
+    /// The whole body without parsing it, for answers that are no completions (token counts).
+    pub async fn bytes(mut self) -> Result<Bytes, CallFault> {
+        self.collect().await
+    }
+
+    /// Reads the rest of the body into one buffer. The size limit is in `http`.
+    async fn collect(&mut self) -> Result<Bytes, CallFault> {
+        let mut body = Vec::new();
+        while let Some(piece) = self.pieces.next().await {
+            body.extend_from_slice(&piece?);
+        }
+        Ok(Bytes::from(body))
+    }
+
+    /// Reads and parses a body that is no stream. A body that is no valid reply is not passed to
+    /// the client: the result is None, `failed` is set, and the gateway answers with an error of
+    /// its own.
+    async fn whole(&mut self) -> Option<PassThroughChunk> {
+        self.ended = true;
+        let body = self.collect().await;
+        let understood = body.and_then(|body| self.assembly.whole(&body).map(|()| body));
+        match understood {
+            Ok(bytes) => Some(PassThroughChunk { bytes, is_last: true, is_broken: false }),
+            Err(fault) => {
+                self.failed = Some(fault);
+                None
+            }
+        }
+    }
+
+    /// Parses one event and queues it for the client. An event that reports an error is passed on,
+    /// too: the client should see it. `is_last` and `is_broken` are set on the last chunk that
+    /// leaves the redactor, which may hold several events back.
+    fn look(&mut self, event: Bytes) {
+        let data = events::event_data(&event);
+        let taken = match data.trim().is_empty() {
+            true => Ok(ControlFlow::Continue(())),
+            false => self.assembly.event(&data),
+        };
+        let (is_last, is_broken) = match taken {
+            Ok(flow) => (flow.is_break(), false),
+            Err(fault) => {
+                self.failed = Some(fault);
+                (true, !says_why(&data))
+            }
+        };
+        self.ended |= is_last;
+        match &mut self.joint {
+            None => self.looked_at.push_back(PassThroughChunk { bytes: event, is_last, is_broken }),
+            Some(joint) => {
+                let free = joint.push(event);
+                self.looked_at.extend(free.into_iter().map(PassThroughChunk::of));
+                if is_last {
+                    self.let_go();
+                    if let Some(last) = self.looked_at.back_mut() {
+                        (last.is_last, last.is_broken) = (true, is_broken);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Releases the events that the redactor holds back. To be called only when no event follows.
+    fn let_go(&mut self) {
+        let held = self.joint.as_mut().map(SplitKeyRedactor::end).unwrap_or_default();
+        self.looked_at.extend(held.into_iter().map(PassThroughChunk::of));
+    }
+
+    /// The parsed reply, for the usage and the record. Fails if the body broke off, or if what came
+    /// is no complete reply. Call it after `next` has returned None.
+    pub fn reply(self) -> Result<ChatReply, CallFault> {
+        match self.failed {
+            Some(fault) => Err(fault),
+            None => self.assembly.reply(),
+        }
+    }
+}
+
+/// Whether an event is an error event of its family, for example `{"type":"error",…}` or
+/// `{"error":{…}}`. Then the client learns from the event itself that the stream has failed.
+fn says_why(data: &str) -> bool {
+    let json: Value = serde_json::from_str(data).unwrap_or_default();
+    ["error", "response.failed"].iter().any(|end| json["type"] == *end) || !json["error"].is_null()
+}
+
+/// The reply builder of the answer's format.
+enum AnyReplyBuilder {
+    Chat(ChatAssembly),
+    Messages(MessagesAssembly),
+    Responses(ResponsesAssembly),
+}
+
+impl AnyReplyBuilder {
+    fn event(&mut self, data: &str) -> Result<ControlFlow<()>, CallFault> {
+        match self {
+            Self::Chat(chat) => chat.event(data),
+            Self::Messages(messages) => messages.event(data),
+            Self::Responses(responses) => responses.event(data),
+        }
+    }
+
+    fn whole(&mut self, body: &[u8]) -> Result<(), CallFault> {
+        match self {
+            Self::Chat(chat) => chat.whole(body),
+            Self::Messages(messages) => messages.whole(body),
+            Self::Responses(responses) => responses.whole(body),
+        }
+    }
+
+    fn reply(self) -> Result<ChatReply, CallFault> {
+        match self {
+            Self::Chat(chat) => chat.reply(),
+            Self::Messages(messages) => messages.reply(),
+            Self::Responses(responses) => responses.reply(),
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! Whether a store is whole and whose it is: lock, epoch, high-water mark, backup, restore, verification.
+
+pub(super) mod backup;
+pub(super) mod check;
+pub(super) mod epoch;
+pub(super) mod high_water_mark;
+pub(super) mod level;
+pub(super) mod lock;
+pub(super) mod restore;
+pub(super) mod verify;

@@ -1,0 +1,234 @@
+//! `synthd store restore`: makes a store usable again, from a backup or from what is left of the
+//! store.
+//!
+//! Nothing is deleted: the old files are moved into the directory `replaced-TIME`. If the
+//! high-water mark shows that money was spent and the restored store does not contain it, that
+//! money is charged to its campaign with an adjustment. So a campaign never spends its budget
+//! twice.
+//!
+//! ```text
+//! lock ─► copy beside ─► compare with the mark ─► charge ─► move old files ─► rename ─► new mark
+//!                         └── records are missing, not accepted by the user: nothing changes
+//! ```
+//!
+//! If the process is killed on the way, the store stays refused, and the user repeats the command.
+
+use crate::durable::sync_dir;
+use crate::error::{Code, Error, Result};
+use crate::store::accounting::adjust::{AdjustmentTrace, charge};
+use crate::store::error::StoreError;
+use crate::store::integrity::backup::{beside, copy};
+use crate::store::integrity::check::{self, keep_log};
+use crate::store::integrity::high_water_mark::{HighWaterMark, MarkFile};
+use crate::store::integrity::level::{MissingEntries, StoreLevel};
+use crate::store::integrity::lock::DataDirLock;
+use crate::store::schema::{self, HIGH_WATER, MIGRATIONS};
+use crate::store::{open, read};
+use rusqlite::Connection;
+use serde::Serialize;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+/// What the user asks for.
+#[derive(Clone, Debug)]
+pub struct RestoreRequest<'a> {
+    pub data_dir: &'a Path,
+    /// The backup to restore from. None means: from the database that is in the data directory.
+    pub backup: Option<&'a Path>,
+    /// Whether the user accepts that records are missing. Then the missing money is charged.
+    pub charge_missing: bool,
+    /// Who restores, for the adjustments.
+    pub who: &'a str,
+    /// The present time in milliseconds since 1970, UTC. It is also part of the name of the
+    /// directory that takes the old files.
+    pub at_ms: i64,
+}
+
+/// What was done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RestoreReport {
+    pub path: PathBuf,
+    /// What the restored store lacks of the level in its mark. The missing money is charged.
+    pub missing: Option<MissingEntries>,
+    /// The directory that holds the old files. None if there were no old files.
+    pub aside: Option<PathBuf>,
+    /// Whether there was a readable mark. Without one, nobody knows whether records are missing.
+    pub compared: bool,
+}
+
+/// Puts a sound store into the data directory. Fails while another process has the directory, if
+/// the backup cannot be used, or if records are missing and the user did not accept that. In these
+/// cases nothing is changed.
+pub fn restore(request: &RestoreRequest<'_>) -> Result<RestoreReport> {
+    let dir = request.data_dir;
+    let _lock = DataDirLock::take(dir)?;
+    let spare = dir.join("synthd.db-restoring");
+    let restored = build(request, &spare).and_then(|built| put_in_place(request, &spare, built));
+    if restored.is_err() {
+        std::fs::remove_file(&spare).ok();
+    }
+    restored
+}
+
+/// A copy that is checked, upgraded and ready to be renamed.
+struct RestoredCopy {
+    /// The level of the copy after the charges, for the new mark.
+    level: StoreLevel,
+    missing: Option<MissingEntries>,
+    compared: bool,
+}
+
+/// Copies the source to `spare`, checks the copy, upgrades it, compares it with the mark and
+/// charges what is missing. Only `spare` is written.
+fn build(request: &RestoreRequest<'_>, spare: &Path) -> Result<RestoredCopy> {
+    let dir = request.data_dir;
+    let mark = known(dir)?;
+    let database = open::database(dir);
+    let source = request.backup.unwrap_or(&database);
+    let mut conn = copied(source, spare).map_err(|error| unusable(source, error))?;
+    let version = schema::check(&conn, dir, MIGRATIONS.len())?;
+    let failed = |error: StoreError| unusable(source, error);
+    // What is left of a store may be an empty file if the mark shows what was lost. A backup is
+    // never empty.
+    if version == 0 && (request.backup.is_some() || mark.is_none()) {
+        return Err(failed(StoreError::unreadable("it is empty")));
+    }
+    let damage = read::integrity(&conn).map_err(failed)?;
+    if let Some(damage) = damage.into_iter().next() {
+        return Err(failed(StoreError::unreadable(damage)));
+    }
+    schema::migrate(&mut conn, version, MIGRATIONS).map_err(failed)?;
+    if let Some(damage) = check::sums(&conn).map_err(failed)?.into_iter().next() {
+        return Err(failed(StoreError::unreadable(damage)));
+    }
+    let found = StoreLevel::read(&conn).map_err(failed)?;
+    // A store gets its id with the schema that introduced the mark. A backup that is older than
+    // this has no id to compare.
+    if version >= HIGH_WATER && mark.as_ref().is_some_and(|m| m.level.store != found.store) {
+        return Err(failed(StoreError::refused(
+            "it is a backup of another store than the one here",
+        )));
+    }
+    let missing = mark.as_ref().and_then(|mark| found.lacks(&mark.level));
+    if let Some(missing) = missing.as_ref().filter(|_| !request.charge_missing) {
+        return Err(not_accepted(dir, missing));
+    }
+    let known = mark.as_ref().map(|mark| &mark.level);
+    let level = go_on(&mut conn, request, known, missing.as_ref()).map_err(failed)?;
+    conn.close().map_err(|(_, error)| failed(error.into()))?;
+    Ok(RestoredCopy { level, missing, compared: mark.is_some() })
+}
+
+/// The mark of the data directory, if it has one that is readable and not empty. A damaged mark
+/// gives None, because there is nothing to compare with. Fails only if the file cannot be read.
+fn known(dir: &Path) -> Result<Option<HighWaterMark>> {
+    let mark = match HighWaterMark::read(dir) {
+        Err(error) if error.code() == Code::StoreDamaged => None,
+        read => read.map_err(|error| error.on_open(dir))?,
+    };
+    Ok(mark.filter(|mark| mark.level != StoreLevel::default()))
+}
+
+/// Copies the database file `source` to `spare`. The log of the source is read and stays as it is.
+fn copied(source: &Path, spare: &Path) -> Result<Connection, StoreError> {
+    if !source.is_file() {
+        return Err(StoreError::unreadable("there is no such file"));
+    }
+    let from = open::reader(source)?;
+    keep_log(&from, true)?;
+    copy(&from, spare)
+}
+
+/// Charges the missing money. Then it raises the epoch and the counters of the sums above all that
+/// the mark records, so that no id of a hold and no state of a sum is used twice.
+fn go_on(
+    conn: &mut Connection,
+    request: &RestoreRequest<'_>,
+    known: Option<&StoreLevel>,
+    missing: Option<&MissingEntries>,
+) -> Result<StoreLevel, StoreError> {
+    let step = conn.transaction()?;
+    for sum in missing.into_iter().flat_map(|missing| &missing.campaigns) {
+        let reason = format!(
+            "lost with a part of the store: ${} were spent, ${} are in the restored store",
+            sum.known_usd, sum.found_usd
+        );
+        let adjustment =
+            AdjustmentTrace { reason: &reason, who: request.who, at_ms: request.at_ms };
+        charge(&step, &sum.campaign, sum.missing_usd, &adjustment)?;
+    }
+    if let Some(known) = known {
+        step.execute(
+            "UPDATE store SET id = ?1, epoch = max(epoch, ?2) + 1",
+            (known.store.as_slice(), known.epoch),
+        )?;
+        for sum in known.campaigns.values() {
+            step.execute(
+                "UPDATE ledger SET moves = max(moves, ?2) + 1
+                 WHERE campaign = (SELECT key FROM campaign WHERE name = ?1)",
+                (&sum.name, sum.moves),
+            )?;
+        }
+    }
+    step.commit()?;
+    StoreLevel::read(conn)
+}
+
+/// Moves the old files away, renames the copy and writes a new mark. If the process is killed
+/// between two of these steps, the next start refuses the store or finds the restored one.
+fn put_in_place(
+    request: &RestoreRequest<'_>,
+    spare: &Path,
+    built: RestoredCopy,
+) -> Result<RestoreReport> {
+    let dir = request.data_dir;
+    let failed = |error: StoreError| error.on_open(dir);
+    let place = || -> Result<Option<PathBuf>, StoreError> {
+        File::open(spare)?.sync_all()?;
+        let aside = put_aside(dir, request.at_ms)?;
+        std::fs::rename(spare, open::database(dir))?;
+        sync_dir(dir)?;
+        MarkFile::replace(dir, &built.level)?;
+        Ok(aside)
+    };
+    let aside = place().map_err(failed)?;
+    let RestoredCopy { missing, compared, .. } = built;
+    Ok(RestoreReport { path: open::database(dir), missing, aside, compared })
+}
+
+/// Moves the old database with its log into a new directory. None if there are no old files.
+fn put_aside(dir: &Path, at_ms: i64) -> Result<Option<PathBuf>, StoreError> {
+    let database = open::database(dir);
+    let files = [database.clone(), beside(&database, "wal"), beside(&database, "shm")];
+    let there: Vec<&PathBuf> = files.iter().filter(|file| file.exists()).collect();
+    if there.is_empty() {
+        return Ok(None);
+    }
+    let aside = dir.join(format!("replaced-{at_ms}"));
+    std::fs::create_dir(&aside)?;
+    // The log is moved before the database, so that a kill in between never leaves a log without
+    // its database. Such a log could be taken for the log of the restored database.
+    for file in there.into_iter().rev() {
+        let name = file.file_name().unwrap_or_default();
+        std::fs::rename(file, aside.join(name))?;
+    }
+    sync_dir(&aside)?;
+    Ok(Some(aside))
+}
+
+/// The error for a source that cannot be restored.
+fn unusable(source: &Path, error: StoreError) -> Error {
+    let what = format!("{} cannot be restored", source.display());
+    Error::new(Code::BackupUnusable, what)
+        .with_source(error)
+        .hint("nothing was changed; name a file that `synthd store backup` made of this store")
+}
+
+/// The error if records are missing and the user has not accepted that.
+fn not_accepted(dir: &Path, missing: &MissingEntries) -> Error {
+    let what = format!("after this restore {} would lack {missing}", dir.display());
+    Error::new(Code::RestoreLacks, what).hint(
+        "nothing was changed; with --charge-missing, the missing money counts as spent (`synthd \
+         money list --adjustments` shows it), and the other records are lost",
+    )
+}
