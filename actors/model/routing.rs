@@ -1,5 +1,5 @@
 //! The routing of a model within its campaign: its abilities, the tasks it takes, its limits, and
-//! which fallback models are asked if it fails. `src/config/routing.rs` builds these types; the
+//! which fallback models are asked if it fails. `src/config/campaign/routing.rs` builds these types; the
 //! assignment of models (`actors/policy/assign.rs`) and the router read them.
 
 use super::{Difficulty, Money};

@@ -330,7 +330,11 @@ impl MemoryReservation {
 
 impl fmt::Debug for MemoryReservation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(if self.0.is_some() { "Room(held)" } else { "Room(none)" })
+        formatter.write_str(if self.0.is_some() {
+            "MemoryReservation(held)"
+        } else {
+            "MemoryReservation(none)"
+        })
     }
 }
 

@@ -43,6 +43,7 @@ pub enum ParamSpec {
 /// How many entries a list has.
 #[derive(Clone, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(untagged)]
+#[schemars(rename = "Count")]
 pub enum CountSpec {
     Exactly(i64),
     Between { min: i64, max: i64 },

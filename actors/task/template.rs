@@ -47,6 +47,7 @@ pub struct Template {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Range")]
 pub struct StepRange {
     pub min: u32,
     pub max: u32,
