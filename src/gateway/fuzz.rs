@@ -2,7 +2,7 @@
 
 use crate::gateway::request_check::request::GatewayRequest;
 use crate::gateway::{
-    exchange::lenient_transcript, formats::chat, formats::messages, formats::responses,
+    calls::lenient_transcript, formats::chat, formats::messages, formats::responses,
     request_check::allowlist,
 };
 use crate::llm::WireFormat;

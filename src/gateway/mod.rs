@@ -25,7 +25,7 @@
 //! the call goes on to its end, and its real cost is settled. A call that fails is answered with a
 //! `GatewayRefusal`, in the error form of the client's own wire format.
 
-mod exchange;
+mod calls;
 mod formats;
 #[cfg(test)]
 mod fuzz;
@@ -39,7 +39,7 @@ pub use sessions::agent_gateway::AgentGateway;
 pub use sessions::session::{GatewayToken, StandaloneGateway};
 
 use crate::llm::{AdapterFactory, ReplayModel, UpstreamModel};
-use exchange::record_backlog::RecordBacklog;
+use calls::record_backlog::RecordBacklog;
 use listener::body_memory::BodyMemory;
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -4,9 +4,7 @@
 //! Nothing that means something is dropped: a key that cannot be carried to another format is
 //! refused by its name. The helpers [`number`] and [`texts`] serve the other formats too.
 
-use crate::gateway::exchange::translate::{
-    ReplyEnvelope, end_user, refuse_untranslatable, text_of,
-};
+use crate::gateway::calls::translate::{ReplyEnvelope, end_user, refuse_untranslatable, text_of};
 use crate::gateway::refusal::GatewayRefusal;
 use serde_json::{Value, json};
 use synthd_actors::model::{

@@ -2,7 +2,7 @@
 //! request into the engine's own form, [`whole`] and [`events`] write a reply. `translate` calls
 //! them. A key that cannot be carried to another format is refused by its name.
 
-use crate::gateway::exchange::translate::{
+use crate::gateway::calls::translate::{
     ReplyEnvelope, end_user, foreign_thought, refuse_untranslatable, text_of,
 };
 use crate::gateway::formats::chat::{number, texts};

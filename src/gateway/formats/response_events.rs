@@ -6,7 +6,7 @@
 //! item begins empty, is filled by deltas, and is repeated complete at its end. All events have a
 //! `sequence_number`, which grows from zero.
 
-use crate::gateway::exchange::translate::ReplyEnvelope;
+use crate::gateway::calls::translate::ReplyEnvelope;
 use serde_json::{Value, json};
 use synthd_actors::model::{ChatReply, FinishReason, Reasoning, Usage};
 

@@ -7,9 +7,7 @@
 //! to another format is refused by its name. The gateway keeps no state, so items that only refer
 //! to stored ones are refused, too.
 
-use crate::gateway::exchange::translate::{
-    end_user, foreign_thought, refuse_untranslatable, text_of,
-};
+use crate::gateway::calls::translate::{end_user, foreign_thought, refuse_untranslatable, text_of};
 use crate::gateway::formats::chat::number;
 use crate::gateway::refusal::GatewayRefusal;
 use serde_json::{Value, json};

@@ -12,7 +12,7 @@
 //! Invariant: a stream that was not written to its end breaks the connection off. So a client
 //! never takes a part of an answer for the whole.
 
-use crate::gateway::exchange::exchange::ResponseEnding;
+use crate::gateway::calls::exchange::ResponseEnding;
 use crate::gateway::refusal::GatewayRefusal;
 use crate::llm::WireFormat;
 use bytes::Bytes;

@@ -14,8 +14,8 @@
 //! Every request gets an answer. Refusals are written in the wire format that the path names.
 
 use crate::gateway::ModelGateway;
-use crate::gateway::exchange::call::GatewayCall;
-use crate::gateway::exchange::pass_through::{forwarded_headers, is_the_gateways};
+use crate::gateway::calls::call::GatewayCall;
+use crate::gateway::calls::pass_through::{forwarded_headers, is_the_gateways};
 use crate::gateway::listener::body_memory::BodyReservation;
 use crate::gateway::listener::response_sink::{GatewayResponse, ResponseSink};
 use crate::gateway::refusal::GatewayRefusal;

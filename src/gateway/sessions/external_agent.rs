@@ -13,7 +13,7 @@
 //! is dropped without one reports that the agent has left. The agent's token is replaced in
 //! everything that is kept: transcripts, replies and recorded bytes.
 
-use crate::gateway::exchange::lenient_transcript::lenient_transcript;
+use crate::gateway::calls::lenient_transcript::lenient_transcript;
 use crate::gateway::listener::body_memory::{MemoryShare, MemoryTenant};
 use crate::gateway::refusal::GatewayRefusal;
 use crate::gateway::request_check::request::GatewayRequest;

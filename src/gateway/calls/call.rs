@@ -12,14 +12,14 @@
 //! Each model is asked at most once. A client that wants more tries sends the request again. If
 //! all models fail, the client gets the error of the first one, because it asked for that model.
 
-use crate::gateway::exchange::exchange::{ExchangeError, FailedExchange, UnsettledExchange};
+use crate::gateway::calls::exchange::{ExchangeError, FailedExchange, UnsettledExchange};
 use crate::gateway::listener::body_memory::BodyReservation;
 use crate::gateway::listener::response_sink::ResponseSink;
 use crate::gateway::refusal::GatewayRefusal;
 use crate::gateway::request_check::request::GatewayRequest;
 use crate::gateway::sessions::external_agent::{CallReporter, CallSlot};
 use crate::gateway::sessions::session::{AuthorizedCall, GatewaySession};
-use crate::gateway::{ModelGateway, exchange::translate};
+use crate::gateway::{ModelGateway, calls::translate};
 use std::sync::Arc;
 use std::time::Duration;
 use synthd_actors::model::{CallPosition, Fault, FaultKind, ModelFailure, SOONEST};

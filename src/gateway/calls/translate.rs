@@ -12,7 +12,7 @@
 //! not have is refused by its name. The adapter answers in one piece, so a stream is rendered when
 //! the reply is complete.
 
-use crate::gateway::exchange::exchange::{ExchangeContext, ExchangeOutcome, ResponseEnding};
+use crate::gateway::calls::exchange::{ExchangeContext, ExchangeOutcome, ResponseEnding};
 use crate::gateway::listener::response_sink::{GatewayResponse, ResponseSink};
 use crate::gateway::refusal::GatewayRefusal;
 use crate::gateway::request_check::request::GatewayRequest;

@@ -14,12 +14,12 @@
 //! Invariant: an exchange that has a ticket is settled exactly once. If the task dies before, the
 //! ticket is dropped, and the call counts as its full hold, in memory and in the store.
 
-use crate::gateway::exchange::call::GatewayCall;
+use crate::gateway::calls::call::GatewayCall;
 use crate::gateway::listener::response_sink::{GatewayResponse, ResponseSink};
 use crate::gateway::refusal::GatewayRefusal;
 use crate::gateway::request_check::request::GatewayRequest;
 use crate::gateway::{
-    KeyedModel, exchange::pass_through, exchange::translate, request_check::allowlist,
+    KeyedModel, calls::pass_through, calls::translate, request_check::allowlist,
     request_check::anthropic_beta,
 };
 use bytes::Bytes;
