@@ -137,7 +137,11 @@ async fn stored(args: &RetryArgs) -> Result<CampaignRecord> {
             let known = store.campaigns().await.map_err(store_error)?;
             let names: Vec<&str> = known.iter().map(|one| one.name.as_str()).collect();
             let what = format!("there is no campaign {:?} in the data directory", args.campaign);
-            Err(Error::new(Code::BadUsage, what).hint(format!("there are: {}", names.join(", "))))
+            let hint = match names.as_slice() {
+                [] => "no campaign was begun there; name its directory with --data-dir".to_owned(),
+                names => format!("there are: {}", names.join(", ")),
+            };
+            Err(Error::new(Code::BadUsage, what).hint(hint))
         }
     }
 }

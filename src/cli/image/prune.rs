@@ -1,7 +1,7 @@
 //! `synthd image prune`: removes old images that synthd has made and that no container uses.
 
 use super::{connect, image_error};
-use crate::cli::terminal::output::{eprint_line, print_json, print_line};
+use crate::cli::terminal::output::{eprint_line, pluralize, print_json, print_line};
 use crate::config::size;
 use crate::error::Result;
 use crate::sandbox::docker::PruneLimit;
@@ -64,6 +64,7 @@ pub(super) async fn prune(args: &ImagePruneArgs) -> Result<()> {
     }
     let done = if args.dry_run { "would be removed" } else { "removed" };
     removed.iter().for_each(|image| print_line(&format!("{image}: {done}")));
-    print_line(&format!("{} images {done}, at most {} MiB", removed.len(), bytes >> 20));
+    let images = pluralize(removed.len() as u64, "image");
+    print_line(&format!("{images} {done}, at most {} MiB", bytes >> 20));
     Ok(())
 }

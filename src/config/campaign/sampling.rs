@@ -91,7 +91,7 @@ fn takes(dialect: &str) -> SamplingSupport {
             least_thinking: Some(0),
             ..USUAL
         },
-        _ => SamplingSupport { temperature: None, top_p: false, stops: 0, ..USUAL },
+        _ => SamplingSupport { temperature: None, top_p: false, seed: false, stops: 0, ..USUAL },
     }
 }
 

@@ -65,6 +65,7 @@ fn what_a_family_does_not_take_is_told() {
         ("deepseek/chat", "seed = 1"),
         ("dashscope/qwen", "reasoning_effort = \"low\""),
         ("scripted/oracle", "temperature = 0.5"),
+        ("scripted/oracle", "seed = 5"),
         ("scripted/oracle", "extra = { top_k = 1 }"),
     ]
     .into_iter()

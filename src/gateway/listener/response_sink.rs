@@ -126,6 +126,11 @@ impl ResponseSink {
     pub(in crate::gateway) async fn finish(&mut self, last: ResponseEnding) {
         match last {
             ResponseEnding::Answer(answer) => self.answer(answer),
+            // A stream has no status any more: the error is an event in it.
+            ResponseEnding::Refuse(refusal) if self.pieces.is_some() => {
+                self.send_chunk(Bytes::from(refusal.event(self.family))).await;
+                self.end();
+            }
             ResponseEnding::Refuse(refusal) => self.refuse(&refusal),
             ResponseEnding::Pieces(pieces) => {
                 for piece in pieces {
@@ -151,5 +156,31 @@ impl ResponseSink {
         if !matches!(timeout(PATIENCE, pieces.send(piece)).await, Ok(Ok(()))) {
             self.pieces = None;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A provider that falls silent in the middle: the client is told in the stream.
+    #[tokio::test]
+    async fn a_refusal_after_the_head_of_a_stream_is_an_event_of_it() {
+        let (mut sink, answer) = ResponseSink::new(WireFormat::OpenAiChat);
+        sink.start_stream(Vec::new());
+        let GatewayResponse::Stream { mut pieces, .. } = answer.await.unwrap() else {
+            panic!("a stream was begun");
+        };
+        sink.send_chunk(Bytes::from_static(b"data: {}\n\n")).await;
+        let refusal = GatewayRefusal::new(504, "upstream_timeout", "too late");
+        sink.finish(ResponseEnding::Refuse(refusal)).await;
+        drop(sink);
+        let mut told = Vec::new();
+        while let Some(piece) = pieces.next().await {
+            told.extend(piece.unwrap());
+        }
+        let told = String::from_utf8(told).unwrap();
+        assert!(told.starts_with("data: {}\n\n"), "{told}");
+        assert!(told.contains("upstream_timeout") && told.contains("too late"), "{told}");
     }
 }

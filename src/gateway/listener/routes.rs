@@ -177,6 +177,10 @@ async fn respond(
             let _place = place(&session).await?;
             let (_room, body) = body(&gateway, &session, request).await?;
             let asked = understood(family, body).await?;
+            // The shutdown may have begun while the body arrived.
+            if gateway.calls.is_closed() {
+                return Err(closing());
+            }
             // The call is also cancelled when its attempt is over.
             let over = session.agent().map(|agent| agent.over.child_token());
             let unwanted = over.unwrap_or_default();

@@ -137,8 +137,7 @@ impl AgentGateway {
     }
 
     /// Admits no more clients, waits for the calls in progress, and writes what the store has not
-    /// taken. An error gives the number of calls of one gateway that are still not recorded, and
-    /// the reason.
+    /// taken. An error gives the number of calls that are still not recorded, and the reason.
     pub async fn close(&self) -> Result<(), (usize, Fault)> {
         // The listener ends first, so that no session opens it again. Then the tokens become
         // invalid, and each session's calls are cut off. Only then is it useful to wait for the
@@ -148,14 +147,17 @@ impl AgentGateway {
         admitted.into_iter().flatten().for_each(|(_, caller)| caller.session.end());
         let mut all: Vec<Arc<CampaignGateway>> = std::mem::take(&mut *lock(&self.0.former));
         all.extend(lock(&self.0.gateways).drain().map(|(_, of)| of));
-        let mut owed = Ok(());
+        let mut owed: Option<(usize, Fault)> = None;
         for gateway in all.iter().filter_map(|of| of.gateway.get()) {
             // A call that is not settled after this time counts as its full hold, also at the next
             // start.
             tokio::time::timeout(PATIENCE, gateway.close()).await.ok();
-            owed = owed.and(gateway.flush_backlog().await);
+            if let Err((calls, fault)) = gateway.flush_backlog().await {
+                let before = owed.take().map_or(0, |(calls, _)| calls);
+                owed = Some((before + calls, fault));
+            }
         }
-        owed
+        owed.map_or(Ok(()), Err)
     }
 }
 
