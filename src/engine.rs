@@ -1,14 +1,14 @@
 //! Builds a running engine: gives the adapters of `src/` to the actors of `synthd-actors`, starts
 //! the actors, and shuts them down.
 //!
-//! The commands (`cli::serve`, `cli::run`, `cli::dry_run`) call [`Engine::start`] inside
+//! The commands (`cli::daemon::serve`, `cli::run`, `cli::dry_run`) call [`Engine::start`] inside
 //! [`run_in_actor_system`]. An [`Engine`] owns the store, the sandbox backends, the agent gateway
 //! and the handles of all actors. The rest of this file checks what a host enforces before a
 //! campaign begins, and turns faults of the core into errors for the user.
 //!
 //! Shutdown runs these steps in this order (`docs/ARCHITECTURE.md` has the same list):
-//! 1. stop admission: nothing new is taken, campaigns launch no more episodes (`cli::shutdown`)
-//! 2. grace: running episodes finish; a line every five seconds says what remains (`cli::shutdown`)
+//! 1. stop admission: nothing new is taken, campaigns launch no more episodes (`cli::daemon::shutdown`)
+//! 2. grace: running episodes finish; a line every five seconds says what remains (`cli::daemon::shutdown`)
 //! 3. cut off what still runs; the journal has every turn of it
 //! 4. close the agent gateway, then the pool: warm sandboxes end; wait until the launcher and the
 //!    container engine have reaped everything
@@ -178,7 +178,7 @@ impl Engine {
 
     /// Does steps 3 to 6 of the shutdown list: cuts off everything that still runs and closes the
     /// agent gateway, the pool and the sandboxes. A caller that wants running episodes to finish
-    /// first waits for them before (`cli::shutdown`). An error of the store is returned before one
+    /// first waits for them before (`cli::daemon::shutdown`). An error of the store is returned before one
     /// of the sandboxes.
     pub async fn shut_down(self) -> Result<()> {
         self.handle.drain(true).await;

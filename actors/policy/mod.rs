@@ -9,7 +9,7 @@
 //! - Conversations of external agents: [`messages_since`], [`same_conversation`].
 
 mod assign;
-mod breaker;
+mod circuit_breaker;
 mod concurrency_window;
 mod conversation;
 mod editions;
@@ -25,7 +25,7 @@ mod split;
 mod token_bucket;
 
 pub use assign::{AssignmentRules, TaskProfile, assign, shares};
-pub use breaker::{BreakerAdmission, CircuitBreaker};
+pub use circuit_breaker::{BreakerAdmission, CircuitBreaker};
 pub use concurrency_window::ConcurrencyWindow;
 pub use conversation::{messages_since, same_conversation, same_message, same_message_by, told};
 pub use editions::{ChangedFile, ChangedTemplate, FileChange, changed_templates};

@@ -9,10 +9,10 @@
 //! A limiter never waits itself. It gives a permit at once, or the reason why not.
 //! `campaign_model.rs` waits and asks again.
 
+use super::key_rate_limiter::KeyRateLimiter;
 use super::provider_limiter::{
     ProviderBlockReason, ProviderHealth, ProviderLimiter, ProviderPermit,
 };
-use super::rate_limiter::KeyRateLimiter;
 use crate::model::{CallFault, ChatReply, Fault, ModelConfig, ProviderSign};
 use crate::policy::ConcurrencyWindow;
 use crate::ports::ChatModel;

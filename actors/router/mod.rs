@@ -2,10 +2,12 @@
 //! scaffolds and those of the gateway.
 //!
 //! One call takes this way: choose a model (`route.rs`), wait for a key that is free
-//! (`campaign_model.rs`, `key_limiter.rs`, `provider_limiter.rs`, `rate_limiter.rs`) and for money
-//! (`account.rs`, `ticket.rs`), write the hold to the journal, ask the model (`call.rs`), settle
+//! (`campaign_model.rs`; `key_limiter.rs` is one key with its requests and tokens a minute, which
+//! `key_rate_limiter.rs` counts; `provider_limiter.rs` has the calls at once of a provider and its
+//! circuit breaker) and for money (`account.rs`, `ticket.rs`), write the hold to the journal, ask the model (`call.rs`), settle
 //! the hold with the true cost and record the exchange. `messages.rs` has [`RouterHandle`], which
-//! the rest of the engine uses; `docs/routing.md` describes the behaviour for users.
+//! the rest of the engine uses. The pure rules are in `policy`: `ledger`, `circuit_breaker`,
+//! `retry`, `token_bucket`. `docs/routing.md` describes the behaviour for users.
 //!
 //! The invariants: no request is sent before its hold is durable, and a hold that is never settled
 //! counts in full. The router actor itself only finds accounts. The accounts outlive it, so a
@@ -18,9 +20,9 @@ mod admission_tests;
 mod call;
 mod campaign_model;
 mod key_limiter;
+mod key_rate_limiter;
 mod messages;
 mod provider_limiter;
-mod rate_limiter;
 mod route;
 #[cfg(test)]
 mod tests;

@@ -15,10 +15,17 @@
 //! attempt whose agent is a program in a sandbox. Both put a `TokenAuthenticator` behind an
 //! [`HttpListener`].
 //!
-//! The files, in the order in which a call passes them: `http_listener` (connections), `routes`
-//! (paths, token, body), `request` (what the gateway reads of a body), `call` (one call, with its
-//! fallback models), `exchange` (one try with one model), `pass_through` and `translate` (the two
-//! ways to ask the model), `response_sink` (the answer on its way back).
+//! The folders, in the order in which a call passes them:
+//!
+//! - `listener`: `http_listener` (connections), `routes` (paths, body), `body_memory`, and
+//!   `response_sink` (the answer on its way back).
+//! - `sessions`: `token_authenticator` (tokens), `session` (whose call it is), `agent_gateway`
+//!   (tokens of attempts), `standalone_sessions` (their numbers in the store).
+//! - `request_check`: `request` (what the gateway reads of a body), and the allow-list of models
+//!   with a price.
+//! - `calls`: `call` (one call, with its fallback models), `exchange` (one try with one model),
+//!   `pass_through` and `translate` (the two ways to ask the model), `record_backlog`.
+//! - `formats`: how answers and errors are written in the client's wire format.
 //!
 //! Invariant: no request to a model with a price leaves before its worst cost is held durably, and
 //! every exchange that took place is settled. If a client disconnects after its request has left,
@@ -36,7 +43,8 @@ mod sessions;
 
 pub use listener::http_listener::{HttpListener, serve};
 pub use sessions::agent_gateway::AgentGateway;
-pub use sessions::session::{GatewayToken, StandaloneGateway};
+pub use sessions::session::StandaloneGateway;
+pub use sessions::token_authenticator::GatewayToken;
 
 use crate::llm::{AdapterFactory, ReplayModel, UpstreamModel};
 use calls::record_backlog::RecordBacklog;

@@ -9,6 +9,14 @@
 //! - `egress`: the HTTP proxy for sandboxes whose campaign allows hosts by name.
 //! - `guest`: the guest program, its protocol and the tunnel.
 //!
+//! - `system_calls`: the one allow-list of system calls for both backends.
+//! - `facts`: what this host enforces, as `synthd doctor` prints it.
+//!
+//! Invariant: a program in a sandbox reaches no file of the host, no network but the hosts that
+//! the campaign allows, and no other sandbox; it is bounded in memory, processes, disk and time;
+//! and nothing of a sandbox outlives its stream. `docs/SECURITY.md` has the threats and what
+//! answers them.
+//!
 //! [`SandboxBackends`] joins the two backends and implements the port `SandboxBackend` of the
 //! core.
 

@@ -10,13 +10,14 @@
 //! the store read-only, or uses the functions for maintenance: `verify`, `backup`, `restore` and
 //! `reconcile`. Where to begin to read:
 //!
-//! * `open`, `schema` and `check` open the file, upgrade it and refuse a damaged one.
-//! * `writer` is the queue, `writer_thread` decides when to commit and to sync, and `batch` is one
-//!   transaction.
-//! * `apply`, `plan`, `calls` and `ledger` turn journal entries into rows. `read` and `money` turn
-//!   rows into records.
-//! * `fence` drops entries of dead attempts, and `epoch` stops a writer that lost its store.
-//! * `high_water_mark` and `level` find out whether the store has lost records.
+//! * `open`, `schema` and `integrity/check` open the file, upgrade it and refuse a damaged one.
+//! * `writing`: `writer` is the queue, `writer_thread` decides when to commit and to sync, `batch`
+//!   is one transaction, `apply` turns journal entries into rows, and `fence` drops entries of dead
+//!   attempts.
+//! * `accounting`: `ledger` writes holds and settlements, `money` lists them, `reconcile` corrects
+//!   them. `call_records`: `calls` packs model calls. `read` turns rows into records.
+//! * `integrity`: `lock` and `epoch` keep a second writer out. `high_water_mark` and `level` find out
+//!   whether the store has lost records.
 //!
 //! Durability: the store keeps everything that it acknowledged when the process is killed. After a
 //! power cut it keeps every hold and every settlement, and it loses at most one second of

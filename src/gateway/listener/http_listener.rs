@@ -21,7 +21,8 @@ use crate::gateway::listener::disconnect_monitor::DisconnectMonitor;
 use crate::gateway::listener::response_sink::GatewayResponse;
 use crate::gateway::listener::routes;
 use crate::gateway::listener::unsent::{FlushedStream, SendingAnswer, UnsentAnswers};
-use crate::gateway::sessions::session::{StandaloneGateway, TokenAuthenticator};
+use crate::gateway::sessions::session::StandaloneGateway;
+use crate::gateway::sessions::token_authenticator::TokenAuthenticator;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use http_body_util::combinators::UnsyncBoxBody;
@@ -267,7 +268,7 @@ fn response(answer: GatewayResponse, sending: SendingAnswer) -> Response<Respons
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gateway::sessions::session::{AuthenticatedClient, SessionError};
+    use crate::gateway::sessions::token_authenticator::{AuthenticatedClient, SessionError};
     use async_trait::async_trait;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 

@@ -21,8 +21,9 @@ use crate::gateway::listener::response_sink::{GatewayResponse, ResponseSink};
 use crate::gateway::refusal::GatewayRefusal;
 use crate::gateway::request_check::request::GatewayRequest;
 use crate::gateway::sessions::external_agent::CallSlot;
-use crate::gateway::sessions::session::{
-    AuthenticatedClient, GatewaySession, SessionError, TokenAuthenticator,
+use crate::gateway::sessions::session::GatewaySession;
+use crate::gateway::sessions::token_authenticator::{
+    AuthenticatedClient, SessionError, TokenAuthenticator,
 };
 use crate::llm::{UpstreamResponse, WireFormat};
 use bytes::{Bytes, BytesMut};

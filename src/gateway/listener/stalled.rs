@@ -4,7 +4,8 @@
 use crate::config::ListenAddress;
 use crate::gateway::listener::body_memory::BodyMemory;
 use crate::gateway::listener::http_listener::{HttpListener, serve};
-use crate::gateway::sessions::session::{GatewayToken, StandaloneGateway};
+use crate::gateway::sessions::session::StandaloneGateway;
+use crate::gateway::sessions::token_authenticator::GatewayToken;
 use crate::gateway::{GatewayServices, ModelGateway};
 use crate::llm::AdapterFactory;
 use std::sync::Arc;

@@ -19,9 +19,9 @@
 use crate::config::ListenAddress;
 use crate::gateway::listener::http_listener::{HttpListener, accept_connections};
 use crate::gateway::sessions::external_agent::GatewayAgent;
-use crate::gateway::sessions::session::{
-    AuthenticatedClient, GatewaySession, GatewayToken, SessionError, SessionOwner,
-    TokenAuthenticator,
+use crate::gateway::sessions::session::{GatewaySession, SessionOwner};
+use crate::gateway::sessions::token_authenticator::{
+    AuthenticatedClient, GatewayToken, SessionError, TokenAuthenticator,
 };
 use crate::gateway::{GatewayServices, ModelGateway};
 use crate::llm::AdapterFactory;

@@ -3,4 +3,5 @@
 pub(super) mod agent_gateway;
 pub(super) mod external_agent;
 pub(super) mod session;
-pub(super) mod session_registry;
+pub(super) mod standalone_sessions;
+pub(super) mod token_authenticator;

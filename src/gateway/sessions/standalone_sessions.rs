@@ -4,7 +4,7 @@
 //! of it, and each call is a turn. The store gets a session with its first call. A session without
 //! a call leaves nothing in the store.
 //!
-//! `session` asks for the position of each call with [`SessionRegistry::next_turn`]. The registry
+//! `session` asks for the position of each call with [`StandaloneSessions::next_turn`]. The registry
 //! reads the sessions of earlier starts from the store once, with the first call, so that no
 //! attempt number and no ordinal is used twice. If the store cannot be read or written, the call
 //! is refused, and the next call tries again.
@@ -27,7 +27,7 @@ use tokio::sync::OnceCell;
 const MOST: usize = 10_000;
 
 /// All sessions of one standalone gateway.
-pub(in crate::gateway) struct SessionRegistry {
+pub(in crate::gateway) struct StandaloneSessions {
     /// The name of the gateway, which is the campaign of its records.
     campaign: CampaignName,
     collector: CollectorHandle,
@@ -85,7 +85,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl SessionRegistry {
+impl StandaloneSessions {
     /// A registry for the gateway with this name. It reads nothing yet.
     pub(in crate::gateway) fn new(tools: GatewayServices, campaign: CampaignName) -> Self {
         let GatewayServices { collector, journal, clock, .. } = tools;
