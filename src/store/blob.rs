@@ -15,7 +15,8 @@ use zstd::bulk::Compressor;
 const PLAIN: u8 = 0;
 /// The flag of data that is compressed with zstd.
 const ZSTD: u8 = 1;
-/// Bodies of at most so many bytes stay plain.
+/// Bodies of at most so many bytes stay plain. [`encode`] counts the flag byte, and [`pack`] does
+/// not.
 const COMPRESS_ABOVE: usize = 1024;
 /// The compression level of zstd: the fastest of the usual levels.
 const LEVEL: i32 = 1;
@@ -54,7 +55,8 @@ pub(super) fn unpack(body: &[u8]) -> Result<Vec<u8>, StoreError> {
 }
 
 /// Like [`encode`], and decodes the body as a test. JSON has no form for some numbers, such as NaN,
-/// and writes null without an error. The test refuses such a value.
+/// and writes null without an error. The test refuses such a value where the type does not permit
+/// null.
 pub(super) fn encode_checked<T: Serialize + DeserializeOwned>(
     value: &T,
 ) -> Result<Vec<u8>, StoreError> {

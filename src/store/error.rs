@@ -18,13 +18,12 @@ pub(super) enum StoreError {
     /// Stored data cannot be read back.
     #[error("the store has data that this version cannot read: {0}")]
     Unreadable(String),
-    /// Another process has opened the store for writing since.
     #[error(
         "another synthd has opened this store since, so this synthd writes nothing more (epoch \
          {epoch}, now {now})"
     )]
-    /// Another process has opened the store for writing since. This process must not write any
-    /// more.
+    /// Another process has opened the store for writing since this process did. This process must
+    /// not write any more.
     TakenOver { epoch: i64, now: i64 },
     /// SQLite reported an error.
     #[error("{}", explain(.0))]

@@ -19,10 +19,10 @@
 //! * `integrity`: `lock` and `epoch` keep a second writer out. `high_water_mark` and `level` find out
 //!   whether the store has lost records.
 //!
-//! Durability: the store keeps everything that it acknowledged when the process is killed. After a
-//! power cut it keeps every hold and every settlement, and it loses at most one second of
-//! everything else. A failure reaches the engine as a `StoreFault`, and a user as an error with a
-//! code.
+//! Durability: if the process is killed, the store keeps everything that it acknowledged. After a
+//! power cut it keeps every hold and every settlement that it acknowledged, and it loses at most
+//! one second of everything else. A failure reaches the engine as a `StoreFault`, and a user as an
+//! error with a code.
 
 mod accounting;
 mod blob;
@@ -162,7 +162,7 @@ impl Store {
         self.read("read call", move |conn| call_records::calls::call(conn, &id)).await
     }
 
-    /// Holds of one campaign or of all, in the order they were made.
+    /// The holds of one campaign or of all, by the time at which they were made.
     pub async fn holds(&self, campaign: Option<&str>) -> Result<Vec<HoldSummary>, StoreFault> {
         let campaign = campaign.map(str::to_owned);
         self.read("list holds", move |conn| accounting::money::holds(conn, campaign.as_deref()))

@@ -2,8 +2,9 @@
 //! of the `ReaderPool`.
 //!
 //! An archive with an older schema is read too (from `READ_FROM` on), so a query checks whether a
-//! newer table or view exists before it uses it. A row that does not decode is an error of the kind
-//! `Unreadable`.
+//! newer table or view exists before it uses it. Only [`spending`] does not check: it is asked
+//! before calls are made, so the store was opened for writing and has the newest schema. A row that
+//! does not decode is an error of the kind `Unreadable`.
 
 use crate::error::Code;
 use crate::store::blob;

@@ -15,14 +15,16 @@ use synthd_actors::model::{HttpExchange, Money};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HoldState {
-    /// The hold was never settled. Its call is on its way, or the process was killed. It counts in
-    /// full.
+    /// The hold was never settled. Its call has no answer yet, or the process was killed. It counts
+    /// in full.
     Open,
-    /// The hold was settled in full, because nobody knew what the call cost.
+    /// The hold was settled in full, and no record has token counts of its call. So nobody knew
+    /// what the call cost.
     Unknown,
     /// The call cost more than its worst case. This stops the campaign.
     Over,
-    /// The hold was settled at a cost that the provider's token counts explain.
+    /// The hold was settled for less than the held amount, or for all of it while the provider
+    /// counted the tokens.
     Settled,
     /// An operator has corrected the hold.
     Corrected,

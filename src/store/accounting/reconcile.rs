@@ -63,7 +63,8 @@ const HINT: &str = "`synthd money list --all --json` shows the ids of holds and 
 type WantedCorrections = Result<(Vec<HoldCorrection>, Vec<String>), CorrectionError>;
 
 /// Opens the store, asks `wanted` for the corrections, makes them, and closes the store. They are
-/// on the disk when this function returns. The store is closed even if nothing was corrected.
+/// on the disk when this function returns. The store is also closed cleanly if an id was unknown or
+/// stood for several holds.
 fn write(
     dir: &Path,
     who: &str,

@@ -295,14 +295,15 @@ fn unsigned(stored: i64) -> u64 {
     stored.unsigned_abs()
 }
 
-/// Calls looked at together, when those are sought that were answered.
+/// How many row keys of calls one query of [`answered`] looks at.
 const PAGE: i64 = if cfg!(test) { 2 } else { 16_384 };
 
-/// The calls of a campaign's model that were answered, in the order they were made, of the page
-/// that comes after. A refusal of what was asked is an answer: it would be given again.
+/// The answered calls of a campaign's model among the next [`PAGE`] row keys after `after`, in the
+/// order in which they were recorded. A provider's refusal of the request counts as an answer,
+/// because the same request would be refused again.
 ///
-/// The query looks at every call of the page. An index by digest would save this to a replay, which
-/// happens rarely. But each recorded call would have to write a page of the index at a random
+/// The query looks at every call of the page. An index by digest would make a replay faster, but
+/// replays are rare, and each recorded call would have to write a page of the index at a random
 /// place.
 pub(in crate::store) fn answered(
     conn: &Connection,
@@ -311,8 +312,8 @@ pub(in crate::store) fn answered(
     after: i64,
 ) -> StoreResult<AnsweredCalls> {
     let newest: Option<i64> = conn.query_row("SELECT max(key) FROM call", [], |row| row.get(0))?;
-    // The page ends at the newest call. It never ends before `after`, so an empty store gives
-    // `after`.
+    // The page ends at the newest call at the latest. It never ends before `after`, so an empty
+    // store gives `after`.
     let until = newest.unwrap_or(0).min(after.saturating_add(PAGE)).max(after);
     let mut statement = conn.prepare_cached(
         "SELECT digest, call.key FROM call JOIN campaign ON campaign.key = call.campaign

@@ -29,7 +29,8 @@ pub struct BackupReport {
     pub bytes: u64,
     /// The sum of each campaign in the backup.
     pub campaigns: Vec<CampaignSum>,
-    /// The newest row key of the table, and the same for `steps` and `calls`.
+    /// The newest row key of the attempts in the backup, and then those of the steps and of the
+    /// calls.
     pub attempts: i64,
     pub steps: i64,
     pub calls: i64,

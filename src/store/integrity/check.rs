@@ -47,8 +47,8 @@ pub(in crate::store) fn unreadable_mark(dir: &Path, error: StoreError) -> Error 
 }
 
 /// The checks before the store is opened for writing: nothing may be missing, no page may be
-/// damaged, and the sums must be right. All pages are read only if the store was not closed
-/// cleanly.
+/// damaged, and the sums must be right. The pages are read only if the store was not closed cleanly
+/// and has at most [`READ_THROUGH`] bytes.
 pub(in crate::store) fn is_sound(
     conn: &Connection,
     dir: &Path,

@@ -8,17 +8,19 @@
 //! a cell:   two slots, written in turn; each with a generation and a checksum
 //! ```
 //!
-//! The writer first syncs the log of the database, then writes the mark in place, and then answers.
-//! So the mark never records more than the disk has. After a kill of the process it records
-//! everything that was answered. The mark itself is synced within a second, and when the store is
-//! closed.
+//! The writer first syncs the log of the database, and then writes the mark in place. So the mark
+//! never records more than the disk has. Holds, settlements and barriers are answered after that:
+//! after a kill of the process, the mark records every one that was answered. Other entries are
+//! answered after their commit, so the mark may lack those of the last second. The mark itself is
+//! synced within a second, and when the store is closed.
 //!
 //! The order of the writes inside the file matters too, because a power cut keeps some of the
 //! writes since the last sync, in any order. A new cell is synced before the head (cell 0) counts
 //! it. So every cell that the head counts is readable, and a cell that the head does not count may
 //! be missing or torn.
 //!
-//! `check` and `verify` read a mark, and the writer thread moves it ([`MarkFile`]).
+//! `check`, `verify` and `restore` read a mark. The writer thread moves it ([`MarkFile`]), and
+//! `restore` replaces it.
 
 use crate::durable::sync_dir;
 use crate::store::error::StoreError;
@@ -57,8 +59,9 @@ pub(in crate::store) fn path(dir: &Path) -> PathBuf {
     dir.join("synthd.db-mark")
 }
 
-/// The size and the modification time of the database file when the store was closed. Any later
-/// change of the file changes the stamp, so an equal stamp means that the file is as it was.
+/// The size and the modification time of the database file when the store was closed. A later write
+/// to the file changes its modification time, so an equal stamp is taken to mean that the file is
+/// as it was. Damage of the disk, and a modification time that somebody set back, do not show here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::store) struct DatabaseStamp {
     /// In bytes.
@@ -83,7 +86,7 @@ pub(in crate::store) struct HighWaterMark {
     /// yet.
     pub(in crate::store) level: StoreLevel,
     /// The stamp of the database when the store was closed. None while a writer has the store open,
-    /// and after a writer that was killed.
+    /// after a writer that was killed or whose last sync failed, and after a restore.
     pub(in crate::store) closed: Option<DatabaseStamp>,
     /// The newest generation of each cell. Zero for a cell that was never written.
     generations: Vec<u64>,
@@ -259,7 +262,7 @@ fn sum(sum: &LedgerSum) -> MarkSlot {
     slot
 }
 
-/// An open mark file. Only the writer of the store has one.
+/// An open mark file. Only a process that has locked the data directory may have one.
 #[derive(Debug)]
 pub(in crate::store) struct MarkFile {
     file: File,

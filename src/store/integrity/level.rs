@@ -1,6 +1,6 @@
 //! The level of a store: how far it has come. It consists of the newest row keys and of the sum of
-//! each campaign. A level only rises. So a store whose level is below one that was on the disk
-//! before has lost records.
+//! each campaign with its count of changes. The keys and the counts only rise, while a sum may also
+//! fall. So a store whose level is below one that was on the disk before has lost records.
 //!
 //! The writer keeps the level in the high-water mark. `check`, `verify` and `restore` compare the
 //! store with it.
@@ -11,10 +11,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use synthd_actors::model::Money;
 
-/// A random number that a store gets when it is created. A mark of another store has another id.
+/// A random number that a store gets with the schema that introduced the mark. A mark of another
+/// store has another id. A store that was restored has the id of the mark it was compared with.
 pub(in crate::store) type StoreId = [u8; 16];
 
-/// The level of a store. The default value is the level of a store without records.
+/// The level of a store. The default value is that of a mark in which nothing was recorded yet. No
+/// store has it: each store has an id.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::store) struct StoreLevel {
     pub(in crate::store) store: StoreId,
@@ -25,7 +27,7 @@ pub(in crate::store) struct StoreLevel {
     pub(in crate::store) campaigns: BTreeMap<i64, LedgerSum>,
 }
 
-/// The newest row key of each table whose rows are never deleted. Zero for an empty table.
+/// The newest row keys of three tables. Their rows are never deleted. Zero for an empty table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::store) struct NewestKeys {
     pub(in crate::store) attempts: i64,
@@ -47,7 +49,7 @@ pub(in crate::store) struct LedgerSum {
 /// What a store lacks of a level that it had before.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct MissingEntries {
-    /// How many rows of the table are missing, and the same for `steps` and `calls`.
+    /// By how many rows the newest attempt is behind, and then the same for steps and for calls.
     pub attempts: i64,
     pub steps: i64,
     pub calls: i64,

@@ -1,4 +1,5 @@
-//! Whether a store is whole and whose it is: lock, epoch, high-water mark, backup, restore, verification.
+//! Whether a store has lost records and who may write it: lock, epoch, high-water mark, backup,
+//! restore, verification.
 
 pub(super) mod backup;
 pub(super) mod check;

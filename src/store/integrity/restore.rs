@@ -1,17 +1,19 @@
 //! `synthd store restore`: makes a store usable again, from a backup or from what is left of the
 //! store.
 //!
-//! Nothing is deleted: the old files are moved into the directory `replaced-TIME`. If the
-//! high-water mark shows that money was spent and the restored store does not contain it, that
-//! money is charged to its campaign with an adjustment. So a campaign never spends its budget
-//! twice.
+//! The old database and its log are not deleted, but moved into the directory `replaced-TIME`. The
+//! old high-water mark is replaced. If it shows that money was spent and the restored store does
+//! not contain it, that money is charged to its campaign with an adjustment. So a campaign does not
+//! spend this money again.
 //!
 //! ```text
 //! lock ─► copy beside ─► compare with the mark ─► charge ─► move old files ─► rename ─► new mark
 //!                         └── records are missing, not accepted by the user: nothing changes
 //! ```
 //!
-//! If the process is killed on the way, the store stays refused, and the user repeats the command.
+//! If the process is killed before the old files are moved, nothing has changed. If it is killed
+//! later and there was a mark, the next start refuses the store, or finds a restored store that
+//! lacks nothing. Then the user repeats the command.
 
 use crate::durable::sync_dir;
 use crate::error::{Code, Error, Result};
@@ -175,7 +177,8 @@ fn go_on(
 }
 
 /// Moves the old files away, renames the copy and writes a new mark. If the process is killed
-/// between two of these steps, the next start refuses the store or finds the restored one.
+/// between two of these steps, the old mark makes the next start refuse the store, unless the
+/// restored one is there and lacks nothing.
 fn put_in_place(
     request: &RestoreRequest<'_>,
     spare: &Path,

@@ -17,7 +17,8 @@ use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
 use synthd_actors::model::{Money, Outcome, RowRecord, Turn};
 
-/// The most bodies that are reported one by one. If there are more, one last line says so.
+/// How many findings there may be before a body that does not decode is not reported any more. The
+/// first body that is left out is replaced by the line `and more`.
 const MOST_FINDINGS: usize = 20;
 
 /// What the check found.
@@ -32,10 +33,11 @@ pub struct StoreVerifyReport {
     pub missing: Option<MissingEntries>,
     /// Everything else that is wrong, as sentences.
     pub findings: Vec<String>,
-    /// The sum of each campaign. Empty if the schema is older than the mark.
+    /// The sum of each campaign. Empty if the schema is older than the mark, or if pages are
+    /// damaged.
     pub campaigns: Vec<CampaignSum>,
-    /// The newest row key of the table, and the same for `steps` and `calls`. Rows are never
-    /// deleted from these tables.
+    /// The newest row key of the attempts, and then those of the steps and of the calls. They are
+    /// zero in the same cases.
     pub attempts: i64,
     pub steps: i64,
     pub calls: i64,
@@ -162,7 +164,7 @@ fn calls_decode(
     Ok(())
 }
 
-/// Adds a finding. After [`MOST_FINDINGS`] it adds `and more` once, and then nothing.
+/// Adds a finding. At [`MOST_FINDINGS`] it adds `and more` instead, and after that nothing.
 fn note(findings: &mut Vec<String>, finding: Option<String>) {
     match finding {
         Some(finding) if findings.len() < MOST_FINDINGS => findings.push(finding),

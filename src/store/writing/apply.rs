@@ -1,8 +1,10 @@
 //! Turns journal entries into rows. `batch` calls [`apply`] for each entry, inside its transaction.
 //!
-//! Each entry can be applied again without effect, because a caller that lost an answer sends its
-//! entries again. An entry of an attempt that is not the current one is dropped (fenced) and
-//! counted. An entry that contradicts the store is refused, and its whole append fails.
+//! An entry that is applied a second time changes nothing, because a caller that lost an answer
+//! sends its entries again. A turn, a fault or an outcome of an attempt that is not the current one
+//! is dropped (fenced) and counted. So is a start or a reopening that comes too late. Holds,
+//! settlements and calls are never fenced, because their money counts. An entry that contradicts the
+//! store is refused, and its whole append fails.
 
 use crate::store::error::StoreError;
 use crate::store::writing::fence::{EpisodeFence, FenceCache};

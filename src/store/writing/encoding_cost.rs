@@ -4,7 +4,7 @@
 
 use synthd_actors::model::{ChatMessage, ChatRequest, JournalEntry, Outcome, Turn};
 
-/// Entries with more bytes than this are heavy.
+/// The entries of one append are heavy if they have more bytes than this together.
 const HEAVY_BYTES: usize = 64 * 1024;
 /// About how many bytes JSON adds to the path of a changed file, its digest included.
 const PER_CHANGE: usize = 128;
@@ -14,7 +14,7 @@ pub(in crate::store) fn are_heavy(entries: &[JournalEntry]) -> bool {
     entries.iter().map(of_entry).sum::<usize>() > HEAVY_BYTES
 }
 
-/// The estimated size of an entry. Entries of the other kinds are small.
+/// The estimated size of what must be encoded for an entry. Entries of the other kinds have no body.
 fn of_entry(entry: &JournalEntry) -> usize {
     match entry {
         JournalEntry::TurnTaken { turn, .. } => of_turn(turn),

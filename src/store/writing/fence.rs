@@ -1,10 +1,10 @@
 //! Fences: which attempt of an episode may write, and to which campaign an episode belongs. Every
-//! turn and every call asks for both, so the answers are cached. The cache stays correct because
-//! only this writer changes them.
+//! turn asks for the first, and every hold and every call for the second, so the answers are
+//! cached. The cache stays correct because only this writer changes them.
 //!
-//! An entry of an attempt that is not the current one, or of a finished episode, is dropped. The
-//! cause is usually an attempt that was replaced, while some of its entries were still on their
-//! way.
+//! A turn, a fault or an outcome of an attempt that is not the current one, or of a finished
+//! episode, is dropped. The cause is usually an attempt that was replaced before all of its entries
+//! were appended. Holds, settlements and calls are never dropped, because their money counts.
 
 use crate::store::accounting::ledger::LedgerBuffer;
 use crate::store::error::StoreError;
@@ -57,13 +57,13 @@ impl EpisodeFence {
     }
 }
 
-/// What the writer remembers between entries. It shows the state that the open transaction sees.
-/// Code that changes a fence must [`forget`](Self::forget) it. A transaction that is rolled back
-/// must [`clear`](Self::clear) the cache.
+/// What the writer remembers between entries. It has the state that the open transaction sees. Code
+/// that changes a fence must [`forget`](Self::forget) it. After a rollback the cache must be
+/// [`clear`](Self::clear)ed.
 pub(in crate::store) struct FenceCache {
     fences: HashMap<EpisodeId, EpisodeFence>,
     owners: HashMap<EpisodeId, EpisodeOwner>,
-    /// The sums of money that the open transaction has still to write.
+    /// The sums of money that the open transaction has still to write, and the open holds.
     pub(in crate::store) books: LedgerBuffer,
 }
 
@@ -95,8 +95,7 @@ impl FenceCache {
         }
         let fence = EpisodeFence::read(conn, id)?;
         if self.fences.len() >= REMEMBERED {
-            // Only the fences are dropped. The open transaction still needs the other parts of the
-            // cache.
+            // Only the fences are dropped. The open transaction still needs the sums in `books`.
             self.fences.clear();
         }
         self.fences.insert(id.clone(), fence);

@@ -75,8 +75,8 @@ fn body(entry: &JournalEntry) -> Result<Vec<u8>, StoreError> {
     }
 }
 
-/// Encodes a turn. The potential is the only number in a turn that JSON may not be able to express.
-/// Checking it alone costs less than decoding the whole turn again.
+/// Encodes a turn. The potential is the only number that a turn must have and that JSON may not be
+/// able to express. Checking it alone costs less than decoding the whole turn again.
 fn turn_body(turn: &Turn) -> Result<Vec<u8>, StoreError> {
     if !turn.step.potential.is_finite() {
         return Err(StoreError::refused("the potential of a step is not a number"));

@@ -12,15 +12,16 @@ pub struct StoreStats {
     pub appended: u64,
     /// Entries dropped because they came from a dead attempt.
     pub fenced: u64,
-    /// Appends that failed.
+    /// Appends that the writer thread answered with a fault. An append that could not be encoded is
+    /// not among them.
     pub failed: u64,
     /// Transactions that were committed.
     pub commits: u64,
     /// How often the log was synced to the disk.
     pub syncs: u64,
-    /// Appends that are queued or being written, at most `queue_bound`.
+    /// Appends that are queued and not answered yet, at most `queue_bound`.
     pub queue_depth: usize,
-    /// The most appends that may be queued or being written. More appends wait.
+    /// The most appends that may be queued and not answered yet. More appends wait.
     pub queue_bound: usize,
 }
 

@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 use synthd_actors::ports::StoreFault;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-/// How many appends may be queued or being written.
+/// How many appends may be queued and not answered yet.
 const QUEUE_BOUND: usize = 4096;
 
 /// Where the writer sends its answer.
@@ -35,7 +35,7 @@ pub(in crate::store) enum AppendDurability {
     /// The entries are committed. They survive a kill of the process.
     Committed,
     /// The entries are synced and survive a power cut. The sync may wait a moment for a hold, so
-    /// that one sync serves both. Settlements have this promise, because their holds stand
+    /// that one sync serves both. Settlements have this promise, because their holds count in full
     /// meanwhile.
     SyncedSoon,
     /// The entries are synced at once. Holds have this promise: a call must not be sent before its

@@ -13,9 +13,10 @@
 //!
 //! * A hold is answered after a sync, at once.
 //! * A settlement may wait up to [`SETTLE_WITHIN`] for the next hold, so that one commit and one
-//!   sync serve both, and pages that both change are written once. A hold never waits for a
-//!   settlement. The hold of the settlement counts in full meanwhile.
-//! * Everything else is answered after the commit and is synced within [`SYNC_WITHIN`].
+//!   sync serve both, and pages that both change are written once. A hold never waits for more
+//!   settlements to come. The hold of the settlement counts in full meanwhile.
+//! * Everything else is answered after the commit and is synced within [`SYNC_WITHIN`]. If its
+//!   commit is synced at once for a hold or a barrier, the answer comes after this sync.
 //!
 //! After a failed sync the thread accepts nothing more, because nobody knows what is on the disk.
 
@@ -36,8 +37,9 @@ use synthd_actors::ports::StoreFault;
 const SYNC_WITHIN: Duration = Duration::from_secs(1);
 /// The longest time that a settlement waits for a hold.
 const SETTLE_WITHIN: Duration = Duration::from_millis(1);
-/// The most appends in one batch: large enough to spread the cost of a commit over many appends,
-/// and small enough to answer soon.
+/// The most appends that are taken from the queue at once: large enough to spread the cost of a
+/// commit over many appends, and small enough to answer soon. A commit may also have the deferred
+/// settlements, which are fewer than twice as many.
 const BATCH_BOUND: usize = 512;
 
 /// What the thread owns. The fields are dropped in this order, so the lock is released last.
@@ -60,8 +62,8 @@ pub(in crate::store) struct WriterThread {
     settled: Vec<QueuedAppend>,
     /// The time of the first settlement in `put_by` or in `settled`.
     settled_since: Option<Instant>,
-    /// Why nothing is accepted any more. It is set after a failed sync, because nobody knows then
-    /// what is on the disk.
+    /// Why nothing is accepted any more. It is set after a failed sync of the log or of the mark,
+    /// because nobody knows then what is on the disk.
     broken: Option<String>,
     /// What the thread remembers between batches.
     fences: FenceCache,
@@ -239,8 +241,8 @@ impl WriterThread {
         append.reply.send(answer).ok();
     }
 
-    /// Answers an append for which a commit is enough, or which failed. A settlement waits for a
-    /// sync.
+    /// Answers an append for which a commit is enough, or which failed. A settlement is kept in
+    /// `settled` until the next sync.
     fn answer_or_wait(&mut self, append: QueuedAppend, answer: Result<(), StoreFault>) {
         if append.promise == AppendDurability::Committed || answer.is_err() {
             return self.answer(append, answer);
