@@ -71,7 +71,8 @@ pub struct EngineOptions {
 pub struct Engine {
     /// Submits campaigns, finds running ones, and drains.
     pub handle: EngineHandle,
-    /// The services that every campaign shares: pool, router, collector, quality, journal, clock.
+    /// The services that every campaign shares: pool, router, collector, quality, journal, clock,
+    /// agent access.
     pub world: EngineServices,
     /// The store itself, for queries. Writes go through the collector.
     pub store: Store,
@@ -276,7 +277,8 @@ pub async fn ensure_sandbox(
 }
 
 /// Checks that this host enforces all that `[sandbox] require` names. The error `HostCannotEnforce`
-/// (SYN-0401) lists each missing protection with the reason.
+/// (SYN-0401) lists each missing protection with the reason. With the namespace backend, one sandbox
+/// is made as a test.
 pub async fn check_enforcement(backends: &SandboxBackends, sandbox: &SandboxSpec) -> Result<()> {
     let facts = host_facts(backends, sandbox.backend).await?;
     let missing = facts.missing(&sandbox.require);
@@ -308,8 +310,8 @@ pub async fn ensure_image(
     backends.check(sandbox).await.map_err(no_sandbox)
 }
 
-/// Warns the user if the host cannot limit the memory of a whole sandbox and the campaign does not
-/// require it.
+/// Warns the user if the host cannot limit the memory of a whole sandbox. It is called when all that
+/// the campaign requires is enforced, so the campaign does not require this limit.
 fn say_what_is_unbounded(facts: &HostFacts) {
     if let Some(Err(why)) = facts.enforced.get(&SandboxProtection::MemoryCgroup) {
         tracing::warn!(

@@ -5,7 +5,7 @@
 //!  listening ──client──► same user? place free? ──► session (task, joined)
 //!      ▲                     │ no: refused with the reason │ ends or panics
 //!      └─────────────────────┴─────────────────────────────┘
-//!  closing: each session ends after its answer; then the actor stops
+//!  closing: a session ends after its answer, or is aborted at the limit; then the actor stops
 //! ```
 //!
 //! The actor decides only whether a client gets a session; `session.rs` does the rest. A session

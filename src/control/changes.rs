@@ -1,6 +1,7 @@
-//! Finds out which settings of a stored campaign have changed. Some settings (seed, sandbox, limits
-//! of an episode, quality rules, splits) belong to the identity of a campaign and must not change
-//! under the same name. The error `CampaignChanged` lists them with their old and new values.
+//! Finds out which settings of a stored campaign have changed. Some settings (`CampaignConfig::fixed`
+//! has them, such as seed, sandbox, limits of an episode, quality rules, splits and prompts) belong
+//! to the identity of a campaign and must not change under the same name. The error
+//! `CampaignChanged` lists them with their old and new values.
 
 use crate::config;
 use serde_json::Value;

@@ -15,8 +15,8 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The most time between two lines of the daemon. A daemon sends an event at least every few
-/// seconds.
+/// The most time that the daemon may send nothing, or take nothing. A daemon that works sends an
+/// event every few seconds.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The most bytes of one answer, 256 MiB. No real answer is that long; the limit keeps a broken
 /// peer from filling the memory.
@@ -50,8 +50,8 @@ pub struct ControlClient {
 }
 
 impl ControlClient {
-    /// Connects to the socket. The error is `NoDaemon` if nobody listens there, and
-    /// `SocketUnusable` if the socket belongs to another user.
+    /// Connects to the socket. The error is `SocketUnusable` if the path is too long or this user
+    /// may not connect, and `NoDaemon` if the connect fails for another reason.
     pub fn connect(path: &Path) -> Result<Self> {
         check_length(path)?;
         let writer = UnixStream::connect(path).map_err(|error| nobody(path, &error))?;

@@ -11,9 +11,10 @@ use synthd_actors::model::CampaignState;
 /// The least time between two progress events.
 const PACE: Duration = Duration::from_millis(100);
 
-/// Sends an event at every change, and one in every heartbeat interval, until the campaign is over.
-/// Returns its last progress. If the socket closes, the newest progress is the answer. An actor
-/// that ends without bringing the campaign to rest is an error.
+/// Sends the newest progress after changes, at most once in [`PACE`], and in every heartbeat
+/// interval without a change, until the campaign is over. Returns its last progress. If the socket
+/// closes, the newest progress is the answer. An actor that ends without bringing the campaign to
+/// rest is an error.
 pub(super) async fn follow(
     campaign: &CampaignHandle,
     writer: &mut ReplyWriter,

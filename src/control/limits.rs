@@ -22,7 +22,7 @@ pub struct ControlLimits {
     /// The most time that a client may be silent between two requests.
     pub idle: Duration,
     /// The most time for a client to take one reply. Nothing is queued for a client: the next line
-    /// is made when this one is written. So one line is all the memory that a slow client costs.
+    /// is made when this one is written. So a slow client costs the memory of one reply.
     pub write: Duration,
     /// The interval at which a waiting command sends an event.
     pub heartbeat: Duration,

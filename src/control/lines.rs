@@ -20,7 +20,7 @@ pub(super) enum ClientInputEnd {
     TooLong,
     /// The client began a line and did not finish it in time.
     Slow,
-    /// The client sent nothing for too long.
+    /// The client sent nothing for too long, or only blank lines.
     Idle,
     /// Reading from the connection failed.
     Broken,
@@ -67,8 +67,8 @@ impl<R: AsyncRead + Unpin> LineReader<R> {
             if self.buffer.len() > limits.line {
                 return Err(ClientInputEnd::TooLong);
             }
-            // From the first byte of a line on, the limit for a request counts instead of the idle
-            // limit. It is set once for each line.
+            // From the first byte on, the limit for a request counts instead of the idle limit. It
+            // is set once for each call, so it also covers blank lines that arrived in parts.
             if !begun && !self.buffer.is_empty() {
                 begun = true;
                 deadline = Instant::now() + limits.read;

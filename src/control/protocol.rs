@@ -186,7 +186,7 @@ pub enum ReplyContent {
     Ok(Value),
     /// The request failed or was refused. The request is done.
     Error(ErrorBody),
-    /// Progress on the way to the answer. More replies follow.
+    /// Progress before the answer. More replies follow.
     Event(Value),
 }
 
@@ -215,8 +215,9 @@ pub struct ControlRequestError {
     pub id: Value,
     /// The error reply for the client.
     pub error: Box<ErrorBody>,
-    /// Whether the line is no JSON object at all. Its sender does not speak the protocol, so the
-    /// session ends. After other mistakes the client may send the next request.
+    /// Whether the line is no JSON object, or has one of the shared keys twice. Its sender does not
+    /// speak the protocol, so the session ends. After other mistakes the client may send the next
+    /// request.
     pub garbage: bool,
 }
 

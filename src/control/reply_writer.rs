@@ -43,7 +43,7 @@ impl ReplyWriter {
         self.id = id;
     }
 
-    /// Sends an event on the way to the answer.
+    /// Sends an event before the answer.
     pub async fn event(&mut self, event: &impl Serialize) -> Result<(), ClientGone> {
         let event = serde_json::to_value(event).map_err(|_| ClientGone)?;
         self.reply(ReplyContent::Event(event)).await

@@ -46,7 +46,7 @@ pub(super) struct StatusReport {
     pub(super) campaigns: Vec<CampaignStatus>,
     /// Sandboxes: warm, being made, waited for.
     pub(super) pool: PoolStats,
-    /// Records on their way to the store.
+    /// Records that are not in the store yet.
     pub(super) collector: CollectorStats,
     /// One entry for each campaign that may call models.
     pub(super) router: Vec<AccountStats>,
@@ -102,7 +102,7 @@ impl ProcessStatus {
 pub(super) struct CampaignStatus {
     /// Whether a running actor of this process takes commands for the campaign.
     pub(super) live: bool,
-    /// The counts of the campaign; in JSON they stand beside `live`.
+    /// The counts of the campaign; in JSON they are beside `live`.
     #[serde(flatten)]
     pub(super) progress: CampaignProgress,
 }

@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 /// have others.
 #[async_trait]
 pub trait ControlDispatcher: Send + Sync + 'static {
-    /// Carries out one command and returns the answer. Events on the way are sent through `writer`.
+    /// Carries out one command and returns the answer. Events before it are sent through `writer`.
     /// An error becomes the client's error reply, unless the client is gone.
     async fn serve(
         &self,
@@ -75,8 +75,8 @@ pub(super) async fn serve(stream: UnixStream, counter: ControlSessionContext) {
     let mut writer = ReplyWriter::new(writer, limits.clone(), closing.clone());
     let mut lines = LineReader::new(reader);
     loop {
-        // The closing token is looked at only between requests: a request that has begun gets its
-        // answer.
+        // The closing token is looked at only between requests: a request that was read completely
+        // gets its answer.
         let line = tokio::select! {
             line = lines.next(&limits) => line,
             () = closing.cancelled() => return,

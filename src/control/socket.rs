@@ -1,6 +1,6 @@
 //! The file of the control socket: who holds it, how a process takes it, and how it is given back.
 //!
-//! Beside the socket stands a lock file, `<socket>.lock`, which the holder locks with `flock`. The
+//! Beside the socket is a lock file, `<socket>.lock`, which the holder locks with `flock`. The
 //! kernel releases the lock when the process ends, so it is never stale. The lock decides who holds
 //! the socket, and its text names the holder: process id and data directory, one per line.
 //!

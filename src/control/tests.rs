@@ -1,5 +1,5 @@
-//! The control actor before a desk that does what a test says: whatever one client does,
-//! the next one is served.
+//! The control actor with a dispatcher that does what a test says: whatever one client does, the
+//! next one is served.
 
 use super::messages::ControlHandle;
 use super::protocol::{ControlCommand, ControlReply, ReplyContent};
@@ -15,8 +15,8 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Notify;
 
-/// Answers `status`, floods whoever watches, panics when told to pause, and takes its time
-/// to cancel.
+/// Answers `status`, sends events without end to a client that watches, panics at `pause`, and
+/// answers `cancel` only when the test says so.
 #[derive(Default)]
 struct Trial {
     begun: Notify,
@@ -99,7 +99,7 @@ impl Peer {
         self.write(line.as_bytes()).await.unwrap();
     }
 
-    /// The next reply; none where the server has closed.
+    /// The next reply. None if the server has closed the connection.
     async fn reply(&mut self) -> Option<ControlReply> {
         let mut line = String::new();
         match self.0.read_line(&mut line).await {

@@ -59,8 +59,9 @@ pub(super) fn to_batch(rows: &[&TrajectoryRow]) -> Result<RecordBatch, ArrowErro
     RecordBatch::try_new(row_schema(), columns)
 }
 
-/// How many bytes of text a row adds to one column at most. It is an estimate and never too small.
-/// Each item of a list counts some bytes more.
+/// About how many bytes of text a row adds to one column at most. The long texts of all columns are
+/// added up, and each item of a list counts some bytes more. Short texts, such as working
+/// directories, names and digests, are not measured: a fixed number of bytes stands for them.
 pub(super) fn text_bytes(row: &TrajectoryRow) -> usize {
     let steps: usize = row.trajectory.iter().map(step_bytes).sum();
     let labels: usize = row.labels.iter().map(|l| l.len() + 8).sum();

@@ -16,8 +16,8 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use synthd_actors::model::{DatasetSplit, RowStep, TrajectoryRow, returns_to_go};
 
-/// How much two sums of rewards may differ, relative to their size. Rewards have nine decimals, and
-/// floating-point sums are not exact in the last ones.
+/// How much two sums of rewards may differ, relative to the larger one, or absolutely if both are
+/// below 1. Rewards have nine decimals, and floating-point sums are not exact in the last ones.
 const TOLERANCE: f64 = 1e-6;
 
 /// The place of a row in a version.
@@ -141,7 +141,7 @@ fn broken_steps(steps: &[RowStep]) -> Vec<String> {
     broken
 }
 
-/// Whether the rewards agree with the returns and the total. Only the first wrong return is
+/// How the returns and the total of a row disagree with its rewards. Only the first wrong return is
 /// reported.
 fn broken_rewards(row: &TrajectoryRow) -> Vec<String> {
     let rewards: Vec<f64> = row.trajectory.iter().map(|step| step.reward).collect();

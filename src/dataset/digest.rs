@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use std::io;
 use synthd_actors::model::{DatasetSplit, TrajectoryRow, digest_of};
 
-/// The name of this way to compute a digest. It is part of the digest.
+/// The name of the method by which the digest is computed. It is part of the digest.
 const VERSION: &str = "synthd.dataset/1";
 
 /// A digest that rows are added to.

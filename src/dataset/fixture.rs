@@ -124,7 +124,7 @@ pub(super) fn record(n: u64) -> RowRecord {
     }
 }
 
-/// Serves rows; refuses everything a dataset writer has no business with.
+/// Serves rows, and fails at every method that a dataset writer does not need.
 #[derive(Default)]
 pub(super) struct FixtureJournal {
     pub(super) rows: Mutex<Vec<RowRecord>>,

@@ -17,7 +17,7 @@ pub(super) fn line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// A text that can stand in a cell of a table.
+/// A text for a cell of a table: one line, with each `|` escaped.
 pub(super) fn cell(text: &str) -> String {
     line(text).replace('|', "\\|")
 }

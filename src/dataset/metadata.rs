@@ -36,7 +36,7 @@ pub struct DatasetMetadata {
     pub licence: String,
     /// How many episodes passed each stage.
     pub stages: StageCounts,
-    /// The figures of the accepted rows. Their fields stand directly in the JSON object.
+    /// The figures of the accepted rows. In JSON their fields are beside those above.
     #[serde(flatten)]
     pub figures: DatasetFigures,
 }

@@ -23,9 +23,9 @@
 //!   that the Python library `datasets` does not mix versions.
 //!
 //! A version is never half visible: it is written under another name, synced to the disk, and then
-//! renamed. The digest covers the rows, their splits and the configuration. So if the same rows are
-//! written again, the version that is there is returned. The same happens after a crash between the
-//! rename and the entry in the journal.
+//! renamed. The digest covers the rows, their splits and the configuration. So if the rows of the
+//! newest version are written again, with the same counts and licence, that version is returned.
+//! The same happens after a crash between the rename and the entry in the journal.
 
 mod batch;
 mod card;

@@ -80,14 +80,14 @@ fn read_rows(
     Ok(seen)
 }
 
-/// Fails if a file has none of the known schemas. These are the present one, those of early files
-/// of this format (without `template_digest`, or with every count a number), and that of the first
-/// format. The error names the differences from the present one.
+/// Fails if a file has none of the known schemas. These are the present one, two of early files of
+/// this format, and that of the first format. The early files have no `template_digest`; in the
+/// earliest, every count is a number. The error names the differences from the present schema.
 pub(super) fn check_schema(found: &Schema) -> Result<(), ParquetReadError> {
     let differences = schema_differences(&row_schema(), found);
     let counted = without_template_digest(&counted_schema());
-    // Two changes were made to the present format: `template_digest` was added, and counts became
-    // nullable.
+    // Two changes were made to the present format: counts became nullable, and then
+    // `template_digest` was added.
     let earlier = [without_template_digest(&row_schema()), counted, first_schema()];
     let is_of = |schema: &Schema| schema_differences(schema, found).is_empty();
     if differences.is_empty() || earlier.iter().any(is_of) {

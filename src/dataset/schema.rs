@@ -105,13 +105,14 @@ pub(super) const LONG_TEXT: [&str; 5] = [
 /// Columns that are nullable now and were not in the first files of this format.
 const COUNTS: [&str; 3] = ["total_tokens", "input_tokens", "output_tokens"];
 
-/// The schema of the first files of this format, in which every count of tokens was a number.
+/// The present schema, but with every count of tokens a number. The first files of this format have
+/// this schema without `template_digest`.
 pub(super) fn counted_schema() -> Schema {
     let fields = row_schema().fields().iter().map(counted).collect::<Fields>();
     Schema::new(fields)
 }
 
-/// A field with the nullability that it had in these files, and so on in its inner fields.
+/// A field with the nullability that it had in these files. The same is done with its inner fields.
 fn counted(field: &FieldRef) -> FieldRef {
     let kind = match field.data_type() {
         DataType::List(item) => DataType::List(counted(item)),

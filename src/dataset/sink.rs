@@ -1,10 +1,11 @@
 //! [`ParquetSink`]: writes the dataset of a campaign as Parquet files. It implements the port
 //! [`DatasetSink`], which quality calls.
 //!
-//! A call reads all judged rows of the campaign from the journal, page by page. First it computes
-//! the digest only. If the newest version on the disk has this digest and the same card, that
-//! version is returned and nothing is written. Otherwise the rows are read a second time and
-//! written as the next version. All blocking work runs off the async threads.
+//! A call first looks for the newest version on the disk. If there is a whole one, all judged rows
+//! of the campaign are read from the journal, page by page, only to compute their digest and to
+//! count them. If digest, licence and counts are those of that version, it is returned, and no new
+//! version is written. Otherwise the rows are read (again) and written as the next version. All
+//! blocking work runs off the async threads.
 
 use super::card::card;
 use super::carry_over::carry_over;
@@ -150,9 +151,9 @@ impl VersionJob {
         .await
     }
 
-    /// Whether a version that was written now would have the same rows and the same counts on its
-    /// card. This is the usual case if a complete campaign is run again. It reads all rows and
-    /// writes nothing.
+    /// Whether a version that was written now would have the same rows, the same licence and the
+    /// same counts of stages. This is the usual case if a complete campaign is run again. It reads
+    /// all rows and writes nothing.
     async fn would_say(
         &self,
         record: &DatasetRecord,

@@ -22,7 +22,7 @@ pub struct DatasetStats {
     pub bytes: u64,
     /// All files that the manifest lists.
     pub files: Vec<FileEntry>,
-    /// The figures counted from the rows. Their fields stand directly in the JSON object.
+    /// The figures counted from the rows. In JSON their fields are beside those above.
     #[serde(flatten)]
     pub figures: DatasetFigures,
 }

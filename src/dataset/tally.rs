@@ -85,9 +85,9 @@ pub struct DatasetOutcomes {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LengthStats {
     pub average: Option<f64>,
-    /// The shortest trajectory, and below the longest.
+    /// The shortest trajectory; `max` is the longest.
     pub min: Option<u64>,
-    /// The median.
+    /// The lower median: a length that some row has.
     pub p50: Option<u64>,
     pub max: Option<u64>,
 }

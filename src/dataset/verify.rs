@@ -44,7 +44,7 @@ pub struct DatasetVerifyReport {
     pub problems: DatasetProblems,
 }
 
-/// Checks a version. Any finding is an error, which lists all findings.
+/// Checks a version. Any finding is an error, which lists the findings.
 pub fn verify(dir: &Path) -> Result<DatasetVerifyReport> {
     let report = inspect(dir)?;
     if report.problems.is_empty() {
@@ -60,7 +60,8 @@ pub fn verify(dir: &Path) -> Result<DatasetVerifyReport> {
         ))
 }
 
-/// Checks a version and reports the findings. Fails only if there is no version to check.
+/// Checks a version and reports the findings. Fails only if the manifest is missing, cannot be read,
+/// or states an unknown row format.
 pub fn inspect(dir: &Path) -> Result<DatasetVerifyReport> {
     let manifest = open_manifest(dir)?;
     let mut checks = RowChecks::of(&manifest.row_schema);

@@ -63,7 +63,8 @@ impl DatasetVersions {
     }
 
     /// The record of a version as its own files state it. All checksums are computed for this. None
-    /// if a file is missing or differs from its checksum.
+    /// if a file is missing, cannot be read or differs from its checksum, or if the files are those
+    /// of another version number.
     pub(super) fn record(&self, version: u32) -> Option<DatasetRecord> {
         let dir = self.path(version);
         let manifest: DatasetManifest = read_json(&dir.join(MANIFEST)).ok()?;
@@ -176,8 +177,8 @@ fn draft_owner(name: &str) -> Option<i32> {
 }
 
 /// Whether the process that wrote a draft no longer exists. A draft with the id of this process was
-/// left by an earlier process with the same id: this process writes one version at a time and has
-/// none now.
+/// left by an earlier process with the same id: this process has one `ParquetSink`, which writes
+/// one version at a time and has no draft now.
 fn is_gone(pid: i32) -> bool {
     let own = u32::try_from(pid) == Ok(std::process::id());
     // A process id of zero or below is no single process: `kill` would ask for a group.

@@ -10,8 +10,8 @@ use synthd_actors::model::TaskSelection;
 use synthd_actors::task::{Catalog, glob_matches};
 
 /// One finding for each glob of `templates` and `exclude` that matches no template. If nothing at
-/// all is selected, one finding says so and carries the others. An empty list means that all is
-/// well.
+/// all is selected, one finding says so. It carries the others, unless `templates` has exactly one
+/// glob. An empty list means that all is well.
 pub fn unmatched(catalog: &Catalog, tasks: &TaskSelection) -> Vec<Error> {
     let of = |key: &'static str, globs: &[String]| -> Vec<Error> {
         let lost = globs.iter().filter(|glob| !catalog.ids().any(|id| glob_matches(glob, id)));
@@ -21,8 +21,8 @@ pub fn unmatched(catalog: &Catalog, tasks: &TaskSelection) -> Vec<Error> {
     findings.extend(of("exclude", &tasks.exclude));
     if catalog.select(&tasks.templates, &tasks.exclude).is_empty() {
         let nothing = nothing_matches(&tasks.templates);
-        // If the only glob matches nothing, the finding "no template matches" says it all; a
-        // second finding for the same glob would repeat it.
+        // With a single glob, the finding "no template matches" names it already. A second finding
+        // for the same glob would repeat it.
         return match tasks.templates.len() {
             1 => vec![nothing],
             _ => vec![nothing.with_others(findings)],

@@ -79,7 +79,7 @@ pub async fn ask_each(
 }
 
 /// Opens the campaign `NAME.check` in the store and in the router, with the caps of the real
-/// campaign and with what earlier checks have spent today.
+/// campaign and with what earlier checks have spent, in all and today.
 async fn open(engine: &Engine, config: &CampaignConfig, source: &str) -> Result<CampaignName> {
     let name = CampaignName(format!("{}.check", config.name));
     let record = CampaignRecord {
@@ -136,7 +136,8 @@ async fn ask(engine: &Engine, campaign: &CampaignName, model: &str) -> Result<Mo
 
 /// Records an episode for the call, because every call belongs to an attempt of an episode. Each
 /// model has one episode for all its checks, with an id made of the names. Each check is a new
-/// attempt of it: an older attempt number would be fenced, and its records would be dropped.
+/// attempt of it: with an older attempt number, the call would have the id of an earlier call, and
+/// its record would be refused.
 async fn begin(
     engine: &Engine,
     campaign: &CampaignName,

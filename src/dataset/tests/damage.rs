@@ -1,5 +1,4 @@
-//! What verification says of datasets that are not what they claim, and that no bytes,
-//! however hostile, end the process.
+//! What verification reports of damaged and forged datasets. No bytes of a file may end the process.
 
 use super::super::fixture::{FixtureJournal, edition, record, write};
 use super::super::manifest::{pretty, sha256_of};
@@ -36,7 +35,7 @@ fn problems(dir: &Path) -> Vec<String> {
     inspect(dir).unwrap().problems.found.iter().map(ToString::to_string).collect()
 }
 
-/// Makes the manifest agree with the files again, as someone with bad intent would.
+/// Makes the manifest agree with the files again, as an attacker would.
 fn relist(dir: &Path) {
     let path = dir.join("manifest.json");
     let mut manifest: DatasetManifest = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();

@@ -221,7 +221,7 @@ async fn a_fixture_for_other_readers() {
     fs::write(dir.join("row.json"), serde_json::to_string_pretty(&row(5)).unwrap()).unwrap();
 }
 
-/// What the edition says of a task goes through Parquet; where it says nothing, the row's own stays.
+/// A pass rate in the request replaces that of the row. Without one, the row keeps its own.
 #[tokio::test]
 async fn pass_rates_of_the_edition_are_in_the_files() {
     let dir = tempdir().unwrap();

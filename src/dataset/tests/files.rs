@@ -100,7 +100,7 @@ fn a_plain_file_reads_back_as_the_canonical_schema() {
     assert_eq!(schema_differences(&row_schema(), reader.schema()), Vec::<String>::new());
 }
 
-/// Files of the format's first days have no nulls for tokens.
+/// The first files of the format have no nullable counts of tokens.
 #[test]
 fn files_in_which_every_count_is_a_number_are_still_read() {
     let old = without_template_digest(&counted_schema());

@@ -1,4 +1,4 @@
-//! Calls: byte for byte what they were, and small where they repeat each other.
+//! Calls are read back byte for byte, and take little space where requests repeat each other.
 
 use super::samples::*;
 use super::*;
@@ -118,7 +118,7 @@ async fn a_call_may_be_sent_again_and_another_by_its_id_is_refused() {
     assert_eq!(store.call("ep-c-0/1/1/0").await.unwrap(), Some(first));
 }
 
-/// Who replays reads what was answered once, and what came since.
+/// A replay reads all answered calls page by page, and later only the new ones.
 #[tokio::test]
 async fn what_was_answered_is_read_on_from_where_it_was_left() {
     let (_dir, store) = started(1).await;
@@ -126,7 +126,7 @@ async fn what_was_answered_is_read_on_from_where_it_was_left() {
     let found = async |after| store.answered(&name("c"), "local/m", after).await.unwrap();
     assert_eq!(found(0).await, AnsweredCalls::default());
     keep(&store, JournalEntry::Called(Arc::new(answered(0)))).await;
-    // A fault of the way there, and another model's.
+    // A call that failed without an answer, and a call of another model.
     keep(&store, JournalEntry::Called(Arc::new(call(1, request(1))))).await;
     let other = CallRecord { model: "local/n".to_owned(), ..answered(2) };
     keep(&store, JournalEntry::Called(Arc::new(other))).await;
@@ -157,7 +157,7 @@ async fn what_was_spent_without_an_answer_is_known_apart() {
         keep(&store, settled(&hold, nanos)).await;
         keep(&store, JournalEntry::Called(Arc::new(record))).await;
     }
-    // Killed on its way.
+    // The process was killed before the answer came.
     keep(&store, held("open", "c", 0, 3)).await;
     let spending = store.spending(&name("c"), 0).await.unwrap();
     assert_eq!(spending.episodes, [(id("c", 0), Money::from_nanos(123))].into());

@@ -1,4 +1,4 @@
-//! Data directories that cannot be used, and what they get: a code, a hint, no damage.
+//! Data directories that cannot be used: the error has a code and a hint, and nothing is damaged.
 
 use super::mounts::{make_read_only, on_a_small_disk};
 use super::samples::*;
@@ -43,7 +43,7 @@ async fn a_directory_in_use_names_its_holder_and_is_free_afterwards() {
     assert!(store.campaign(&name("c")).await.unwrap().is_some());
 }
 
-/// The lock is the directory's: deleting a file lets nobody in.
+/// The directory itself is locked, so nobody gets in by deleting the lock file.
 #[tokio::test]
 async fn a_deleted_lock_file_lets_nobody_in() {
     let (dir, store) = store();
@@ -175,7 +175,7 @@ async fn a_damaged_page_is_reported_and_found() {
     assert!(!store.integrity_check().await.unwrap().is_empty());
 }
 
-/// Who looks takes nothing from who comes.
+/// A process that asks who has the directory does not keep another process from opening it.
 #[test]
 fn looking_says_who_has_the_directory_and_keeps_nobody_out() {
     let dir = tempfile::tempdir().unwrap();

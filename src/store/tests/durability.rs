@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 const APPENDERS: u64 = 400;
 
-/// Keeps every writer out until it is dropped.
+/// A transaction that blocks every writer until it is dropped.
 fn block_writer(dir: &std::path::Path) -> rusqlite::Connection {
     let conn = rusqlite::Connection::open(dir.join("synthd.db")).unwrap();
     conn.execute_batch("BEGIN IMMEDIATE").unwrap();

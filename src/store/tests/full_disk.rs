@@ -1,4 +1,5 @@
-//! A disk that fills up: said clearly, nothing damaged, and work goes on once there is room.
+//! A disk that fills up: the error says so, nothing is damaged, and work goes on when there is space
+//! again.
 
 use super::keep;
 use super::mounts::on_a_small_disk;
@@ -17,7 +18,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }
 
-/// Takes all the room there is.
+/// Fills the disk.
 fn fill(dir: &Path) -> PathBuf {
     let path = dir.join("ballast");
     let mut file = File::create(&path).unwrap();
@@ -86,7 +87,7 @@ fn assert_full(dir: &Path) {
     std::fs::remove_file(ballast).unwrap();
 }
 
-/// No other engine is blamed for it.
+/// The error has the code of a full disk, and not that of a directory in use.
 #[test]
 fn a_disk_that_is_full_at_the_start_is_said() {
     on_a_small_disk(DISK, |dir| {

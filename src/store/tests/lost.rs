@@ -138,7 +138,7 @@ async fn what_is_missing_is_told_and_must_be_accepted() {
     drop(Store::open(grave.path()).unwrap());
 }
 
-/// What a campaign spent that the backup does not know counts when it begins again.
+/// Money of a campaign that the backup does not have counts when the campaign is opened again.
 #[tokio::test]
 async fn a_campaign_that_is_lost_whole_begins_with_what_it_spent() {
     let (dir, store) = paid().await;

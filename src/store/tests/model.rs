@@ -63,7 +63,7 @@ impl Op {
 #[derive(Clone, Debug, Default)]
 struct Model {
     episodes: [ModelEpisode; EPISODES as usize],
-    /// Whose, how much, and what it is settled at.
+    /// Holds: the owner, the held amount, and the settled amount.
     holds: BTreeMap<u8, (u64, u64, Option<u64>)>,
     fenced: u64,
 }

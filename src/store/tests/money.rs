@@ -16,7 +16,7 @@ const EPISODES: u64 = 4;
 
 #[derive(Clone, Debug)]
 enum Op {
-    /// The third campaign is none.
+    /// Campaign 2 does not exist, so its holds are refused.
     Hold {
         hold: u8,
         campaign: usize,
@@ -26,7 +26,7 @@ enum Op {
         hold: u8,
         amount: u64,
     },
-    /// Of an episode's attempt, which is no money.
+    /// Starts an attempt: an entry that moves no money.
     Start {
         episode: u64,
     },
@@ -45,10 +45,10 @@ impl Op {
     }
 }
 
-/// Whose each hold is, how much was held, and what it is settled at.
+/// The campaign of each hold, the held amount, and the settled amount.
 type Model = BTreeMap<u8, (usize, u64, Option<u64>)>;
 
-/// False where it is refused.
+/// Applies an entry to the model. Returns false if the store must refuse it.
 fn apply(model: &mut Model, op: &Op) -> bool {
     match *op {
         Op::Hold { amount: u64::MAX, .. } | Op::Settle { amount: u64::MAX, .. } => false,

@@ -1,4 +1,5 @@
-//! Looking into a store without taking it: beside a writer, after one, after a killed one.
+//! Reading a store without its lock: while a writer has it, after a writer has closed it, and after
+//! a writer was killed.
 
 use super::samples::*;
 use super::{keep, started};

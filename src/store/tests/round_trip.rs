@@ -1,4 +1,4 @@
-//! What goes in comes out, once, and only from whom it may come.
+//! What is written is read back, once, and only the current attempt may write.
 
 use super::samples::*;
 use super::{keep, started, store};
@@ -279,7 +279,7 @@ async fn money_is_held_in_full_until_it_is_settled_once() {
     assert_eq!(store.spent(&name("unknown")).await.unwrap(), Money::ZERO);
 }
 
-/// A hold by an id that is taken would be a call that nobody pays for.
+/// A second hold with the same id is refused: otherwise its call would not be counted.
 #[tokio::test]
 async fn another_hold_by_the_same_id_is_refused() {
     let (_dir, store) = started(2).await;
@@ -291,7 +291,7 @@ async fn another_hold_by_the_same_id_is_refused() {
     assert_eq!(store.spent(&name("c")).await.unwrap(), Money::from_nanos(500));
 }
 
-/// Whoever holds money under an id of an earlier opening holds it once more.
+/// A hold with the id of a hold from an earlier epoch is another hold, and both count.
 #[tokio::test]
 async fn ids_of_holds_are_told_apart_by_the_opening_they_are_of() {
     let (dir, store) = started(1).await;
@@ -304,7 +304,7 @@ async fn ids_of_holds_are_told_apart_by_the_opening_they_are_of() {
     assert_eq!(store.spent(&name("c")).await.unwrap(), Money::from_nanos(501));
 }
 
-/// However it got past the lock: from then on the first one holds and settles nothing.
+/// A second writer got past the lock. From then on the first writer can neither hold nor settle.
 #[tokio::test]
 async fn a_writer_whose_store_was_opened_by_another_writes_nothing_more() {
     let (dir, store) = started(1).await;

@@ -70,7 +70,7 @@ async fn a_further_script_is_applied_once_to_what_is_there() {
     assert_eq!(error.code(), Code::StoreNewer, "{}", error.report());
 }
 
-/// An archive is not upgraded for what only helps to write.
+/// An archive is read without an upgrade if the newer scripts changed only what is written.
 #[tokio::test]
 async fn a_store_that_lacks_only_what_helps_to_write_is_read_as_it_is() {
     for (version, readable) in [(READ_FROM - 1, false), (READ_FROM, true)] {
