@@ -61,7 +61,6 @@ pub(super) struct ControlResources {
 /// handle, and then the two would keep each other alive.
 #[derive(Clone)]
 pub(super) struct ControlSharedState {
-    /// The limits of each client.
     pub(super) limits: Arc<ControlLimits>,
     /// One permit for each client that may be connected.
     pub(super) places: Arc<Semaphore>,
@@ -79,7 +78,7 @@ pub struct ControlHandle {
 impl ControlHandle {
     /// Starts a supervised control actor on `listener`. The dispatcher answers the commands of
     /// clients. The actor is rebuilt after a panic, at most five times in ten seconds. The join
-    /// handle ends with the supervisor.
+    /// handle gives the reason when the supervisor ends.
     pub fn start(
         listener: UnixListener,
         dispatcher: Arc<dyn ControlDispatcher>,

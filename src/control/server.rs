@@ -24,7 +24,6 @@ use tokio_util::task::AbortOnDropHandle;
 
 /// An open control socket.
 pub struct ControlServer {
-    /// The control actor.
     handle: ControlHandle,
     /// The most urgent shutdown request of the clients.
     shutdown: watch::Receiver<ShutdownRequest>,

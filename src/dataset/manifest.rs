@@ -11,11 +11,8 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 use synthd_actors::model::DatasetSplit;
 
-/// The name of the manifest.
 pub(super) const MANIFEST: &str = "manifest.json";
-/// The name of the metadata.
 pub(super) const METADATA: &str = "metadata.json";
-/// The name of a dataset card.
 pub(super) const CARD: &str = "README.md";
 /// The format of the manifest.
 pub(super) const MANIFEST_SCHEMA: &str = "synthd.manifest/1";
@@ -31,7 +28,6 @@ pub struct DatasetManifest {
     pub schema: String,
     /// The format of the rows, such as `synthd.trajectory/2`.
     pub row_schema: String,
-    /// The campaign that made the rows.
     pub campaign: String,
     /// The version number, from 1.
     pub version: u32,
@@ -49,7 +45,6 @@ pub struct DatasetManifest {
 pub struct FileEntry {
     /// The file's name in the directory of the version, without a directory.
     pub path: String,
-    /// The size of the file.
     pub bytes: u64,
     /// The checksum as hexadecimal text.
     pub sha256: String,

@@ -24,7 +24,6 @@ pub struct DatasetMetadata {
     pub version: u32,
     /// The digest of the rows, as in the manifest.
     pub digest: String,
-    /// The seed of the campaign.
     pub seed: u64,
     /// The digest of the campaign's configuration.
     pub config_digest: String,
@@ -32,7 +31,6 @@ pub struct DatasetMetadata {
     pub created_at: String,
     /// The same time in milliseconds since 1970.
     pub created_at_ms: i64,
-    /// The licence that the campaign states.
     pub licence: String,
     /// How many episodes passed each stage.
     pub stages: StageCounts,

@@ -148,7 +148,6 @@ pub(super) fn from_batch(
 /// The columns of a struct, found by name and type. The methods take the position of a value.
 /// `read_rows` has checked the schema before, so a missing column is not expected here.
 struct StructColumns<'a> {
-    /// The struct array.
     record: &'a StructArray,
     /// The number of the batch's first row, for messages.
     first: u64,

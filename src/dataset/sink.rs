@@ -90,7 +90,8 @@ impl DatasetSink for ParquetSink {
 }
 
 /// Why a version is written. `newest` is the highest version number in use. `said` is the metadata
-/// of that version: None if there is no version, or if its files are damaged.
+/// of that version: None if there is no version, or if its files are missing or damaged. `Rows` is
+/// also the reason if only the counts of stages differ.
 pub(super) fn why_new(
     newest: u32,
     said: Option<&DatasetMetadata>,

@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use synthd_actors::model::{DatasetSplit, Money, TrajectoryRow};
 
-/// The figures of a dataset.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DatasetFigures {
     /// All rows together.

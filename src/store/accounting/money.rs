@@ -11,7 +11,6 @@ use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 use synthd_actors::model::{HttpExchange, Money};
 
-/// The state of a hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HoldState {

@@ -227,7 +227,7 @@ fn end_attempt(
 /// The end of an episode.
 struct EpisodeEnding<'a> {
     outcome: &'a Outcome,
-    /// The encoded outcome.
+    /// The outcome as `blob` has encoded it.
     body: &'a [u8],
     /// What the sandbox of the attempt was, if there was one.
     fingerprint: &'a Option<SandboxFingerprint>,
