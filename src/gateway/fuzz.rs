@@ -74,7 +74,7 @@ fn survived(body: &Value) {
         drop((allowlist::find_unbounded(&asked, 7, true), asked.with_model_name("m")));
         let _: synthd_actors::model::Usage = asked.worst(100, None);
         let heard = lenient_transcript::lenient_transcript(&asked, 7);
-        // What was understood was overheard too.
+        // What a strict reader accepts has the same roles in the lenient transcript.
         let canonical = match family {
             WireFormat::OpenAiChat => chat::canonical(&asked.json, 7),
             WireFormat::Anthropic => messages::canonical(&asked.json, 7),

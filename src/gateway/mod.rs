@@ -29,8 +29,9 @@
 //!
 //! Invariant: no request to a model with a price leaves before its worst cost is held durably, and
 //! every exchange that took place is settled. If a client disconnects after its request has left,
-//! the call goes on to its end, and its real cost is settled. A call that fails is answered with a
-//! `GatewayRefusal`, in the error form of the client's own wire format.
+//! the call goes on to its end, and its real cost is settled. Only the end of its attempt cuts an
+//! agent's call off; then its full hold counts. A call that fails is answered with a
+//! `GatewayRefusal`, or with the provider's own refusal, in the client's wire format.
 
 mod calls;
 mod formats;
@@ -194,8 +195,8 @@ impl ModelGateway {
 
     /// Finds a model by a name that a client may use. For the model
     /// `openrouter/openai/gpt-4.1-mini` these are the full name, the name without its provider
-    /// (`openai/gpt-4.1-mini`), and the part after a later slash (`gpt-4.1-mini`). A short name
-    /// that fits several models finds none.
+    /// (`openai/gpt-4.1-mini`), and the part after a later slash (`gpt-4.1-mini`), tried in this
+    /// order. A name that fits several models in one of these steps finds none.
     fn behind(&self, wanted: &str) -> Option<(&String, &GatewayModel)> {
         if let Some(found) = self.models.get_key_value(wanted) {
             return Some(found);

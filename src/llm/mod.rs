@@ -67,8 +67,9 @@ impl AdapterFactory {
         Self { patience: ProviderTimeouts::default(), open_archive }
     }
 
-    /// The way to a model for bytes that are passed on as they are; none to models of the
-    /// engine's own, and to families that no client here speaks.
+    /// The provider for the gateway's pass-through. None for a model without an endpoint, and for a
+    /// wire format that no client of the gateway speaks. Fails if the key is missing or the
+    /// endpoint cannot be used.
     pub fn upstream(&self, config: &ModelConfig) -> Result<Option<UpstreamModel>, Fault> {
         let Some(endpoint) = &config.endpoint else { return Ok(None) };
         if !speaks(endpoint) {

@@ -27,7 +27,8 @@ use synthd_actors::model::{
 use synthd_actors::ports::{CallArchive, CallContext, ChatModel, StoreFault};
 use tokio::sync::OnceCell;
 
-/// How many bytes of a difference are shown, on each side.
+/// How many bytes of each body are shown from the first difference on. A third as many are shown
+/// before it.
 const SHOWN: usize = 60;
 /// The URL that the record of a replayed call shows.
 const NOWHERE: &str = "replay:";
@@ -181,7 +182,7 @@ impl ReplayRecord {
     }
 
     /// Explains why a request is not in the record: how it differs from the request of the same
-    /// task at the same turn. The outer error means that the store could not be read.
+    /// task at the same turn, or from any recorded request if there is no task. The outer error means that the store could not be read.
     async fn unknown(&self, body: &[u8], context: &CallContext) -> Result<CallFault, CallFault> {
         let (campaign, model) = (&self.recorded.campaign, &self.model);
         let task = context.stage.as_ref().map(|stage| stage.task.id.to_string());

@@ -98,7 +98,8 @@ impl GatewayCall {
             asked.push(next.0.clone());
             report.begins();
             let failed = match self.try_one(&next, place, limit, &asked, sink).await {
-                // Nothing left. Dropping `report` tells the attempt that the agent did not wait.
+                // This try was not sent. Dropping `report` tells the attempt that the agent did not
+                // wait.
                 Err(ExchangeError::Left) => return,
                 Err(ExchangeError::Failed(failed)) => failed,
                 Ok(tried) => {

@@ -35,7 +35,8 @@ use tokio::time::Instant;
 pub(in crate::gateway) enum ResponseEnding {
     /// The whole answer. Nothing was written before.
     Answer(GatewayResponse),
-    /// An error in place of an answer. Nothing was written before.
+    /// An error in place of an answer. If the exchange was cut off in the middle of a stream, it
+    /// becomes an event that ends the stream.
     Refuse(GatewayRefusal),
     /// The last pieces of a stream whose head was written already.
     Pieces(Vec<Bytes>),
@@ -122,7 +123,8 @@ impl GatewayCall {
     ///
     /// The checks that cost nothing come first: the allow-list, and the price of the
     /// `anthropic-beta` features. Then the ticket waits for a key and for money.
-    /// `ExchangeError::Left` means that the client has disconnected before the request left.
+    /// `ExchangeError::Left` means that the client has disconnected, or that its attempt is over,
+    /// before the request left.
     pub(in crate::gateway) async fn try_one(
         &self,
         (name, why): &(String, String),
@@ -191,8 +193,8 @@ impl GatewayCall {
         }
         let was_answer = done.reply.is_ok();
         done.reply = ticket.checked_reply(done.reply);
-        // The reply's token counts cannot be true. Such an answer is refused, unless the client
-        // has a part of its stream already.
+        // An answer whose token counts cannot be true is refused, unless the head of its stream
+        // was written already.
         if let (Err(failure), false) = (&done.reply, matches!(done.last, ResponseEnding::Pieces(_)))
             && was_answer
         {
@@ -232,8 +234,7 @@ pub(in crate::gateway) enum ExchangeError {
 }
 
 impl From<GatewayRefusal> for ExchangeError {
-    /// No fallback model is asked: a request that the gateway refuses would be refused for any
-    /// model.
+    /// No fallback model is asked: a request that the gateway refuses is for the client to change.
     fn from(refusal: GatewayRefusal) -> Self {
         let fault = Fault::new(FaultKind::ModelRejected, refusal.message.clone());
         Self::Failed(FailedExchange {
@@ -253,7 +254,7 @@ impl From<Fault> for ExchangeError {
     }
 }
 
-/// A try without an answer that could be given to the client.
+/// A try that failed, or in which the model declined.
 pub(in crate::gateway) struct FailedExchange {
     /// The kind of failure that may lead to a fallback model. None if no fallback may be asked.
     pub(in crate::gateway) how: Option<ModelFailure>,

@@ -65,7 +65,6 @@ pub(in crate::gateway) async fn pass_through(
     let mut done = match upstream.open(body, &headers, &exchange.context()).await {
         Err(fault) => failed_outcome(fault),
         Ok(UpstreamResponse::Refused { fault, .. }) if is_the_gateways(&fault) => {
-            // It is the gateway's key that is refused, not the client's.
             failed_outcome(*fault)
         }
         Ok(UpstreamResponse::Refused { status, headers, body, fault, filtered }) => {
@@ -102,7 +101,7 @@ pub(in crate::gateway) fn failed_outcome(fault: CallFault) -> ExchangeOutcome {
 }
 
 /// The provider has streamed although the client asked for a whole body, or the reverse. The
-/// answer is read to its end and rendered again in the way that the client wanted.
+/// answer is read to its end and rendered again in the form that the client asked for.
 async fn otherwise(
     exchange: &ExchangeContext<'_>,
     mut passage: PassThroughBody,

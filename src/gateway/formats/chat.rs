@@ -49,7 +49,7 @@ pub(in crate::gateway) fn canonical(json: &Value, cap: u32) -> Result<ChatReques
         ("response_format", json!({ "type": "text" })),
     ];
     refuse_untranslatable(json, &KNOWN, &idle)?;
-    // Other formats cannot ask for several answers. A missing `n` means one.
+    // The adapters ask for one answer. A missing `n` means one.
     if json["n"].as_u64().is_some_and(|n| n != 1) {
         return Err(GatewayRefusal::invalid_request(
             "the model behind this name gives one answer: `n` must be 1",

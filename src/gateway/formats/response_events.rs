@@ -61,8 +61,8 @@ fn status(reply: &ChatReply) -> &'static str {
     }
 }
 
-/// The envelope of a reply. Fields that repeat the request have neutral values, because the
-/// gateway keeps no state of it.
+/// The envelope of a reply. Fields that repeat the request have neutral values, because only the
+/// reply is known here.
 fn response(told: &ReplyEnvelope<'_>, status: &str, output: Value, usage: Value) -> Value {
     let cut = match status {
         "incomplete" => json!({ "reason": "max_output_tokens" }),
@@ -91,7 +91,8 @@ fn counts(reply: &ChatReply) -> Value {
 
 /// One item of a reply, ready for a whole body and for a stream.
 struct ResponsesReplyItem {
-    /// The item as a stream begins it, without content.
+    /// The item as a stream begins it, without content. Reasoning of this format is complete at
+    /// once.
     begun: Value,
     /// The events that fill it. `events` adds its id and its index.
     events: Vec<Value>,

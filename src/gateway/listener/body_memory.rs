@@ -11,9 +11,9 @@
 //! [`BodyReservation`] stays with the call until the call has ended, because the request is needed
 //! until then.
 //!
-//! Invariant: a session never holds more of the common memory than it leaves free for the others.
-//! So one session takes half of it at most, two sessions take a third each, and the next session
-//! always finds some. In addition, each agent has a share of its own.
+//! Invariant: a session gets common memory only if it then holds no more than is left free. So the
+//! first session takes half of the memory at most, and a session that comes later takes at most
+//! half of what the others have left. In addition, each agent has a share of its own.
 //!
 //! If no memory is free, a body waits. A place beyond the common memory lets one waiting body be
 //! read to its end. So bodies that are half read never wait for each other for ever. A session has

@@ -71,11 +71,12 @@ impl DisconnectMonitor {
 /// What our socket says about its other end.
 #[derive(Debug, PartialEq, Eq)]
 enum PeerStatus {
-    /// The client can still send, or its state is unknown.
+    /// The client can still send, or its state is unknown. On a Unix socket also a client that
+    /// sends nothing more but can still read.
     Stays,
-    /// Both directions have ended.
+    /// Both directions have ended, or the connection has failed.
     Left,
-    /// The client sends nothing more, but it may still read. The addresses are ours and the
+    /// The client sends nothing more on TCP, but it may still read. The addresses are ours and the
     /// client's.
     Nothing(SocketAddr, SocketAddr),
 }

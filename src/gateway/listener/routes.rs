@@ -11,7 +11,7 @@
 //! completion becomes a task of its own, because it must not end when the client disconnects.
 //! Everything else ends with the connection.
 //!
-//! Every request gets an answer. Refusals are written in the wire format that the path names.
+//! Every request gets an answer, unless its client has gone. Refusals are written in the wire format that the path names.
 
 use crate::gateway::ModelGateway;
 use crate::gateway::calls::call::GatewayCall;
@@ -38,7 +38,7 @@ use synthd_actors::ports::CallContext;
 use synthd_actors::supervisor::spawn;
 use tokio::time::{Instant, timeout};
 
-/// Bytes of one request's body.
+/// The most bytes of one request's body.
 const MOST_BODY: usize = 16 << 20;
 /// Bodies of this size or more are parsed on a blocking thread.
 const LARGE: usize = 256 << 10;
@@ -195,7 +195,8 @@ async fn respond(
             // through.
             let performing = Box::pin(call.perform(sink));
             spawn("gateway call", calls.track_future(performing)).detach();
-            // The sink was dropped without an answer, for example because the task panicked.
+            // The sink was dropped without an answer, because the task panicked or the attempt of
+            // the agent is over.
             let died = |_| {
                 GatewayRefusal::new(500, "engine_failed", "the call has ended without an answer")
             };

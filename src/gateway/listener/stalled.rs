@@ -15,7 +15,7 @@ use synthd_actors::testkit::{self, Kit, Options, in_test_system};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// With room for a megabyte of bodies.
+/// A gateway with 1 MiB of common memory for bodies.
 fn small(kit: &Kit) -> (Arc<ModelGateway>, StandaloneGateway) {
     let world = kit.world.clone();
     let (router, collector) = (world.router, world.collector);

@@ -6,8 +6,8 @@
 //! the call leaves. So the numbers here must never be too small. For a model with a price, the
 //! allow-list makes sure that nothing else in the request costs money.
 //!
-//! A body is refused with a 400 if it is not a JSON object, names no model, has a top-level key
-//! twice, or has numbers that make no sense. The bytes of the body are kept, because a call that
+//! A body is refused with a 400 if it is not a JSON object, names no model, has numbers that make
+//! no sense, or if the first key that occurs twice in its object is at the top level. The bytes of the body are kept, because a call that
 //! is passed through sends them unchanged.
 
 use crate::gateway::refusal::GatewayRefusal;
@@ -39,7 +39,8 @@ pub(in crate::gateway) struct GatewayRequest {
     pub(in crate::gateway) body: Bytes,
     /// The same body, parsed. The last of two equal keys counts.
     pub(in crate::gateway) json: Value,
-    /// The first key below the top level that occurs twice in its object.
+    /// The first key that occurs twice in its object. It is below the top level; later ones are not
+    /// looked for.
     pub(in crate::gateway) repeated: Option<JsonPath>,
     /// The model as the client names it.
     pub(in crate::gateway) model: String,

@@ -8,7 +8,7 @@
 //! ```
 //! The engine makes one [`AgentGateway`] and gives it to the episodes as their [`AgentAccess`]. It
 //! owns one Unix socket for all campaigns, opened with the first session, the map of valid tokens,
-//! and one `ModelGateway` for each campaign that runs.
+//! and one `ModelGateway` for each campaign that has had a session.
 //!
 //! Invariants: a token is valid only while its `AgentSession` is alive. After
 //! [`AgentGateway::close`] no token is valid, and none is given out again. A gateway that was
@@ -118,8 +118,8 @@ fn digest(token: &str) -> String {
 }
 
 impl AgentGateway {
-    /// Opens nothing yet. `prepare_socket` is called once, before the first agent program is
-    /// admitted.
+    /// Opens nothing yet. The first session calls `prepare_socket`. If the socket cannot be opened,
+    /// the next session calls it again.
     pub fn new(
         tools: GatewayServices,
         factory: AdapterFactory,
@@ -262,8 +262,8 @@ impl AgentAccess for AgentGateway {
     }
 }
 
-/// Makes a token invalid when it is dropped, and cuts off the calls that were made with it. So an
-/// attempt does not come to rest before its calls do.
+/// Makes a token invalid when it is dropped, and cuts off the calls that were made with it. It does
+/// not wait for them: they are settled by their own tasks.
 struct AdmissionGuard {
     agent_gateway: Arc<AgentGatewayInner>,
     digest: String,
@@ -332,7 +332,7 @@ mod tests {
         AgentGateway::new(tools, AdapterFactory::new(crate::store::open_archive), prepare)
     }
 
-    /// An attempt that begins while the engine ends must not open the door again.
+    /// An attempt that begins while the engine ends must not open the socket again.
     #[test]
     fn nobody_is_let_in_once_it_is_closed() {
         let directory = tempfile::tempdir().unwrap();

@@ -10,8 +10,8 @@
 //! it. `call` reports through the [`CallReporter`] that belongs to one call.
 //!
 //! Invariants: the attempt gets exactly one result for each call that it admitted; a reporter that
-//! is dropped without one reports that the agent has left. The agent's token is replaced in
-//! everything that is kept: transcripts, replies and recorded bytes.
+//! is dropped without one reports that the agent has left. The agent's token is replaced in what is
+//! kept: the messages of transcripts, replies and recorded bytes.
 
 use crate::gateway::calls::lenient_transcript::lenient_transcript;
 use crate::gateway::listener::body_memory::{MemoryShare, MemoryTenant};
@@ -125,7 +125,8 @@ impl GatewayAgent {
         }
     }
 
-    /// Replaces the token in every text of a message.
+    /// Replaces the token in the content of a message, in the arguments of its tool calls and in its
+    /// reasoning.
     fn hide(&self, message: &mut ChatMessage) {
         let token = self.token.expose_secret();
         let texts = message.tool_calls.iter_mut().map(|call| &mut call.arguments);
@@ -224,7 +225,7 @@ impl CallReporter {
     }
 
     /// Reports a reply. `took` is the time of the try that gave it. The other tries count as
-    /// failed time. The reply is made only if somebody waits for it.
+    /// failed time. The reply is made only if there is an attempt that has no result yet.
     pub(in crate::gateway) fn answered(
         &mut self,
         reply: impl FnOnce() -> ChatReply,

@@ -74,8 +74,7 @@ pub(in crate::gateway) enum SessionError {
     Stranger,
 }
 
-/// Finds the session of a token. A standalone gateway and the agent gateway implement it, each in
-/// its own way.
+/// Finds the session of a token. A standalone gateway and the agent gateway implement it.
 #[async_trait]
 pub(in crate::gateway) trait TokenAuthenticator: Send + Sync + 'static {
     /// The client that showed this token. `shown` may be empty. An error means that it is no valid

@@ -63,7 +63,7 @@ impl ChatModel for ScriptedModel {
     }
 }
 
-/// Repeats the last message. Needs no task, so the gateway can use it without a campaign.
+/// Repeats the last message. Needs no task, so a standalone gateway can use it.
 fn echo(request: &ChatRequest) -> ChatReply {
     let said = request.messages.last().map_or("", |message| message.content.as_str());
     let message = ChatMessage::text(ChatRole::Assistant, said);

@@ -28,7 +28,7 @@ use tokio::time::timeout;
 
 /// The timeout for a TCP and TLS connection.
 const CONNECTING: Duration = Duration::from_secs(15);
-/// Of a whole answer.
+/// The size limit of a body that is no refusal, in bytes.
 const MOST: usize = 32 << 20;
 /// The size limit of a refusal's body, and of the headers of an HTTP/2 answer, in bytes.
 const MOST_OF_ERROR: usize = 64 << 10;
@@ -120,8 +120,8 @@ impl ProviderResponse {
     }
 
     /// Takes the head of an answer: redacts and records the headers. A key that is so short that it
-    /// looks like a placeholder is redacted in refusals only, because a model may well write the
-    /// same word.
+    /// looks like a placeholder is looked for in the bodies of refusals only, because a model may
+    /// well write the same word.
     fn of(
         mut response: Response,
         idle: Duration,
@@ -263,8 +263,9 @@ async fn collect(
     Ok(whole)
 }
 
-/// The fault of a request without an answer. Only a connection that was never made certainly cost
-/// nothing. Any later failure may have reached the model, so its charge is unknown.
+/// The fault of a request without an answer. It certainly cost nothing if the connection was never
+/// made or the request could not be built. Any later failure may have reached the model, so its
+/// charge is unknown.
 fn unsent(error: &reqwest::Error) -> CallFault {
     let why = with_causes(error);
     if error.is_connect() {

@@ -8,12 +8,13 @@
 //!    └────► an end that may be the beginning of a key ─► kept until the next piece decides
 //! ```
 //!
-//! There are three users. `KeyMatcher` works on complete bytes. `StreamRedactor` works on a body
+//! There are three tools. `KeyMatcher` works on complete bytes. `StreamRedactor` works on a body
 //! that arrives in pieces. `SplitKeyRedactor` finds a key that is split over the texts of several
 //! events, which no search over the bytes can find.
 //!
-//! Invariant: no byte of a complete key is returned before the key was replaced. All other bytes
-//! stay what they are and keep their order.
+//! Invariant: no byte of a complete key is returned before the key was replaced. A long beginning of
+//! a key at the end of the bytes is replaced, too. All other bytes stay what they are and keep their
+//! order.
 
 use crate::llm::reply::events::EventSplitter;
 use bytes::Bytes;
@@ -25,8 +26,8 @@ use synthd_actors::model::{ChatReply, Fault, Reasoning, ToolCall};
 /// The text that replaces a key.
 pub(in crate::llm) const INSTEAD: &str = "[the key]";
 /// A key with fewer bytes than this is taken for a placeholder, as people give to servers without
-/// keys (`none`, `ollama`). A model may well write the same word, so a placeholder is redacted in
-/// refusals only.
+/// keys (`none`, `ollama`). A model may well write the same word, so a placeholder is not redacted in the
+/// bodies of successful answers and in requests, but in refusals, headers and faults.
 const SHORTEST: usize = 8;
 /// At most this many backslashes in a row are followed. Each level of quoting doubles them, so 16
 /// are at least four levels.
@@ -74,7 +75,7 @@ impl KeyMatcher {
         self.0.expose_secret().as_bytes()
     }
 
-    /// Whether the key is so short that it is only looked for in refusals.
+    /// Whether the key is so short that it is not looked for in what a model has written.
     pub(in crate::llm) fn is_placeholder(&self) -> bool {
         self.bytes().len() < SHORTEST
     }
@@ -368,8 +369,8 @@ impl SplitKeyRedactor {
     }
 }
 
-/// The positions where the JSON texts of an event begin, as far as they are values: after a `:`, a
-/// `[` or a `,`.
+/// The positions where the JSON texts of an event begin that may be values: after a `:`, a `[` or a
+/// `,`. A key after a `,` looks the same and is among them.
 fn texts(event: &[u8]) -> impl Iterator<Item = usize> {
     let begins = |at: usize| {
         let before = event[..at].trim_ascii_end().last();

@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 
 /// A longer wait is cut to this length.
 const LONGEST: Duration = Duration::from_secs(6 * 60 * 60);
-/// The headers that say when a used-up rate limit is full again. They count only if the answer has
-/// no `retry-after` header. Values are such as `6m0s`.
+/// The headers that say when a used-up rate limit is full again. They count only if no
+/// `retry-after` header can be read. Values are such as `6m0s`.
 const RESETS: [&str; 2] = ["x-ratelimit-reset-requests", "x-ratelimit-reset-tokens"];
 
 /// The wait that the headers of a refusal ask for, at most six hours. The order is:

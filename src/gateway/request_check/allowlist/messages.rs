@@ -92,7 +92,7 @@ const BLOCKS: &[AllowedVariant] = &[
 ];
 
 /// Tools that the client runs itself. One without a `type` is a `custom` tool. The provider
-/// describes the others to its model: the name ends with the date of its version, such as
+/// describes the others to its model: their types end with the date of their version, such as
 /// `bash_20250124`.
 const TOOLS: &[AllowedVariant] = &[
     kind(

@@ -28,7 +28,7 @@ pub(super) enum ReasoningControl {
 pub(in crate::llm) struct OpenAiDialect {
     /// The dialect's name in a campaign.
     pub(super) name: &'static str,
-    /// The field that caps the output tokens, reasoning included.
+    /// The field that caps the output tokens. It includes the reasoning if `thought_cap` is None.
     pub(in crate::llm) cap: &'static str,
     /// The field that caps the reasoning, for hosts where `cap` does not include the reasoning.
     pub(in crate::llm) thought_cap: Option<&'static str>,

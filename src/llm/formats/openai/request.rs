@@ -69,7 +69,7 @@ fn set(body: &mut Value, settings: &RequestSettings, dialect: &OpenAiDialect) {
 }
 
 /// How much the model is to reason: as a word, or as a number of tokens. In the `Object` form, the
-/// number replaces the word if both are set.
+/// number replaces the word if both are set. In the `Word` form, the number is not sent here.
 fn think(body: &mut Value, settings: &RequestSettings, dialect: &OpenAiDialect) {
     let effort = settings.reasoning_effort.map(ReasoningEffort::as_str);
     match dialect.thinking {
@@ -106,7 +106,6 @@ fn message(message: &ChatMessage, dialect: &OpenAiDialect) -> Value {
         ChatRole::Tool => "tool",
     };
     wire.insert("role".to_owned(), json!(role));
-    // An empty text, not null, if the message only has tool calls.
     wire.insert("content".to_owned(), json!(message.content));
     if !message.tool_calls.is_empty() {
         wire.insert("tool_calls".to_owned(), message.tool_calls.iter().map(call).collect());

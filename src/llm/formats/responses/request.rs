@@ -77,8 +77,8 @@ fn items(message: &ChatMessage) -> Vec<Value> {
     }
 }
 
-/// The items of a message of the assistant. If it came from this family, its items go back exactly
-/// as they came. Otherwise only its text and its calls are sent.
+/// The items of a message of the assistant. If it came from this family, its items go back as
+/// the reply builder has kept them. Otherwise only its text and its calls are sent.
 fn said(message: &ChatMessage) -> Vec<Value> {
     let verbatim = message.reasoning.as_ref().and_then(|reasoning| reasoning.verbatim.as_ref());
     let own = verbatim.filter(|(family, _)| family == FAMILY);
