@@ -10,7 +10,7 @@
 //!                             │
 //!                             └── silence, closed, malformed, or future dropped ──► lost
 //! ```
-//! There are three kinds of faults. [`FaultKind::SandboxCopy`]: the guest refused the request
+//! Most requests have three kinds of faults. [`FaultKind::SandboxCopy`]: the guest refused the request
 //! and can be asked again. [`FaultKind::SandboxProtocol`]: the guest broke the protocol.
 //! [`FaultKind::SandboxLost`]: the guest is gone or silent. After the last two, the client is
 //! lost and answers every request with the same fault.
@@ -37,8 +37,8 @@ use tokio::time::{Instant, error::Elapsed, timeout, timeout_at};
 const GRACE: Duration = Duration::from_secs(10);
 /// The timeout of requests that have no deadline of their own.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// The timeout of a whole copy, in however many frames it comes. The wait for copy memory
-/// counts.
+/// The timeout of a whole copy out of a sandbox, in however many frames it comes. The wait for
+/// copy memory counts.
 const COPY_PATIENCE: Duration = Duration::from_secs(120);
 /// Bytes of the longest command that is sent. With its other fields it stays below
 /// [`MAX_FRAME`].
@@ -47,7 +47,8 @@ const TOO_LONG: &str = "the command is longer than four megabytes";
 
 /// Speaks to one guest over its stream. After a fault that leaves the state of the stream
 /// unknown, or after a request whose future was dropped before the answer, the client refuses
-/// to be used again. [`FaultKind::SandboxCopy`] is the one fault after which it goes on.
+/// to be used again. It goes on after a refusal of the guest, and after a request that was not
+/// sent because it is not valid.
 pub struct GuestClient<S> {
     /// The stream, which a tunnel may share.
     line: GuestChannel<S>,
@@ -57,8 +58,8 @@ pub struct GuestClient<S> {
     /// The fault that made the client unusable. Every later request returns a copy of it.
     lost: Option<Fault>,
     /// The id of the request whose answer has not been read to its end. If it is still set when
-    /// the next request begins, the earlier future was dropped half way, and an old answer may
-    /// still be in the stream.
+    /// the next request begins, the earlier future was dropped before its end, and an old answer
+    /// may still be in the stream.
     asking: Option<u32>,
 }
 
@@ -423,7 +424,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
         }
     }
 
-    /// The fault of a stream that ended. If a tunnel shares the stream, the mux may have ended
+    /// The fault of a stream that ended. If a tunnel shares the stream, the tunnel may have ended
     /// it because the guest broke the protocol; then that is the fault.
     fn gone(&mut self, error: &std::io::Error) -> Fault {
         match self.line.broken() {

@@ -2,7 +2,8 @@
 //!
 //! The host holds a copy in memory from the moment it is received until its last owner drops
 //! it. Before the guest sends a copy, it says how large the copy will be. The client then waits
-//! here until that much memory is free, so all copies together never exceed [`COPY_MEMORY`].
+//! here until that much memory is free, so all copies together never exceed [`COPY_MEMORY`]. Only a
+//! copy that is larger by itself does, and it is then the only one.
 
 use std::sync::{Arc, LazyLock};
 use synthd_actors::model::MemoryReservation;

@@ -1,7 +1,7 @@
 //! The guest as the host sees it: the embedded guest program, the wire format of the guest
 //! protocol, and the client that speaks it.
 //!
-//! A backend starts [`PROGRAM`] inside isolation and gives the byte stream to the guest to
+//! A backend starts [`PROGRAM`] inside isolation and gives the byte stream of the guest to
 //! `GuestSandbox`, which implements the engine's `Sandbox` port. Everything below that port is
 //! in this folder: requests and answers (`client.rs`), trees of files (`entries.rs`), reports
 //! of commands (`report.rs`), the tunnel (`tunnel/`), and the bound on the memory of copies

@@ -1,5 +1,5 @@
 //! The dialects of the OpenAI chat format: what each host does in its own way. A new host of this
-//! format needs one entry in `ALL` (and in `config/names.rs`).
+//! format needs one entry in `ALL` (and in `config/campaign/names.rs`).
 
 use crate::llm::transport::api_key::ApiKeyPlacement;
 

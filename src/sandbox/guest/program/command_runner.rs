@@ -291,8 +291,9 @@ impl CommandRunner {
         Ok(fds[0].revents != 0)
     }
 
-    /// Kills the process tree below `root` and waits until it is dead and reaped, so that
-    /// nothing of it runs when the reply is sent.
+    /// Kills the process tree below `root` and waits until the root is reaped and the others are
+    /// gone, so that nothing of it runs when the reply is sent. Others are waited for only for
+    /// [`DYING`]. If the root takes longer than that to die, every process is killed.
     fn end_tree(&mut self, root: i32, host: &mut HostChannel) -> io::Result<()> {
         let mut dying = HashSet::from([root]);
         let mut killed = HashSet::new();

@@ -1,9 +1,10 @@
 //! Fills and empties the two trees that the host writes to: `/work`, the workspace, and
 //! `/sealed`, the files of checks.
 //!
-//! Untrusted programs can write to both trees. So a file is never written through a link or
-//! into a FIFO that a program left there, directories may have any depth and any mode, and a
-//! path that would leave its tree ends the guest.
+//! Untrusted programs can write to both trees. So a link or a FIFO that has the name of a file is
+//! removed and never written to, directories may have any depth and any mode when a tree is
+//! emptied, and a path that would leave its tree ends the guest. Links in the directories above a
+//! file are followed.
 
 use crate::invalid;
 use crate::shell_session;
@@ -233,7 +234,7 @@ impl TreeWriter {
     }
 }
 
-/// Lengthens a file by zeros that take no room.
+/// Lengthens a file by zeros that take no space on the disk.
 fn leave_hole(file: &mut File, length: u64) -> io::Result<()> {
     let end = file.stream_position()?.checked_add(length);
     let end = end.ok_or_else(|| io::Error::other("a file longer than any can be"))?;

@@ -162,8 +162,8 @@ impl Drop for HeldEntry {
 /// content (4 each), mode (4).
 const OVERHEAD: u64 = 13;
 
-/// Bytes of the longest path that is copied. It is the kernel's `PATH_MAX` less room for the
-/// root below which the copy will be written.
+/// Bytes of the longest path that is copied. It is the kernel's `PATH_MAX` less some bytes for
+/// the root below which the copy will be written.
 const MAX_PATH: usize = 4_000;
 
 /// One walk of the workspace with what is left of the limits.
@@ -201,8 +201,8 @@ impl WorkspacePacker<'_> {
     /// The sorted names in a directory.
     fn names(&self, held: &HeldEntry) -> io::Result<Vec<std::ffi::OsString>> {
         let listed = held.reopen(O_DIRECTORY)?;
-        // At most one name more than allowed is read. So the excess is noticed, and the reading
-        // of a directory that keeps growing comes to an end.
+        // At most one name more than allowed is read. So the excess is noticed (if none of the
+        // names is left out), and the reading of a directory that keeps growing comes to an end.
         let most = usize::try_from(self.entries_left).unwrap_or(usize::MAX).saturating_add(1);
         let entries = fs::read_dir(format!("/proc/self/fd/{}", listed.as_raw_fd()))?.take(most);
         let mut names: Vec<_> =
@@ -262,7 +262,7 @@ impl WorkspacePacker<'_> {
 
     /// Copies a file up to the size that it had when it was opened, so the copy of a file that
     /// keeps growing comes to an end. Data becomes chunks, and long runs of zeros that take no
-    /// room become holes.
+    /// space become holes.
     fn file(&mut self, held: &HeldEntry, name: &[u8]) -> io::Result<()> {
         let (mode, size) = (held.facts.mode(), held.facts.size());
         let file = held.reopen(O_NONBLOCK)?;

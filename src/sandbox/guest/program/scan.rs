@@ -15,7 +15,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-/// Paths that a scan lists. The digest covers all of them.
+/// The most paths that a scan lists. The digest covers all entries.
 const MAX_LISTED: usize = 256;
 /// Entries that one scan looks at. The file system's own limit is far below. This one ends the
 /// reading of a directory into which a background process keeps moving files.
@@ -102,8 +102,8 @@ impl WorkspaceScanner {
         });
     }
 
-    /// Compares a file with what is remembered of it. None: it is unchanged, or too many files
-    /// are known already. `room` is how many bytes this scan may still read.
+    /// Compares a file with what is remembered of it. None: it is unchanged, or was written again
+    /// with the same content, or too many files are known already. `room` is how many bytes this scan may still read.
     fn compare(&mut self, path: &[u8], at: &Path, notes: FileStamp, room: &mut u64) -> Option<PathChange> {
         let (look, first) = (self.looks, self.looks == 1);
         let before = self.known.get_mut(path);

@@ -42,10 +42,10 @@ pub struct GuestTunnel {
 /// One connection of a program.
 struct TunnelSocket {
     socket: TcpStream,
-    /// Bytes of the host that the program has not yet read.
+    /// Bytes of the host that are not yet written to the socket.
     inward: VecDeque<u8>,
-    /// Bytes that the program has read and the host has no credit for yet. `inward` and `taken`
-    /// together never exceed [`WINDOW`].
+    /// Bytes that were written to the socket and that the host has no credit for yet. `inward` and
+    /// `taken` together never exceed [`WINDOW`].
     taken: usize,
     /// Bytes that may still be sent to the host.
     credit: usize,
