@@ -2,8 +2,8 @@
 //! RUNNING.
 //!
 //! Untrusted programs share the sandbox with the guest, so nothing here is trusted: counts and
-//! sums of lengths are compared with what was asked for, and text is made valid UTF-8. An error
-//! is always a breach of the protocol and ends the sandbox.
+//! sums of lengths of a scan are compared with what was asked for, and all text but the output is
+//! made valid UTF-8. An error is always a breach of the protocol and ends the sandbox.
 
 use super::wire::{LISTED, MalformedFrame, PayloadReader, change, end};
 use std::time::Duration;

@@ -62,7 +62,8 @@ impl LauncherConnection {
         self.socket.async_io(Interest::WRITABLE, || send_with_fd(socket, &bytes, fd)).await
     }
 
-    /// Waits for the next event. An error means that the launcher has closed the socket.
+    /// Waits for the next event. An error means that the launcher has closed the socket, or that
+    /// it has sent something that is no event.
     async fn receive(&self) -> io::Result<LauncherEvent> {
         let mut buffer = vec![0; MAX_PACKET];
         loop {

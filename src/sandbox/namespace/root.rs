@@ -6,8 +6,8 @@ use std::path::Path;
 use synthd_actors::model::Fault;
 
 /// The fingerprint of a directory that serves as the root: its path and [`programs_of`] it. It
-/// differs between directories, and for one directory when its programs change. A directory
-/// that does not exist is refused.
+/// differs between directories, and for one directory when its release file or its list of
+/// packages changes. A directory that does not exist is refused.
 pub(super) fn fingerprint_of(root: &Path) -> Result<String, Fault> {
     if root.is_dir() {
         return Ok(format!("{} {}", root.display(), programs_of(root)));

@@ -18,7 +18,7 @@ pub const PROTOCOL: u32 = 7;
 pub const MAX_FRAME: usize = 8 << 20;
 /// The most bytes of file content in one entry. A longer file takes several entries.
 pub const CHUNK: usize = 1 << 20;
-/// Bytes of the shortest hole. A shorter run of zeros that takes no room on the disk is sent as
+/// Bytes of the shortest hole. A shorter run of zeros that takes no space on the disk is sent as
 /// data.
 #[allow(dead_code, reason = "only the guest looks for holes")]
 pub const LEAST_HOLE: u64 = 64 << 10;
@@ -30,7 +30,8 @@ const HEADER: usize = 5;
 /// The bit of an id that marks the frames of connections through the tunnel. The ids of
 /// requests never have it.
 pub const TUNNELLED: u32 = 1 << 31;
-/// The most bytes that one connection may have on their way in each direction.
+/// The most bytes of one connection that may be in flight in each direction: sent, and not yet
+/// credited.
 pub const WINDOW: usize = 64 << 10;
 /// The most bytes of data in one frame of a connection.
 pub const TUNNEL_CHUNK: usize = 16 << 10;
@@ -155,8 +156,8 @@ pub struct GuestFrame {
     pub payload: Vec<u8>,
 }
 
-/// The bytes of a frame, with its length in front. The payload must be shorter than
-/// [`MAX_FRAME`].
+/// The bytes of a frame, with its length in front. The payload and the five bytes of its header
+/// must not be longer than [`MAX_FRAME`].
 pub fn encode(id: u32, kind: u8, payload: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(4 + HEADER + payload.len());
     bytes.extend_from_slice(&((HEADER + payload.len()) as u32).to_le_bytes());

@@ -7,7 +7,7 @@
 //!                     └── fails ── RESET ── guest's RESET, error ──┘
 //! ```
 //!
-//! Flow control is by credit. In each direction at most [`WINDOW`] bytes may be on their way: a
+//! Flow control is by credit. In each direction at most [`WINDOW`] bytes may be in flight: a
 //! sender stops when it has no credit, and the receiver gives credit back with CREDIT when it
 //! has passed bytes on. So a slow end stops its own connection and no other one.
 
@@ -64,7 +64,7 @@ struct TunnelConnection {
     credited: Notify,
 }
 
-/// What is on its way. `inward` and `passing` together never exceed [`WINDOW`].
+/// The bytes in flight and the credit. `inward` and `passing` together never exceed [`WINDOW`].
 struct TunnelConnectionState {
     /// Bytes from the guest that the task has not yet taken.
     inward: Vec<u8>,

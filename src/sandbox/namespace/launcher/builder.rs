@@ -217,7 +217,7 @@ fn map_user(pid: i32, slot: u64) -> Result<(), StepError> {
         step("map the user", write("uid_map", format!("{AGENT} {own} 1")))?;
         return step("map the group", write("gid_map", format!("{AGENT} {own_gid} 1")));
     }
-    // The number depends on the engine's process number, so two engines seldom use the same
+    // The number depends on the launcher's process number, so two engines seldom use the same
     // one.
     let launcher = u64::from(std::os::unix::process::parent_id());
     let number = launcher.wrapping_mul(251).wrapping_add(slot);

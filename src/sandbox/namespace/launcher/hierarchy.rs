@@ -174,7 +174,7 @@ fn weigh(owner: &Path, file: &str, one: usize, most: usize) {
     fs::write(owner.join(file), (2 * processors * one).min(most).to_string()).ok();
 }
 
-/// The words in a file. None, if it cannot be read.
+/// The words in a file. The list is empty if the file cannot be read.
 fn words(file: &Path) -> Vec<String> {
     let text = fs::read_to_string(file).unwrap_or_default();
     text.split_whitespace().map(str::to_owned).collect()

@@ -60,8 +60,8 @@ struct SandboxLauncher {
     /// pipe.
     building: HashMap<i32, (u64, OwnedFd)>,
     /// Dead children whose slot is not known: guests that ended before their builder's report
-    /// was read. It is kept only while builders are at work, so the kernel cannot have given
-    /// one of these numbers to another guest.
+    /// was read. Dead builders are in it, too. It is cleared when no builder is at work, before
+    /// the kernel is likely to give one of these numbers to another guest.
     early: HashSet<i32>,
     /// Slots of dead sandboxes whose cgroups the kernel has not released yet.
     leaving: Vec<u64>,

@@ -181,9 +181,9 @@ pub(super) fn reap_all_children() {
     while unsafe { libc::waitpid(-1, &mut status, 0) } > 0 {}
 }
 
-/// Sends SIGKILL to a child.
+/// Sends SIGKILL to a child, or to a process that a dead engine left in its cgroup.
 pub(super) fn kill(pid: i32) {
-    // SAFETY: touches no memory. The pid is our unreaped child's, so it is nobody else's.
+    // SAFETY: touches no memory. An unreaped child's pid is nobody else's.
     unsafe { libc::kill(pid, libc::SIGKILL) };
 }
 
