@@ -182,7 +182,8 @@ impl ReplayRecord {
     }
 
     /// Explains why a request is not in the record: how it differs from the request of the same
-    /// task at the same turn, or from any recorded request if there is no task. The outer error means that the store could not be read.
+    /// task at the same turn, or from any recorded request if there is no task. The outer error
+    /// means that the store could not be read.
     async fn unknown(&self, body: &[u8], context: &CallContext) -> Result<CallFault, CallFault> {
         let (campaign, model) = (&self.recorded.campaign, &self.model);
         let task = context.stage.as_ref().map(|stage| stage.task.id.to_string());

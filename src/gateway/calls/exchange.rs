@@ -200,8 +200,8 @@ impl GatewayCall {
         {
             done.last = ResponseEnding::Refuse(GatewayRefusal::of_call(failure));
         }
-        // The key is free for other calls now. They need not wait until the client has read its
-        // answer.
+        // The key is free for other calls now. They need not wait until the client has read the
+        // end of its answer.
         ticket.heard(&done.reply);
         Ok(Box::new(UnsettledExchange { done, ticket, witness, took: left.elapsed() }))
     }

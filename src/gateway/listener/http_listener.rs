@@ -296,8 +296,8 @@ mod tests {
         assert!(!member.has_shown(false));
     }
 
-    /// A whole answer, over a connection that holds little of it: until the client has taken
-    /// the rest, nobody hangs up on it.
+    /// A whole answer, over a connection that holds little of it: it is not evicted before the
+    /// client has taken the rest.
     #[tokio::test(start_paused = true)]
     async fn an_answer_is_left_when_its_last_byte_is() {
         let (limit, unsent) = (ConnectionLimit::new(1), Arc::<UnsentAnswers>::default());
@@ -351,7 +351,7 @@ mod tests {
         let mut answer = String::new();
         asking.read_to_string(&mut answer).await.unwrap();
         assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
-        // The oldest of them were hung up on.
+        // The oldest of them were closed.
         assert_eq!(idle[0].read(&mut [0; 8]).await.unwrap_or(0), 0);
     }
 }

@@ -88,8 +88,8 @@ impl ResponseSink {
         (Self { family, answer: Some(answer), pieces: None, ended: Arc::default() }, receiver)
     }
 
-    /// Writes a whole answer or the head of a stream. Only the first call does something. If nobody waits for the
-    /// answer any more, the pieces of its stream are dropped, too.
+    /// Writes a whole answer or the head of a stream. Only the first call does something. If nobody
+    /// waits for the answer any more, the pieces of its stream are dropped, too.
     pub(in crate::gateway) fn answer(&mut self, answer: GatewayResponse) {
         if let Some(waiting) = self.answer.take()
             && waiting.send(answer).is_err()

@@ -11,7 +11,8 @@
 //! completion becomes a task of its own, because it must not end when the client disconnects.
 //! Everything else ends with the connection.
 //!
-//! Every request gets an answer, unless its client has gone. Refusals are written in the wire format that the path names.
+//! Every request gets an answer, unless its client has gone. Refusals are written in the wire
+//! format that the path names.
 
 use crate::gateway::ModelGateway;
 use crate::gateway::calls::call::GatewayCall;

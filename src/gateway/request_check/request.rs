@@ -7,8 +7,8 @@
 //! allow-list makes sure that nothing else in the request costs money.
 //!
 //! A body is refused with a 400 if it is not a JSON object, names no model, has numbers that make
-//! no sense, or if the first key that occurs twice in its object is at the top level. The bytes of the body are kept, because a call that
-//! is passed through sends them unchanged.
+//! no sense, or if the first key that occurs twice in its object is at the top level. The bytes of
+//! the body are kept, because a call that is passed through sends them unchanged.
 
 use crate::gateway::refusal::GatewayRefusal;
 use crate::gateway::request_check::allowlist;

@@ -125,8 +125,8 @@ impl GatewayAgent {
         }
     }
 
-    /// Replaces the token in the content of a message, in the arguments of its tool calls and in its
-    /// reasoning.
+    /// Replaces the token in the content of a message, in the arguments of its tool calls and in
+    /// its reasoning.
     fn hide(&self, message: &mut ChatMessage) {
         let token = self.token.expose_secret();
         let texts = message.tool_calls.iter_mut().map(|call| &mut call.arguments);

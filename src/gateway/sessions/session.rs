@@ -2,9 +2,9 @@
 //!
 //! A client shows a token (`token_authenticator`). The token of a standalone gateway stands for its
 //! one campaign. After a dot, it may name a session: `sgw-3f...9a.alice`. Each session is an
-//! episode, each start of the gateway in which it has a call is an attempt of it, and each call is a
-//! turn. A token of a running engine stands for one attempt of an episode, and the attempt decides
-//! on each call.
+//! episode, each start of the gateway in which it has a call is an attempt of it, and each call is
+//! a turn. A token of a running engine stands for one attempt of an episode, and the attempt
+//! decides on each call.
 //!
 //! `routes` finds the session with a [`TokenAuthenticator`]. `call` asks
 //! [`GatewaySession::authorize_call`] before anything leaves.

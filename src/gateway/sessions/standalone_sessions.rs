@@ -4,9 +4,9 @@
 //! of it, and each call is a turn. The store gets a session with its first call. A session without
 //! a call leaves nothing in the store.
 //!
-//! `session` asks for the position of each call with [`StandaloneSessions::next_turn`]. The registry
-//! reads the sessions of earlier starts from the store once, with the first call, so that no
-//! attempt number and no ordinal is used twice. If the store cannot be read or written, the call
+//! `session` asks for the position of each call with [`StandaloneSessions::next_turn`]. The
+//! registry reads the sessions of earlier starts from the store once, with the first call, so that
+//! no attempt number and no ordinal is used twice. If the store cannot be read or written, the call
 //! is refused, and the next call tries again.
 
 use crate::gateway::GatewayServices;

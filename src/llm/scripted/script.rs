@@ -154,7 +154,8 @@ impl<'a> EpisodeScript<'a> {
         }
     }
 
-    /// The solution with a look around before its first move and before about a third of the others.
+    /// The solution with a look around before its first move and before about a third of the
+    /// others.
     fn detour(&self) -> Vec<ScriptedReply> {
         let mut lines = Vec::new();
         for (at, step) in self.task.solution.iter().enumerate() {

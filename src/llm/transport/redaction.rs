@@ -12,9 +12,9 @@
 //! that arrives in pieces. `SplitKeyRedactor` finds a key that is split over the texts of several
 //! events, which no search over the bytes can find.
 //!
-//! Invariant: no byte of a complete key is returned before the key was replaced. A long beginning of
-//! a key at the end of the bytes is replaced, too. All other bytes stay what they are and keep their
-//! order.
+//! Invariant: no byte of a complete key is returned before the key was replaced. A long beginning
+//! of a key at the end of the bytes is replaced, too. All other bytes stay what they are and keep
+//! their order.
 
 use crate::llm::reply::events::EventSplitter;
 use bytes::Bytes;
@@ -26,8 +26,8 @@ use synthd_actors::model::{ChatReply, Fault, Reasoning, ToolCall};
 /// The text that replaces a key.
 pub(in crate::llm) const INSTEAD: &str = "[the key]";
 /// A key with fewer bytes than this is taken for a placeholder, as people give to servers without
-/// keys (`none`, `ollama`). A model may well write the same word, so a placeholder is not redacted in the
-/// bodies of successful answers and in requests, but in refusals, headers and faults.
+/// keys (`none`, `ollama`). A model may well write the same word, so a placeholder is not redacted
+/// in the bodies of successful answers and in requests, but in refusals, headers and faults.
 const SHORTEST: usize = 8;
 /// At most this many backslashes in a row are followed. Each level of quoting doubles them, so 16
 /// are at least four levels.

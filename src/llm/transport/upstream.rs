@@ -1,16 +1,16 @@
 //! The upstream: a provider as the gateway reaches it. The request's and the answer's bytes pass
-//! unchanged (except for a redacted key). The answer is also parsed while it passes, so that the gateway
-//! knows the usage and can record the reply.
+//! unchanged (except for a redacted key). The answer is also parsed while it passes, so that the
+//! gateway knows the usage and can record the reply.
 //!
 //! ```text
 //!  body ─► open ─► refused: status, body, and the fault that it means
 //!             └──► passage ─► chunk ─► chunk ─► … ─► reply (usage, finish reason), or a fault
 //! ```
 //!
-//! `gateway/calls/pass_through.rs` calls this module. Below it are `ProviderClient` (URL and key) and the
-//! reply builders of the families. Invariant: a chunk is returned only after it was parsed and
-//! after it is sure that it holds no part of a complete key. If the answer breaks off, the chunks end, and
-//! `PassThroughBody::reply` returns the fault.
+//! `gateway/calls/pass_through.rs` calls this module. Below it are `ProviderClient` (URL and key)
+//! and the reply builders of the families. Invariant: a chunk is returned only after it was parsed
+//! and after it is sure that it holds no part of a complete key. If the answer breaks off, the
+//! chunks end, and `PassThroughBody::reply` returns the fault.
 
 use crate::llm::formats::anthropic::{self, AnthropicModel};
 use crate::llm::formats::openai::{self, OpenAiChatModel};
@@ -128,8 +128,8 @@ impl UpstreamModel {
     }
 
     /// Sends `body`, which must be in this family's format. `headers` are the headers of the client
-    /// that the gateway passes on, such as `anthropic-version`. Fails if there was no answer at all; a
-    /// refusal is [`UpstreamResponse::Refused`].
+    /// that the gateway passes on, such as `anthropic-version`. Fails if there was no answer at
+    /// all; a refusal is [`UpstreamResponse::Refused`].
     pub async fn open(
         &self,
         body: Bytes,

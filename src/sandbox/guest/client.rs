@@ -10,10 +10,10 @@
 //!                             │
 //!                             └── silence, closed, malformed, or future dropped ──► lost
 //! ```
-//! Most requests have three kinds of faults. [`FaultKind::SandboxCopy`]: the guest refused the request
-//! and can be asked again. [`FaultKind::SandboxProtocol`]: the guest broke the protocol.
-//! [`FaultKind::SandboxLost`]: the guest is gone or silent. After the last two, the client is
-//! lost and answers every request with the same fault.
+//! Most requests have three kinds of faults. [`FaultKind::SandboxCopy`]: the guest refused the
+//! request and can be asked again. [`FaultKind::SandboxProtocol`]: the guest broke the protocol.
+//! [`FaultKind::SandboxLost`]: the guest is gone or silent. After the last two, the client is lost
+//! and answers every request with the same fault.
 
 use super::copy_memory::COPIES;
 use super::entries::{self, CopyAllowance};

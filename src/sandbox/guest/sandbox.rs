@@ -3,8 +3,8 @@
 //! [`GuestSandbox`] implements the engine's `Sandbox` port with a [`GuestClient`] and with what
 //! the backend keeps of the sandbox, its [`SandboxGuard`]. It adds two things to the answers of
 //! the client. It asks the guard whether memory was exhausted during a command that has ended by
-//! itself. And if a sandbox was lost because the container engine failed, it reports that failure and not the
-//! lost sandbox.
+//! itself. And if a sandbox was lost because the container engine failed, it reports that failure
+//! and not the lost sandbox.
 
 use super::client::GuestClient;
 use super::report::may_be_killed;

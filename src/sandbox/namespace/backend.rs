@@ -6,8 +6,9 @@
 //! (`dispatch`) reads the events of a launcher and gives each to the caller that waits for it,
 //! so many sandboxes can be created at the same time.
 //!
-//! Each sandbox belongs to the launcher that made it. A launcher that dies takes its sandboxes
-//! with it; their streams close, and their clients report them as lost.
+//! Each sandbox belongs to the launcher that made it. If that launcher dies, its sandboxes run on,
+//! because their streams lead to the engine. The next launcher sweeps those that have cgroups, and
+//! their clients report them as lost.
 
 use super::LAUNCHER_COMMAND;
 use super::facts::facts_of;

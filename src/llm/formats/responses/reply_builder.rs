@@ -135,8 +135,8 @@ impl ResponsesReplyBuilder {
     }
 
     /// The items that go back in the next request, as JSON. Ids and statuses of messages and calls
-    /// are removed, because the provider has stored nothing under these ids. Reasoning without encrypted content is left
-    /// out, because the provider could not read it.
+    /// are removed, because the provider has stored nothing under these ids. Reasoning without
+    /// encrypted content is left out, because the provider could not read it.
     fn verbatim(&self) -> Option<String> {
         let kept = self
             .items

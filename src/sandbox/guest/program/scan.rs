@@ -103,7 +103,8 @@ impl WorkspaceScanner {
     }
 
     /// Compares a file with what is remembered of it. None: it is unchanged, or was written again
-    /// with the same content, or too many files are known already. `room` is how many bytes this scan may still read.
+    /// with the same content, or too many files are known already. `room` is how many bytes this
+    /// scan may still read.
     fn compare(&mut self, path: &[u8], at: &Path, notes: FileStamp, room: &mut u64) -> Option<PathChange> {
         let (look, first) = (self.looks, self.looks == 1);
         let before = self.known.get_mut(path);

@@ -3,8 +3,9 @@
 //!
 //! Cgroups are written as files: v2 where the host has it, v1 controllers where they are
 //! mounted, and none where neither can be written. Every cgroup lies below the engine's own (or,
-//! for root, perhaps at the top of the hierarchy), in a directory that is named after its owner, so that a later start can find and remove what a
-//! dead owner left (`sweep.rs`). `hierarchy.rs` finds the hierarchies.
+//! for root, perhaps at the top of the hierarchy), in a directory that is named after its owner, so
+//! that a later start can find and remove what a dead owner left (`sweep.rs`). `hierarchy.rs` finds
+//! the hierarchies.
 
 use super::hierarchy::{CgroupDiscovery, CgroupEnvironment, create_dir, discover};
 use crate::sandbox::namespace::protocol::LaunchPlan;
