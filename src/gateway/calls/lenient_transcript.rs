@@ -4,7 +4,8 @@
 //!
 //! It never fails. What is not text stands in it as its type in brackets, such as `[image_url]`.
 //! What the strict readers (`chat::canonical` and the others) accept has the same messages with
-//! the same roles here.
+//! the same roles here. The only exception is reasoning of the Responses format that nothing of the
+//! assistant follows: it makes no message here.
 
 use crate::gateway::request_check::request::GatewayRequest;
 use crate::gateway::{formats::chat, formats::messages, formats::responses};

@@ -5,8 +5,9 @@
 //! The accept loop calls [`ConnectionLimit::admit`] for each new connection. The connection then
 //! holds a [`GatewayConnection`] and takes a [`BusyGuard`] for each request.
 //!
-//! Invariant: only connections in the table of idle ones are closed, and a connection with a valid
-//! token is not in it while it is answered. A request that arrives at the moment in which its idle
+//! Invariant: only connections in the table of idle ones are closed to make room, and a connection
+//! with a valid token is not in it while it is answered (if its client reads, see `unsent`). A
+//! request that arrives at the moment in which its idle
 //! connection is closed is lost, as with every HTTP server. A thread that needs both locks takes
 //! the lock of the connection first.
 

@@ -44,7 +44,8 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 /// Connections of one listener at once.
 const MOST: usize = 4_096;
-/// How long a client may take to send the head of a request.
+/// How long a client may take to send the head of a request. The time runs from the moment at which
+/// the head may come, so a connection that stays idle for so long is closed, too.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The pause after an error of `accept`, such as too many open files.
 const AGAIN: Duration = Duration::from_millis(100);

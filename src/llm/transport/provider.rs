@@ -242,7 +242,7 @@ impl ReplyRedactor<'_> {
 }
 
 impl Drop for ReplyRedactor<'_> {
-    /// Redacts the recorded exchange, unless a parsed reply has shown that the key is not there.
+    /// Redacts the recorded response, unless the parsed reply does not hold the key.
     fn drop(&mut self) {
         let Some(secret) = self.secret.as_ref().filter(|_| self.found != Some(false)) else {
             return;

@@ -163,7 +163,8 @@ impl OpenAiReplyBuilder {
             keep_most(&mut self.usage, usage);
         }
         for choice in chunk.choices.unwrap_or_default() {
-            // The request asks for one completion.
+            // Only the first completion is read. An adapter asks for one, but a client of the
+            // gateway may ask for more (`n`).
             if choice.index.unwrap_or(0) != 0 {
                 continue;
             }
