@@ -7,9 +7,8 @@
 //!
 //! Invariant: only connections in the table of idle ones are closed to make room, and a connection
 //! with a valid token is not in it while it is answered (if its client reads, see `unsent`). A
-//! request that arrives at the moment in which its idle
-//! connection is closed is lost, as with every HTTP server. A thread that needs both locks takes
-//! the lock of the connection first.
+//! request that arrives at the moment in which its idle connection is closed is lost, as with every
+//! HTTP server. A thread that needs both locks takes the lock of the connection first.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
