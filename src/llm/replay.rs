@@ -388,7 +388,7 @@ mod tests {
         store
     }
 
-    /// However many ask at once, and over however many pages: none is lost, none told twice.
+    /// However many ask at once, and over however many pages: none is lost, none played twice.
     #[tokio::test]
     async fn answers_are_found_over_the_whole_record_by_whoever_asks() {
         let dir = tempfile::tempdir().unwrap();

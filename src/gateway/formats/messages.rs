@@ -340,7 +340,7 @@ mod tests {
         ] {
             assert!(events.contains(part), "{part}: {events}");
         }
-        // What another family's thought is worth nothing here.
+        // Reasoning of another family is left out.
         let other = reply("openai-responses");
         assert_eq!(whole(&told(&other))["content"].as_array().map(Vec::len), Some(1));
     }

@@ -308,7 +308,7 @@ mod tests {
         rooms.grow(&mut honest, 500 << 10, tenant).await.ok().unwrap();
         rooms.grow(&mut honest, 2_000 << 10, tenant).await.ok().unwrap();
         assert_eq!(delays.total(), Duration::ZERO, "it has not waited");
-        // More than its share waits for the others, on nobody's time.
+        // More than its share waits for the others. That is not the agent's time.
         let refused = rooms.grow(&mut honest, 9_000 << 10, tenant).await.unwrap_err();
         assert_eq!((refused.status, delays.total()), (503, PATIENCE));
         drop(greedy);

@@ -1,5 +1,5 @@
-//! A client that sends part of many bodies and stops: what its neighbours see of it, over real
-//! sockets.
+//! A client that sends a part of many bodies and stops: other clients are still served. It runs
+//! over real sockets.
 
 use crate::config::ListenAddress;
 use crate::gateway::listener::body_memory::BodyMemory;

@@ -265,7 +265,7 @@ impl Drop for CallReporter {
 mod tests {
     use super::*;
 
-    /// Its money is told all the same.
+    /// Its cost is reported all the same.
     #[tokio::test]
     async fn an_agent_that_hangs_up_is_told_from_a_provider_that_fails() {
         let (heard, hears) = oneshot::channel();

@@ -195,7 +195,7 @@ fn too_many(most: usize) -> GatewayRefusal {
 mod tests {
     use super::*;
 
-    /// Neither one that was never written nor one of before is in its way.
+    /// Neither a session that was never written nor one of an earlier start blocks it.
     #[test]
     fn a_new_session_has_a_number_of_its_own() {
         let id = |name: &str| EpisodeId(name.to_owned());

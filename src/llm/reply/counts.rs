@@ -136,7 +136,7 @@ mod tests {
         }
     }
 
-    /// In whichever family's words, and the greatest of what is said twice.
+    /// In the field names of any family, and the greatest value of a count that is given twice.
     #[test]
     fn a_refusal_may_count() {
         let cases = [
