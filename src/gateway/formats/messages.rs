@@ -243,8 +243,9 @@ impl AnthropicReplyBlock {
     }
 }
 
-/// The blocks of a reply. Reasoning of this format's own models comes first and unchanged, because
-/// its signature covers its bytes and its place. Other reasoning is left out.
+/// The blocks of a reply. All reasoning of this format's own models comes first, also if the model
+/// wrote some of it between other blocks. Each block of it is unchanged, because its signature
+/// covers its bytes. Other reasoning is left out.
 fn blocks(reply: &ChatReply) -> Vec<AnthropicReplyBlock> {
     let message = &reply.message;
     let verbatim = message.reasoning.as_ref().and_then(|reasoning| reasoning.verbatim.as_ref());

@@ -100,8 +100,9 @@ struct ResponsesReplyItem {
     done: Value,
 }
 
-/// The items of a reply. Without a tool call there is always a message, even if its text is empty,
-/// because clients expect one.
+/// The items of a reply: all reasoning, then the message, then the tool calls, whatever the order
+/// in which the model wrote them. Without a tool call there is always a message, even if its text
+/// is empty, because clients expect one.
 fn items(told: &ReplyEnvelope<'_>) -> Vec<ResponsesReplyItem> {
     let message = &told.reply.message;
     let id = |kind: &str, index: usize| format!("{kind}_{}{index}", told.id);
