@@ -11,9 +11,10 @@
 //! is complete. `admission.rs` launches episodes, `exits.rs` has what follows the end of an
 //! attempt, and `finish.rs` brings the campaign to rest.
 //!
-//! Every asynchronous step ends with a call of `admit`, which decides what to do next. So no step
-//! needs to know what else is in progress. If the actor dies, the engine shows the campaign as
-//! paused; its running episodes are cut off, because their [`RunningEpisode`] is dropped.
+//! Every asynchronous step ends with a call of `admit`, which decides what to do next, unless the
+//! campaign is at rest then. So no step needs to know what else is in progress. If the actor dies,
+//! the engine shows the campaign as paused; its running episodes are cut off, because their
+//! [`RunningEpisode`] is dropped.
 
 use super::messages::{
     CampaignHandle, CancelCampaign, DrainCampaign, PauseCampaign, ResumeCampaign,
@@ -70,7 +71,7 @@ pub struct CampaignActor {
     pub(super) pending: PendingEpisodes,
     pub(super) sampler: SamplePlanner,
     pub(super) running: HashMap<EpisodeId, RunningEpisode>,
-    /// The number of episodes that wait for their next attempt after a fault.
+    /// The number of episodes whose next attempt waits for a timer after a fault.
     pub(super) resting: usize,
     /// The number of requests to quality and to the collector that have no answer yet.
     pub(super) writing: usize,
@@ -85,14 +86,15 @@ pub struct CampaignActor {
     pub(super) publishing: bool,
     /// A drain was ordered: no more episodes are launched, and the actor stops at rest.
     pub(super) draining: bool,
-    /// Episodes that have finished and have no row yet.
+    /// Episodes that have finished, have no row, and are not being judged now.
     pub(super) to_judge: VecDeque<EpisodeRecord>,
     /// Entries that the store did not take. After a resume they are written before anything else.
     pub(super) unwritten: Vec<JournalEntry>,
     /// Episodes whose recorded turns did not repeat. The number is the last attempt whose turns
     /// must not be replayed.
     pub(super) afresh: HashMap<EpisodeId, AttemptNumber>,
-    /// Attempts in a row, over all episodes, that ended in a fault which may be an outage.
+    /// Attempts of all episodes that ended in a fault which may be an outage, since the last
+    /// verdict or the last resume.
     pub(super) lost_in_a_row: usize,
     /// The engine's limit of episodes at once. All campaigns share it and take turns.
     pub(super) places: Arc<Semaphore>,

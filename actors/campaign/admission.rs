@@ -14,8 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 impl CampaignActor {
     /// Decides what to do next. It is called after every change. It asks for a place if the
-    /// campaign is open, not full, and has an episode pending. Otherwise it looks whether the
-    /// campaign can come to rest.
+    /// campaign is open, not full, has an episode pending and does not ask already. Otherwise it
+    /// looks whether the campaign can come to rest.
     pub(super) fn admit(&mut self, ctx: &mut Context<Self>) {
         self.update_progress(|p| p.running = self.running.len() as u64);
         let full = self.running.len() >= self.config.concurrency.max(1);
@@ -68,7 +68,7 @@ impl CampaignActor {
     }
 
     /// Starts the next attempt of an episode and waits for its exit. `place` stays with the episode
-    /// until its row is judged.
+    /// until the attempt ends in a fault or the row is judged.
     fn launch(
         &mut self,
         mut record: EpisodeRecord,

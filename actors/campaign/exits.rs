@@ -83,8 +83,8 @@ impl CampaignActor {
 
     /// Has a row made of a finished episode. The episode keeps its place until then. So the
     /// finished trajectories in memory are limited like the running episodes. `place` is None for
-    /// an episode of an earlier run. A fault pauses the campaign, and the episode is judged after a
-    /// resume.
+    /// an episode that is judged again, which happens for one at a time. A fault pauses the
+    /// campaign, and the episode is judged after a resume.
     pub(super) fn judge(
         &mut self,
         record: EpisodeRecord,
@@ -130,8 +130,8 @@ impl CampaignActor {
             FaultResponse::StopCampaign => self.stop_at_budget(&fault),
             FaultResponse::PauseCampaign => self.escalate(&fault),
             FaultResponse::Wait => {
-                // Nobody here cut the attempt off. Another launch would end the same way, again and
-                // again, so the campaign pauses.
+                // This campaign did not cut the attempt off. Another launch would end like this
+                // one, again and again, so the campaign pauses.
                 if !cancel.is_cancelled() {
                     self.escalate(&fault);
                 }
@@ -162,16 +162,17 @@ impl CampaignActor {
         self.pending.push_front(record);
     }
 
-    /// Counts a lost attempt. Returns true if more than two were lost for each episode that may run
-    /// at once, all in a row, and none came through. Then something that all episodes need is down,
-    /// and no single episode should pay for it.
+    /// Counts a lost attempt. Returns true if more than [`OUTAGE`] attempts, and more than two for
+    /// each episode that may run at once, were lost without a verdict in between. Then something
+    /// that all episodes need is down, and no single episode should pay for it.
     fn is_outage(&mut self) -> bool {
         self.lost_in_a_row += 1;
         self.lost_in_a_row > (2 * self.config.concurrency).max(OUTAGE)
     }
 
-    /// Plans another attempt after a growing wait, or gives the episode up if it has no attempts
-    /// left. If too many episodes panic in a short time, the campaign pauses as well.
+    /// Plans another attempt after a growing wait. If the fault is not transient or no attempts are
+    /// left, gives the episode up. If too many episodes panic in a short time, the campaign pauses
+    /// as well.
     fn retry(&mut self, record: EpisodeRecord, fault: Fault, ctx: &mut Context<Self>) {
         if fault.kind.policy().is_restart && !self.intensity.allows(Instant::now()) {
             let why = format!("episodes panic too often, the last: {}", fault.message);

@@ -107,7 +107,8 @@ impl CampaignActor {
 
     /// Comes to rest: waits until the calls that were cut off are settled, then writes the state to
     /// the journal, then shows the campaign as settled. In this order, what is shown is true on the
-    /// disk.
+    /// disk. Only if the store does not take the state, the error is logged and the campaign is
+    /// shown as settled without it.
     fn rest(&mut self, ctx: &mut Context<Self>) {
         if self.progress().settled {
             return;
@@ -131,8 +132,8 @@ impl CampaignActor {
         }));
     }
 
-    /// Shows that the campaign rests, after its state was written. `said` is the state that was
-    /// written.
+    /// Shows that the campaign rests. `said` is the state that was sent to the store, and whether
+    /// the campaign drained then.
     fn rested(&mut self, said: (CampaignState, bool), ctx: &mut Context<Self>) {
         // A command came in the meantime. The state that was written is old, so write the new one.
         if said != (self.state(), self.draining) {

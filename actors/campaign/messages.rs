@@ -1,6 +1,7 @@
 //! The commands that a campaign obeys, and the handle through which others send them.
 //!
-//! Each command is answered with a bool: whether the campaign was in a state to obey.
+//! Each command is answered with a bool: true if the campaign was in a state to obey and, except
+//! for a drain, the store has the new state.
 
 use super::actor::CampaignActor;
 use super::progress::CampaignProgress;

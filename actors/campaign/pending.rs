@@ -29,8 +29,7 @@ impl PendingEpisodes {
 
     /// Takes the next episode: of the model with the fewest running episodes. Among equals, the
     /// episode that comes first in the plan wins. None if nothing waits. `running` counts the
-    /// running episodes of each model; it is called only if more than one model has episodes
-    /// waiting.
+    /// running episodes of each model; it is not called if only one model has episodes waiting.
     pub(super) fn pop<'a>(
         &mut self,
         running: impl FnOnce() -> HashMap<&'a str, usize>,

@@ -188,7 +188,7 @@ impl CampaignPlanner {
     }
 
     /// The models for a task to which none was assigned yet. Some rules estimate the cost, so they
-    /// need the request with which the task opens.
+    /// need the request with which the task opens. Empty if the first scaffold does not exist.
     fn assigned(&self, task: &Task, turn: u64) -> Vec<&str> {
         let config = &self.config;
         let first = config.scaffolds.first();

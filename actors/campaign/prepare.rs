@@ -190,7 +190,8 @@ async fn editions(
 }
 
 /// Writes the campaign, its template editions, the new episodes and the reopened episodes, in this
-/// order. A kill in between leaves a shorter plan, and the next start adds the rest.
+/// order. A kill in between leaves a shorter plan, and the next start adds the rest. Episodes that
+/// were not reopened yet stay faulted.
 async fn write_down(
     world: &EngineServices,
     record: CampaignRecord,
@@ -242,7 +243,8 @@ impl RequestedEpisodes<'_> {
     /// Removes the episodes that cannot be run now. They stay planned in the journal, for a time
     /// when they can be run. An episode is left out if its model or scaffold is not configured now,
     /// it is a sample or a task beyond those that are asked for now, this host cannot run its
-    /// template, or its template has another edition. Running it now would give a wrong label.
+    /// template, or its template has another edition (its task cannot be rendered as it was
+    /// planned). So is a faulted episode whose task was replaced by a newer edition.
     fn leave_out_others(&self, episodes: &mut Vec<EpisodeRecord>) {
         let before = episodes.len();
         episodes.retain(|record| self.is_wanted(record));

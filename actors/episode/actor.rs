@@ -38,8 +38,8 @@ pub struct AttemptSpec {
 
 impl AttemptSpec {
     /// Renders the task and looks up everything that the attempt needs. Fails with `TaskSetup` for
-    /// a scaffold or a task that does not exist any more, and with `SandboxRefused` if no image is
-    /// configured.
+    /// a scaffold or a task that does not exist any more, with `AgentBroken` for an agent that is
+    /// not configured, and with `SandboxRefused` if no image is configured.
     async fn assignment(self) -> Result<AttemptOrders, Fault> {
         let name = &self.plan.scaffold;
         let scaffold = scaffold::by_name(name)

@@ -5,7 +5,7 @@
 //!  (none) ──acquire──► copy laid ──► measured ──► emptied ──► copy laid …
 //!                          └──────────────┴── fault, or a check cut short ──► dropped
 //! ```
-//! The agent's programs stand still from before the copy until the second sandbox is empty again.
+//! The agent's programs are frozen from before the copy until the second sandbox is empty again.
 //! The milestone checks are sealed, and a program must not be able to notice or influence them (ADR
 //! 17).
 
@@ -50,8 +50,8 @@ impl MilestoneSandbox {
             Ok(snapshot) => self.measure(task, snapshot).await,
             Err(fault) => no_credit(fault),
         };
-        // After a fault the attempt ends, and the agent's sandbox is dropped while its programs
-        // stand still.
+        // After a fault the attempt ends, and the agent's sandbox is dropped while its programs are
+        // frozen.
         let potential = measured?;
         match live.thaw().await {
             Ok(()) => Ok(potential),

@@ -13,7 +13,8 @@ const PROBE: Duration = Duration::from_secs(10);
 
 /// Which of these programs a sandbox of this kind lacks. It asks a real sandbox, with `command -v`.
 /// A name with characters that programs do not have counts as missing and is never passed to the
-/// shell. Err means that no sandbox could be had, or that it failed.
+/// shell. If no program is wanted, no sandbox is taken. Err means that no sandbox could be had, or
+/// that it failed.
 pub(crate) async fn missing_programs(
     pool: &PoolHandle,
     spec: &SandboxSpec,

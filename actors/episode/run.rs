@@ -48,8 +48,8 @@ pub(super) async fn run(
         }
         conclusion = conclude(world, orders, standing) => conclusion?,
     };
-    // This part cannot be cancelled. Otherwise the journal could hold an outcome that the campaign
-    // does not know of, and the episode would be run and paid for again.
+    // `cancel` does not reach this part. Otherwise the journal could hold an outcome that the
+    // campaign does not know of, and the episode would be run and paid for again.
     finish(world, orders, &conclusion).await?;
     standing.enter_phase(AttemptPhase::Done);
     Ok(conclusion)
@@ -93,8 +93,8 @@ async fn conclude(
 }
 
 /// The newest earlier attempt that has turns. They are paid for, so they are replayed instead of
-/// asked for again. Attempts that failed before their first turn have none and are passed over.
-/// None for a first attempt.
+/// asked for again. Attempts that failed before their first turn, and those up to `replay_after`,
+/// are passed over. None if no attempt is left.
 async fn replay_source(
     world: &EngineServices,
     orders: &AttemptOrders,

@@ -26,7 +26,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// The time that a model has for a reply at least, however little is left of the agent's time.
+/// The time that a model has for a reply at least, however little is left of the agent's time. A
+/// shorter `[episode] timeout` goes before.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An attempt whose agent has stopped. The sandbox still has the final workspace.
@@ -59,7 +60,7 @@ pub(super) struct ActiveAttempt<'a> {
     pub(super) potential: f64,
     /// Replies in a row that could not be read.
     malformed: u32,
-    /// The model to ask: the one that answered last.
+    /// The model to ask: the one that answered last, or the planned one before the first answer.
     pub(super) model: String,
     /// What is left of the agent's time. Its model calls and its commands use it up. The engine's
     /// own waiting does not. A resumed attempt goes on with what was left.
@@ -121,8 +122,8 @@ impl<'a> ActiveAttempt<'a> {
     }
 
     /// Runs the recorded commands again and takes the turns over. All turns are recorded at once at
-    /// the end. If the attempt dies on the way, it has no turns, and the longer record of the
-    /// earlier attempt stays the newest one.
+    /// the end. If the attempt dies before, it has no turns, and the record of the earlier attempt
+    /// stays the newest one.
     ///
     /// Fails with `ReplayDiffers` if an observation is not what it was.
     pub(super) async fn replay(&mut self, recorded: Vec<Turn>) -> Result<(), Fault> {
@@ -194,7 +195,7 @@ impl<'a> ActiveAttempt<'a> {
         })
     }
 
-    /// Why the last replayed turn ended the episode. None if it did not.
+    /// Why the last recorded turn ended the episode. None if it did not, or there is no turn.
     fn stop_in_record(&self) -> Option<StopReason> {
         let last = self.turns.last()?;
         match last.step.action.kind {
@@ -364,7 +365,8 @@ impl<'a> ActiveAttempt<'a> {
     }
 
     /// Runs a command of the agent in its shell session, and says how long it took. Its timeout is
-    /// the sandbox's limit or what is left of the agent's time, but one second at least.
+    /// what is left of the agent's time, but one second at least, and never more than the sandbox's
+    /// limit.
     async fn execute(
         &mut self,
         command: &str,

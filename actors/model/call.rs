@@ -10,7 +10,8 @@ use std::time::Duration;
 pub enum CallCharge {
     /// It certainly costs nothing: the request never reached the model, or the model refused it.
     Nothing,
-    /// The provider refused the call but reported tokens for it. These tokens are charged.
+    /// The provider refused the call but reported tokens for it. These tokens are charged, at most
+    /// at the hold.
     Counted(Usage),
     /// Nobody knows whether the provider charges for it. The whole hold counts as spent.
     Unknown,

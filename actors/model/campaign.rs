@@ -286,7 +286,8 @@ pub struct EpisodeLimits {
     pub timeout: Duration,
     /// The episode ends after this many unreadable replies in a row.
     pub malformed_in_a_row: u32,
-    /// The most attempts in all. Only faults lead to another attempt.
+    /// The most attempts that count. Only faults lead to another attempt, and
+    /// `FaultPolicy::costs_attempt` says which of them count.
     pub attempts: u32,
 }
 
@@ -366,8 +367,9 @@ impl Default for DatasetConfig {
 
 impl CampaignConfig {
     /// The digest of what must not change under the name of a campaign: rows made before and after
-    /// such a change would not be comparable. The plan may grow, and the budget, the concurrency,
-    /// the prices and the list of models may change.
+    /// such a change would not be comparable. The plan may grow, and the budget, the concurrency
+    /// and the prices may change. So may the list of models, except for models that have sampling
+    /// parameters.
     pub fn identity(&self) -> String {
         digest_of(&["campaign-identity", &self.fixed().to_string()])
     }

@@ -41,8 +41,8 @@ impl Money {
         self.0.checked_add(other.0).map(Self)
     }
 
-    /// The sum, or the largest amount if the sum would overflow. For totals that are only shown or
-    /// compared.
+    /// The sum, or the largest amount if the sum would overflow. For totals: one that is too large
+    /// still exceeds every cap.
     pub fn saturating_add(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0))
     }

@@ -1,6 +1,7 @@
 //! The network policy of a sandbox: the hosts that programs in the sandbox may reach. Without a
 //! policy there is no network at all. The egress proxy (`src/sandbox/egress/`) asks
-//! [`NetworkPolicy::allows`] for each connection; it is the only way out of the sandbox.
+//! [`NetworkPolicy::allows`] for each connection. Besides, the proxy passes only calls to the agent
+//! gateway.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -85,7 +86,7 @@ impl FromStr for AllowedHost {
 }
 
 /// Checks the syntax of a host name: at most 253 characters, labels of 1 to 63 letters, digits, `-`
-/// and `_`. An IP address is an error.
+/// and `_`, of which `-` is not the first. An IP address is an error.
 fn check(name: &str) -> Result<(), AllowedHostError> {
     let label = |label: &str| {
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';

@@ -25,7 +25,8 @@ pub enum StopReason {
     ContextFull,
     /// The budget of the episode was spent.
     CostLimit,
-    /// The agent program failed after its model had answered at least once.
+    /// The agent program failed after it had called its model. The model has answered at least
+    /// once, unless the program hung up before.
     AgentFailed,
 }
 
@@ -207,7 +208,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the potentials on the way, shaping adds nothing to the whole.
+        /// Whatever the potentials in between, shaping adds nothing to the whole.
         #[test]
         fn rewards_sum_to_the_score(
             potentials in proptest::collection::vec(0.0..1.0_f64, 1..120),

@@ -2,7 +2,8 @@
 //!
 //! `ModelPrice::worst` gives the hold before a call, `ModelPrice::of` gives the true cost after it.
 //! The invariant: `of` of the usage is never more than `worst` of the bounds within which the usage
-//! lies, whatever part of the tokens was cached or was reasoning, and however parts are rounded.
+//! lies, whatever part of the tokens was cached or was reasoning, and however parts with rates of
+//! their own are rounded.
 
 use super::{Money, Usage};
 use serde::{Deserialize, Serialize};
@@ -116,7 +117,8 @@ fn dearest(rates: &[Option<Money>], tokens: u64) -> Money {
     let known = || rates.iter().flatten().copied();
     // `of` rounds each part up by itself. A part adds less than one nano-dollar by this, so n parts
     // may cost n - 1 nano-dollars more than the sum rounded once. Nothing is rounded if the price
-    // of each token is a whole number of nano-dollars.
+    // of each token is a whole number of nano-dollars. Only parts with a rate of their own are
+    // counted here, although `of` rounds a part without one by itself as well.
     let uneven = known().any(|rate| !rate.nanos().is_multiple_of(1_000_000));
     let roundings = if uneven { known().count() as u64 - 1 } else { 0 };
     let most = known().max().unwrap_or_default();

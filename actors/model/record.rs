@@ -301,7 +301,7 @@ pub enum JournalEntry {
         fault: Fault,
         at_ms: i64,
     },
-    /// The final result of an episode. There is one.
+    /// The final result of an episode. There is one, unless the episode is reopened.
     Finished {
         episode: EpisodeId,
         attempt: AttemptNumber,

@@ -1,6 +1,6 @@
 //! The routing of a model within its campaign: its abilities, the tasks it takes, its limits, and
-//! which fallback models are asked if it fails. `src/config/campaign/routing.rs` builds these types; the
-//! assignment of models (`actors/policy/assign.rs`) and the router read them.
+//! which fallback models are asked if it fails. `src/config/campaign/routing.rs` builds these
+//! types; the assignment of models (`actors/policy/assign.rs`) and the router read them.
 
 use super::{Difficulty, Money};
 use serde::{Deserialize, Serialize};
@@ -53,8 +53,8 @@ pub struct ModelRouting {
     pub fallback: FallbackModels,
 }
 
-/// The models that are asked instead, by the way in which a model failed. Each list is tried from
-/// its first to its last model.
+/// The models that are asked instead, by the kind of the failure. Each list is tried from its first
+/// to its last model, but models that are down come last.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct FallbackModels {

@@ -19,7 +19,8 @@ pub const BASE_IMAGE: &str = "base";
 
 /// Where commands start and what is copied for verification.
 pub const WORKSPACE: &str = "/work";
-/// The directory of the sealed files. They exist in sandboxes for verification only.
+/// The directory of the sealed files. They exist only in sandboxes for verification and for
+/// milestones, never in the agent's.
 pub const SEALED: &str = "/sealed";
 
 /// A protection that a campaign can require. `synthd doctor` prints which protections this host

@@ -70,7 +70,8 @@ pub struct Step {
     /// The milestone potential after the step: the sum of the weights of the milestones that hold.
     /// The rewards are differences of it.
     pub potential: f64,
-    /// How the last command of the step ended; none if no command ran.
+    /// How the last command of the step ended; none if no command ran. In the last step of an
+    /// external agent it is how the program ended.
     pub end: Option<ExecEnd>,
     /// What went wrong, such as an unreadable reply or a killed command.
     pub error: Option<String>,

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// How long a provider may be silent.
 #[derive(Clone, Copy, Debug)]
 pub struct ProviderTimeouts {
-    /// Before the head of an answer: some think long before they speak.
+    /// Before the head of an answer. It is long, because some models reason before they answer.
     pub first_byte: Duration,
     /// Between two pieces of a body.
     pub idle: Duration,

@@ -1,5 +1,6 @@
 //! Decides which models try which task. It is decided when the campaign is planned, only from the
-//! task, the models and the campaign's seed, so planning again gives the same result. The exception
+//! task, the campaign's settings and (for round-robin) the number of tasks that were assigned
+//! before, so planning again gives the same result. The exception
 //! is assignment by least latency: then the plan has the placeholder [`SOONEST`], and the router
 //! chooses the model when the episode begins.
 
@@ -20,7 +21,7 @@ pub struct AssignmentRules<'a> {
     pub models: &'a [ModelConfig],
     /// The abilities that every model must have.
     pub needs: &'a BTreeSet<ModelAbility>,
-    /// The campaign's seed, for weighted choices.
+    /// The campaign's seed, for the rules that draw a model by weight.
     pub seed: u64,
     /// The limits of an episode, for cost estimates.
     pub limits: &'a EpisodeLimits,

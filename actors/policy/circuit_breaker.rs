@@ -87,8 +87,8 @@ impl CircuitBreaker {
         self.probing &= what != BreakerAdmission::Probe;
     }
 
-    /// Reports a failure. A try that was admitted before the breaker opened changes nothing any
-    /// more, because only the probe decides.
+    /// Reports a failure. While the breaker is open, a try that was admitted before it opened
+    /// changes nothing, because only the probe decides.
     pub fn failed(&mut self, now: Instant, what: BreakerAdmission) {
         if self.is_open() && what == BreakerAdmission::Plain {
             return;

@@ -39,9 +39,10 @@ impl ConcurrencyWindow {
     }
 
     /// Reports a refusal for too many requests. `began` is when the call was sent, and
-    /// `on_their_way` is the number of calls in flight. The window becomes a half of that number.
-    /// Calls that were sent before the last cut are ignored: all calls of one round get the same
-    /// refusal, and it must halve the window only once.
+    /// `on_their_way` is the number of calls in flight, this one included. The window becomes a
+    /// half of that number, or of the present window if that is smaller; it is never below one
+    /// call. Calls that were sent before the last cut are ignored: all calls of one round get the
+    /// same refusal, and it must halve the window only once.
     pub fn refused(&mut self, began: Instant, now: Instant, on_their_way: usize) {
         if self.cut_at.is_some_and(|cut| began <= cut) {
             return;

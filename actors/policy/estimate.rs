@@ -21,7 +21,8 @@ pub struct CostEstimate {
     pub least: Money,
     /// The expected turns with replies of usual length.
     pub likely: Money,
-    /// Every attempt and every turn at its worst case. No episode can cost more.
+    /// Every attempt and every turn at its worst case, with one try for each call. Failed tries
+    /// that are charged and fallback models can make an episode cost more.
     pub most: Money,
 }
 

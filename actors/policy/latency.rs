@@ -8,7 +8,7 @@ use tokio::time::Instant;
 /// A measurement that is older than this is not used.
 const FRESH: Duration = Duration::from_secs(300);
 /// The most calls that may be sent to a model to measure it before one of them is answered. A model
-/// that never answers costs no more calls than these.
+/// that never answers costs no more calls than these in five minutes.
 const TRIALS: u32 = 2;
 /// A failed call counts as an answer that took at least this long.
 const FAILURE: Duration = Duration::from_secs(10);
@@ -16,11 +16,11 @@ const FAILURE: Duration = Duration::from_secs(10);
 /// The recent latency of one model.
 #[derive(Clone, Debug, Default)]
 pub struct LatencyTracker {
-    /// The moving average of the answers; none before the first one.
+    /// The moving average of the answers and failures; none before the first one.
     lately: Option<Duration>,
-    /// When the last answer was measured.
+    /// When the last answer or failure was measured.
     at: Option<Instant>,
-    /// Calls that were sent to measure the model since the last measurement.
+    /// Calls that were sent to the model because of its rank since the last measurement.
     trials: u32,
     /// When the last of these calls was sent.
     tried_at: Option<Instant>,
@@ -53,8 +53,8 @@ impl LatencyTracker {
         self.measured(took.max(FAILURE));
     }
 
-    /// Counts a call that was sent to measure the model. Older unanswered calls of this kind are
-    /// forgotten after five minutes, so that the model gets another chance.
+    /// Counts a call that was sent to the model because of its rank. Five minutes after the last
+    /// such call, the calls before are forgotten, so that the model gets another chance.
     pub fn tried(&mut self) {
         let now = Instant::now();
         self.trials = if is_fresh(self.tried_at, now) { self.trials.saturating_add(1) } else { 1 };

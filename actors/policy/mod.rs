@@ -1,6 +1,6 @@
 //! Policies: the decisions of the engine as pure code. No policy does I/O or reads a clock of its
 //! own accord (except that [`LatencyTracker`] reads tokio's clock); the caller passes the time. So
-//! each policy has property tests.
+//! tests need neither waits nor mocks, and many are property tests.
 //!
 //! - Money: [`Ledger`], [`worst_case`], [`episode_estimate`], [`is_plausible`].
 //! - Limits and health: [`ConcurrencyWindow`], [`TokenBucket`], [`CircuitBreaker`],

@@ -8,11 +8,13 @@
 
 use crate::model::Usage;
 
-/// An honest count is at most the worst case times this factor, plus [`SLACK`].
+/// An honest count of input is at most the worst case times this factor, plus [`SLACK`]. A count of
+/// output may also be as large as the context.
 const FACTOR: u64 = 16;
 /// Tokens that are added to the multiple of the worst case, for short calls.
 const SLACK: u64 = 65_536;
-/// The context if the campaign does not say it: more tokens than any model writes in one answer.
+/// The context for the bound of the output, if the campaign does not say it: more tokens than any
+/// model writes in one answer.
 const LARGE_CONTEXT: u64 = 262_144;
 /// The bound for free models, in tokens. Such a request may refer to content that the provider
 /// keeps, so its own bytes are no bound. No model has such a long context.

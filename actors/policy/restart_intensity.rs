@@ -1,6 +1,6 @@
 //! The restart intensity, as in Erlang/OTP: at most so many restarts within so many seconds. A
-//! supervisor that reaches the limit gives up instead of restarting its actor for ever. A campaign
-//! uses the same count for panics of its attempts, and pauses at the limit.
+//! supervisor that exceeds the limit gives up instead of restarting its actor for ever. A campaign
+//! uses the same count for panics of its attempts, and pauses when the limit is exceeded.
 
 use std::collections::VecDeque;
 use std::time::Duration;

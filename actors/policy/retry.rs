@@ -9,7 +9,7 @@ use std::time::Duration;
 pub struct RetryPolicy {
     /// The most tries, including the first one.
     pub attempts: u32,
-    /// The wait after the first failure. It doubles with each failure.
+    /// The longest wait after the first failure. It doubles with each failure; see [`backoff`].
     pub base: Duration,
     /// The longest wait.
     pub cap: Duration,

@@ -1,6 +1,6 @@
-//! A token bucket: the limit of tokens a minute for one model with one key. A call takes its worst
-//! case before it is sent, and gives back what it did not use. So the limit holds whatever the
-//! calls use, except for calls that use more than their worst case; those make the level negative,
+//! A token bucket: the limit of tokens a minute for one model with one key. Before a call is sent,
+//! it takes what it will likely use at most ([`super::reserved`]), and afterwards it gives back
+//! what it did not use. A call that uses more than it took makes the level lower, even negative,
 //! and later calls wait longer.
 
 use std::time::Duration;

@@ -10,8 +10,9 @@
 //!                               waiting        warm ◄──► checking ──► dead, old or idle
 //! ```
 //! The engine in the diagram is the sandbox backend. Creation is in [`super::creation`]. The fault
-//! of a failed creation goes to one waiter. A backend that is down is different: the waiters go on
-//! waiting, and one creation at a time (the probe) finds out whether the backend is back.
+//! of a failed creation goes to one waiter, that of a failed probe to all waiters of the backend.
+//! If the fault says that the backend is down, nobody gets it: the waiters go on waiting, and one
+//! creation at a time (the probe) finds out whether the backend is back.
 //!
 //! The actor can be restarted. Its warm sandboxes are then lost, but leases, places and a shutdown
 //! stay valid, and `PoolHandle::acquire` asks again.
@@ -196,7 +197,8 @@ impl PoolActor {
         free.map(Ok)
     }
 
-    /// Gives a sandbox to the first waiter that still wants it. If nobody does, it is kept warm.
+    /// Gives a sandbox to the first waiter that still wants it. If nobody does, it is kept warm, or
+    /// dropped if there are enough warm ones.
     pub(super) fn hand_over(&mut self, spec: &Arc<SandboxSpec>, held: HeldSandbox, born: Instant) {
         // The guest has just answered, so the lease needs no further check.
         let mut lease = SandboxLease::new(held.0, held.1, None);
@@ -237,8 +239,9 @@ impl PoolActor {
         }
     }
 
-    /// Starts a timer for the next time at which a circuit breaker may admit a probe. One timer is
-    /// enough, because `refill` starts the next one.
+    /// Starts a timer for the next time at which a circuit breaker may admit a probe, unless a
+    /// timer runs. `refill` starts the next one. A breaker that opens while a timer runs may be
+    /// probed late, at the next [`EXPIRY_CHECK`] at the latest.
     fn wake(&mut self, ctx: &mut Context<Self>) {
         let now = Instant::now();
         // A breaker that would admit a try now waits for a free place and not for a time. The

@@ -19,7 +19,7 @@ const FORGOTTEN: usize = 8;
 pub(super) struct SpecDemand {
     /// When sandboxes were taken recently, oldest first.
     recent: VecDeque<Instant>,
-    /// The most recent takings so far, falling slowly.
+    /// The greatest length that `recent` has had, falling slowly.
     peak: usize,
     /// The moving average of the time of a creation.
     creation: Duration,

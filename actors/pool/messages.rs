@@ -68,8 +68,8 @@ pub struct AcquireSandbox {
     pub(super) reply: Arc<Mutex<Option<oneshot::Sender<LeaseResult>>>>,
 }
 
-/// Drops every warm sandbox and refuses all further requests. It is answered when no creation is
-/// running any more.
+/// Drops every warm sandbox and refuses all further requests. It is answered when no creation and
+/// no health check is running any more.
 #[derive(Clone, Message)]
 #[rtype(result = "()")]
 pub struct ShutDownPool;
@@ -155,8 +155,9 @@ impl PoolHandle {
         self.down.clone()
     }
 
-    /// A sandbox whose guest has just answered. It waits as long as necessary; drop the future to
-    /// give up. Err means that the sandbox could not be created.
+    /// A sandbox whose guest has answered within the last 15 seconds. It waits as long as
+    /// necessary; drop the future to give up. Err means that the sandbox could not be created, or
+    /// that the pool is shut down or gone.
     pub async fn acquire(&self, spec: &Arc<SandboxSpec>) -> Result<SandboxLease, Fault> {
         loop {
             let (reply, granted) = oneshot::channel();

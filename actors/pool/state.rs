@@ -276,7 +276,7 @@ impl<S, W> SpecPools<S, W> {
 
     /// Takes out the items whose health check is due, those that were not checked for longest
     /// first. At most half of the items of a specification, rounded up, are taken, so that warm
-    /// items are left for requests.
+    /// items are left for requests, unless there is only one.
     pub(super) fn take_due_checks(&mut self, now: Instant) -> Vec<(Arc<SandboxSpec>, WarmItem<S>)> {
         let every = self.config.health_check;
         let mut due = Vec::new();

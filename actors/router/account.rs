@@ -65,7 +65,8 @@ impl CampaignAccount {
 
     /// Holds money, if that is possible without waiting and no other call waits in the line. A call
     /// that was once the first of the line (`was_first`) may pass the others. Ok(false) means that
-    /// the money is not held and the call must wait. Err means that a cap is exhausted.
+    /// the money is not held and the call must wait. Err means that no wait helps: a cap is
+    /// exhausted, or a call has cost more than its worst case.
     pub(super) fn try_hold(
         &self,
         id: &str,
@@ -103,7 +104,7 @@ impl CampaignAccount {
 
     /// Holds money, and waits while calls in flight may leave some. `timed` gives the purpose and
     /// the time; it is called again for each try, because the day may change while the call waits.
-    /// Returns the time at which the money was held. Err means that a cap is exhausted.
+    /// Returns the time at which the money was held. Err as for [`Self::try_hold`].
     pub(super) async fn hold(
         &self,
         id: &str,
@@ -215,7 +216,7 @@ fn exhausted(scope: CapScope, of: &HoldPurpose, was_ahead: bool, money: [Money; 
         CapScope::Day if was_ahead => (FaultKind::Budget, AHEAD.to_owned()),
         CapScope::Day => (FaultKind::Budget, " today, until midnight UTC".to_owned()),
         CapScope::Model => (FaultKind::ModelBudget, format!(" on {}", of.model)),
-        // Nothing was spent on the episode: the cap is smaller than a single call.
+        // Nothing was spent on the episode: the cap is smaller than this call alone.
         CapScope::Episode if spent.is_zero() => {
             let what = format!("a call holds ${amount}, but [budget] episode_usd is ${cap}");
             return Fault::new(FaultKind::EpisodeBudget, what);
@@ -282,7 +283,7 @@ mod tests {
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 account.settle(id, Money::ZERO, true);
             }));
-            // Until it stands in line.
+            // Time for the call to join the line.
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         assert!(order.lock().unwrap().is_empty(), "a small one would have fitted");

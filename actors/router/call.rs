@@ -5,7 +5,7 @@
 //! ```text
 //!  choose ─► limit ─► hold (durable) ─► try ─► settle ─► answer
 //!    ▲         ▲                         │
-//!    │         └──── wait ◄── transient ─┤   (the failed try settles at its full hold)
+//!    │         └──── wait ◄── transient ─┤   (the failed try is settled, see `cost_of`)
 //!    └───────── next model ◄── given up ─┘
 //! ```
 //! A call runs in a task of its own. Its caller may stop waiting at any time by `unwanted`; then
@@ -25,8 +25,8 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-/// At most five tries that failed, with waits from 0.2 to 30 seconds. A rate limit does not count
-/// as a failed try.
+/// At most five tries that failed. The wait after the first one is at most 0.2 seconds and doubles
+/// up to 30 seconds. A rate limit does not count as a failed try.
 const RETRY: RetryPolicy =
     RetryPolicy { attempts: 5, base: Duration::from_millis(200), cap: Duration::from_secs(30) };
 
@@ -42,7 +42,7 @@ pub(super) async fn perform(
     let mut so_far = CallProgress::default();
     loop {
         so_far.asked.push(choice.slot.config.name.clone());
-        // Each model is asked in its own way.
+        // Each model has its own sampling parameters.
         let request = choice.slot.config.asked(&call.request, call.sample);
         let errand = CallExecution { account, choice: &choice, call, request, office, unwanted };
         let answer = errand.ask(&mut so_far).await;
@@ -214,9 +214,9 @@ impl CallExecution<'_> {
         Err(Fault::new(FaultKind::ModelTransient, what))
     }
 
-    /// Makes one try. Err means that there was no try that the model could answer: the money is
-    /// spent, the store failed, nobody waits for the answer, or no key is available. A failed try
-    /// is in the result.
+    /// Makes one try. A failed try is in the result. Err means that there is no result: a cap is
+    /// exhausted, no key is available, nobody waits for the answer, or the store failed. If the
+    /// store failed at the settlement, the try was made and its answer is lost.
     async fn attempt(
         &self,
         context: &CallContext,

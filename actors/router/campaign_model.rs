@@ -16,13 +16,14 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
-/// No call waits longer than this for a rate limit. A longer wait needs a person's decision.
+/// No call begins a wait for a rate limit that is longer than this. A longer wait needs a person's
+/// decision.
 pub(super) const MOST_WAITED: Duration = Duration::from_secs(30 * 60);
 /// The assumed context in tokens, if the campaign does not state it. It is small, because a user's
 /// own server often has a small context.
 const SMALL_CONTEXT: u64 = 4_096;
-/// A call that waits for a provider that is down gives up after this many failed probes for each
-/// key.
+/// A call that waits while all providers are down gives up after this many failed probes, times the
+/// number of the model's keys. It does not matter with which keys the probes were made.
 const PROBES: u64 = 5;
 
 /// One model of one campaign, with the line of its calls.
@@ -57,7 +58,8 @@ pub struct ModelStats {
     pub retries: u64,
     pub failures: u64,
     pub in_flight: usize,
-    /// The moving average of recent answers; none before the first answer.
+    /// The moving average of recent calls, in which a failure of the provider counts as ten seconds
+    /// at least. None before the first result.
     pub latency_ms: Option<u64>,
     /// One entry for each key.
     #[serde(rename = "ways")]
@@ -160,7 +162,7 @@ impl CampaignModel {
         }
     }
 
-    /// A permit if a key is free now, without standing in the line. Only for a call that was the
+    /// A permit if a key is free now, without waiting in the line. Only for a call that was the
     /// first in the line before.
     pub(super) fn free_pass(&self, episode: &EpisodeId, tokens: u64) -> Option<CallPermit> {
         self.try_pass(self.home(episode), tokens).ok()
@@ -243,12 +245,12 @@ impl CampaignModel {
         self.key_limiters.iter().map(wait).min().filter(|least| *least > MOST_WAITED)
     }
 
-    /// The index of a key.
+    /// The index of a key. 0 for a limiter of another model.
     pub(super) fn number_of(&self, key_limiter: &Arc<KeyLimiter>) -> usize {
         self.key_limiters.iter().position(|own| Arc::ptr_eq(own, key_limiter)).unwrap_or_default()
     }
 
-    /// Whether the providers of all keys are down.
+    /// Whether the providers of all keys are down and none of them admits a probe now.
     pub(super) fn is_down(&self) -> bool {
         let now = Instant::now();
         self.key_limiters.iter().all(|key_limiter| key_limiter.is_down(now))
@@ -272,7 +274,7 @@ impl CampaignModel {
         self.pace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The moving average of recent answers; none before the first one.
+    /// The moving average of [`ModelStats::latency_ms`].
     pub(super) fn latency(&self) -> Option<Duration> {
         self.latency_of().lately()
     }

@@ -153,8 +153,8 @@ impl KeyLimiter {
         }
     }
 
-    /// Takes a permit for a call that may use `tokens` tokens. Err if a limit blocks it; then
-    /// nothing is taken.
+    /// Takes a permit for a call that may use `tokens` tokens. Err if a limit blocks it; then no
+    /// tokens and no place are taken.
     pub(super) fn try_acquire(
         self: &Arc<Self>,
         tokens: u64,
@@ -185,7 +185,8 @@ impl KeyLimiter {
             .map(|provider_limiter| provider_limiter.try_acquire(now))
             .transpose();
         let inside = inside.map_err(|shut| {
-            // The provider was taken in the meantime by another call: the tokens go back.
+            // Another call took the last place at the provider in the meantime: the tokens go back.
+            // The request stays counted against the requests a minute.
             self.pace.settle(taken, 0, now);
             KeyBlockReason::from(shut)
         })?;
@@ -245,13 +246,14 @@ impl CallPermit {
         &self.key_limiter
     }
 
-    /// Gives the permit back for a call that was never sent.
+    /// Gives the permit back for a call that was never sent. Its tokens go back; its request stays
+    /// counted against the requests a minute.
     pub(super) fn unused(self) {
         self.key_limiter.pace.settle(self.taken, 0, Instant::now());
     }
 
-    /// Ends the permit with the result of the call. If the provider counted the tokens, those that
-    /// were not used are given back.
+    /// Ends the permit with the result of the call. If there is an answer with counted tokens,
+    /// those that were not used are given back. A failed call gives back none.
     pub(super) fn heard(mut self, reply: &Result<ChatReply, CallFault>) {
         self.key_limiter.hear(self.began, reply);
         if let Ok(reply) = reply

@@ -256,7 +256,7 @@ impl RouterHandle {
         call.detach().await.unwrap_or_else(panicked)
     }
 
-    /// Waits until no call of the campaign is in flight.
+    /// Waits until no money of the campaign is held. Calls of free models may still be in flight.
     pub async fn wait_until_settled(&self, campaign: &CampaignName) {
         if let Some(account) = self.account(campaign) {
             account.wait_until_settled().await;

@@ -1,17 +1,18 @@
 //! The router: every model call of every campaign goes through it, those of the engine's own
 //! scaffolds and those of the gateway.
 //!
-//! One call takes this way: choose a model (`route.rs`), wait for a key that is free
+//! The steps of one call: choose a model (`route.rs`), wait for a key that is free
 //! (`campaign_model.rs`; `key_limiter.rs` is one key with its requests and tokens a minute, which
 //! `key_rate_limiter.rs` counts; `provider_limiter.rs` has the calls at once of a provider and its
-//! circuit breaker) and for money (`account.rs`, `ticket.rs`), write the hold to the journal, ask the model (`call.rs`), settle
-//! the hold with the true cost and record the exchange. `messages.rs` has [`RouterHandle`], which
-//! the rest of the engine uses. The pure rules are in `policy`: `ledger`, `circuit_breaker`,
-//! `retry`, `token_bucket`. `docs/routing.md` describes the behaviour for users.
+//! circuit breaker) and for money (`account.rs`, `ticket.rs`), write the hold to the journal, ask
+//! the model (`call.rs`), settle the hold with the true cost and record the exchange. `messages.rs`
+//! has [`RouterHandle`], which the rest of the engine uses. The pure rules are in `policy`:
+//! `ledger`, `circuit_breaker`, `concurrency_window`, `latency`, `retry`, `token_bucket`.
+//! `docs/routing.md` describes the behaviour for users.
 //!
-//! The invariants: no request is sent before its hold is durable, and a hold that is never settled
-//! counts in full. The router actor itself only finds accounts. The accounts outlive it, so a
-//! restart of the actor loses no money and no limit.
+//! The invariants: no request is sent before its hold is durable (a call of a free model has no
+//! hold), and a hold that is never settled counts in full. The router actor itself only finds
+//! accounts. The accounts outlive it, so a restart of the actor loses no money and no limit.
 
 mod account;
 mod actor;

@@ -28,7 +28,8 @@ const COOL_DOWN: Duration = Duration::from_millis(500);
 
 /// The limits of one provider address with one key.
 pub(super) struct ProviderLimiter {
-    /// The provider and the environment variable of the key, for records and reports.
+    /// The provider with the environment variable of the key, or with its address if there is no
+    /// key. For records and reports.
     name: String,
     state: Mutex<ProviderLimiterState>,
     /// Shared by all limiters: wakes the calls that wait, and each tries again.
@@ -71,7 +72,7 @@ pub(super) enum ProviderBlockReason {
 /// One provider with one key in status reports.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ProviderStats {
-    /// The provider's address, and the variable that holds the key.
+    /// The provider with the variable that holds the key, or with its address if there is no key.
     pub provider: String,
     /// Calls that were sent and have no answer yet, over all campaigns.
     pub in_flight: usize,
@@ -97,7 +98,7 @@ impl ProviderLimiter {
         Self { name, state: Mutex::new(state), changed }
     }
 
-    /// The provider and the environment variable of the key.
+    /// The name for records and reports; it does not contain the key.
     pub(super) fn name(&self) -> &str {
         &self.name
     }
@@ -137,7 +138,7 @@ impl ProviderLimiter {
         (state.probes_failed, state.last.clone())
     }
 
-    /// Whether no call can be sent now, not even as a probe.
+    /// Whether the circuit breaker admits no call now, not even as a probe.
     pub(super) fn is_down(&self, now: Instant) -> bool {
         !self.state().breaker.admits(now)
     }
@@ -165,7 +166,7 @@ pub(super) enum ProviderHealth {
     Fails(Fault),
     /// It had not answered when the timeout of the call was reached.
     Silent(Fault),
-    /// Nothing, because the call was not finished.
+    /// Nothing, because the call was not sent or not finished.
     Unknown,
 }
 

@@ -177,9 +177,10 @@ impl CallAdmission<'_> {
     /// gives its permit back. When it has the money and finds no free key, it gives the money back
     /// and begins again.
     ///
-    /// There are two lines, one for keys and one for money. A call that was once the first of a
-    /// line takes what is free there without waiting in the line again, so that the calls behind it
-    /// cannot pass it again and again.
+    /// There are two lines, one for keys and one for money. After its wait for money, a call takes
+    /// a free key without waiting in the line for keys. If none is free, it waits in that line
+    /// again, and then takes money without waiting in the line for money (`was_first`). So it waits
+    /// in one line at a time, and keeps its rank in the other.
     async fn admitted(&self) -> Result<(CallPermit, Option<MoneyGrant>), Fault> {
         let mut was_first = false;
         loop {
@@ -261,7 +262,8 @@ impl CallTicket {
     }
 
     /// The reply, if its token counts can be true. Otherwise a fault of the provider, which costs
-    /// the whole hold. A fault gets what only the router knows about it.
+    /// the whole hold. An answer without counts is returned as it is. A fault with impossible
+    /// counts loses them, and a rejected key gets the names of the model and the provider.
     pub fn checked_reply(
         &self,
         reply: Result<ChatReply, CallFault>,
@@ -330,8 +332,8 @@ impl CallTicket {
 
     /// Replaces the hold by `cost`, and records the exchange if there is one. Both are written to
     /// the journal together. In memory, the hold is replaced after the write, so that the money is
-    /// not free before the settlement is durable. If the write fails, the error has the entries,
-    /// and the caller may write them later.
+    /// not free before the settlement is durable. If the write fails, it is replaced in memory all
+    /// the same; the error has the entries, and the caller may write them later.
     pub fn settle(
         mut self,
         cost: Money,

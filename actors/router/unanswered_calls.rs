@@ -15,7 +15,7 @@ const TIMES_USUAL: u32 = 4;
 /// This many failures in a row are reported.
 const FAILURES: u32 = 3;
 
-/// The calls of one model that have no answer yet.
+/// The calls of one model that have no answer yet, and its failures in a row.
 #[derive(Default)]
 pub(super) struct UnansweredCalls {
     state: Mutex<UnansweredState>,
@@ -28,7 +28,7 @@ struct UnansweredState {
     next: u64,
     /// When each waiting call was sent. Ids ascend, so the first entry is the oldest call.
     left: BTreeMap<u64, Instant>,
-    /// Failures since the last answer.
+    /// Failures since the last answer. Calls that were cancelled count too.
     failed_in_a_row: u32,
     /// Calls that reached their timeout since the provider last sent anything.
     given_up: u32,

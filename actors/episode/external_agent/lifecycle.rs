@@ -46,8 +46,9 @@ pub(super) async fn start_program(
 
 impl ExternalAttempt<'_> {
     /// Why the episode is over when the program has ended by itself: it submitted its work (exit
-    /// code 0) or it failed. Err if no turn can be judged: the program did not start, it asked less
-    /// than the recorded attempt, its model did not answer, or it never called its model.
+    /// code 0) or it failed. Err if the agent must not be judged: the program did not start, it
+    /// asked less than the recorded attempt, its last call failed by no fault of its own, or it
+    /// never called its model.
     pub(super) async fn stop_reason_at_end(
         &mut self,
         report: &ExecReport,

@@ -59,7 +59,7 @@ pub(super) struct ExternalAttempt<'a> {
     /// The fault of the last call, if the program was told of it and may go on. None after an
     /// answer.
     trouble: Option<Fault>,
-    /// The program has closed a call before its answer.
+    /// The program has at some time closed a call before its answer.
     hung_up: bool,
     /// Tries of calls since the last recorded turn.
     tries: u32,
@@ -191,7 +191,7 @@ impl<'a> ExternalAttempt<'a> {
     }
 
     /// How long to wait for the next call. While the program repeats, the whole `[episode] timeout`
-    /// applies, because that time has been counted already.
+    /// applies, or the time of [`Self::was_late`], because that time has been counted already.
     fn patience(&self) -> Duration {
         match self.repeats() {
             false => self.acting.left,
@@ -307,8 +307,8 @@ impl<'a> ExternalAttempt<'a> {
     }
 
     /// Takes over the result of a call. An answer becomes the open turn. The kind of a fault says
-    /// whether the episode ends, the program hung up, or the program is told and goes on. Either
-    /// way the tries, the cost and the failed time count towards the next recorded turn.
+    /// whether the attempt ends, the program hung up, or the program is told and goes on. In every
+    /// case the tries, the cost and the failed time count towards the next recorded turn.
     fn heard(
         &mut self,
         heard: AgentCallResult,

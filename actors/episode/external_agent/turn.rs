@@ -21,8 +21,8 @@ impl ExternalAttempt<'_> {
             self.acting.append_turns(repeated).await?;
         }
         let Some(open) = self.open.take() else {
-            // These changes belong to no turn: they were made before the first call, or were
-            // repeated.
+            // These changes belong to no turn: they were made before the first call or after a call
+            // that was not answered, or were repeated.
             self.changes.clear();
             return Ok(());
         };

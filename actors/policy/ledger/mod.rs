@@ -3,8 +3,9 @@
 //!
 //! The worst case of a call is held before the call and replaced by the true cost after it. The
 //! invariant: settled and held money together never exceed a cap, unless a call costs more than its
-//! hold. A hold is granted under all caps or under none. The ledger has no clock and does no I/O;
-//! `actors/router/account.rs` owns it, lets calls wait, and makes holds durable.
+//! hold or a cap was lowered. A hold is granted under all caps or under none. The ledger has no
+//! clock and does no I/O: `actors/router/account.rs` owns it and lets calls wait, and
+//! `actors/router/ticket.rs` makes holds durable.
 //!
 //! Calls without an answer count against the cap of an episode too, because a cap must never be
 //! exceeded. The ledger counts them separately: if only they have used up the cap, the result is a
@@ -68,7 +69,7 @@ pub struct HoldPurpose {
 /// The money under one cap.
 #[derive(Clone, Copy, Debug, Default)]
 struct LedgerAccount {
-    /// The true costs of finished calls.
+    /// The costs of finished calls. A call whose cost is unknown counts with its whole hold.
     settled: Money,
     /// The worst cases of calls in flight.
     held: Money,
