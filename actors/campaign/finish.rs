@@ -105,10 +105,10 @@ impl CampaignActor {
         }));
     }
 
-    /// Comes to rest: waits until the calls that were cut off are settled, then writes the state to
-    /// the journal, then shows the campaign as settled. In this order, what is shown is true on the
-    /// disk. Only if the store does not take the state, the error is logged and the campaign is
-    /// shown as settled without it.
+    /// Comes to rest: waits until the paid calls that were cut off are settled, then writes the
+    /// state to the journal, then shows the campaign as settled. In this order, what is shown is
+    /// true on the disk. Only if the store does not take the state, the error is logged and the
+    /// campaign is shown as settled without it.
     fn rest(&mut self, ctx: &mut Context<Self>) {
         if self.progress().settled {
             return;

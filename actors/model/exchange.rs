@@ -114,7 +114,7 @@ impl RecorderState {
 pub struct CallPosition {
     pub campaign: CampaignName,
     pub episode: EpisodeId,
-    /// Fences the entries of a dead attempt.
+    /// The attempt that made the call.
     pub attempt: AttemptNumber,
     /// How many replies the conversation held before this call.
     pub turn: u32,

@@ -46,8 +46,8 @@ text_id! {
 }
 
 /// The number of an attempt at an episode. Zero means that there was no attempt yet; the first
-/// attempt has number 1. It is also the fencing number: entries with a lower number than the
-/// current one come from a dead attempt and are dropped.
+/// attempt has number 1. It is also the fencing number: starts, turns and ends of attempts with a
+/// lower number than the current one come from a dead attempt and are dropped.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Default,
 )]

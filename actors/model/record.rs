@@ -1,9 +1,9 @@
 //! What the journal keeps. A [`JournalEntry`] is appended; the records are read back from it after
 //! a restart, or by commands such as `synthd status`.
 //!
-//! The campaign, the attempts, the router and quality make entries. The collector drops those of
-//! dead attempts and passes the others to the `Journal` port, which the store implements. Appending
-//! is idempotent: an entry that is there already changes nothing.
+//! The campaign, the attempts, the router and quality make entries. The collector drops the starts,
+//! turns and ends of dead attempts, and passes everything else to the `Journal` port, which the
+//! store implements. Appending is idempotent: an entry that is there already changes nothing.
 
 use super::{
     AttemptNumber, CallRecord, CampaignName, EpisodeId, Fault, Money, Outcome, SandboxFingerprint,
@@ -258,8 +258,9 @@ pub enum NewVersion {
 }
 
 /// One fact that is appended to the journal. Appending an entry twice changes nothing, so a caller
-/// that lost the answer sends the entry again. Entries of an attempt that is no longer the current
-/// one are dropped.
+/// that lost the answer sends the entry again. The turns and the end of an attempt that is no
+/// longer the current one are dropped. Holds, settlements and call records are never dropped,
+/// because they are money.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum JournalEntry {

@@ -21,7 +21,8 @@ pub struct CampaignAccount {
     /// Notified whenever a call settles, so that calls that wait for money try again.
     freed: Notify,
     /// The line of calls that wait for money. The lock is fair (first in, first out), so a large
-    /// call is not passed for ever by small ones.
+    /// call is not passed for ever by small ones. A call that waits for the cap of its model or of
+    /// its episode has left the line.
     line: tokio::sync::Mutex<()>,
     /// The message about the first call that cost more than its worst case. Once it is set, no call
     /// is admitted.

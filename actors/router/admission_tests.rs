@@ -1,5 +1,5 @@
-//! What a call needs before it leaves, and what its failure means: who waits for money is in
-//! nobody's way, and what only the router knows is told.
+//! What a call needs before it is sent, and what its failure means: a call that waits for money
+//! blocks no other call, and faults have what only the router knows.
 
 use super::{ModelAnswer, ModelCall, ModelClients};
 use crate::model::{
@@ -21,7 +21,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 type Says = dyn Fn(&EpisodeId) -> Result<Usage, CallFault> + Send + Sync;
 
-/// Answers after a while, and remembers who came when.
+/// A model that answers after a while and records when each call came.
 #[derive(Clone)]
 struct Desk {
     takes: Duration,
@@ -245,8 +245,8 @@ fn a_refused_key_is_told_with_its_model_and_provider() {
     });
 }
 
-/// Whoever has waited for money and finds no key free gives the money back: models that answer
-/// have it in the meantime.
+/// A call that has waited for money and finds no key free gives the money back. Calls of other
+/// models use it in the meantime.
 #[test]
 fn who_waits_for_a_key_keeps_no_money_from_others() {
     in_test_system(Options::default(), |kit| async move {
@@ -278,7 +278,7 @@ fn who_waits_for_a_key_keeps_no_money_from_others() {
     });
 }
 
-/// Where keys and money are both short, everybody has both in the end.
+/// If keys and money are both scarce, every call gets both in the end.
 #[test]
 fn nobody_starves_between_a_narrow_key_and_a_narrow_budget() {
     in_test_system(Options::default(), |kit| async move {

@@ -1,5 +1,5 @@
-//! The whole ledger, as calls meet it: whatever is asked, retried, given up by who asked, or cut
-//! by a crash, the record never says less than was charged, and never more than the cap.
+//! The money of whole calls: whatever is asked, retried, given up by the caller or cut off by a
+//! crash, the journal never has less than was charged, and never more than a cap.
 
 use super::{ModelCall, ModelClients};
 use crate::episode::EngineServices;
@@ -195,7 +195,7 @@ impl Scene {
             },
             limit: Duration::from_secs(2),
         };
-        // Whoever loses patience drops the call.
+        // A caller whose patience is over drops the call.
         let patience = Duration::from_millis(asker.patience_ms);
         timeout(patience, self.world.router.call(call)).await.ok();
     }
@@ -235,7 +235,7 @@ proptest! {
             let scene = Arc::new(Scene { world: kit.world.clone(), journal: kit.journal.clone(), name, caps, charged: Arc::default(), died: Arc::default(), lives: AtomicUsize::new(0), script });
             scene.open().await;
             if let Some(after) = crash_after_ms {
-                // From then on nothing is written any more, whatever is on its way.
+                // From then on every write fails, also those of calls in flight.
                 let calls = scene.ask_all(&askers);
                 sleep(Duration::from_millis(after)).await;
                 scene.journal.break_down(true);

@@ -1,4 +1,4 @@
-//! Episodes whose agent is a program of somebody else's, which asks its model itself.
+//! Episodes with external agents: programs that call their model themselves.
 
 use super::{assert_nothing_lost_or_doubled, episodes, labels, options, resolved};
 use crate::model::{
@@ -80,13 +80,14 @@ fn questions_that_nobody_waits_for_are_no_turns() {
         kit.backend.traps().once("exec put name", Trap::Fault(FaultKind::SandboxLost));
         let progress = kit.run(&external(1)).await;
         assert_eq!((progress.episodes.resolved, progress.steps), (1, 4));
-        // The attempt that was told again had them too.
+        // The attempt that replayed the turns has them too.
         assert_eq!(kit.models.named("fake/one").calls().len(), 5);
         assert_eq!(stop(&kit).await, StopReason::Submitted);
     });
 }
 
-/// What ended by its time ends by it again, whatever happened to the attempt afterwards.
+/// An attempt ran out of time and was lost afterwards. The attempt that replays it runs out of time
+/// too.
 #[test]
 fn an_attempt_that_was_out_of_time_is_so_again() {
     in_test_system(options(), |kit| async move {
@@ -108,7 +109,7 @@ fn an_attempt_that_was_out_of_time_is_so_again() {
     });
 }
 
-/// What a program waits at the door because others fill it is none of its time.
+/// The time for which the gateway keeps a program's connection waiting is not the agent's time.
 #[test]
 fn time_at_the_door_is_not_the_agents() {
     in_test_system(options(), |kit| async move {
@@ -121,7 +122,7 @@ fn time_at_the_door_is_not_the_agents() {
     });
 }
 
-/// The guest tells each change once, so whoever ends the program must listen.
+/// The guest reports each change once, so the report of the stopped program must be read too.
 #[test]
 fn what_an_agent_changed_before_its_time_was_up_is_recorded() {
     in_test_system(options(), |kit| async move {
@@ -155,7 +156,7 @@ fn an_agent_that_asks_otherwise_begins_afresh() {
         assert_eq!((progress.episodes.unresolved, progress.steps), (1, 3));
         let record = episodes(&kit, "c").await.remove(0);
         let attempts = kit.journal.attempts(&record.plan.id).await.unwrap();
-        // Its one recorded turn is told again; what it leads to is another number.
+        // Its one recorded turn is replayed; the program's next request has another number.
         assert_eq!(attempts[1].fault.as_ref().unwrap().kind, FaultKind::ReplayDiffers);
         assert_eq!((attempts[1].steps, attempts[2].resumed_from), (0, None));
         let turns = kit.journal.turns(&record.plan.id, record.attempt).await.unwrap();
@@ -163,7 +164,7 @@ fn an_agent_that_asks_otherwise_begins_afresh() {
     });
 }
 
-/// Its silence is no episode's failure.
+/// The model's silence is a fault and not a failure of the agent.
 #[test]
 fn a_model_that_is_silent_takes_no_more_than_the_time_that_is_left() {
     in_test_system(options(), |kit| async move {
@@ -247,7 +248,7 @@ fn an_agent_that_hangs_up_is_judged() {
         let progress = kit.run(&external(30)).await;
         assert_eq!((progress.state, progress.episodes.unresolved), (CampaignState::Complete, 30));
     });
-    // A provider's failure before it stays a provider's.
+    // If the provider failed before, the fault stays the provider's.
     in_test_system(options(), |kit| async move {
         let model = kit.models.named("fake/one");
         model.traps.set("turn 2", 0, 2, Trap::Fault(FaultKind::ModelTransient));
@@ -259,7 +260,7 @@ fn an_agent_that_hangs_up_is_judged() {
     });
 }
 
-/// Its own time goes by while it asks again and again; that says nothing of it.
+/// The agent's time runs out while its calls fail. That is a fault of the provider and no label.
 #[test]
 fn time_that_went_by_without_an_answer_is_no_label_either() {
     in_test_system(options(), |kit| async move {
@@ -289,7 +290,7 @@ fn a_program_that_asks_nobody_is_no_agent() {
         assert_eq!(fault.kind, FaultKind::AgentBroken);
         assert!(fault.message.contains("exit code 127"), "{fault}");
     });
-    // Where it is of no episode alone, the campaign waits.
+    // If the programs of many episodes do so in a row, the campaign pauses.
     in_test_system(options(), |kit| async move {
         kit.backend.jobs().are_broken(true);
         let handle = kit.submit(&external(30)).await;
@@ -299,7 +300,8 @@ fn a_program_that_asks_nobody_is_no_agent() {
     });
 }
 
-/// A share that ends before its first answer says nothing of it; one that ends later does.
+/// A budget of an episode that does not cover the first call is a fault. One that is spent later is
+/// an ending of the agent.
 #[test]
 fn a_share_without_room_for_its_first_call_is_no_label() {
     for (turn, faulted, unresolved) in [("turn 0", 1, 0), ("turn 1", 0, 1)] {

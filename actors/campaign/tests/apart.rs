@@ -4,8 +4,8 @@ use super::options;
 use crate::model::{CampaignConfig, FaultKind};
 use crate::testkit::{Kit, Separation, Trap, campaign, in_test_system};
 
-/// Follows what was done of one episode: what is laid beside a living agent is gone before
-/// the agent goes on.
+/// Follows the operations on the sandboxes of one episode: sealed files that were laid while the
+/// agent was frozen are gone before it is thawed.
 fn assert_apart(kit: &Kit) {
     let (mut runs, mut in_sight, mut measured) = (true, false, 0);
     let steps = kit.backend.separation();

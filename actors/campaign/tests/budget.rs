@@ -1,4 +1,4 @@
-//! The wall: whatever is in flight, retried, cancelled or cut, spend never passes the cap.
+//! Whatever is in flight, retried, cancelled or cut off, the spending never exceeds a cap.
 
 use super::{episodes, options};
 use crate::model::{CampaignConfig, CampaignState, FaultKind, Money, Outcome, Usage};
@@ -59,7 +59,7 @@ fn a_larger_budget_goes_on_where_it_stopped() {
     });
 }
 
-/// The engine goes on living: what was stopped is submitted again, with more or without.
+/// The engine keeps running: a stopped campaign is submitted again, with a larger budget or not.
 #[test]
 fn a_stopped_campaign_is_submitted_again_in_the_same_life() {
     in_test_system(options(), |kit| async move {
@@ -147,7 +147,7 @@ fn a_call_dearer_than_its_hold_is_counted_and_nothing_more_is_asked() {
         assert_eq!(progress.cost_usd, Money::from_nanos(500_000));
         assert_eq!(episodes(&kit, "c").await[0].steps, 1);
     });
-    // Nor in the next life, whatever the caps: the record says what happened.
+    // Nor after a restart, whatever the caps: the journal has the overrun.
     in_test_system(again, |kit| async move {
         let progress = kit.run(&capped(1, 1_000_000_000)).await;
         assert_eq!(progress.state, CampaignState::Paused);
@@ -176,7 +176,7 @@ fn a_count_that_cannot_be_true_costs_the_hold() {
     }
 }
 
-/// What is free is no reason to record what nobody read.
+/// The counts of a free model are checked too, although they cost nothing.
 #[test]
 fn a_free_model_that_counts_wrongly_is_told_too() {
     in_test_system(options(), |kit| async move {
@@ -206,7 +206,7 @@ fn an_episode_that_has_spent_its_share_ends_and_is_judged() {
     });
 }
 
-/// What is left goes to a cheaper one, where the campaign says so; else it stops.
+/// If the budget of a model is spent, its fallback is asked. Without one, the campaign stops.
 #[test]
 fn a_model_that_has_spent_its_share_is_stood_in_for_or_stops_the_campaign() {
     let life = options();
@@ -237,7 +237,7 @@ fn a_model_that_has_spent_its_share_is_stood_in_for_or_stops_the_campaign() {
     });
 }
 
-/// Whatever may be spent in all: no more than a day's share a day.
+/// On one day no more than the cap of the day is spent, whatever the other caps are.
 #[test]
 fn a_day_that_is_spent_stops_the_campaign_until_the_next() {
     in_test_system(options(), |kit| async move {
@@ -256,8 +256,8 @@ fn a_day_that_is_spent_stops_the_campaign_until_the_next() {
     });
 }
 
-/// A call that a provider has not answered uses the share up: that gives no label, in this life or
-/// in the next.
+/// Unanswered calls use up the budget of an episode: that gives no label, neither before nor after
+/// a restart.
 #[test]
 fn a_share_that_a_failed_call_has_used_up_is_no_label() {
     in_test_system(options(), |kit| async move {
@@ -274,7 +274,7 @@ fn a_share_that_a_failed_call_has_used_up_is_no_label() {
     });
 }
 
-/// A cap that leaves no room for the first call says nothing of the agent.
+/// A cap that does not cover the first call says nothing about the agent.
 #[test]
 fn a_cap_too_small_for_the_first_call_is_no_label() {
     in_test_system(options(), |kit| async move {

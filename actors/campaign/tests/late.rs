@@ -1,4 +1,4 @@
-//! What a dead attempt still says reaches nobody.
+//! The late exit of a dead attempt changes nothing.
 
 use super::{assert_nothing_lost_or_doubled, episodes, options};
 use crate::campaign::actor::CampaignActor;

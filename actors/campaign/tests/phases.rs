@@ -1,4 +1,4 @@
-//! Pause, resume, cancel, drain: told at any moment, a campaign comes to rest.
+//! Pause, resume, cancel and drain: at whatever moment they come, the campaign comes to rest.
 
 use super::{episodes, labels, options};
 use crate::model::CampaignState;
@@ -109,8 +109,8 @@ fn resuming_while_it_comes_to_rest_is_not_forgotten() {
     }
 }
 
-/// Told so, the client may rely on it: also if the process is killed the next moment, with
-/// episodes that run on for an hour.
+/// An acknowledged command is durable, even if the process is killed the next moment while episodes
+/// run.
 #[test]
 fn an_order_is_durable_when_it_is_answered() {
     for (order, state) in

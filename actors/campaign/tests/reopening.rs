@@ -27,7 +27,7 @@ async fn faulted(kit: &Kit, kind: FaultKind) {
 fn a_second_run_tries_again_what_may_have_passed() {
     in_test_system(options(), |kit| async move {
         faulted(&kit, FaultKind::ModelTransient).await;
-        // A revival by itself changes nothing.
+        // A new start alone changes nothing.
         let same = kit.run(&campaign("c", 2)).await;
         assert!(same.already_complete && same.episodes.faulted == 2);
         let again = kit.submit_again(&campaign("c", 2), ReopenFilter::MayHavePassed).await;

@@ -1,4 +1,4 @@
-//! What was paid for is played again, not asked for again.
+//! Recorded turns are paid for, so they are replayed and not asked for again.
 
 use super::{assert_nothing_lost_or_doubled, episodes, options};
 use crate::model::{AttemptNumber, FaultKind, Money, StopReason};
@@ -33,7 +33,7 @@ fn a_second_failure_before_the_first_turn_loses_nothing() {
     for event in ["exec :", "exec get start", "exec put letter"] {
         in_test_system(options(), move |kit| async move {
             kit.models.named("fake/one").traps.once("turn 2", Trap::Panic);
-            // Let the first attempt by; catch the second.
+            // The first attempt passes; the trap is for the second.
             kit.backend.traps().set(event, 1, 1, lost());
             let progress = kit.run(&campaign("c", 1)).await;
             assert_eq!(progress.episodes.resolved, 1, "{event}");

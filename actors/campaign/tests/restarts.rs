@@ -1,4 +1,4 @@
-//! Panics of the actors campaigns rely on.
+//! Panics of the actors on which campaigns depend.
 
 use super::{assert_nothing_lost_or_doubled, episodes, options};
 use crate::model::CampaignState;
@@ -9,7 +9,8 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 async fn panic_in(kit: &Kit, actor: &str) {
-    // The one it kills never answers; its successor would, with another panic.
+    // `tell` and not `ask`: the actor that panics never answers, and `ask` would send the message
+    // to its next incarnation, which would panic too.
     let world = &kit.world;
     match actor {
         "collector" => world.collector.raw().tell(Panic).await,

@@ -1,4 +1,4 @@
-//! Faults around episodes: who is tried again, how often, and who is left alone.
+//! Faults around episodes: which episodes are tried again, and how often.
 
 use super::{assert_nothing_lost_or_doubled, episodes, labels, options};
 use crate::model::{CampaignState, FaultKind, Money, Outcome};
@@ -55,8 +55,7 @@ fn lost_sandboxes_are_tried_again_with_waits_up_to_the_limit() {
     });
 }
 
-/// Whatever makes sandboxes is away for an hour: nobody pays for it, and nobody is told to
-/// have failed.
+/// The sandbox backend is down for an hour: it costs no episode an attempt, and none is faulted.
 #[test]
 fn an_engine_that_is_down_is_waited_for() {
     in_test_system(options(), |kit| async move {
@@ -275,7 +274,8 @@ fn episodes_that_panic_too_often_pause_the_campaign() {
     });
 }
 
-/// Told to come back, a call comes back, when it is told to: it costs nothing and is no try.
+/// After a rate limit a call is made again when the provider allows it. The refused try costs
+/// nothing and does not count as a failure.
 #[test]
 fn a_provider_that_is_asked_too_often_is_asked_later() {
     in_test_system(options(), |kit| async move {
@@ -292,7 +292,7 @@ fn a_provider_that_is_asked_too_often_is_asked_later() {
     });
 }
 
-/// But not for ever: what does not pass within half an hour is an outage.
+/// A rate limit that does not pass within half an hour is an outage.
 #[test]
 fn a_provider_that_never_has_time_is_given_up() {
     in_test_system(options(), |kit| async move {

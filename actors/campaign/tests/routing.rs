@@ -1,5 +1,5 @@
-//! Who is asked: keys that are asked too often, providers that do not answer, models that stand
-//! in for others.
+//! Which model and key is asked: rate limits of keys, providers that do not answer, fallback
+//! models.
 
 use super::{Kit, episodes, options};
 use crate::model::{
@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// A model of a provider's, so that there is something that can be down.
+/// A model with an endpoint, so that it has a provider which can be down.
 fn remote(name: &str, keys: &[&str]) -> ModelConfig {
     let mut keys = keys.iter().map(|key| (*key).to_owned());
     let mut endpoint = ProviderEndpoint::new("openai", format!("http://{name}"), keys.next());
@@ -24,7 +24,7 @@ fn of(models: Vec<ModelConfig>, tasks: u32) -> CampaignConfig {
     CampaignConfig { models, ..campaign("c", tasks) }
 }
 
-/// A model, and one that stands in where it fails so.
+/// A model and its fallback for this failure.
 fn with_reserve(failure: ModelFailure) -> (ModelConfig, ModelConfig) {
     let (mut one, mut two) = (remote("fake/one", &[]), remote("fake/two", &[]));
     two.standing.reserve = true;
@@ -119,7 +119,7 @@ fn a_model_that_never_answers_is_not_the_soonest() {
     });
 }
 
-/// Once it has moved, an episode stays: also in the attempt that takes its turns over.
+/// An episode stays with its fallback model, also in the attempt that replays its turns.
 #[test]
 fn an_episode_that_has_grown_too_long_goes_on_with_another_model() {
     in_test_system(options(), |kit| async move {
@@ -189,7 +189,7 @@ fn episodes_spread_over_keys_and_keep_to_theirs() {
     });
 }
 
-/// Without anybody to stand in, calls wait for the provider to come back, and pay for little.
+/// Without a fallback, calls wait until the provider is back, and few tries are charged.
 #[test]
 fn a_short_outage_is_waited_for_by_probes() {
     in_test_system(options(), |kit| async move {

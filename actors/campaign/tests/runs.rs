@@ -189,7 +189,8 @@ fn unreadable_replies_end_an_episode() {
     });
 }
 
-/// The agent's, two that verify, and one in which every milestone of an episode is measured.
+/// An episode takes four sandboxes: the agent's, two for the verification, and one for all
+/// milestones.
 #[test]
 fn milestones_of_an_episode_share_a_sandbox_that_is_emptied() {
     in_test_system(options(), |kit| async move {
@@ -199,7 +200,7 @@ fn milestones_of_an_episode_share_a_sandbox_that_is_emptied() {
         assert_eq!(stats.hits + stats.misses, 3 * 4, "{stats:?}");
         assert_nothing_lost_or_doubled(&kit, "c").await;
     });
-    // One that cannot be emptied is an attempt of the infrastructure's, not a label.
+    // If the milestone sandbox cannot be emptied, the attempt is a fault and gives no label.
     in_test_system(options(), |kit| async move {
         kit.backend.traps().once("empty", Trap::Fault(FaultKind::SandboxLost));
         let progress = kit.run(&campaign("c", 1)).await;

@@ -1,4 +1,4 @@
-//! How models are asked: in their own way each, and as the rows say.
+//! Each model is asked with its own sampling parameters, and the rows say which.
 
 use super::options;
 use crate::model::{CampaignName, Money, SamplingParams, USUAL_OUTPUT_TOKENS};
@@ -27,7 +27,7 @@ fn a_row_says_how_its_model_was_asked() {
     });
 }
 
-/// A hold is for what may really come: the model's own cap, and not the usual one.
+/// A hold is computed from the model's own output limit, not from the usual one.
 #[test]
 fn a_hold_covers_the_models_own_cap() {
     let peak = |cap: Option<u32>| {

@@ -96,7 +96,7 @@ fn what_nobody_asks_for_is_not_kept() {
     });
 }
 
-/// Before anybody needs them.
+/// Sandboxes are made again before a request needs them.
 #[test]
 fn dead_warm_ones_are_replaced() {
     in_test_system(options(2), |kit| async move {
@@ -111,7 +111,7 @@ fn dead_warm_ones_are_replaced() {
     });
 }
 
-/// A campaign that asks for a thousand keeps another from nothing.
+/// A thousand requests of one campaign do not delay another campaign.
 #[test]
 fn campaigns_take_turns() {
     let pool = PoolConfig { warm: 0, parallel_creation: 1, ..PoolConfig::default() };
@@ -133,7 +133,7 @@ fn campaigns_take_turns() {
     });
 }
 
-/// Who waits goes on waiting, and nothing is told to have failed.
+/// While a backend is down, waiters go on waiting and get no fault.
 #[test]
 fn a_backend_that_is_down_is_waited_for() {
     in_test_system(options(2), |kit| async move {
@@ -156,7 +156,7 @@ fn a_backend_that_is_down_is_waited_for() {
     });
 }
 
-/// One backend's trouble is not another's.
+/// A backend that is down does not delay requests for another backend.
 #[test]
 fn backends_fail_each_for_itself() {
     in_test_system(options(1), |kit| async move {
@@ -173,7 +173,7 @@ fn backends_fail_each_for_itself() {
     });
 }
 
-/// What is refused is told to who asked, and says nothing of other specifications.
+/// A refusal goes to the request that caused it, and does not count against the backend.
 #[test]
 fn a_refusal_opens_no_breaker() {
     in_test_system(options(0), |kit| async move {
@@ -301,7 +301,7 @@ fn a_refused_probe_says_nothing_of_other_specifications() {
     });
 }
 
-/// However many wait for another.
+/// A specification gets its creations, however many requests wait for another one.
 #[test]
 fn no_specification_starves_another() {
     let pool = PoolConfig { warm: 0, parallel_creation: 1, ..PoolConfig::default() };

@@ -1,4 +1,4 @@
-//! [`Shelves`] does what a list of everything that happened says.
+//! [`SpecPools`] agrees with a simple model that records everything that happened.
 
 use crate::model::SandboxSpec;
 use crate::pool::PoolConfig;
