@@ -32,7 +32,7 @@ impl CampaignActor {
         exit: AttemptExit,
         ctx: &mut Context<Self>,
     ) {
-        // An attempt that is not the current one is dead. Its exit has no meaning any more.
+        // An attempt that is not the current one is dead. Its exit is ignored.
         if self.running.get(id).is_none_or(|child| child.attempt != attempt) {
             return;
         }

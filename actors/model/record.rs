@@ -258,9 +258,9 @@ pub enum NewVersion {
 }
 
 /// One fact that is appended to the journal. Appending an entry twice changes nothing, so a caller
-/// that lost the answer sends the entry again. The turns and the end of an attempt that is no
-/// longer the current one are dropped. Holds, settlements and call records are never dropped,
-/// because they are money.
+/// that lost the answer sends the entry again. The start, the turns and the end of an attempt that
+/// is no longer the current one are dropped. Holds, settlements and call records are never dropped
+/// for that, because the money was spent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum JournalEntry {

@@ -1,5 +1,6 @@
 //! One model as one campaign uses it, through any of its keys. It is where calls wait for a key:
-//! the calls of a model stand in one line, and the first of them gets the first key that is free.
+//! the calls of a model wait in one line, and the first of them gets a free key, its episode's own
+//! key if possible.
 
 use super::key_limiter::{CallPermit, KeyBlockReason, KeyLimiter, KeyStats};
 use super::provider_limiter::ProviderLimiters;

@@ -213,7 +213,7 @@ impl RouterHandle {
         Ok(self.account(campaign).ok_or_else(unknown)?.choose(model)?.into_parts())
     }
 
-    /// The fallback model after `model` has failed in this way, and the reason. None if there is no
+    /// The fallback model after this failure of `model`, and the reason. None if there is no
     /// fallback that was not asked yet.
     pub fn fallback(
         &self,

@@ -1,4 +1,4 @@
-//! Chooses the model of a call. An episode uses its planned model until this model fails in a way
+//! Chooses the model of a call. An episode uses its planned model until this model has a failure
 //! for which the campaign has a fallback. From then on, the episode uses the fallback model.
 //!
 //! ```text

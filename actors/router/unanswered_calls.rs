@@ -138,7 +138,7 @@ mod tests {
         assert_eq!(model.trouble(minute).unwrap(), "no answer for 11 s, 1 call waits");
         drop(next);
         model.heard(&late());
-        // A call that the asker left says nothing.
+        // A cancelled call does not end the silence.
         model.heard(&Err(CallFault::free(FaultKind::Cancelled, "left")));
         let told = "no answer to the last 2 calls, which were given up";
         assert_eq!(model.trouble(minute).as_deref(), Some(told));

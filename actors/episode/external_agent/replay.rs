@@ -11,8 +11,9 @@ use crate::policy::{messages_since, same_message_by};
 use tokio::sync::oneshot;
 
 impl ExternalAttempt<'_> {
-    /// Checks that a call is the recorded one, except for times. After the last recorded call,
-    /// checks that the program tells its model what it told then. Err is `ReplayDiffers`.
+    /// Checks that a call is the recorded one, except for times. In the call after the last
+    /// recorded one, only the messages since the last recorded reply are compared. Err is
+    /// `ReplayDiffers`.
     pub(super) fn ensure_repeats(&self, request: &ChatRequest) -> Result<(), Fault> {
         let repeats = match (self.recorded.front(), self.repeated.last()) {
             (Some(Turn { opening: Some(opening), .. }), _) => {
