@@ -392,7 +392,8 @@ impl CallTicket {
 }
 
 /// The entries of a finished call that the store did not take, and why. The gateway keeps them and
-/// writes them before the next call.
+/// writes them before the next call. The router's own calls drop them: then the journal counts the
+/// whole hold, although the account in memory counts the cost.
 #[derive(Clone, Debug)]
 pub struct UnrecordedCall {
     pub fault: Fault,
