@@ -59,6 +59,9 @@ impl Program {
         if jobs.is_broken() {
             return jobs.end(&self.token, 127);
         }
+        if jobs.is_idle() {
+            return std::future::pending().await;
+        }
         let mut messages = vec![ChatMessage::text(ChatRole::User, "the task")];
         let mut refused = 0;
         while refused <= PATIENCE || jobs.is_patient() {

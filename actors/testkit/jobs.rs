@@ -27,6 +27,7 @@ pub struct Jobs {
     news: Notify,
     broken: AtomicBool,
     patient: AtomicBool,
+    idle: AtomicBool,
     distracted: AtomicBool,
     held_up_ms: AtomicU64,
 }
@@ -48,6 +49,15 @@ impl Jobs {
 
     pub(super) fn is_patient(&self) -> bool {
         self.patient.load(Ordering::Acquire)
+    }
+
+    /// Programs ask nothing and never end.
+    pub fn are_idle(&self) {
+        self.idle.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.idle.load(Ordering::Acquire)
     }
 
     /// Before every question, programs ask one for whose answer they do not wait.

@@ -300,6 +300,22 @@ fn a_program_that_asks_nobody_is_no_agent() {
     });
 }
 
+/// A program that sleeps until its time is up has asked nothing either: no label.
+#[test]
+fn a_program_that_asks_nothing_until_its_time_is_up_is_no_agent() {
+    in_test_system(options(), |kit| async move {
+        kit.backend.jobs().are_idle();
+        let mut config = external(1);
+        config.episode.timeout = Duration::from_secs(60);
+        let progress = kit.run(&config).await;
+        assert_eq!((progress.episodes.faulted, progress.rows.accepted), (1, 0));
+        let record = episodes(&kit, "c").await.remove(0);
+        let Some(Outcome::Faulted { fault }) = record.outcome else { panic!("{record:?}") };
+        assert_eq!(fault.kind, FaultKind::AgentBroken);
+        assert!(fault.message.contains("until its time was up"), "{fault}");
+    });
+}
+
 /// A budget of an episode that does not cover the first call is a fault. One that is spent later is
 /// an ending of the agent.
 #[test]

@@ -76,12 +76,18 @@ impl ExternalAttempt<'_> {
 /// The fault for a program that never called its model. It is no agent, and nothing can be said of
 /// its model. The message has the last output of the program, without the token.
 fn unused(report: &ExecReport, token: &str) -> Fault {
+    let how = format!("ended without asking its model ({})", describe(report));
+    broken(&how, report, token)
+}
+
+/// The fault for a program that never called its model and did not end.
+pub(super) fn idle(report: &ExecReport, token: &str) -> Fault {
+    broken("asked its model nothing until its time was up", report, token)
+}
+
+fn broken(how: &str, report: &ExecReport, token: &str) -> Fault {
     let said = format!("{}\n{}", report.stdout.text(), report.stderr.text());
     let said = said.replace(token, "[token]");
-    let what = format!(
-        "the agent program ended without asking its model ({}): {}",
-        describe(report),
-        tail(said.trim())
-    );
+    let what = format!("the agent program {how}: {}", tail(said.trim()));
     Fault::new(FaultKind::AgentBroken, what)
 }

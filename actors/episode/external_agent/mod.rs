@@ -33,7 +33,7 @@ use crate::model::{
 };
 use crate::policy::same_conversation;
 use crate::ports::ScriptContext;
-use lifecycle::start_program;
+use lifecycle::{idle, start_program};
 use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::Arc;
@@ -161,15 +161,19 @@ impl<'a> ExternalAttempt<'a> {
                 let report = self.acting.lease.sandbox().stop().await?;
                 self.look(report.scan.clone());
                 self.record_open_turn(None, Some(&report)).await?;
-                return self.out_of(stop);
+                return self.out_of(stop, &report);
             }
         }
     }
 
     /// The stop reason, or the fault that it hides. If the time ran out while the model did not
     /// answer, the agent has not failed: the fault of the last call is returned.
-    fn out_of(&mut self, stop: StopReason) -> Result<StopReason, Fault> {
+    /// A program that made no turn in all its time is no agent, so it is not judged.
+    fn out_of(&mut self, stop: StopReason, report: &ExecReport) -> Result<StopReason, Fault> {
         match self.trouble.take() {
+            None if stop == StopReason::TimeLimit && self.acting.turns.is_empty() => {
+                Err(idle(report, &self.token))
+            }
             Some(fault) if stop == StopReason::TimeLimit && fault.kind.stop_reason().is_none() => {
                 Err(fault)
             }

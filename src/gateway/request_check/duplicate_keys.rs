@@ -1,7 +1,7 @@
 //! Reads JSON and reports the first key that occurs twice in its object, such as `n` in `{"n": 1,
 //! "n": 9}`. Two programs may read different values of such a key: the gateway one, the provider
-//! the other. So the allow-list refuses it everywhere in a request to a model with a price. In
-//! other requests, `request` refuses it if it is at the top level. A second key that occurs twice
+//! the other. So the allow-list refuses it everywhere in a request to a model with a price. At the
+//! top level `request` refuses every such key for all models. A second key that occurs twice
 //! is not reported.
 
 use crate::gateway::request_check::json_path::JsonPath;

@@ -33,11 +33,6 @@ impl JsonPath {
     pub(in crate::gateway) fn below_index(&mut self, index: usize) {
         self.0.push(JsonPathSegment::Index(index));
     }
-
-    /// Whether it is one step long: a key of the outermost object.
-    pub(in crate::gateway) fn is_outermost(&self) -> bool {
-        self.0.len() == 1
-    }
 }
 
 impl fmt::Display for JsonPath {

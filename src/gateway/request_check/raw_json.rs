@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Value, error::Error};
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 use std::ops::Range;
 
@@ -40,6 +41,12 @@ impl<'b> RawJsonObject<'b> {
         let place = from..from + raw.get().len();
         // The addresses say where the value is. The comparison proves it, in case of another body.
         (body.get(place.clone())? == raw.get().as_bytes()).then_some(place)
+    }
+
+    /// The first key that the object has twice. Programs differ in which of the two counts.
+    pub(in crate::gateway) fn repeated(&self) -> Option<&str> {
+        let mut seen = HashSet::new();
+        self.0.iter().map(|(key, _)| &*key.0).find(|key| !seen.insert(*key))
     }
 
     /// Replaces the value of a key in its place, or adds the key at the end. A key that occurred

@@ -7,7 +7,7 @@
 //! allow-list makes sure that nothing else in the request costs money.
 //!
 //! A body is refused with a 400 if it is not a JSON object, names no model, has numbers that make
-//! no sense, or if the first key that occurs twice in its object is at the top level. The bytes of
+//! no sense, or if a key occurs twice at the top level. The bytes of
 //! the body are kept, because a call that is passed through sends them unchanged.
 
 use crate::gateway::refusal::GatewayRefusal;
@@ -74,8 +74,10 @@ impl GatewayRequest {
         let outermost = RawJsonObject::read(&body)
             .map_err(|error| GatewayRefusal::invalid_request(error.to_string()))?;
         // A key below the top level is only a problem for models with a price; the allow-list
-        // looks at it.
-        if let Some(path) = repeated.as_ref().filter(|path| path.is_outermost()) {
+        // looks at it. Here every key counts: a provider may take the second `model`.
+        if let Some(key) = outermost.repeated() {
+            let mut path = JsonPath::default();
+            path.below_key(key);
             return Err(GatewayRefusal::invalid_request(format!(
                 "the key `{path}` occurs twice in the body"
             )));
@@ -239,6 +241,10 @@ mod tests {
     fn what_could_be_read_in_two_ways_is_refused() {
         let twice = Bytes::from_static(b"{\"model\":\"m\",\"n\":1,\"n\":9}");
         assert!(GatewayRequest::read(WireFormat::OpenAiChat, twice).is_err());
+        // A repeated key further in must not hide one at the top: the provider may take the last.
+        let hidden = br#"{"metadata":{"x":1,"x":2},"model":"a","mod\u0065l":"expensive"}"#;
+        let hidden = Bytes::from_static(hidden);
+        assert!(GatewayRequest::read(WireFormat::OpenAiChat, hidden).is_err());
         assert!(asked(json!({ "model": "m", "max_tokens": u64::MAX })).is_err());
     }
 }

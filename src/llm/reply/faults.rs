@@ -205,7 +205,8 @@ impl ProviderErrorBody {
         // The phrase of vLLM since version 0.16: `you passed 9000 input tokens …`.
         let counted = message.contains("you passed") && message.contains("input tokens");
         let known = TOO_LONG.iter().any(|words| message.contains(words));
-        !self.is_any(&[ONE_FIELD]) && (self.is_any(&TOO_LONG[..1]) || counted || known)
+        !self.is_any(&[ONE_FIELD])
+            && (self.is_any(&["context_length_exceeded"]) || counted || known)
     }
 
     /// The message for people, with the first type or code in parentheses.
@@ -269,6 +270,8 @@ mod tests {
             r#"{"error":{"message":"You exceeded your quota","type":"insufficient_quota"}}"#;
         let limit = r#"{"error":{"message":"Rate limit reached","type":"requests","code":"rate_limit_exceeded"}}"#;
         let long = r#"{"error":{"message":"This model's maximum context length is 8192 tokens","code":"context_length_exceeded"}}"#;
+        // The message has none of the known phrases; the code alone tells.
+        let code = r#"{"error":{"message":"Your input exceeds the context window of this model.","code":"context_length_exceeded"}}"#;
         let vllm = r#"{"object":"error","message":"You passed 9000 input tokens and requested 1 output tokens.","code":400}"#;
         let prompt = r#"{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 9 tokens > 8 maximum"}}"#;
         let both = r#"{"type":"error","error":{"type":"invalid_request_error","message":"input length and `max_tokens` exceed context limit: 9 + 9 > 10"}}"#;
@@ -292,6 +295,7 @@ mod tests {
             (503, "overloaded", ModelTransient, false),
             (529, "", ModelTransient, false),
             (400, long, ContextFull, false),
+            (400, code, ContextFull, false),
             (400, vllm, ContextFull, false),
             (400, prompt, ContextFull, false),
             (400, both, ContextFull, false),
