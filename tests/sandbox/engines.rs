@@ -61,7 +61,7 @@ async fn a_hung_engine_is_given_up_at_the_deadline() {
     let backend = backends(engine.address());
     let mut sandbox = backend.create(&spec()).await.unwrap();
     works(&mut *sandbox).await;
-    engine.signal(Signal::SIGSTOP);
+    engine.freeze();
     let silent = sandbox.exec(&request("true", Duration::from_secs(1))).await.unwrap_err();
     assert_eq!(silent.kind, FaultKind::EngineDown, "{silent}");
     let late = backend.create(&spec()).await.err().unwrap();

@@ -149,6 +149,22 @@ impl OwnEngine {
         kill(Pid::from_raw(i32::try_from(daemon.id()).unwrap()), signal).unwrap();
     }
 
+    /// Stops it, and waits until each of its threads stands still: the kernel stops them one after
+    /// another, and on a busy host one of them still answers meanwhile.
+    pub(crate) fn freeze(&self) {
+        self.signal(Signal::SIGSTOP);
+        let tasks = format!("/proc/{}/task", self.daemon.as_ref().unwrap().id());
+        let is_still = || {
+            std::fs::read_dir(&tasks).unwrap().flatten().all(|task| {
+                let stat = std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+                stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with(['T', 'Z', 'X']))
+            })
+        };
+        while !is_still() {
+            std::thread::yield_now();
+        }
+    }
+
     /// Ends it by a signal, and waits until it has.
     pub(crate) fn end(&mut self, signal: Signal) {
         if let Some(mut daemon) = self.daemon.take() {
