@@ -71,7 +71,9 @@ impl UnansweredCalls {
                 match failure.fault.kind.policy().sign {
                     ProviderSign::Silent => state.given_up += 1,
                     ProviderSign::Answers | ProviderSign::Fails => state.given_up = 0,
-                    ProviderSign::Nothing => {}
+                    // Such a call was cancelled here, for example by a pause. The model has not
+                    // failed.
+                    ProviderSign::Nothing => return,
                 }
                 state.failed_in_a_row += 1;
                 state.last_failure = failure.fault.message.clone();
@@ -154,5 +156,13 @@ mod tests {
             model.heard(&Err(CallFault::free(FaultKind::ModelTransient, "refused")));
         }
         assert_eq!(model.trouble(None).unwrap(), "failed 3 times, last: refused");
+        // A pause cancels calls. The model did not fail at them.
+        model.heard(&Err(CallFault::free(FaultKind::Cancelled, "left")));
+        assert_eq!(model.trouble(None).unwrap(), "failed 3 times, last: refused");
+        let paused = UnansweredCalls::default();
+        for _ in 0..FAILURES {
+            paused.heard(&Err(CallFault::free(FaultKind::Cancelled, "left")));
+        }
+        assert_eq!(paused.trouble(None), None);
     }
 }
