@@ -92,19 +92,9 @@ where
 pub(in crate::config) fn thousandths(
     range: RangeInclusive<f64>,
 ) -> impl Fn(&DeValue<'_>) -> ValueResult<u32> {
-    move |value| {
-        let text = match value {
-            DeValue::Float(number) => number.as_str().to_owned(),
-            DeValue::Integer(number) => whole_number(number)?.to_string(),
-            other => return Err(not_a_number("a number", other)),
-        };
-        match text.parse::<f64>() {
-            // The range has passed, so the product is small and positive, and the cast loses
-            // nothing.
-            Ok(number) if range.contains(&number) => Ok((number * 1_000.0).round() as u32),
-            _ => Err(out_of_range(&text, &range, f64::to_string)),
-        }
-    }
+    let read = number(range);
+    // The range has passed, so the product is small and positive, and the cast loses nothing.
+    move |value| read(value).map(|number| (number * 1_000.0).round() as u32)
 }
 
 /// Reads a number with decimals within `range`. A whole number is accepted, too.
