@@ -3,8 +3,9 @@
 //!
 //! Start with `campaign.rs` (what a user asks for), `task.rs` (what an agent has to solve),
 //! `step.rs` (what an agent did), `outcome.rs` (how an episode ends) and `fault.rs` (what may go
-//! wrong). `record.rs` has what the journal keeps of all this. `row.rs` is the format of the
-//! published dataset.
+//! wrong). `record.rs` has what the journal keeps of all this. `row.rs` and
+//! `completion_row.rs` are the formats of published datasets, and `column.rs` says how a row is
+//! defined.
 //!
 //! Most types are serialized into the store or into campaign identities. A new field therefore
 //! needs a serde default, and it is left out while it has its default value. So old records stay
@@ -14,7 +15,10 @@ mod agent;
 mod call;
 mod campaign;
 mod chat;
+mod column;
+mod completion_row;
 mod counts;
+mod dataset_row;
 mod exchange;
 mod exec;
 mod fault;
@@ -30,6 +34,7 @@ mod record;
 mod recorded_calls;
 mod routing;
 mod row;
+mod row_message;
 mod sampling;
 mod sandbox;
 mod spending;
@@ -41,7 +46,10 @@ pub use agent::*;
 pub use call::*;
 pub use campaign::*;
 pub use chat::*;
+pub use column::{CellError, CellValue, ColumnType, ColumnValue, RowColumn};
+pub use completion_row::*;
 pub use counts::*;
+pub use dataset_row::*;
 pub use exchange::*;
 pub use exec::*;
 pub use fault::*;
@@ -57,6 +65,7 @@ pub use record::*;
 pub use recorded_calls::*;
 pub use routing::*;
 pub use row::*;
+pub use row_message::*;
 pub use sampling::*;
 pub use sandbox::*;
 pub use spending::*;

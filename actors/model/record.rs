@@ -6,8 +6,8 @@
 //! store implements. Appending is idempotent: an entry that is there already changes nothing.
 
 use super::{
-    AttemptNumber, CallRecord, CampaignName, EpisodeId, Fault, Money, Outcome, SandboxFingerprint,
-    TaskId, TrajectoryRow, Turn, Usage,
+    AttemptNumber, CallRecord, CampaignName, DatasetRow, EpisodeId, Fault, Money, Outcome,
+    SandboxFingerprint, TaskId, Turn, Usage,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -200,7 +200,7 @@ pub struct RowRecord {
     /// `duplicates` compares it.
     pub content_digest: String,
     /// The row itself, also if it is rejected.
-    pub row: TrajectoryRow,
+    pub row: DatasetRow,
 }
 
 /// Why a row is not in the dataset.

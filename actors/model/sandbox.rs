@@ -6,6 +6,7 @@
 //! warm sandbox.
 
 use super::NetworkPolicy;
+use super::column::row_columns;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -207,20 +208,22 @@ impl SeccompProfile {
     }
 }
 
-/// Where and how a sandbox ran. It is recorded with the outcome, so that a surprising result can be
-/// traced to its host.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SandboxFingerprint {
-    /// `namespace` or `docker`.
-    pub backend: String,
-    /// What the root file system is made of; for a container see [`Self::container_root`].
-    pub root: String,
-    /// The version of the kernel.
-    pub kernel: String,
-    /// The shell that runs the commands; empty until the guest has reported it.
-    pub shell: String,
-    /// How each limit is enforced, by the limit's name, for example `memory` by a cgroup.
-    pub enforced: BTreeMap<String, String>,
+row_columns! {
+    /// Where and how a sandbox ran. It is recorded with the outcome, so that a surprising result can
+    /// be traced to its host.
+    #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+    pub struct SandboxFingerprint {
+        /// `namespace` or `docker`.
+        pub backend: String,
+        /// What the root file system is made of. For a container: the image and its digest.
+        pub root: String,
+        /// The version of the kernel.
+        pub kernel: String,
+        /// The shell that runs the commands; empty until the guest has reported it.
+        pub shell: String,
+        /// How each limit is enforced: a JSON object from the limit's name to what enforces it.
+        pub enforced: BTreeMap<String, String>,
+    }
 }
 
 impl SandboxFingerprint {

@@ -74,7 +74,7 @@ async fn judge(tools: &QualityServices, judged: &FinishedEpisode) -> Result<Judg
         // splits.
         split: split_of(&judged.task.cluster, judged.splits),
         content_digest: content_digest(&row),
-        row,
+        row: row.into(),
     };
     tools.collector.record(vec![JournalEntry::Judged(Box::new(record))]).await?;
     Ok(JudgeReply { accepted })

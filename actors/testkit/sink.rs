@@ -84,7 +84,7 @@ fn sort_out(edition: &DatasetWriteRequest, all: &[RowRecord]) -> Sorted {
             *rejected.entry(rejection.stage.clone()).or_default() += 1;
             continue;
         }
-        let mut labels = row.row.labels.clone();
+        let mut labels = row.row.labels().to_vec();
         labels.extend(edition.late_labels.get(&row.episode).into_iter().flatten().cloned());
         rows.push((row.episode.clone(), row.split, labels));
     }

@@ -120,8 +120,13 @@ pub(super) fn record(n: u64) -> RowRecord {
         rejected,
         split,
         content_digest: format!("{n}"),
-        row: row(n),
+        row: row(n).into(),
     }
+}
+
+/// The trajectory in a record, to be changed.
+pub(super) fn within(record: &mut RowRecord) -> &mut TrajectoryRow {
+    record.row.as_trajectory_mut().unwrap()
 }
 
 /// Serves rows, and fails at every method that a dataset writer does not need.

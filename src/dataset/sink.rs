@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use synthd_actors::model::{
     DatasetRecord, DatasetSplit, EpisodeId, Fault, FaultKind, NewVersion, Publication, ROW_SCHEMA,
-    RowRecord, RowRejection,
+    RowRecord, RowRejection, TrajectoryRow,
 };
 use synthd_actors::ports::{DatasetSink, DatasetWriteRequest};
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -214,12 +214,13 @@ impl VersionJob {
         loop {
             let mut page = self.edition.journal.rows(&self.edition.campaign, after, PAGE).await?;
             for record in &mut page {
-                carry_over(&mut record.row);
+                let Some(row) = record.row.as_trajectory_mut() else { continue };
+                carry_over(row);
                 if let Some(labels) = self.edition.late_labels.get(&record.episode) {
-                    record.row.labels.extend(labels.iter().cloned());
+                    row.labels.extend(labels.iter().cloned());
                 }
                 let rate = self.edition.pass_rates.get(&record.episode);
-                record.row.pass_rate = rate.copied().or(record.row.pass_rate);
+                row.pass_rate = rate.copied().or(row.pass_rate);
             }
             // An empty page is the end.
             let Some(last) = page.last() else { return Ok(state) };
@@ -250,9 +251,15 @@ fn look(
     late: &LateRejections,
 ) -> Result<(), DatasetWriteError> {
     for record in accepted(stages, page, late) {
-        digest.add(record.split, &record.row)?;
+        digest.add(record.split, trajectory(record)?)?;
     }
     Ok(())
+}
+
+/// The row as a trajectory. Rows of other formats are not written yet.
+fn trajectory(record: &RowRecord) -> Result<&TrajectoryRow, DatasetWriteError> {
+    let refused = || DatasetWriteError::Refused(format!("{} is no trajectory", record.row.id()));
+    record.row.as_trajectory().ok_or_else(refused)
 }
 
 /// The rows of a page that no stage rejected. All rows are counted in `stages`.
@@ -317,12 +324,12 @@ impl VersionWriter {
     fn add(&mut self, page: &[RowRecord], late: &LateRejections) -> Result<(), DatasetWriteError> {
         let accepted = accepted(&mut self.stages, page, late);
         for record in &accepted {
-            self.tally.add(record.split, &record.row);
-            self.digest.add(record.split, &record.row)?;
+            self.tally.add(record.split, trajectory(record)?);
+            self.digest.add(record.split, trajectory(record)?)?;
         }
         for (split, writer) in &mut self.splits {
-            let rows = accepted.iter().filter(|r| r.split == *split).map(|r| &r.row);
-            writer.push(&rows.collect::<Vec<_>>())?;
+            let rows = accepted.iter().filter(|r| r.split == *split).map(|r| trajectory(r));
+            writer.push(&rows.collect::<Result<Vec<_>, _>>()?)?;
         }
         Ok(())
     }

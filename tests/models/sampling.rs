@@ -148,7 +148,8 @@ async fn a_campaign_asks_as_its_file_says_and_its_rows_say_so() {
     }
     let store = Store::open_read_only(&directory.path().join("data")).unwrap();
     let rows = store.rows(&CampaignName("paid".to_owned()), None, 9).await.unwrap();
-    let sampling: Value = serde_json::from_str(rows[0].row.sampling.as_ref().unwrap()).unwrap();
+    let row = rows[0].row.as_trajectory().unwrap();
+    let sampling: Value = serde_json::from_str(row.sampling.as_ref().unwrap()).unwrap();
     let expected =
         json!({ "temperature": 0.25, "max_output_tokens": 9_000, "extra": { "top_k": 3 } });
     assert_eq!(sampling, expected);

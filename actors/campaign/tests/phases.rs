@@ -234,7 +234,8 @@ fn a_stalled_store_holds_everything_up_and_loses_nothing() {
         assert_eq!(handle.wait_until_settled().await.episodes.resolved, 3);
         let rows = kit.journal.rows(&campaign("c", 3).name, None, 9).await.unwrap();
         let submitted = |row: &crate::model::RowRecord| {
-            row.row.labels.contains(&"stop:submitted".to_owned()) && row.row.trajectory.len() == 4
+            let steps = row.row.as_trajectory().unwrap().trajectory.len();
+            row.row.labels().contains(&"stop:submitted".to_owned()) && steps == 4
         };
         assert!(rows.iter().all(submitted), "its time is not the agent's");
         super::assert_nothing_lost_or_doubled(&kit, "c").await;

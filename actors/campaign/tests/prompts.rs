@@ -26,7 +26,10 @@ fn models_are_told_the_campaigns_own_prompts_and_rows_tell_them_apart() {
             assert!(openings.iter().all(|first| text.is_none_or(|text| first == text)));
             let name = CampaignName("c".to_owned());
             let rows = kit.journal.rows(&name, None, usize::MAX).await.unwrap();
-            let mut found: Vec<_> = rows.into_iter().map(|row| row.row.prompt_digest).collect();
+            let mut found: Vec<_> = rows
+                .into_iter()
+                .map(|row| row.row.as_trajectory().unwrap().prompt_digest.clone())
+                .collect();
             found.dedup();
             assert_eq!(found.len(), 1, "whatever the task, it was asked in the same way");
             sent.send(found.remove(0).unwrap()).unwrap();

@@ -66,6 +66,7 @@ fn a_replay_that_differs_starts_over_in_a_fresh_attempt() {
         // What the dataset says is what the journal has.
         let turns = kit.journal.turns(&record.plan.id, AttemptNumber(3)).await.unwrap();
         let row = kit.journal.rows(&record.plan.campaign, None, 9).await.unwrap().remove(0).row;
+        let row = row.as_trajectory().unwrap();
         let kept: Vec<_> = turns.iter().map(|t| t.step.observation.clone()).collect();
         let shown: Vec<_> = row.trajectory.iter().map(|s| s.observation.clone()).collect();
         assert_eq!(kept, shown);
@@ -108,6 +109,7 @@ fn a_resumed_attempt_goes_on_with_the_time_that_was_left() {
         model.traps.once("turn 2", Trap::Panic);
         kit.run(&config).await;
         let row = kit.journal.rows(&config.name, None, 9).await.unwrap().remove(0).row;
+        let row = row.as_trajectory().unwrap();
         assert_eq!(
             (row.attempt, row.trajectory.len()),
             (2, 4),
@@ -145,8 +147,8 @@ fn the_reason_to_stop_survives_a_replay() {
             kit.run(&config).await;
             let label = format!("stop:{}", stop.as_str());
             let row = kit.journal.rows(&config.name, None, 9).await.unwrap().remove(0);
-            assert!(row.row.labels.contains(&label), "{:?} {label}", row.row.labels);
-            assert_eq!(row.row.attempt, 2);
+            assert!(row.row.labels().contains(&label), "{:?} {label}", row.row.labels());
+            assert_eq!(row.row.as_trajectory().unwrap().attempt, 2);
             assert_nothing_lost_or_doubled(&kit, "c").await;
         });
     }
@@ -184,11 +186,11 @@ fn parallel_calls_are_run_answered_and_replayed() {
         }
         let row = kit.journal.rows(&record.plan.campaign, None, 9).await.unwrap().remove(0);
         assert_eq!(row.rejected, None);
-        let step = &row.row.trajectory[0];
+        let step = &row.row.as_trajectory().unwrap().trajectory[0];
         assert_eq!((step.action.tool.as_str(), step.exit_code), ("parallel", Some(3)));
         assert!(step.observation.contains("one"), "{}", step.observation);
         assert_eq!(step.error, None, "an exit code is no error");
-        assert!(!row.row.labels.contains(&"error-steps".to_owned()), "{:?}", row.row.labels);
+        assert!(!row.row.labels().contains(&"error-steps".to_owned()), "{:?}", row.row.labels());
     });
 }
 
@@ -200,6 +202,7 @@ fn the_time_of_the_model_is_not_the_actions() {
         kit.run(&campaign("c", 1)).await;
         let campaign = crate::model::CampaignName("c".to_owned());
         let row = kit.journal.rows(&campaign, None, 9).await.unwrap().remove(0).row;
+        let row = row.as_trajectory().unwrap();
         assert!(row.trajectory.iter().all(|step| step.model_ms == Some(7_000)));
         assert!(row.trajectory.iter().all(|step| step.duration_ms < 7_000));
         assert!(row.execution_time_seconds >= 7.0 * row.trajectory.len() as f64);
@@ -220,6 +223,7 @@ fn failed_tries_count_for_the_record_and_not_for_the_agent() {
         let progress = kit.run(&config).await;
         assert_eq!(progress.episodes.resolved, 1);
         let row = kit.journal.rows(&config.name, None, 9).await.unwrap().remove(0).row;
+        let row = row.as_trajectory().unwrap();
         assert_eq!(row.attempt, 2);
         let times: Vec<_> = row.trajectory.iter().map(|step| step.model_ms).collect();
         assert_eq!((times[0], times[1]), (Some(35_000), Some(7_000)));

@@ -64,7 +64,7 @@ fn a_model_that_does_not_answer_is_stood_in_for() {
             assert!(models.iter().all(|model| model == "fake/two"), "{episode}: {models:?}");
         }
         let rows = kit.journal.rows(&campaign("c", 1).name, None, 99).await.unwrap();
-        assert!(rows.iter().all(|row| row.row.llm_model == "two"));
+        assert!(rows.iter().all(|row| row.row.as_trajectory().unwrap().llm_model == "two"));
         // Before it opened: five tries of each of the four episodes at most. Then probes alone.
         assert!(first.calls().len() < 40, "{}", first.calls().len());
         let lanes = kit.world.router.provider_stats();

@@ -48,8 +48,11 @@ fn each_task_is_tried_as_often_as_is_asked() {
         assert_eq!((progress.rows.accepted, progress.rows.rejected), (6, 0));
         let rows = kit.journal.rows(&CampaignName("c".to_owned()), None, usize::MAX).await.unwrap();
         for row in &rows {
-            assert_eq!(row.row.sample, i32::try_from(row.episode.sample()).unwrap());
-            let others = rows.iter().filter(|other| other.row.task_id == row.row.task_id);
+            assert_eq!(
+                row.row.as_trajectory().unwrap().sample,
+                i32::try_from(row.episode.sample()).unwrap()
+            );
+            let others = rows.iter().filter(|other| other.row.work_id() == row.row.work_id());
             assert!(others.map(|other| other.split).all(|split| split == row.split));
         }
         let rates = kit.sink.pass_rates();

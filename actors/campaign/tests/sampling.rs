@@ -7,7 +7,7 @@ use crate::testkit::{Kit, campaign, in_test_system, priced};
 
 async fn sampling_of_rows(kit: &Kit) -> Vec<Option<String>> {
     let rows = kit.journal.rows(&CampaignName("c".to_owned()), None, usize::MAX).await.unwrap();
-    rows.into_iter().map(|row| row.row.sampling).collect()
+    rows.into_iter().map(|row| row.row.as_trajectory().unwrap().sampling.clone()).collect()
 }
 
 #[test]

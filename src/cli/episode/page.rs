@@ -148,8 +148,8 @@ impl EpisodePage {
     /// Adds what quality decided about the row: labels, and the split or the reason of a rejection.
     fn quality(&mut self, whole: &FullEpisode) {
         let Some(judged) = &whole.judged else { return };
-        if !judged.row.labels.is_empty() {
-            self.field("labels", escape_line(&judged.row.labels.join(", ")));
+        if !judged.row.labels().is_empty() {
+            self.field("labels", escape_line(&judged.row.labels().join(", ")));
         }
         match &judged.rejected {
             None => self.field("row", format!("kept, in the {} split", judged.split.as_str())),
@@ -195,7 +195,8 @@ impl EpisodePage {
     /// Adds the instruction. The recorded one is preferred to the one that was rendered again.
     fn instruction(&mut self, whole: &FullEpisode) {
         let drawn = whole.opening.as_ref().ok().map(|opening| opening.instruction.as_str());
-        let recorded = whole.judged.as_ref().map(|judged| judged.row.task_instruction.as_str());
+        let row = whole.judged.as_ref().and_then(|judged| judged.row.as_trajectory());
+        let recorded = row.map(|row| row.task_instruction.as_str());
         let Some(instruction) = recorded.or(drawn) else { return };
         self.gap();
         self.line(self.paint.styled(TextStyle::Strong, "instruction"));

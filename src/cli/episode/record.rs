@@ -8,8 +8,8 @@ use crate::error::{Code, Error, Result};
 use crate::store::Store;
 use serde::Serialize;
 use synthd_actors::model::{
-    AttemptNumber, AttemptRecord, ChatMessage, ChatRole, DatasetSplit, EpisodeRecord,
-    QualityPolicy, RowRecord, RowRejection, StageAction, ToolSchema, TrajectoryRow, Turn,
+    AttemptNumber, AttemptRecord, ChatMessage, ChatRole, DatasetRow, DatasetSplit, EpisodeRecord,
+    QualityPolicy, RowRecord, RowRejection, StageAction, ToolSchema, Turn,
 };
 use synthd_actors::ports::Journal;
 
@@ -49,7 +49,7 @@ struct EpisodeDocument<'a> {
     episode: &'a EpisodeRecord,
     attempts: &'a [AttemptRecord],
     /// The accepted row, as a dataset has it.
-    row: Option<&'a TrajectoryRow>,
+    row: Option<&'a DatasetRow>,
     /// The split of the accepted row.
     split: Option<DatasetSplit>,
     /// The rejected row; there is never an accepted one beside it.
@@ -67,7 +67,7 @@ struct EpisodeDocument<'a> {
 struct RejectedRow<'a> {
     #[serde(flatten)]
     why: &'a RowRejection,
-    row: &'a TrajectoryRow,
+    row: &'a DatasetRow,
 }
 
 impl FullEpisode {
@@ -180,7 +180,7 @@ async fn judged(
     }
     let Some(first) = first_equal(store, &record).await? else { return Ok(Some(record)) };
     if quality.duplicates == StageAction::Label {
-        record.row.labels.push("duplicate".to_owned());
+        record.row.labels_mut().push("duplicate".to_owned());
     } else {
         let detail = format!("the same as {first}");
         record.rejected = Some(RowRejection { stage: "duplicates".to_owned(), detail });

@@ -45,7 +45,8 @@ fn worths(whole: &FullEpisode) -> Vec<StepRewards> {
     let row = whole.judged.as_ref().filter(|_| same_attempt);
     if let Some(judged) = row {
         let worth = |step: &RowStep| StepRewards { reward: step.reward, to_go: step.return_to_go };
-        return judged.row.trajectory.iter().map(worth).collect();
+        let steps = judged.row.as_trajectory().map(|row| row.trajectory.iter());
+        return steps.into_iter().flatten().map(worth).collect();
     }
     let Some(Outcome::Judged { verdict, .. }) = &whole.episode.outcome else { return Vec::new() };
     if !same_attempt {

@@ -1,6 +1,6 @@
 //! The card and the metadata, as their readers see them.
 
-use super::super::fixture::{FixtureJournal, edition, record, write};
+use super::super::fixture::{FixtureJournal, edition, record, within, write};
 use super::super::{ParquetSink, ShardLimits};
 use std::fs;
 use std::path::Path;
@@ -39,8 +39,8 @@ async fn the_header_names_shards_by_pattern_and_survives_odd_names() {
     let dir = tempdir().unwrap();
     let mut rows: Vec<_> = (0..30).map(record).collect();
     for row in &mut rows {
-        row.row.llm_provider = "acme".to_owned();
-        row.row.llm_model = "acme/a|b\nc".to_owned();
+        within(row).llm_provider = "acme".to_owned();
+        within(row).llm_model = "acme/a|b\nc".to_owned();
     }
     let journal = Arc::new(FixtureJournal { rows: rows.into(), ..FixtureJournal::default() });
     let mut edition = edition(&journal);

@@ -1,6 +1,6 @@
 //! What verification reports of damaged and forged datasets. No bytes of a file may end the process.
 
-use super::super::fixture::{FixtureJournal, edition, record, write};
+use super::super::fixture::{FixtureJournal, edition, record, within, write};
 use super::super::manifest::{pretty, sha256_of};
 use super::super::read::for_each_row;
 use super::super::{DatasetManifest, ParquetSink, inspect, stats, verify};
@@ -93,9 +93,9 @@ async fn a_wrong_length_is_named() {
 #[tokio::test]
 async fn rows_that_break_their_rules_are_named() {
     let mut rows: Vec<_> = (0..6).map(record).collect();
-    rows[1].row.trajectory[0].action.arguments = "no json".to_owned();
-    rows[2].row.schema_version = "other/9".to_owned();
-    rows[3].row.trajectory_id = rows[0].row.trajectory_id.clone();
+    within(&mut rows[1]).trajectory[0].action.arguments = "no json".to_owned();
+    within(&mut rows[2]).schema_version = "other/9".to_owned();
+    within(&mut rows[3]).trajectory_id = rows[0].row.id().to_owned();
     rows[4].split = DatasetSplit::Test;
     let (_keep, dir) = dataset_of(rows).await;
     let told = problems(&dir);

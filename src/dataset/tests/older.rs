@@ -2,7 +2,7 @@
 //! where they are written again, and no format that is unknown is half read.
 
 use super::super::first_format::{FIRST_FORMAT, FirstFormatRow};
-use super::super::fixture::{FixtureJournal, edition, record};
+use super::super::fixture::{FixtureJournal, edition, record, within};
 use super::super::manifest::pretty;
 use super::super::{DatasetManifest, ParquetSink, stats, verify};
 use crate::error::Code;
@@ -10,7 +10,7 @@ use std::error::Error as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use synthd_actors::model::{ROW_SCHEMA, TrajectoryRow};
+use synthd_actors::model::{DatasetRow, ROW_SCHEMA};
 use synthd_actors::ports::DatasetSink;
 use tempfile::tempdir;
 
@@ -70,10 +70,10 @@ async fn stored_rows_of_the_first_format_are_carried_over_whole() {
     let dir = tempdir().unwrap();
     let rows = (0..9).map(|n| {
         let mut record = record(n);
-        record.row.schema_version = FIRST_FORMAT.to_owned();
+        within(&mut record).schema_version = FIRST_FORMAT.to_owned();
         // As the store of an older engine has it.
-        let text = serde_json::to_string(&FirstFormatRow(&record.row)).unwrap();
-        record.row = serde_json::from_str::<TrajectoryRow>(&text).unwrap();
+        let text = serde_json::to_string(&FirstFormatRow(within(&mut record))).unwrap();
+        record.row = serde_json::from_str::<DatasetRow>(&text).unwrap();
         record
     });
     let journal = Arc::new(FixtureJournal {

@@ -389,7 +389,7 @@ async fn what_could_not_be_read_back_is_refused() {
     };
     store.append(vec![entry]).await.unwrap_err();
     let mut row = row("c", 0, None);
-    row.row.total_reward = f64::INFINITY;
+    row.row.as_trajectory_mut().unwrap().total_reward = f64::INFINITY;
     store.append(vec![JournalEntry::Judged(Box::new(row))]).await.unwrap_err();
     for bad in [start("c", 0, 0, None), start("c", 0, 2, Some(2))] {
         store.append(vec![bad]).await.unwrap_err();

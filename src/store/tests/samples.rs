@@ -212,7 +212,7 @@ pub(in crate::store) fn row(campaign: &str, ordinal: u64, rejected: Option<&str>
             .map(|stage| RowRejection { stage: stage.to_owned(), detail: "why".to_owned() }),
         split: DatasetSplit::Validation,
         content_digest: "abc".to_owned(),
-        row: trajectory(campaign, ordinal),
+        row: trajectory(campaign, ordinal).into(),
     }
 }
 
