@@ -15,6 +15,7 @@ use crate::store::integrity::check::{self, keep_log};
 use crate::store::integrity::epoch;
 use crate::store::integrity::high_water_mark::{HighWaterMark, MarkFile};
 use crate::store::integrity::level::{LedgerSum, NewestKeys, StoreLevel};
+use crate::store::integrity::replacement::refuse_pending;
 use crate::store::schema::{self, MIGRATIONS, READ_FROM};
 use rusqlite::{Connection, OpenFlags};
 use std::fs::File;
@@ -64,6 +65,7 @@ pub(super) struct OpenedDatabase {
 /// is unchanged. `scripts` are the migration scripts to apply, [`MIGRATIONS`] except in tests.
 pub(super) fn writer(dir: &Path, scripts: &[&str]) -> Result<OpenedDatabase> {
     let failed = |error: StoreError| error.on_open(dir);
+    refuse_pending(dir)?;
     // The mark is read before the database is opened: the database must contain everything that the
     // mark records.
     let mark = HighWaterMark::read(dir).map_err(|error| check::unreadable_mark(dir, error))?;
@@ -156,6 +158,7 @@ fn query_only(conn: Connection) -> Result<Connection, StoreError> {
 /// Whether the directory has a store that this version can read and that has lost nothing. Changes
 /// nothing. Fails with the reason otherwise.
 pub(super) fn check_readable(dir: &Path) -> Result<()> {
+    refuse_pending(dir)?;
     let mark = HighWaterMark::read(dir).map_err(|error| check::unreadable_mark(dir, error))?;
     check::database_is_there(dir, mark.as_ref())?;
     database_exists(dir)?;

@@ -20,6 +20,9 @@ that the restored store lacks, the command first names this money. With --charge
 missing money counts as spent, so that no cap is passed. `synthd money list --adjustments` \
 shows this charge.
 
+If the command is cut off, no other command opens the store until it is run again. It then \
+finishes what it began, and does not read a file that is named.
+
 Examples:
   synthd store restore /backups/monday.db
   synthd store restore --charge-missing
@@ -60,11 +63,16 @@ pub(super) fn run(args: &StoreRestoreArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints what was restored, what is missing, and where the old files are. Without a high-water
+/// Prints what was restored, what is missing, and where the old files are. After a restore that was
+/// cut off, nobody knows any more what was missing. Without a high-water
 /// mark there is nothing to compare with, and the text says so.
 fn show(report: &RestoreReport) {
     print_line(&format!("{} is in place", report.path.display()));
     match &report.missing {
+        _ if report.finished_earlier => print_line(
+            "a restore that was cut off is finished; `synthd money list --adjustments` shows what \
+             it charged",
+        ),
         Some(missing) => {
             print_line(&format!("missing: {}", escape_line(&missing.to_string())));
             print_line(&format!("${} are charged", missing.money()));

@@ -5,6 +5,7 @@ use crate::error::{Code, Error, Result};
 use crate::store::accounting::adjust::{self, CorrectedHold, CorrectionError, HoldCorrection};
 use crate::store::error::StoreError;
 use crate::store::integrity::lock::DataDirLock;
+use crate::store::integrity::replacement::refuse_pending;
 use crate::store::schema::MIGRATIONS;
 use crate::store::{accounting::money, open};
 use serde::Serialize;
@@ -72,6 +73,7 @@ fn write(
     wanted: impl FnOnce(&rusqlite::Connection) -> Result<WantedCorrections, StoreError>,
 ) -> Result<ReconcileReport> {
     let failed = |error: StoreError| error.on_open(dir);
+    refuse_pending(dir)?;
     open::database_exists(dir)?;
     let _lock = DataDirLock::take(dir)?;
     let mut opened = open::writer(dir, MIGRATIONS)?;

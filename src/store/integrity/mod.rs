@@ -7,5 +7,6 @@ pub(super) mod epoch;
 pub(super) mod high_water_mark;
 pub(super) mod level;
 pub(super) mod lock;
+pub(super) mod replacement;
 pub(super) mod restore;
 pub(super) mod verify;

@@ -7,28 +7,27 @@
 //! spend this money again.
 //!
 //! ```text
-//! lock ─► copy beside ─► compare with the mark ─► charge ─► move old files ─► rename ─► new mark
+//! lock ─► copy beside ─► compare with the mark ─► charge ─► decide ─► put in place
 //!                         └── records are missing, not accepted by the user: nothing changes
 //! ```
 //!
-//! If the process is killed before the old files are moved, nothing has changed. If it is killed
-//! later and there was a mark, the next start refuses the store, or finds a restored store that
-//! lacks nothing. Then the user repeats the command.
+//! If the process is killed before the decision, nothing has changed. If it is killed later, every
+//! start refuses the store until the command is repeated, which then does what is left
+//! (`replacement`).
 
-use crate::durable::sync_dir;
 use crate::error::{Code, Error, Result};
 use crate::store::accounting::adjust::{AdjustmentTrace, charge};
 use crate::store::error::StoreError;
-use crate::store::integrity::backup::{beside, copy};
+use crate::store::integrity::backup::copy;
 use crate::store::integrity::check::{self, keep_log};
-use crate::store::integrity::high_water_mark::{HighWaterMark, MarkFile};
+use crate::store::integrity::high_water_mark::HighWaterMark;
 use crate::store::integrity::level::{MissingEntries, StoreLevel};
 use crate::store::integrity::lock::DataDirLock;
+use crate::store::integrity::replacement;
 use crate::store::schema::{self, HIGH_WATER, MIGRATIONS};
 use crate::store::{open, read};
 use rusqlite::Connection;
 use serde::Serialize;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// What the user asks for.
@@ -56,26 +55,52 @@ pub struct RestoreReport {
     pub aside: Option<PathBuf>,
     /// Whether there was a readable mark. Without one, nobody knows whether records are missing.
     pub compared: bool,
+    /// An earlier restore was cut off, and this one only did what was left of it. Then nothing was
+    /// compared, and no backup was read.
+    pub finished_earlier: bool,
 }
 
 /// Puts a sound store into the data directory. Fails while another process has the directory, if
 /// the backup cannot be used, or if records are missing and the user did not accept that. In these
-/// cases nothing is changed.
+/// cases nothing is changed. A restore that was cut off is finished instead.
 pub fn restore(request: &RestoreRequest<'_>) -> Result<RestoreReport> {
+    restore_until(request, usize::MAX)
+}
+
+/// Like [`restore`], but does only the first `most` steps after the decision. Tests give fewer than
+/// there are.
+pub(in crate::store) fn restore_until(
+    request: &RestoreRequest<'_>,
+    most: usize,
+) -> Result<RestoreReport> {
     let dir = request.data_dir;
     let _lock = DataDirLock::take(dir)?;
+    let finished_earlier = replacement::is_pending(dir);
+    let built = if finished_earlier { RestoredCopy::default() } else { decide(request)? };
+    let aside =
+        replacement::finish(dir, request.at_ms, most).map_err(|error| error.on_open(dir))?;
+    let RestoredCopy { missing, compared } = built;
+    Ok(RestoreReport { path: open::database(dir), missing, aside, compared, finished_earlier })
+}
+
+/// Makes the restored copy and decides the restore. Before the decision, an error or a kill changes
+/// nothing.
+fn decide(request: &RestoreRequest<'_>) -> Result<RestoredCopy> {
+    let dir = request.data_dir;
     let spare = dir.join("synthd.db-restoring");
-    let restored = build(request, &spare).and_then(|built| put_in_place(request, &spare, built));
-    if restored.is_err() {
+    let built = build(request, &spare).and_then(|built| {
+        let decided = replacement::decide(dir, &spare);
+        decided.map(|()| built).map_err(|error| StoreError::from(error).on_open(dir))
+    });
+    if built.is_err() {
         std::fs::remove_file(&spare).ok();
     }
-    restored
+    built
 }
 
 /// A copy that is checked, upgraded and ready to be renamed.
+#[derive(Default)]
 struct RestoredCopy {
-    /// The level of the copy after the charges, for the new mark.
-    level: StoreLevel,
     missing: Option<MissingEntries>,
     compared: bool,
 }
@@ -116,9 +141,9 @@ fn build(request: &RestoreRequest<'_>, spare: &Path) -> Result<RestoredCopy> {
         return Err(not_accepted(dir, missing));
     }
     let known = mark.as_ref().map(|mark| &mark.level);
-    let level = go_on(&mut conn, request, known, missing.as_ref()).map_err(failed)?;
+    go_on(&mut conn, request, known, missing.as_ref()).map_err(failed)?;
     conn.close().map_err(|(_, error)| failed(error.into()))?;
-    Ok(RestoredCopy { level, missing, compared: mark.is_some() })
+    Ok(RestoredCopy { missing, compared: mark.is_some() })
 }
 
 /// The mark of the data directory, if it has one that is readable and not empty. A damaged mark
@@ -148,7 +173,7 @@ fn go_on(
     request: &RestoreRequest<'_>,
     known: Option<&StoreLevel>,
     missing: Option<&MissingEntries>,
-) -> Result<StoreLevel, StoreError> {
+) -> Result<(), StoreError> {
     let step = conn.transaction()?;
     for sum in missing.into_iter().flat_map(|missing| &missing.campaigns) {
         let reason = format!(
@@ -172,51 +197,7 @@ fn go_on(
             )?;
         }
     }
-    step.commit()?;
-    StoreLevel::read(conn)
-}
-
-/// Moves the old files away, renames the copy and writes a new mark. If the process is killed
-/// between two of these steps, the old mark makes the next start refuse the store, unless the
-/// restored one is there and lacks nothing.
-fn put_in_place(
-    request: &RestoreRequest<'_>,
-    spare: &Path,
-    built: RestoredCopy,
-) -> Result<RestoreReport> {
-    let dir = request.data_dir;
-    let failed = |error: StoreError| error.on_open(dir);
-    let place = || -> Result<Option<PathBuf>, StoreError> {
-        File::open(spare)?.sync_all()?;
-        let aside = put_aside(dir, request.at_ms)?;
-        std::fs::rename(spare, open::database(dir))?;
-        sync_dir(dir)?;
-        MarkFile::replace(dir, &built.level)?;
-        Ok(aside)
-    };
-    let aside = place().map_err(failed)?;
-    let RestoredCopy { missing, compared, .. } = built;
-    Ok(RestoreReport { path: open::database(dir), missing, aside, compared })
-}
-
-/// Moves the old database with its log into a new directory. None if there are no old files.
-fn put_aside(dir: &Path, at_ms: i64) -> Result<Option<PathBuf>, StoreError> {
-    let database = open::database(dir);
-    let files = [database.clone(), beside(&database, "wal"), beside(&database, "shm")];
-    let there: Vec<&PathBuf> = files.iter().filter(|file| file.exists()).collect();
-    if there.is_empty() {
-        return Ok(None);
-    }
-    let aside = dir.join(format!("replaced-{at_ms}"));
-    std::fs::create_dir(&aside)?;
-    // The log is moved before the database, so that a kill in between never leaves a log without
-    // its database. Such a log could be taken for the log of the restored database.
-    for file in there.into_iter().rev() {
-        let name = file.file_name().unwrap_or_default();
-        std::fs::rename(file, aside.join(name))?;
-    }
-    sync_dir(&aside)?;
-    Ok(Some(aside))
+    Ok(step.commit()?)
 }
 
 /// The error for a source that cannot be restored.

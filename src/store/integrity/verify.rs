@@ -9,6 +9,7 @@ use crate::store::error::StoreError;
 use crate::store::integrity::check::{self, keep_log};
 use crate::store::integrity::high_water_mark::HighWaterMark;
 use crate::store::integrity::level::{MissingEntries, StoreLevel};
+use crate::store::integrity::replacement::refuse_pending;
 use crate::store::schema::{self, HIGH_WATER, MIGRATIONS, READ_FROM};
 use crate::store::{blob, call_records::calls, open, read};
 use rusqlite::Connection;
@@ -54,6 +55,7 @@ pub struct CampaignSum {
 /// damaged store gives a report that is not sound. A log that does not match the database stays as
 /// it is.
 pub fn verify(dir: &Path) -> Result<StoreVerifyReport> {
+    refuse_pending(dir)?;
     let mark = HighWaterMark::read(dir);
     if let Ok(mark) = &mark {
         check::database_is_there(dir, mark.as_ref())?;

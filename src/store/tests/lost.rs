@@ -14,7 +14,7 @@ use synthd_actors::ports::Journal;
 use tempfile::TempDir;
 
 /// A store as a kill leaves it: the files of one that is still open.
-fn killed(dir: &Path) -> TempDir {
+pub(super) fn killed(dir: &Path) -> TempDir {
     let grave = tempfile::tempdir().unwrap();
     for file in ["synthd.db", "synthd.db-wal", "synthd.db-mark"] {
         std::fs::copy(dir.join(file), grave.path().join(file)).unwrap();
@@ -23,7 +23,7 @@ fn killed(dir: &Path) -> TempDir {
 }
 
 /// Some money and steps, on the disk.
-async fn paid() -> (TempDir, Store) {
+pub(super) async fn paid() -> (TempDir, Store) {
     let (dir, store) = started(2).await;
     for index in 0..20 {
         let id = format!("h{index}");
@@ -35,7 +35,7 @@ async fn paid() -> (TempDir, Store) {
     (dir, store)
 }
 
-const SPENT: u64 = 20 * 100 + 500;
+pub(super) const SPENT: u64 = 20 * 100 + 500;
 
 fn refused(dir: &Path) -> Error {
     let before = std::fs::read(dir.join("synthd.db")).unwrap();
@@ -48,7 +48,7 @@ fn refused(dir: &Path) -> Error {
     error
 }
 
-fn request(dir: &Path) -> RestoreRequest<'_> {
+pub(super) fn request(dir: &Path) -> RestoreRequest<'_> {
     RestoreRequest { data_dir: dir, backup: None, charge_missing: true, who: "me", at_ms: 9 }
 }
 

@@ -9,6 +9,7 @@ mod model;
 mod money;
 mod mounts;
 mod reading;
+mod restoring;
 mod round_trip;
 pub(super) mod samples;
 mod upgrade;
