@@ -290,7 +290,7 @@ pub struct DatasetWriteRequest {
     /// The licence that the campaign names for the dataset card.
     pub licence: String,
     pub seed: u64,
-    /// The campaign's identity: a digest of the settings that must not change.
+    /// The digest of the campaign's settings that change what a row means.
     pub config_digest: String,
     /// The time of publication, in milliseconds since the Unix epoch.
     pub now_ms: i64,

@@ -87,16 +87,16 @@ pub async fn prepare(
 ) -> Result<PreparedCampaign, PrepareError> {
     let config = planner.config.clone();
     let earlier = world.journal.campaign(&config.name).await?;
-    let identity = config.identity();
-    if earlier.as_ref().is_some_and(|record| record.identity != identity) {
+    // What was planned before, by any earlier start of this campaign.
+    let known = world.journal.episodes(&config.name).await?;
+    let models = known.iter().map(|episode| episode.plan.model.as_str()).collect();
+    if earlier.as_ref().is_some_and(|record| !record.has_settings_of(&config, &models)) {
         return Err(PrepareError::Changed(config.name.to_string()));
     }
     let (templates, skipped) = runnable_templates(&world.pool, &planner).await?;
     if templates.is_empty() {
         return Err(PrepareError::NothingToRun(skipped));
     }
-    // What was planned before, by any earlier start of this campaign.
-    let known = world.journal.episodes(&config.name).await?;
     let was_cancelled = earlier.as_ref().is_some_and(|r| r.state == CampaignState::Cancelled);
     let unended = known.iter().filter(|episode| episode.outcome.is_none()).count();
     if again.reopen.requires_match() && was_cancelled && unended > 0 {
@@ -113,7 +113,8 @@ pub async fn prepare(
     }
     let record = CampaignRecord {
         name: config.name.clone(),
-        identity,
+        identity: config.identity(),
+        sampling: Some(CampaignRecord::sampling_with(earlier.as_ref(), &config)),
         config: source,
         images: config.digests.clone(),
         price_table: config.price_table.clone(),

@@ -17,6 +17,7 @@ async fn plan(kit: &Kit) {
     let record = CampaignRecord {
         name: name.clone(),
         identity: String::new(),
+        sampling: None,
         config: String::new(),
         images: Default::default(),
         price_table: None,

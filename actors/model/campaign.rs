@@ -367,11 +367,37 @@ impl Default for DatasetConfig {
 
 impl CampaignConfig {
     /// The digest of what must not change under the name of a campaign: rows made before and after
-    /// such a change would not be comparable. The plan may grow, and the budget, the concurrency
-    /// and the prices may change. So may the list of models, except for models that have sampling
-    /// parameters.
+    /// such a change would not be comparable. The plan may grow, and the budget, the concurrency,
+    /// the prices and the list of models may change. The sampling parameters of a model must not
+    /// change either, see [`super::CampaignRecord::has_settings_of`].
     pub fn identity(&self) -> String {
-        digest_of(&["campaign-identity", &self.fixed().to_string()])
+        self.digest_with(|_| false)
+    }
+
+    /// The digest of the identity's settings and of the sampling parameters of all models. Dataset
+    /// versions carry it, and older versions of synthd stored it as the identity.
+    pub fn settings_digest(&self) -> String {
+        self.digest_with(|_| true)
+    }
+
+    /// The digest of the identity's settings and of the sampling parameters of the models for which
+    /// `counts` is true. Models without sampling parameters are left out.
+    pub(super) fn digest_with(&self, counts: impl Fn(&ModelConfig) -> bool) -> String {
+        let mut fixed = self.fixed();
+        let said = |model: &&ModelConfig| !model.sampling.is_usual() && counts(model);
+        let sampling: BTreeMap<&str, &SamplingParams> =
+            self.models.iter().filter(said).map(|m| (m.name.as_str(), &m.sampling)).collect();
+        if !sampling.is_empty() {
+            fixed["sampling"] = serde_json::json!(sampling);
+        }
+        digest_of(&["campaign-identity", &fixed.to_string()])
+    }
+
+    /// The sampling parameters of each model as JSON text, such as `{"temperature":0.5}`, by the
+    /// model's name. It is text, so that a stored number compares as it was written.
+    pub fn sampling(&self) -> BTreeMap<String, String> {
+        let text = |model: &ModelConfig| serde_json::json!(model.sampling).to_string();
+        self.models.iter().map(|model| (model.name.clone(), text(model))).collect()
     }
 
     /// The settings from which the identity is made, as JSON. Optional settings are left out if
@@ -393,12 +419,6 @@ impl CampaignConfig {
         }
         if !self.prompts.is_empty() {
             fixed["prompts"] = serde_json::json!(self.prompts);
-        }
-        let said = |model: &&ModelConfig| !model.sampling.is_usual();
-        let sampling: BTreeMap<&str, &SamplingParams> =
-            self.models.iter().filter(said).map(|m| (m.name.as_str(), &m.sampling)).collect();
-        if !sampling.is_empty() {
-            fixed["sampling"] = serde_json::json!(sampling);
         }
         fixed
     }

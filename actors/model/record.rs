@@ -6,11 +6,11 @@
 //! store implements. Appending is idempotent: an entry that is there already changes nothing.
 
 use super::{
-    AttemptNumber, CallRecord, CampaignName, DatasetRow, EpisodeId, Fault, Money, Outcome,
-    SandboxFingerprint, TaskId, Turn, Usage,
+    AttemptNumber, CallRecord, CampaignConfig, CampaignName, DatasetRow, EpisodeId, Fault, Money,
+    Outcome, SandboxFingerprint, TaskId, Turn, Usage,
 };
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 /// The state of a campaign.
@@ -52,13 +52,19 @@ impl CampaignState {
     }
 }
 
-/// A campaign as it is stored. Its identity may not change under the same name. Concurrency, budget
-/// and prices may change, and the plan may grow.
+/// A campaign as it is stored. Its identity may not change under the same name, nor may the sampling
+/// parameters of a model. Concurrency, budget, prices and the list of models may change, and the plan
+/// may grow.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CampaignRecord {
     pub name: CampaignName,
     /// The digest of the settings that must not change, see [`super::CampaignConfig::identity`].
     pub identity: String,
+    /// The sampling parameters of each model that the campaign ever had, see
+    /// [`super::CampaignConfig::sampling`]. None in a record of an older synthd, whose identity
+    /// contains them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sampling: Option<BTreeMap<String, String>>,
     /// The text of the campaign file, from which the campaign can be restarted.
     pub config: String,
     /// The digests of the container images when the campaign began, by image name.
@@ -70,6 +76,32 @@ pub struct CampaignRecord {
     pub reason: Option<String>,
     /// Milliseconds since 1970, UTC, as all times here.
     pub created_at_ms: i64,
+}
+
+impl CampaignRecord {
+    /// Whether rows of this campaign and rows that `config` gives are comparable: the identity is the
+    /// same, and each model that both have is sampled in the same way. `planned` has the models of
+    /// the planned episodes. For a record of an older synthd, they are the models that it surely had.
+    pub fn has_settings_of(&self, config: &CampaignConfig, planned: &HashSet<&str>) -> bool {
+        let Some(sampling) = &self.sampling else {
+            let of_planned = config.digest_with(|model| planned.contains(model.name.as_str()));
+            return [config.settings_digest(), of_planned].contains(&self.identity);
+        };
+        let now = config.sampling();
+        let is_kept = |(model, was)| now.get(model).is_none_or(|is: &String| is == was);
+        self.identity == config.identity() && sampling.iter().all(is_kept)
+    }
+
+    /// The sampling parameters to store when the campaign is opened with `config`: those of all
+    /// models that it ever had. `earlier` is the stored record.
+    pub fn sampling_with(
+        earlier: Option<&Self>,
+        config: &CampaignConfig,
+    ) -> BTreeMap<String, String> {
+        let mut all = config.sampling();
+        all.extend(earlier.and_then(|record| record.sampling.clone()).unwrap_or_default());
+        all
+    }
 }
 
 /// The edition of a template from which a campaign makes its tasks: the digests of its files.

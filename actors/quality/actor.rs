@@ -119,7 +119,7 @@ async fn publish(tools: &QualityServices, publish: PublishDataset) -> Result<Pub
         planned: publish.planned,
         licence: config.dataset.licence.clone(),
         seed: config.seed,
-        config_digest: config.identity(),
+        config_digest: config.settings_digest(),
         now_ms: tools.clock.now_ms(),
     };
     let published = tools.sink.write(edition).await?;

@@ -107,6 +107,11 @@ impl MemoryJournal {
         self.state().ledger.len()
     }
 
+    /// Replaces the record of a campaign, as if another version had written it.
+    pub fn put_campaign(&self, record: CampaignRecord) {
+        self.state().campaigns.insert(record.name.clone(), record);
+    }
+
     fn fault(operation: &'static str, message: impl Into<String>) -> StoreFault {
         StoreFault::new(operation, message)
     }
@@ -127,9 +132,12 @@ impl State {
             JournalEntry::CampaignOpened(record) => {
                 let known = self.campaigns.entry(record.name.clone());
                 let kept = known.or_insert_with(|| record.clone());
-                if kept.identity != record.identity {
+                let is_older = kept.sampling.is_none() && record.sampling.is_some();
+                if kept.identity != record.identity && !is_older {
                     return Err("another campaign of that name".to_owned());
                 }
+                kept.identity.clone_from(&record.identity);
+                kept.sampling = record.sampling.clone().or(kept.sampling.take());
                 kept.config.clone_from(&record.config);
             }
             JournalEntry::CampaignMoved { campaign, state, reason } => {

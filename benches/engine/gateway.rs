@@ -211,6 +211,7 @@ async fn ledger() -> Figure {
     let record = CampaignRecord {
         name: campaign.clone(),
         identity: "x".to_owned(),
+        sampling: None,
         config: String::new(),
         images: Default::default(),
         price_table: None,

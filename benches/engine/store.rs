@@ -42,6 +42,7 @@ async fn prepare(store: &Store) {
     let record = CampaignRecord {
         name: name.clone(),
         identity: "x".to_owned(),
+        sampling: None,
         config: String::new(),
         images: Default::default(),
         price_table: None,

@@ -150,6 +150,7 @@ async fn open(
     let record = CampaignRecord {
         name: config.name.clone(),
         identity,
+        sampling: None,
         config: config.source.clone(),
         images: Default::default(),
         price_table: Some(PriceTable::current().digest.clone()),

@@ -1,10 +1,10 @@
 //! Finds out which settings of a stored campaign have changed. Some settings (`CampaignConfig::fixed`
 //! has them, such as seed, sandbox, limits of an episode, quality rules, splits and prompts) belong
-//! to the identity of a campaign and must not change under the same name. The error
-//! `CampaignChanged` lists them with their old and new values.
+//! to the identity of a campaign and must not change under the same name. Nor may the sampling
+//! parameters of a model. The error `CampaignChanged` lists them with their old and new values.
 
 use crate::config;
-use serde_json::Value;
+use serde_json::{Value, json};
 use synthd_actors::model::{CampaignConfig, CampaignRecord};
 
 /// One line for each changed key, such as `episode.timeout: was 30 s, is 60 s`. The list is empty
@@ -15,7 +15,23 @@ pub(super) fn changed_keys(known: &CampaignRecord, now: &CampaignConfig) -> Vec<
     };
     let mut lines = Vec::new();
     compare("", &before.config.fixed(), &now.fixed(), &mut lines);
+    for model in &now.models {
+        // A model that is new has nothing to compare.
+        if let Some(was) = sampling_before(known, &before.config, &model.name) {
+            let path = format!("sampling.{}", model.name);
+            compare(&path, &was, &json!(model.sampling), &mut lines);
+        }
+    }
     lines
+}
+
+/// The sampling parameters that a model had in the stored campaign. None if it never had the model.
+/// `before` is the configuration of the stored text.
+fn sampling_before(known: &CampaignRecord, before: &CampaignConfig, model: &str) -> Option<Value> {
+    match &known.sampling {
+        Some(all) => all.get(model).and_then(|text| serde_json::from_str(text).ok()),
+        None => before.model(model).map(|model| json!(model.sampling)),
+    }
 }
 
 /// Compares two JSON values key by key and adds a line for each difference. `path` is the path of

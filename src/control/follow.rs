@@ -61,6 +61,7 @@ mod tests {
         let record = CampaignRecord {
             name: CampaignName("a".to_owned()),
             identity: String::new(),
+            sampling: None,
             config: String::new(),
             images: Default::default(),
             price_table: None,

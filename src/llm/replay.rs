@@ -335,6 +335,7 @@ mod tests {
         let opened = CampaignRecord {
             name: campaign.clone(),
             identity: String::new(),
+            sampling: None,
             config: String::new(),
             images: Default::default(),
             price_table: None,

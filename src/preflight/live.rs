@@ -85,6 +85,7 @@ async fn open(engine: &Engine, config: &CampaignConfig, source: &str) -> Result<
     let record = CampaignRecord {
         name: name.clone(),
         identity: digest_of(&["model-check"]),
+        sampling: None,
         config: source.to_owned(),
         images: Default::default(),
         price_table: config.price_table.clone(),

@@ -10,20 +10,23 @@ use synthd_actors::model::{
 };
 
 /// Inserts a campaign, or opens it again. A campaign that is opened again keeps its state and its
-/// age. It takes the new configuration, images and price table, because its budget or its plan may
-/// have grown. It is refused if the identity differs: then it is another campaign with the same
-/// name.
+/// age. It takes the new configuration, images, price table and sampling parameters, because its
+/// budget or its plan may have grown. It is refused if the identity differs: then it is another
+/// campaign with the same name. Only a record of an older synthd, which has no sampling parameters
+/// beside its identity, gets a new identity.
 pub(super) fn open_campaign(conn: &Connection, record: &CampaignRecord) -> StoreResult {
     let name = record.name.as_str();
     // No row is changed if the identity differs. This is how the difference is noticed.
     let kept = conn
         .prepare_cached(
             "INSERT INTO campaign (name, identity, config, state, reason, created_at_ms, images,
-                 price_table)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+                 price_table, sampling)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
              ON CONFLICT (name) DO UPDATE SET config = excluded.config, images = excluded.images,
-                 price_table = excluded.price_table
-             WHERE identity = excluded.identity",
+                 price_table = excluded.price_table, identity = excluded.identity,
+                 sampling = coalesce(excluded.sampling, sampling)
+             WHERE identity = excluded.identity
+                 OR (sampling IS NULL AND excluded.sampling IS NOT NULL)",
         )?
         .execute(params![
             name,
@@ -33,7 +36,8 @@ pub(super) fn open_campaign(conn: &Connection, record: &CampaignRecord) -> Store
             record.reason,
             record.created_at_ms,
             json(&record.images)?,
-            record.price_table
+            record.price_table,
+            record.sampling.as_ref().map(json).transpose()?
         ])?;
     if kept == 0 {
         let what = format!("a campaign named {name} with other settings is stored already");

@@ -22,7 +22,14 @@ use synthd_actors::model::{CampaignCounts, EpisodeCounts, RowCounts, TokenCounts
 
 /// The query for the columns that [`campaign_of`] reads.
 const CAMPAIGN: &str = "SELECT name, identity, config, state, reason, created_at_ms, images,
-    price_table FROM campaign";
+    price_table, {sampling} FROM campaign";
+
+/// The query [`CAMPAIGN`] for the schema of this store. An older schema has no sampling parameters.
+fn campaign_sql(conn: &Connection) -> StoreResult<String> {
+    let sql = "SELECT 1 FROM pragma_table_info('campaign') WHERE name = 'sampling'";
+    let sampling = if conn.prepare_cached(sql)?.exists([])? { "sampling" } else { "NULL" };
+    Ok(CAMPAIGN.replace("{sampling}", sampling))
+}
 
 /// Whether the store records which calls were counted. An archive with an older schema does not.
 fn says_what_is_counted(conn: &Connection) -> StoreResult<bool> {
@@ -59,13 +66,13 @@ pub(super) fn campaign(
     conn: &Connection,
     name: &CampaignName,
 ) -> StoreResult<Option<CampaignRecord>> {
-    let sql = format!("{CAMPAIGN} WHERE name = ?1");
+    let sql = format!("{} WHERE name = ?1", campaign_sql(conn)?);
     Ok(collect(conn, &sql, [name.as_str()], campaign_of)?.pop())
 }
 
 /// All campaigns, oldest first.
 pub(super) fn campaigns(conn: &Connection) -> StoreResult<Vec<CampaignRecord>> {
-    collect(conn, &format!("{CAMPAIGN} ORDER BY key"), [], campaign_of)
+    collect(conn, &format!("{} ORDER BY key", campaign_sql(conn)?), [], campaign_of)
 }
 
 /// The editions of templates that a campaign makes its tasks from. Empty for a store with an older
@@ -299,15 +306,18 @@ fn campaign_of(row: &Row<'_>) -> StoreResult<CampaignRecord> {
         state: state_of(&row.get::<_, String>(3)?)?,
         reason: row.get(4)?,
         created_at_ms: row.get(5)?,
-        images: images_of(&row.get::<_, String>(6)?)?,
+        images: texts_of(&row.get::<_, String>(6)?, "images")?,
         price_table: row.get(7)?,
+        sampling: (row.get::<_, Option<String>>(8)?)
+            .map(|text| texts_of(&text, "sampling parameters"))
+            .transpose()?,
     })
 }
 
-/// Parses the digests of a campaign's images: a JSON object from image name to digest.
-fn images_of(text: &str) -> StoreResult<BTreeMap<String, String>> {
+/// Parses a JSON object of strings. `what` says what of a campaign it has.
+fn texts_of(text: &str, what: &str) -> StoreResult<BTreeMap<String, String>> {
     serde_json::from_str(text)
-        .map_err(|e| StoreError::unreadable(format!("a campaign's images: {e}")))
+        .map_err(|e| StoreError::unreadable(format!("a campaign's {what}: {e}")))
 }
 
 /// The campaign state with this stored name.

@@ -25,6 +25,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0010_high_water.sql"),
     include_str!("migrations/0011_editions.sql"),
     include_str!("migrations/0012_counted.sql"),
+    include_str!("migrations/0013_sampling.sql"),
 ];
 
 /// The first schema version of stores that have a high-water mark beside them.

@@ -66,6 +66,7 @@ async fn record(directory: &Path, call: &CallContext, fault: Option<Fault>) {
     let opened = CampaignRecord {
         name: campaign.clone(),
         identity: String::new(),
+        sampling: None,
         config: String::new(),
         images: Default::default(),
         price_table: None,

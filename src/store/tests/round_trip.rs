@@ -56,6 +56,26 @@ async fn a_campaign_opened_again_may_grow_but_not_change() {
     assert!(fault.message.contains("other settings"), "{fault}");
 }
 
+/// A record of an older version has no sampling parameters, and its identity contains them.
+#[tokio::test]
+async fn sampling_parameters_are_kept_and_an_older_record_gets_them() {
+    let (_dir, store) = store();
+    keep(&store, opened("c")).await;
+    let sampling = [("openai/m".to_owned(), r#"{"temperature":0.5}"#.to_owned())];
+    let newer = CampaignRecord {
+        identity: "newer".to_owned(),
+        sampling: Some(sampling.into()),
+        ..campaign("c")
+    };
+    keep(&store, JournalEntry::CampaignOpened(newer.clone())).await;
+    assert_eq!(store.campaign(&name("c")).await.unwrap(), Some(newer.clone()));
+    let silent = CampaignRecord { sampling: None, ..newer.clone() };
+    keep(&store, JournalEntry::CampaignOpened(silent)).await;
+    assert_eq!(store.campaigns().await.unwrap(), [newer.clone()]);
+    let other = CampaignRecord { identity: "other".to_owned(), ..newer };
+    assert!(store.append(vec![JournalEntry::CampaignOpened(other)]).await.is_err());
+}
+
 #[tokio::test]
 async fn the_plan_is_read_in_order_and_planned_once() {
     let (_dir, store) = store();

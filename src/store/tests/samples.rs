@@ -16,6 +16,7 @@ pub(in crate::store) fn campaign(campaign: &str) -> CampaignRecord {
     CampaignRecord {
         name: name(campaign),
         identity: format!("identity of {campaign}"),
+        sampling: None,
         config: "seed = 1".to_owned(),
         images: [("base".to_owned(), "sha256:0".to_owned())].into(),
         price_table: Some("p".to_owned()),
