@@ -48,8 +48,8 @@ impl<R: AsyncRead + Unpin> LineReader<R> {
 
     /// The next line that is not blank, without its newline. Blank lines are skipped.
     pub(super) async fn next(&mut self, limits: &ControlLimits) -> Result<Vec<u8>, ClientInputEnd> {
-        let mut deadline = Instant::now() + limits.idle;
-        let mut begun = false;
+        let idle = Instant::now() + limits.idle;
+        let mut begun = None;
         loop {
             while let Some(line) = self.take() {
                 if line.len() > limits.line {
@@ -67,13 +67,13 @@ impl<R: AsyncRead + Unpin> LineReader<R> {
             if self.buffer.len() > limits.line {
                 return Err(ClientInputEnd::TooLong);
             }
-            // From the first byte on, the limit for a request counts instead of the idle limit. It
-            // is set once for each call, so it also covers blank lines that arrived in parts.
-            if !begun && !self.buffer.is_empty() {
-                begun = true;
-                deadline = Instant::now() + limits.read;
-            }
-            self.fill(deadline).await?;
+            // From the first byte of a line on, the limit for a request counts. Between lines it is
+            // the idle limit, which blank lines do not prolong.
+            begun = match self.buffer.is_empty() {
+                true => None,
+                false => begun.or_else(|| Some(Instant::now() + limits.read)),
+            };
+            self.fill(begun.unwrap_or(idle)).await?;
         }
     }
 
@@ -185,6 +185,28 @@ mod tests {
             let started = Instant::now();
             assert_eq!(lines.next(&limits).await, Err(ClientInputEnd::Slow));
             assert_eq!(started.elapsed().as_secs(), 1);
+        });
+    }
+
+    #[test]
+    fn a_blank_line_that_comes_in_parts_leaves_the_idle_limit_as_it_is() {
+        in_paused_time(async {
+            let (mut client, server) = tokio::io::duplex(64);
+            let limits = ControlLimits {
+                read: Duration::from_secs(1),
+                idle: Duration::from_secs(60),
+                ..limits()
+            };
+            let mut lines = LineReader::new(server);
+            let started = Instant::now();
+            let parts = async {
+                client.write_all(b" ").await.unwrap();
+                tokio::task::yield_now().await;
+                client.write_all(b"\n").await.unwrap();
+            };
+            let (read, ()) = tokio::join!(lines.next(&limits), parts);
+            assert_eq!(read, Err(ClientInputEnd::Idle));
+            assert_eq!(started.elapsed().as_secs(), 60);
         });
     }
 }

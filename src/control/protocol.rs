@@ -13,9 +13,10 @@
 
 use super::limits::MAX_ID;
 use crate::error::{Code, Error, Result};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::fmt;
 use synthd_actors::model::FaultKind;
 
 /// The only version of the protocol that this program speaks.
@@ -215,7 +216,7 @@ pub struct ControlRequestError {
     pub id: Value,
     /// The error reply for the client.
     pub error: Box<ErrorBody>,
-    /// Whether the line is no JSON object, or has one of the shared keys twice. Its sender does not
+    /// Whether the line is no JSON object, or has a key twice. Its sender does not
     /// speak the protocol, so the session ends. After other mistakes the client may send the next
     /// request.
     pub garbage: bool,
@@ -231,7 +232,39 @@ struct RequestEnvelope {
     r#do: Option<Value>,
     /// All other keys: the parameters of the command.
     #[serde(flatten)]
-    rest: Map<String, Value>,
+    rest: UniqueParams,
+}
+
+/// The parameters of a command. A key that stands twice is an error, because nobody knows which of
+/// its values is meant.
+struct UniqueParams(Map<String, Value>);
+
+impl<'de> Deserialize<'de> for UniqueParams {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(UniqueParamsVisitor)
+    }
+}
+
+/// Collects the keys of [`UniqueParams`].
+struct UniqueParamsVisitor;
+
+impl<'de> Visitor<'de> for UniqueParamsVisitor {
+    type Value = UniqueParams;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("the parameters of a command")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<UniqueParams, A::Error> {
+        let mut params = Map::new();
+        while let Some((key, value)) = access.next_entry::<String, Value>()? {
+            if params.contains_key(&key) {
+                return Err(A::Error::custom(format!("duplicate field `{key}`")));
+            }
+            params.insert(key, value);
+        }
+        Ok(UniqueParams(params))
+    }
 }
 
 impl ControlRequest {
@@ -247,7 +280,7 @@ impl ControlRequest {
         })?;
         let id = sound_id(envelope.id).map_err(|error| reject(&Value::Null, &error, false))?;
         let order = check_version(envelope.v.as_ref())
-            .and_then(|()| order(envelope.r#do, envelope.rest))
+            .and_then(|()| order(envelope.r#do, envelope.rest.0))
             .map_err(|error| reject(&id, &error, false))?;
         Ok(Self { id, order })
     }
@@ -377,6 +410,7 @@ mod tests {
         insta::assert_snapshot!(message(r#"{"v":1,"do":"pause"}"#), @"not a request: missing field `campaign`");
         insta::assert_snapshot!(message(r#"{"v":1,"do":"pause","campaing":"a"}"#), @"not a request: unknown field `campaing`, expected `campaign`");
         insta::assert_snapshot!(message(r#"{"v":1,"id":[],"do":"status"}"#), @"`id` must be a number, or a string of at most 128 bytes");
+        insta::assert_snapshot!(message(r#"{"v":1,"do":"pause","campaign":"a","campaign":"b"}"#), @"not a request: duplicate field `campaign` at line 1 column 50");
         insta::assert_snapshot!(message("hello"), @"not a request: expected value at line 1 column 1");
     }
 

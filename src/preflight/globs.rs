@@ -10,25 +10,25 @@ use synthd_actors::model::TaskSelection;
 use synthd_actors::task::{Catalog, glob_matches};
 
 /// One finding for each glob of `templates` and `exclude` that matches no template. If nothing at
-/// all is selected, one finding says so. It carries the others, unless `templates` has exactly one
-/// glob. An empty list means that all is well.
+/// all is selected, one finding says so and carries the others. An empty list means that all is well.
 pub fn unmatched(catalog: &Catalog, tasks: &TaskSelection) -> Vec<Error> {
     let of = |key: &'static str, globs: &[String]| -> Vec<Error> {
         let lost = globs.iter().filter(|glob| !catalog.ids().any(|id| glob_matches(glob, id)));
         lost.map(|glob| unmatched_glob(catalog, key, glob)).collect()
     };
-    let mut findings = of("templates", &tasks.templates);
-    findings.extend(of("exclude", &tasks.exclude));
-    if catalog.select(&tasks.templates, &tasks.exclude).is_empty() {
-        let nothing = nothing_matches(&tasks.templates);
-        // With a single glob, the finding "no template matches" names it already. A second finding
-        // for the same glob would repeat it.
-        return match tasks.templates.len() {
-            1 => vec![nothing],
-            _ => vec![nothing.with_others(findings)],
-        };
+    let (mut findings, excluded) =
+        (of("templates", &tasks.templates), of("exclude", &tasks.exclude));
+    if !catalog.select(&tasks.templates, &tasks.exclude).is_empty() {
+        findings.extend(excluded);
+        return findings;
     }
-    findings
+    // With a single glob, the finding "no template matches" names it already. A second finding for
+    // the same glob would repeat it.
+    if tasks.templates.len() == 1 {
+        findings.clear();
+    }
+    findings.extend(excluded);
+    vec![nothing_matches(&tasks.templates).with_others(findings)]
 }
 
 /// The finding for one glob. `key` is the key of the file: `templates` or `exclude`.
@@ -83,5 +83,16 @@ mod tests {
         let told = found(&["nothing/here"], &[]);
         assert_eq!(told.len(), 1, "{told:#?}");
         assert!(told[0].contains("SYN-0104"), "{}", told[0]);
+    }
+
+    #[test]
+    fn a_mistake_in_exclude_is_told_beside_an_empty_selection() {
+        for templates in ["nothing/here", "git/*"] {
+            let told = found(&[templates], &["git/*", "secruity/*"]);
+            assert_eq!(told.len(), 1, "{told:#?}");
+            assert!(told[0].contains("SYN-0104"), "{}", told[0]);
+            assert!(told[0].contains("[tasks] exclude: \"secruity/*\""), "{}", told[0]);
+            assert!(!told[0].contains("[tasks] templates:"), "{}", told[0]);
+        }
     }
 }
