@@ -231,6 +231,7 @@ impl CampaignActor {
         let outcome = Outcome::Faulted { fault };
         self.update_progress(|p| p.count(&outcome));
         self.plan_more(&record.plan, &outcome, ctx);
+        self.count_turns(&record, ctx);
         entries.push(JournalEntry::Finished {
             episode: record.plan.id,
             attempt: record.attempt,
@@ -239,6 +240,25 @@ impl CampaignActor {
             at_ms: self.world.clock.now_ms(),
         });
         self.write(entries, ctx);
+    }
+
+    /// Adds the recorded turns of an episode's last attempt to the progress, as a later start will do.
+    /// If they cannot be read, only the numbers that are shown are too low until then.
+    fn count_turns(&mut self, record: &EpisodeRecord, ctx: &mut Context<Self>) {
+        self.writing += 1;
+        let (journal, id) = (self.world.journal.clone(), record.plan.id.clone());
+        let attempt = record.attempt;
+        let reading = async move { journal.turns(&id, attempt).await };
+        ctx.spawn(reading.into_actor(self).map(|turns, this, ctx| {
+            this.writing -= 1;
+            match turns {
+                Ok(turns) => this.update_progress(|p| p.add_turns(&turns)),
+                Err(fault) => {
+                    tracing::warn!(%fault, "the turns of a faulted episode are not counted")
+                }
+            }
+            this.admit(ctx);
+        }));
     }
 
     /// Stops the campaign at its budget. Nothing more is launched. Running attempts go on while

@@ -9,7 +9,7 @@
 //! Nothing is written for a campaign that cannot run.
 
 use super::plan::{CampaignPlan, CampaignPlanner, SkippedTemplate};
-use super::reopen::{ChangedTemplates, RestartOptions};
+use super::reopen::{ChangedTemplates, RestartOptions, close_entries, reopen_entries};
 use crate::episode::EngineServices;
 use crate::episode::missing_programs;
 use crate::model::{
@@ -37,9 +37,9 @@ pub struct PreparedCampaign {
     pub tasks: u64,
     /// The next free place in the plan.
     pub ordinal: u64,
-    /// The state and reason before this start. The engine writes them back if the campaign may not
-    /// start after all, because the engine began to drain meanwhile.
-    pub before: (CampaignState, Option<String>),
+    /// What the engine writes if the campaign may not start after all, because the engine began to
+    /// drain meanwhile: the state before this start, and the outcomes of reopened episodes.
+    pub undo: Vec<JournalEntry>,
 }
 
 /// Why a campaign cannot start.
@@ -47,7 +47,9 @@ pub struct PreparedCampaign {
 pub enum PrepareError {
     /// A setting that belongs to the campaign's identity has changed. Rows made before and after
     /// would not be comparable.
-    #[error("campaign {0} was made with another seed, sandbox, limits, quality rules or splits")]
+    #[error(
+        "campaign {0} was made with another seed, sandbox, limits, quality rules, splits or sampling"
+    )]
     Changed(String),
     /// Templates have changed since episodes were planned from them, and nobody has accepted this.
     #[error("campaign {0} was begun with other templates, or with more tasks of them")]
@@ -106,7 +108,7 @@ pub async fn prepare(
     let (known, plan) = plan(planner.clone(), templates.clone(), known).await?;
     let wanted =
         RequestedEpisodes { config: &config, templates: ids(&templates), tasks: &plan.tasks };
-    let reopened = again.reopen.entries(known.iter().filter(|record| wanted.may_reopen(record)));
+    let reopened = again.reopen.choose(known.iter().filter(|record| wanted.may_reopen(record)));
     if reopened.is_empty() && again.reopen.requires_match() {
         let faults = FaultCounts::of(&known);
         return Err(PrepareError::NothingToRetry(config.name.to_string(), faults));
@@ -122,7 +124,8 @@ pub async fn prepare(
         reason: None,
         created_at_ms: earlier.as_ref().map_or_else(|| world.clock.now_ms(), |r| r.created_at_ms),
     };
-    write_down(world, record, editions, &plan.episodes, reopened).await?;
+    let mut undo = close_entries(&reopened);
+    write_down(world, record, editions, &plan.episodes, reopen_entries(&reopened)).await?;
     // Read again, because a reopened episode has lost its outcome and new ones were added.
     let mut episodes = world.journal.episodes(&config.name).await?;
     let tasks = episodes.iter().map(|e| &e.plan.task).collect::<HashSet<_>>().len() as u64;
@@ -139,7 +142,8 @@ pub async fn prepare(
     }
     // A campaign that never ran is shown as cancelled if it may not start.
     let before = earlier.map_or((CampaignState::Cancelled, None), |r| (r.state, r.reason));
-    Ok(PreparedCampaign { planner, episodes, skipped, tasks, ordinal, before })
+    undo.push(state_change_entry(&config.name, before.0, before.1));
+    Ok(PreparedCampaign { planner, episodes, skipped, tasks, ordinal, undo })
 }
 
 /// Makes the plan on a blocking thread, because rendering many tasks takes long. Returns `known`

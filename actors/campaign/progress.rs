@@ -33,7 +33,7 @@ pub struct CampaignProgress {
     pub faults: FaultCounts,
     /// Attempts that run now.
     pub running: u64,
-    /// Steps of judged episodes, and of faulted ones of earlier runs.
+    /// Steps of the last attempts of episodes that have ended.
     pub steps: u64,
     pub tokens: TokenCounts,
     /// Everything that was spent, from the ledger. It includes calls that led to no step.

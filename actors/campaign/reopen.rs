@@ -64,16 +64,35 @@ impl ReopenFilter {
         matches!(self, Self::Matching { .. })
     }
 
-    /// The journal entries that reopen the chosen episodes.
-    pub(super) fn entries<'a>(
+    /// The chosen episodes.
+    pub(super) fn choose<'a>(
         &self,
         known: impl IntoIterator<Item = &'a EpisodeRecord>,
-    ) -> Vec<JournalEntry> {
-        let taken = known.into_iter().filter(|record| self.matches(record));
-        let reopened = |record: &EpisodeRecord| JournalEntry::Reopened {
+    ) -> Vec<&'a EpisodeRecord> {
+        known.into_iter().filter(|record| self.matches(record)).collect()
+    }
+}
+
+/// The journal entries that reopen the episodes.
+pub(super) fn reopen_entries(chosen: &[&EpisodeRecord]) -> Vec<JournalEntry> {
+    let reopened = |record: &&EpisodeRecord| JournalEntry::Reopened {
+        episode: record.plan.id.clone(),
+        attempt: record.attempt,
+    };
+    chosen.iter().map(reopened).collect()
+}
+
+/// The journal entries that give reopened episodes their outcome back. `chosen` are their records
+/// from before.
+pub(super) fn close_entries(chosen: &[&EpisodeRecord]) -> Vec<JournalEntry> {
+    let closed = |record: &&EpisodeRecord| {
+        Some(JournalEntry::Finished {
             episode: record.plan.id.clone(),
             attempt: record.attempt,
-        };
-        taken.map(reopened).collect()
-    }
+            outcome: Box::new(record.outcome.clone()?),
+            fingerprint: record.fingerprint.clone(),
+            at_ms: record.finished_at_ms?,
+        })
+    };
+    chosen.iter().filter_map(closed).collect()
 }

@@ -119,15 +119,15 @@ impl EngineActor {
     ) -> SubmitResult {
         let EngineResources { mut world, places, .. } = self.tools.clone();
         world.pool = world.pool.for_campaign(name);
-        let before = prepared.before.clone();
+        let undo = prepared.undo.clone();
         let starting = || {
             let (handle, joined, progress) = CampaignActor::start(world, prepared, places);
             (handle, (joined, progress))
         };
         let Some((handle, (joined, progress))) = self.registry.start(name, starting) else {
-            // `prepare` has recorded the campaign as running. It does not run, so its earlier state
-            // is written back.
-            self.write(state_change_entry(name, before.0, before.1), ctx);
+            // `prepare` has recorded the campaign as running, and has reopened episodes. It does not
+            // run, so its earlier state and their outcomes are written back.
+            self.write(undo, ctx);
             return Err(Arc::new(SubmitError::Draining));
         };
         let campaign = name.clone();
@@ -136,7 +136,8 @@ impl EngineActor {
                 let panic = crate::supervisor::panic_text(failure);
                 tracing::error!(%campaign, %panic, "the campaign's actor died; it can be submitted again");
                 let reason = Some(format!("its actor died: {panic}"));
-                this.write(state_change_entry(&campaign, CampaignState::Paused, reason), ctx);
+                let entry = state_change_entry(&campaign, CampaignState::Paused, reason);
+                this.write(vec![entry], ctx);
                 // The dead actor cannot publish its progress any more, so the engine does.
                 progress.send_modify(|progress| progress.mark_dead(panic));
             }
@@ -146,9 +147,9 @@ impl EngineActor {
 
     /// Writes the state of a campaign that has no actor. A fault is only logged: nobody waits for
     /// it.
-    fn write(&self, entry: JournalEntry, ctx: &mut Context<Self>) {
+    fn write(&self, entries: Vec<JournalEntry>, ctx: &mut Context<Self>) {
         let collector = self.tools.world.collector.clone();
-        let written = async move { collector.record(vec![entry]).await };
+        let written = async move { collector.record(entries).await };
         ctx.spawn(written.into_actor(self).map(|written, _, _| {
             if let Err(fault) = written {
                 tracing::error!(%fault, "a campaign's state could not be written");

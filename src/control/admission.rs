@@ -30,8 +30,9 @@ const ENGINE_AGAIN: Duration = Duration::from_secs(10);
 /// is resumed. `source` is the text of the file; the store keeps it for restarts. `again` says
 /// which faulted episodes are tried again, and whether changed templates are accepted. `told` hears
 /// the progress of image pulls. A refusal by the preflight or by the preparation leaves the stored
-/// campaign as it was. After a fault of the store, or if a drain has begun meanwhile, its
-/// configuration, its editions and its reopened episodes may be stored already.
+/// campaign as it was. After a fault of the store, its configuration, its editions and its reopened
+/// episodes may be stored already. If a drain has begun meanwhile, its configuration and its editions
+/// may be stored already.
 pub async fn start_campaign(
     engine: &Engine,
     catalog: &Arc<Catalog>,

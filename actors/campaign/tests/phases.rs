@@ -1,7 +1,8 @@
 //! Pause, resume, cancel and drain: at whatever moment they come, the campaign comes to rest.
 
 use super::{episodes, labels, options};
-use crate::model::CampaignState;
+use crate::campaign::ReopenFilter;
+use crate::model::{CampaignState, EpisodeRecord, FaultKind};
 use crate::ports::Journal;
 use crate::testkit::{Kit, Options, Trap, campaign, in_test_system};
 use std::sync::Arc;
@@ -188,6 +189,37 @@ fn a_campaign_that_is_being_prepared_does_not_slip_past_a_drain() {
         sleep(Duration::from_secs(1)).await;
         let stored = kit.journal.campaign(&campaign("c", 2).name).await.unwrap().unwrap();
         assert_eq!(stored.state, CampaignState::Cancelled, "refused, so the next start lets it be");
+    });
+}
+
+/// A retry that is refused because of a drain leaves the faulted episodes as they were, so it can be
+/// asked for again.
+#[test]
+fn a_retry_that_a_drain_refuses_reopens_nothing() {
+    in_test_system(options(), |kit| async move {
+        let model = kit.models.named("fake/one");
+        model.traps.set("letter", 0, usize::MAX, Trap::Fault(FaultKind::ModelRejected));
+        let config = campaign("c", 2);
+        assert_eq!(kit.run(&config).await.episodes.faulted, 2);
+        let before = episodes(&kit, "c").await;
+        let earlier = kit.journal.campaign(&config.name).await.unwrap();
+        kit.journal.stall(true);
+        let (engine, journal) = (kit.engine.clone(), kit.journal.clone());
+        let all = ReopenFilter::Matching { kinds: Vec::new(), template: None };
+        let submitted = engine.submit_again(Arc::new(config.clone()), String::new(), all);
+        let drained = async {
+            sleep(Duration::from_secs(1)).await;
+            engine.drain(false).await;
+            journal.stall(false);
+        };
+        let (submitted, ()) = tokio::join!(submitted, drained);
+        assert!(submitted.err().unwrap().to_string().contains("draining"));
+        sleep(Duration::from_secs(1)).await;
+        let outcomes = |all: &[EpisodeRecord]| -> Vec<_> {
+            all.iter().map(|e| (e.outcome.clone(), e.finished_at_ms)).collect()
+        };
+        assert_eq!(outcomes(&episodes(&kit, "c").await), outcomes(&before));
+        assert_eq!(kit.journal.campaign(&config.name).await.unwrap(), earlier);
     });
 }
 

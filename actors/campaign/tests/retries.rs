@@ -55,6 +55,22 @@ fn lost_sandboxes_are_tried_again_with_waits_up_to_the_limit() {
     });
 }
 
+/// The turns of an episode that is given up are counted at once, and not only by the next start.
+#[test]
+fn the_turns_of_a_faulted_episode_are_counted_when_it_is_given_up() {
+    in_test_system(options(), |kit| async move {
+        let model = kit.models.named("fake/one");
+        model.traps.set("letter 1 turn 1", 0, 9, Trap::Fault(FaultKind::ModelRejected));
+        let config = campaign("c", 2);
+        let done = kit.run(&config).await;
+        assert_eq!((done.episodes.resolved, done.episodes.faulted), (1, 1));
+        let steps: u32 = episodes(&kit, "c").await.iter().map(|episode| episode.steps).sum();
+        let again = kit.run(&config).await;
+        assert_eq!((done.steps, done.tokens), (u64::from(steps), again.tokens));
+        assert_eq!(again.steps, done.steps);
+    });
+}
+
 /// The sandbox backend is down for an hour: it costs no episode an attempt, and none is faulted.
 #[test]
 fn an_engine_that_is_down_is_waited_for() {
