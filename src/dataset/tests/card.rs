@@ -1,5 +1,6 @@
 //! The card and the metadata, as their readers see them.
 
+use super::super::card::size_category;
 use super::super::fixture::{FixtureJournal, edition, record, within, write};
 use super::super::{ParquetSink, ShardLimits};
 use std::fs;
@@ -20,6 +21,23 @@ async fn text(name: &str) -> String {
     let dir = tempdir().unwrap();
     let record = write(dir.path(), &FixtureJournal::numbered(60)).await;
     fs::read_to_string(Path::new(&record.path).join(name)).unwrap()
+}
+
+/// The categories of the Hub.
+#[test]
+fn the_size_category_has_the_number_of_rows() {
+    let of = [
+        (999, "n<1K"),
+        (1_000, "1K<n<10K"),
+        (9_999_999, "1M<n<10M"),
+        (10_000_000, "10M<n<100M"),
+        (999_999_999, "100M<n<1B"),
+        (1_000_000_000, "1B<n<10B"),
+        (u64::MAX, "n>1T"),
+    ];
+    for (rows, category) in of {
+        assert_eq!(size_category(rows), category, "{rows}");
+    }
 }
 
 #[tokio::test]

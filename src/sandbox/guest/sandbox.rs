@@ -175,7 +175,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, K: SandboxGuard> Sandbo
 
     async fn stop(&mut self) -> Result<ExecReport, Fault> {
         let answer = self.client.stop().await;
-        blamed(&self.keeper, answer).await
+        blamed(&self.keeper, answer).await.map(|report| self.told_of_memory(report))
     }
 
     async fn freeze(&mut self) -> Result<(), Fault> {
@@ -211,5 +211,61 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, K: SandboxGuard> Sandbo
     async fn environment(&mut self, variables: &[(String, String)]) -> Result<(), Fault> {
         let answer = self.client.environment(variables).await;
         blamed(&self.keeper, answer).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::guest::wire::{PROTOCOL, PayloadWriter, encode, end, kind};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+    /// A guard that has seen the kernel kill one process.
+    struct KillCountGuard;
+
+    impl SandboxGuard for KillCountGuard {
+        fn memory_kills(&self) -> Option<u64> {
+            Some(1)
+        }
+    }
+
+    /// A stream whose guest answers a PING, and reports an end for every other request.
+    fn guest(ending: u8) -> DuplexStream {
+        let (ours, mut theirs) = duplex(1 << 12);
+        #[expect(clippy::disallowed_methods, reason = "lives as long as the test's runtime")]
+        tokio::spawn(async move {
+            let mut asked = [0; 1 << 12];
+            while theirs.read(&mut asked).await.is_ok_and(|count| count >= 9) {
+                let id = u32::from_le_bytes([asked[4], asked[5], asked[6], asked[7]]);
+                let mut said = PayloadWriter::default();
+                let kind = match asked[8] {
+                    kind::PING => {
+                        said.u32(PROTOCOL).u8(1);
+                        kind::PONG
+                    }
+                    _ => {
+                        said.u8(ending).i32(9).bytes(b"");
+                        said.u64(0).bytes(b"").bytes(b"").u64(0).bytes(b"").bytes(b"");
+                        said.bytes(b"/work").u64(42).u64(0).u8(0);
+                        kind::EXITED
+                    }
+                };
+                theirs.write_all(&encode(id, kind, &said.0)).await.ok();
+            }
+        });
+        ours
+    }
+
+    /// What the stopped command is said to have ended with.
+    async fn stopped(ending: u8) -> ExecEnd {
+        let (spec, fingerprint) = (SandboxSpec::default(), SandboxFingerprint::default());
+        let connected = GuestSandbox::connect(guest(ending), KillCountGuard, &spec, fingerprint);
+        connected.await.unwrap().stop().await.unwrap().end
+    }
+
+    #[tokio::test]
+    async fn a_command_that_memory_killed_before_it_was_stopped_is_told_so() {
+        assert_eq!(stopped(end::SIGNALED).await, ExecEnd::OutOfMemory);
+        assert_eq!(stopped(end::TIMED_OUT).await, ExecEnd::TimedOut);
     }
 }
