@@ -10,6 +10,7 @@
 //! - `guest`: the guest program, its protocol and the tunnel.
 //!
 //! - `system_calls`: the one allow-list of system calls for both backends.
+//! - `process_owner`: whose something is that was left behind, and whether that process is dead.
 //! - `facts`: what this host enforces, as `synthd doctor` prints it.
 //!
 //! Invariant: a program in a sandbox reaches no file of the host, no network but the hosts that
@@ -26,6 +27,7 @@ pub mod egress;
 mod facts;
 pub mod guest;
 pub mod namespace;
+mod process_owner;
 mod system_calls;
 
 pub use backends::SandboxBackends;

@@ -95,12 +95,16 @@ fn a_build_that_is_killed_leaves_nothing() {
         let mut line = String::new();
         words.read_line(&mut line).unwrap();
         assert!(line.starts_with(log), "{line}");
-        let place = PathBuf::from(format!("/tmp/synthd-guest-0/root-of-{}", build.id()));
         // Until there is something to leave behind.
-        while std::fs::read_dir(&place).map_or(0, Iterator::count) == 0 {
-            assert!(build.try_wait().unwrap().is_none(), "it ended by itself");
+        let place = loop {
+            match place_of(build.id()) {
+                Some(place) if std::fs::read_dir(&place).map_or(0, Iterator::count) > 0 => {
+                    break place;
+                }
+                _ => assert!(build.try_wait().unwrap().is_none(), "it ended by itself"),
+            }
             std::thread::yield_now();
-        }
+        };
         (build, place)
     };
     let (mut killed, left) = build();
@@ -117,6 +121,16 @@ fn a_build_that_is_killed_leaves_nothing() {
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
     assert_eq!(stopped.wait().unwrap().code(), Some(130));
     assert!(!own.exists(), "and what it was making itself");
+}
+
+/// The directory in which a process builds.
+fn place_of(pid: u32) -> Option<PathBuf> {
+    let all = std::fs::read_dir("/tmp/synthd-guest-0").ok()?.map_while(Result::ok);
+    let owned = format!("-{pid}-");
+    all.map(|entry| entry.path()).find(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with("root-of-") && name.contains(&owned)
+    })
 }
 
 /// Whether any process was told to work there.

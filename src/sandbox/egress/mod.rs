@@ -14,9 +14,9 @@
 //! network policy. All sandboxes with the same policy share one proxy, which is a Unix socket and
 //! a task. A failure to open the proxy is a fault of the sandbox's start (`SandboxStart`).
 //!
-//! The sockets are in a directory of this user and are named for the process: `egress-PID-NUMBER`
-//! for a proxy, `agents-PID` for the agent gateway. [`sweep`] removes the sockets of dead
-//! processes.
+//! The sockets are in a directory of this user and are named for the process ([`ProcessOwner`]):
+//! `egress-OWNER-NUMBER` for a proxy, `agents-OWNER` for the agent gateway. [`sweep`] removes the
+//! sockets of dead processes.
 
 mod addresses;
 mod body;
@@ -28,6 +28,7 @@ pub use addresses::is_public;
 pub use resolve::{HostResolver, SystemResolver};
 
 use crate::private_directory::own_directory;
+use crate::sandbox::process_owner::ProcessOwner;
 use proxy::EgressProxy;
 use std::collections::HashMap;
 use std::fs;
@@ -55,7 +56,7 @@ const AGENTS: &str = "agents-";
 /// The path of the Unix socket at which the agent gateway of this process listens. `directory`
 /// must be the same for the gateway and for the proxies.
 pub fn agents_socket(directory: &Path) -> PathBuf {
-    directory.join(format!("{AGENTS}{}", std::process::id()))
+    directory.join(format!("{AGENTS}{}", ProcessOwner::this()))
 }
 
 /// Makes the directory of the sockets, removes sockets of dead processes, and returns where agents
@@ -125,9 +126,6 @@ impl EgressProxies {
         own_directory(&self.directory)?;
         sweep(&self.directory)?;
         let socket = self.directory.join(name());
-        // A socket with our own process id was left by an earlier process that had the same id:
-        // within this process, each number is used once.
-        fs::remove_file(&socket).ok();
         let listener = UnixListener::bind(&socket)?;
         // Only this user may connect. The guest's tunnel connects from synthd itself.
         fs::set_permissions(&socket, fs::Permissions::from_mode(0o600))?;
@@ -139,30 +137,41 @@ impl EgressProxies {
     }
 }
 
-/// The name of a new proxy's socket, such as `egress-4711-0`.
+/// The name of a new proxy's socket, such as `egress-4026531836-4711-987654-0`. Within this process,
+/// each number is used once.
 fn name() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    format!("{SOCKETS}{}-{number}", std::process::id())
+    format!("{SOCKETS}{}-{number}", ProcessOwner::this())
 }
 
-/// Removes the sockets of proxies and agent gateways whose process has ended. Other files stay. A
-/// socket counts as abandoned if `/proc` has no process with the id in its name, so all processes
-/// that share the directory must be in one PID namespace.
-pub fn sweep(directory: &Path) -> io::Result<()> {
+/// Removes the sockets of proxies and agent gateways whose process is known to be dead. Other files
+/// stay, and so do sockets of processes in other PID namespaces.
+fn sweep(directory: &Path) -> io::Result<()> {
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
-        let name = entry.file_name();
-        let ours = |name: &str| {
-            [SOCKETS, AGENTS].into_iter().find(|ours| name.starts_with(ours)).map(str::len)
-        };
-        let rest = name.to_str().and_then(|name| name.get(ours(name)?..));
-        let owner = rest.and_then(|rest| rest.split('-').next());
-        if owner.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
-            fs::remove_file(entry.path())?;
+        if entry.file_name().to_str().and_then(owner_of).is_some_and(ProcessOwner::is_dead) {
+            remove(&entry.path())?;
         }
     }
     Ok(())
+}
+
+/// The process whose socket has this name. None: it is no such socket.
+fn owner_of(name: &str) -> Option<ProcessOwner> {
+    let owner = match name.strip_prefix(SOCKETS) {
+        Some(rest) => rest.rsplit_once('-')?.0,
+        None => name.strip_prefix(AGENTS)?,
+    };
+    ProcessOwner::parse(owner)
+}
+
+/// Removes a file that another process may remove at the same time.
+fn remove(path: &Path) -> io::Result<()> {
+    fs::remove_file(path).or_else(|error| match error.kind() {
+        io::ErrorKind::NotFound => Ok(()),
+        _ => Err(error),
+    })
 }
 
 /// The environment variables by which programs find a proxy, such as
@@ -175,4 +184,30 @@ fn variables() -> Vec<(String, String)> {
         [(name.to_owned(), value.clone()), (name.to_uppercase(), value.clone())]
     };
     [both("http_proxy", &proxy), both("https_proxy", &proxy), both("no_proxy", &local)].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_sockets_of_processes_that_are_known_to_be_dead_are_removed() {
+        let place = tempfile::tempdir().unwrap();
+        let (this, (dead, unseen)) = (ProcessOwner::this(), ProcessOwner::dead_and_unseen());
+        let kept = [
+            format!("egress-{this}-0"),
+            format!("agents-{this}"),
+            format!("egress-{unseen}-0"),
+            format!("agents-{unseen}"),
+            "egress-x".to_owned(),
+            "other".to_owned(),
+        ];
+        let gone = [format!("egress-{dead}-0"), format!("agents-{dead}")];
+        for name in kept.iter().chain(&gone) {
+            fs::write(place.path().join(name), "").unwrap();
+        }
+        sweep(place.path()).unwrap();
+        assert!(kept.iter().all(|name| place.path().join(name).exists()));
+        assert!(!gone.iter().any(|name| place.path().join(name).exists()));
+    }
 }

@@ -10,6 +10,7 @@
 
 use super::{DockerImages, MADE_HERE, last_lines, tag_of};
 use crate::sandbox::docker::engine_faults::{fault, refused};
+use crate::sandbox::process_owner::ProcessOwner;
 use bollard::query_parameters::{CreateImageOptions, RemoveImageOptions};
 use futures_util::TryStreamExt;
 use nix::sys::signal::{Signal, killpg};
@@ -26,7 +27,8 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{ChildStderr, ChildStdout, Command};
 use tokio_util::io::ReaderStream;
 
-/// The front of the names of build directories; the process id follows, as in `root-of-4711`.
+/// The front of the names of build directories; the owner follows, as in
+/// `root-of-4026531836-4711-987654`.
 const ROOTS: &str = "root-of-";
 /// How often the removal of a build directory is tried.
 const PATIENCE: u32 = 100;
@@ -78,7 +80,7 @@ impl BuildDirectory {
             return Ok(Self(None));
         }
         sweep(beside)?;
-        let path = beside.join(format!("{ROOTS}{}", std::process::id()));
+        let path = beside.join(format!("{ROOTS}{}", ProcessOwner::this()));
         fs::create_dir_all(&path)?;
         Ok(Self(Some(path)))
     }
@@ -128,13 +130,13 @@ impl Drop for BuildDirectory {
     }
 }
 
-/// Removes the build directories of processes that have ended.
+/// Removes the build directories of processes that are known to be dead.
 fn sweep(directory: &Path) -> io::Result<()> {
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
         let name = entry.file_name();
         let owner = name.to_str().and_then(|name| name.strip_prefix(ROOTS));
-        if owner.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+        if owner.and_then(ProcessOwner::parse).is_some_and(ProcessOwner::is_dead) {
             fs::remove_dir_all(entry.path())?;
         }
     }
@@ -233,6 +235,18 @@ async fn keep(words: ChildStderr, log: &Path, told: &dyn Fn(&str)) -> std::io::R
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_directories_of_processes_that_are_known_to_be_dead_are_removed() {
+        let place = tempfile::tempdir().unwrap();
+        let (this, (dead, unseen)) = (ProcessOwner::this(), ProcessOwner::dead_and_unseen());
+        let at = |owner: ProcessOwner| place.path().join(format!("{ROOTS}{owner}"));
+        for owner in [this, dead, unseen] {
+            fs::create_dir_all(at(owner).join("usr")).unwrap();
+        }
+        sweep(place.path()).unwrap();
+        assert_eq!([this, dead, unseen].map(|owner| at(owner).exists()), [true, false, true]);
+    }
 
     #[test]
     fn another_content_is_another_tag() {

@@ -2,7 +2,7 @@
 
 use super::cgroup::CgroupTree;
 use super::hierarchy::{CgroupEnvironment, own_directory};
-use super::sweep::CgroupOwner;
+use super::sweep::own_group;
 use crate::sandbox::namespace::protocol::LaunchPlan;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -64,7 +64,7 @@ impl Fake {
     }
 
     fn owner(&self) -> PathBuf {
-        self.own().join(CgroupOwner::this().group_name())
+        self.own().join(own_group())
     }
 }
 

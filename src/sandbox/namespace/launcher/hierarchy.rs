@@ -11,7 +11,7 @@
 //!  v1   the same below each controller's own hierarchy; nothing needs to be handed on
 //! ```
 
-use super::sweep::{self, CgroupOwner};
+use super::sweep;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
@@ -128,7 +128,7 @@ impl CgroupDiscovery {
         if wanted.iter().any(|c| !enabled.iter().any(|e| e == c)) {
             make_room(own, host)?;
         }
-        let directory = own.join(CgroupOwner::this().group_name());
+        let directory = own.join(sweep::own_group());
         let mut controllers = Vec::new();
         for controller in wanted {
             // One by one, because the kernel refuses a whole write if it refuses one word of
@@ -151,7 +151,7 @@ impl CgroupDiscovery {
     /// Tries a cgroup of v1 for one controller.
     fn try_v1(&mut self, own: &Path, controller: &'static str) {
         self.swept.extend(sweep::remove_dead_groups(own));
-        let directory = own.join(CgroupOwner::this().group_name());
+        let directory = own.join(sweep::own_group());
         match create_dir(&directory) {
             Ok(()) => {
                 if controller == "cpu" {
