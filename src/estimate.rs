@@ -58,8 +58,9 @@ pub struct CostRange {
     pub least_usd: Money,
     /// The cost if each episode takes the steps that its template expects.
     pub likely_usd: Money,
-    /// The worst case: every attempt uses every turn, each call costs its worst case, and every
-    /// fallback model is asked as well.
+    /// The most without failed calls: every attempt uses every turn, each call costs its worst case,
+    /// and every fallback model is asked as well. Tries of a call that fail and are charged come on
+    /// top.
     pub most_usd: Money,
 }
 

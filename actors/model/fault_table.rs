@@ -20,7 +20,7 @@ engine asks it everywhere. It is printed from `FaultKind::policy` in `actors/mod
 - **asked again**: whether the model is asked again within the same call, up to five times, before
   anything follows.
 - **many in a row**: whether so many in a row that no single episode could cause them pause the campaign.
-  `pause, in a minute`: so do ten within a minute.
+  `pause, in a minute`: so do more than ten within a minute.
 - **may pass**: whether a later run tries the faulted episode again.
 - **label**: how the episode ends where the agent itself caused the fault. Every other kind gives no
   label at all: the outcome is null, never 0, and the episode makes no row.

@@ -16,7 +16,8 @@ use std::process::ExitCode;
     after_help = "At least: each episode makes one short call. Likely: each episode takes the steps that its \
 template expects, with replies and outputs of usual length. If a cache has a price, earlier \
 text comes from the cache. At most: every attempt of every episode uses every turn, and each \
-call costs its worst case. A budget stops the campaign earlier.
+call costs its worst case. Calls that fail, are charged and are tried again come on top. A budget \
+stops the campaign earlier, whatever fails.
 
 Examples:
   synthd estimate campaign.toml
