@@ -71,7 +71,7 @@ async fn sampling_parameters_are_kept_and_an_older_record_gets_them() {
     assert_eq!(store.campaign(&name("c")).await.unwrap(), Some(newer.clone()));
     let silent = CampaignRecord { sampling: None, ..newer.clone() };
     keep(&store, JournalEntry::CampaignOpened(silent)).await;
-    assert_eq!(store.campaigns().await.unwrap(), [newer.clone()]);
+    assert_eq!(store.campaigns().await.unwrap().first(), Some(&newer));
     let other = CampaignRecord { identity: "other".to_owned(), ..newer };
     assert!(store.append(vec![JournalEntry::CampaignOpened(other)]).await.is_err());
 }
