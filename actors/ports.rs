@@ -14,8 +14,8 @@ use crate::model::{
     AnsweredCalls, AttemptRecord, CallFault, CallRecord, CampaignName, CampaignRecord, ChatReply,
     ChatRequest, CommandStatus, DatasetRecord, EpisodeId, EpisodeRecord, ExchangeRecorder,
     ExecReport, ExecRequest, Fault, FaultKind, FileSpec, HostAddress, JournalEntry, ModelConfig,
-    Money, Publication, RowRecord, RowRejection, SandboxFingerprint, SandboxSpec, SandboxTree,
-    SpendingTotals, Task, TemplateEdition, Turn, WorkspaceCopy,
+    Money, Publication, RowFormat, RowRecord, RowRejection, SandboxFingerprint, SandboxSpec,
+    SandboxTree, SpendingTotals, Task, TemplateEdition, Turn, WorkspaceCopy,
 };
 use crate::scaffold::Scaffold;
 use async_trait::async_trait;
@@ -282,6 +282,8 @@ pub struct DatasetWriteRequest {
     /// For each episode: how often its task was solved, over all samples by the same model and
     /// scaffold.
     pub pass_rates: BTreeMap<EpisodeId, PassRate>,
+    /// The format of all rows of the version.
+    pub format: RowFormat,
     /// The number of episodes that ended in a fault. The dataset card shows it; these episodes have
     /// no row.
     pub faulted: u64,

@@ -181,6 +181,18 @@ pub enum FinishReason {
     Refusal,
 }
 
+impl FinishReason {
+    /// The word in rows.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::ToolCalls => "tool_calls",
+            Self::Length => "length",
+            Self::Refusal => "refusal",
+        }
+    }
+}
+
 /// Tokens of a call as the provider counted them. The optional counts are parts of the two main
 /// counts. None means that the provider did not report the part; none is not zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

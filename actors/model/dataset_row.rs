@@ -54,6 +54,14 @@ impl RowFormat {
         }
     }
 
+    /// What a row is about, in a word: rows about the same one are in one split.
+    pub fn work(self) -> &'static str {
+        match self {
+            Self::Trajectory => "task",
+            Self::Completion => "prompt",
+        }
+    }
+
     /// The columns in their order.
     pub fn columns(self) -> &'static [RowColumn] {
         static TRAJECTORY: OnceLock<Vec<RowColumn>> = OnceLock::new();

@@ -4,10 +4,11 @@
 //! comments are the text of `docs/columns.md`.
 //!
 //! Editions of the format: in files of edition 0, every count of tokens is a number. In edition 1,
-//! a count may be null. Edition 2 added `template_digest`.
+//! a count may be null. Edition 2 added `template_digest`. Edition 3 added what was sent to the model
+//! and came back (`messages`, `tools`, `model_version`, `finish_reason`), `milestones` and `calls`.
 
 use super::column::row_columns;
-use super::{Money, SandboxFingerprint};
+use super::{Money, RowMessage, SandboxFingerprint};
 use serde::{Deserialize, Serialize};
 
 /// The name and the version of the format.
@@ -44,6 +45,10 @@ row_columns! {
         pub llm_model: String,
         /// The provider that served the model; `scripted` means no model at all.
         pub llm_provider: String,
+        /// The version of the model as the provider reports it with the last reply; null if it does
+        /// not.
+        #[since(3)]
+        pub model_version: Option<String>,
         /// The protocol between model and sandbox.
         pub scaffold: String,
         /// How the model was asked: a JSON object as text. Null where no record says.
@@ -56,16 +61,29 @@ row_columns! {
         /// Which of the task's samples by this model and scaffold, from 0.
         #[missing(default)]
         pub sample: i32,
+        /// The tools that the model was given: a JSON list as text, each tool in the form
+        /// `{"type": "function", "function": {...}}`. Null where no record says.
+        #[since(3)]
+        pub tools: Option<String>,
         /// Where and how the sandbox ran.
         pub sandbox: SandboxFingerprint,
         /// The steps in order.
         pub trajectory: Vec<RowStep>,
+        /// The conversation, exactly as sent and received: the messages of the first request, then
+        /// those of each step. If an agent's program began several conversations, it is the last one.
+        /// Null where no record says.
+        #[since(3)]
+        pub messages: Option<Vec<RowMessage>>,
         /// `resolved`, `unresolved` or `flaky`.
         pub final_result: String,
         /// The sum of the rewards of all steps.
         pub total_reward: f64,
         /// Score, verdict and single checks of the sealed verification.
         pub verification: RowVerification,
+        /// Each change of the milestone potential; empty if it never changed. Null where an older
+        /// engine made the row.
+        #[since(3)]
+        pub milestones: Option<Vec<RowMilestone>>,
         /// How often the task was solved by this model and scaffold. Null while it is not known.
         #[missing(default)]
         pub pass_rate: Option<PassRate>,
@@ -80,6 +98,10 @@ row_columns! {
         pub cost_usd: Money,
         /// Which attempt at the episode this is, from 1.
         pub attempt: i32,
+        /// How often models were called for all steps, failed tries included. Null where an older
+        /// engine made the row.
+        #[since(3)]
+        pub calls: Option<i64>,
         /// A unique text that stands in the task. A model that repeats it was trained on the task.
         pub canary: String,
         /// When the episode finished: RFC 3339, UTC, with milliseconds.
@@ -145,6 +167,27 @@ row_columns! {
         /// engine recorded the step.
         #[since(0)]
         pub model_ms: Option<i64>,
+        /// Why the model stopped: `stop`, `tool_calls`, `length` or `refusal`. Null where an older
+        /// engine made the row.
+        #[since(3)]
+        pub finish_reason: Option<String>,
+        /// How often models were called for the answer, failed tries included. Null where an older
+        /// engine made the row.
+        #[since(3)]
+        pub calls: Option<i32>,
+    }
+}
+
+row_columns! {
+    /// One change of the milestone potential, as it was measured.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    pub struct RowMilestone {
+        /// The number of the step after which the potential changed.
+        pub step: i32,
+        /// The potential since this step: the sum of the weights of the milestones that hold.
+        pub potential: f64,
+        /// The names of the milestones that hold; null if the potential does not tell which.
+        pub reached: Option<Vec<String>>,
     }
 }
 

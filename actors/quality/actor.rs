@@ -5,8 +5,8 @@ use super::messages::{JudgeEpisode, JudgeReply, PublishDataset, QualityServices}
 use super::row::{FinishedEpisode, build_row};
 use super::stages;
 use crate::model::{
-    EpisodeId, Fault, FaultKind, JournalEntry, PassRate, PlannedEpisode, Publication, RowRecord,
-    RowRejection, StageAction, TrajectoryRow, digest_of,
+    EpisodeId, Fault, FaultKind, JournalEntry, PassRate, PlannedEpisode, Publication, RowFormat,
+    RowRecord, RowRejection, StageAction, TrajectoryRow, digest_of,
 };
 use crate::policy::{SampleTracker, split_of};
 use crate::ports::DatasetWriteRequest;
@@ -115,6 +115,7 @@ async fn publish(tools: &QualityServices, publish: PublishDataset) -> Result<Pub
         late_rejections,
         late_labels,
         pass_rates: pass_rates(tools, &publish).await?,
+        format: RowFormat::Trajectory,
         faulted: publish.faulted,
         planned: publish.planned,
         licence: config.dataset.licence.clone(),

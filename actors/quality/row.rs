@@ -2,14 +2,12 @@
 //! the columns. Everything here is pure: the same episode gives the same row.
 
 use crate::model::{
-    ActionType, PlannedEpisode, ROW_SCHEMA, RowAction, RowCheck, RowState, RowStep,
-    RowVerification, SamplingParams, Step, StopReason, Task, TrajectoryRow, Turn, Verdict,
-    returns_to_go, rewards,
+    ActionType, AttemptNumber, ChatMessage, ChatRequest, ChatRole, Money, PlannedEpisode,
+    QualityPolicy, ROW_SCHEMA, RowAction, RowCheck, RowMessage, RowState, RowStep, RowVerification,
+    SamplingParams, SandboxFingerprint, Step, StopReason, Task, TrajectoryRow, Turn, Verdict,
+    digest_of, reached_milestones, returns_to_go, rewards,
 };
-use crate::model::{
-    AttemptNumber, ChatMessage, ChatRole, Money, QualityPolicy, SandboxFingerprint, Usage,
-    digest_of,
-};
+use crate::policy::same_message;
 use std::sync::Arc;
 
 /// Stands in place of the task's own text when the digest of the prompts is computed.
@@ -51,28 +49,17 @@ impl FinishedEpisode {
 /// verdict counts as a score of 0.
 pub fn build_row(judged: &FinishedEpisode, stamp: String) -> TrajectoryRow {
     let steps: Vec<Step> = judged.turns.iter().map(|turn| turn.step.clone()).collect();
-    let counted = || judged.turns.iter().map(|turn| turn.reply.counted());
     // A flaky verdict is no success, whatever its score is.
     let score = if judged.verdict.flaky { 0.0 } else { judged.verdict.score };
     // Rewards come from the milestone potential and the final score. They sum up to the score.
     let rewards = rewards(&steps, score);
     let returns = returns_to_go(&rewards);
-    let trajectory: Vec<RowStep> = steps
-        .iter()
-        .zip(counted())
-        .enumerate()
-        .map(|(at, (step, usage))| {
-            row_step(
-                step,
-                usage.map(|_| step.usage),
-                rewards[at],
-                returns[at],
-                at + 1 == steps.len(),
-            )
-        })
+    let turns = judged.turns.iter().enumerate();
+    let trajectory: Vec<RowStep> = turns
+        .map(|(at, turn)| row_step(turn, rewards[at], returns[at], at + 1 == steps.len()))
         .collect();
     // If the provider did not count one reply, the sum of tokens is unknown and not zero.
-    let all_counted = counted().all(|usage| usage.is_some());
+    let all_counted = judged.turns.iter().all(|turn| turn.reply.counted().is_some());
     let tokens = all_counted.then(|| steps.iter().map(|step| step.usage.total()).sum());
     let elapsed: u64 = steps.iter().map(Step::took_ms).sum();
     let answered = judged.answered_by();
@@ -91,21 +78,26 @@ pub fn build_row(judged: &FinishedEpisode, stamp: String) -> TrajectoryRow {
         difficulty: judged.task.difficulty.as_str().to_owned(),
         llm_model: model.to_owned(),
         llm_provider: provider.to_owned(),
+        model_version: judged.turns.last().and_then(|turn| turn.reply.answered_by.clone()),
         scaffold: judged.plan.scaffold.clone(),
         sampling: sampling(judged),
         prompt_digest: prompt_digest(judged),
         sample: i32::try_from(judged.plan.id.sample()).unwrap_or(i32::MAX),
+        tools: tools(judged),
         sandbox: judged.fingerprint.clone(),
         total_reward: returns.first().copied().unwrap_or(0.0),
         trajectory,
+        messages: messages(judged),
         final_result: final_result(&judged.verdict).to_owned(),
         verification: verification(&judged.verdict, score),
+        milestones: Some(reached_milestones(&judged.task.verification.milestones, &steps)),
         pass_rate: None,
         labels: Vec::new(),
         execution_time_seconds: elapsed as f64 / 1_000.0,
         total_tokens: tokens.map(signed),
         cost_usd: steps.iter().map(|step| step.cost).sum::<Money>(),
         attempt: i32::try_from(judged.attempt.0).unwrap_or(i32::MAX),
+        calls: Some(judged.turns.iter().map(|turn| i64::from(turn.calls)).sum()),
         canary: judged.task.canary.clone(),
         created_at: stamp,
     }
@@ -116,6 +108,38 @@ pub fn build_row(judged: &FinishedEpisode, stamp: String) -> TrajectoryRow {
 fn sampling(judged: &FinishedEpisode) -> Option<String> {
     let opening = judged.turns.first()?.opening.as_deref()?;
     serde_json::to_string(&SamplingParams::of(opening)).ok()
+}
+
+/// The request with which the newest conversation began, and the position of its turn. An agent's
+/// program may begin several. None if no request was recorded.
+fn newest_opening(turns: &[Turn]) -> Option<(usize, &ChatRequest)> {
+    let openings = turns.iter().enumerate().rev();
+    openings.into_iter().find_map(|(at, turn)| Some((at, turn.opening.as_deref()?)))
+}
+
+/// The newest conversation: the messages of its first request, then those of each turn. Replies of
+/// the model in this trajectory are marked, also those that an agent's program repeated in its
+/// request.
+fn messages(judged: &FinishedEpisode) -> Option<Vec<RowMessage>> {
+    let (start, opening) = newest_opening(&judged.turns)?;
+    let (before, turns) = judged.turns.split_at(start);
+    let repeated = |message: &&ChatMessage| {
+        before.iter().any(|turn| same_message(&turn.reply.message, message))
+    };
+    let mut own: Vec<bool> = opening.messages.iter().map(|m| repeated(&m)).collect();
+    // The first message of a turn is the reply.
+    own.extend(turns.iter().flat_map(|turn| (0..turn.messages.len()).map(|at| at == 0)));
+    let added = turns.iter().flat_map(|turn| &turn.messages);
+    let all: Vec<&ChatMessage> = opening.messages.iter().chain(added).collect();
+    Some(RowMessage::all_of(&all, |at, _| own.get(at).copied().unwrap_or(false)))
+}
+
+/// The tools of the newest conversation as JSON, in the form that trainers read. None if no request
+/// was recorded.
+fn tools(judged: &FinishedEpisode) -> Option<String> {
+    let (_, opening) = newest_opening(&judged.turns)?;
+    let function = |tool| serde_json::json!({ "type": "function", "function": tool });
+    serde_json::to_string(&opening.tools.iter().map(function).collect::<Vec<_>>()).ok()
 }
 
 /// A digest of the prompts and tools with which the conversation opened, without the task's own
@@ -156,15 +180,11 @@ fn verification(verdict: &Verdict, score: f64) -> RowVerification {
     }
 }
 
-/// One step as the row shows it. `usage` is None if the provider did not count the reply. `done`
-/// marks the last step.
-fn row_step(
-    step: &Step,
-    usage: Option<Usage>,
-    reward: f64,
-    return_to_go: f64,
-    done: bool,
-) -> RowStep {
+/// One turn as the row shows it. `done` marks the last step.
+fn row_step(turn: &Turn, reward: f64, return_to_go: f64, done: bool) -> RowStep {
+    let step = &turn.step;
+    // None if the provider did not count the reply.
+    let usage = turn.reply.counted().map(|_| step.usage);
     RowStep {
         step: i32::try_from(step.index).unwrap_or(i32::MAX),
         state: RowState { cwd: step.state.cwd.clone(), files: step.state.files.clone() },
@@ -186,6 +206,8 @@ fn row_step(
         cost_usd: step.cost,
         duration_ms: signed(step.duration_ms),
         model_ms: step.model_ms.map(signed),
+        finish_reason: Some(turn.reply.finish.as_str().to_owned()),
+        calls: Some(i32::try_from(turn.calls).unwrap_or(i32::MAX)),
     }
 }
 

@@ -6,8 +6,8 @@
 
 use super::row::FinishedEpisode;
 use crate::model::{
-    ActionType, MoveAction, RowRejection, RowStep, SEALED, StageAction, StopReason, Task,
-    TrajectoryRow,
+    ActionType, MoveAction, RowMessage, RowRejection, RowStep, SEALED, StageAction, StopReason,
+    Task, TrajectoryRow,
 };
 use std::collections::HashSet;
 
@@ -147,21 +147,39 @@ const TELLING_LINES: usize = 3;
 /// honest agent prints too.
 const CODE: [&str; 7] = ["$", "==", "def ", "import ", "exit", "assert", "return"];
 
-/// Stage `leak`: a step shows the sealed canary anywhere, or its observation has a passage of a
-/// sealed program. The detail names the first such step.
+/// Stage `leak`: a step or a message shows the sealed canary anywhere, or what the agent was shown
+/// has a passage of a sealed program. The detail names the first such step or message.
 fn leak(row: &TrajectoryRow, task: &Task) -> Option<String> {
-    let passages = telling_passages(task);
-    row.trajectory.iter().find_map(|step| {
+    let (canary, passages) = (task.verification.canary.as_str(), telling_passages(task));
+    let in_step = |step: &RowStep| {
         let texts = [&step.observation, &step.action.arguments, &step.reasoning];
-        if texts.iter().any(|text| text.contains(&task.verification.canary)) {
-            return Some(format!("step {} shows the sealed canary", step.step));
-        }
-        let shown: Vec<&str> = step.observation.lines().map(str::trim).collect();
-        let shown = shown.join("\n");
-        let found = passages.iter().find(|passage| shown.contains(passage.as_str()))?;
-        let first = found.lines().next().unwrap_or_default();
-        Some(format!("step {} shows a sealed program: {first}", step.step))
-    })
+        let what = shown(canary, &passages, &step.observation, &texts.map(String::as_str))?;
+        Some(format!("step {} shows {what}", step.step))
+    };
+    let in_message = |(at, message): (usize, &RowMessage)| {
+        let what = shown(canary, &passages, &message.content, &message_texts(message))?;
+        Some(format!("message {at} shows {what}"))
+    };
+    let messages = row.messages.iter().flatten().enumerate();
+    row.trajectory.iter().find_map(in_step).or_else(|| messages.into_iter().find_map(in_message))
+}
+
+/// What is sealed and shown: the canary in one of the texts, or a passage in `output`.
+fn shown(canary: &str, passages: &[String], output: &str, texts: &[&str]) -> Option<String> {
+    if texts.iter().any(|text| text.contains(canary)) {
+        return Some("the sealed canary".to_owned());
+    }
+    let lines: Vec<&str> = output.lines().map(str::trim).collect();
+    let lines = lines.join("\n");
+    let found = passages.iter().find(|passage| lines.contains(passage.as_str()))?;
+    Some(format!("a sealed program: {}", found.lines().next().unwrap_or_default()))
+}
+
+/// All texts of a message.
+fn message_texts(message: &RowMessage) -> Vec<&str> {
+    let calls = message.tool_calls.iter().flatten().map(|call| call.arguments.as_str());
+    let thought = message.reasoning.as_deref();
+    [message.content.as_str()].into_iter().chain(thought).chain(calls).collect()
 }
 
 /// Passages of sealed programs that an agent cannot know from anywhere else. Every line of a

@@ -25,6 +25,7 @@ mod money;
 mod prices;
 mod retry;
 mod run;
+mod schema;
 mod store;
 mod template;
 mod terminal;
@@ -112,6 +113,8 @@ enum CliCommand {
     /// Datasets: build, verify, stats
     #[command(subcommand)]
     Dataset(dataset::DatasetCommand),
+    /// Show what a row of a dataset, or a template, consists of
+    Schema(schema::SchemaArgs),
     /// The recorded cost of model calls: list, reconcile
     #[command(subcommand)]
     Money(money::MoneyCommand),
@@ -213,6 +216,7 @@ fn execute(cli: Cli) -> Result<ExitCode, Error> {
         CliCommand::Call(command) => call::run(&command),
         CliCommand::Campaign(command) => campaign::run(&command),
         CliCommand::Dataset(command) => dataset::run(&command),
+        CliCommand::Schema(args) => schema::run(&args),
         CliCommand::Money(command) => money::run(&command),
         CliCommand::Store(command) => store::run(&command),
         CliCommand::Completions { shell } => {

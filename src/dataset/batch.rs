@@ -1,232 +1,154 @@
-//! Converts rows to Arrow, column by column. The values of a nested column are flattened into one
-//! array each, and the lists around them are described by their lengths. `read` converts in the
-//! other direction. The order of the columns must be that of `schema`.
+//! Converts the cells of rows to Arrow, column by column. The values of a nested column are
+//! flattened into one array each, and the lists around them are described by their lengths. `read`
+//! converts in the other direction.
 
 use super::schema::{
-    MONEY_PRECISION, MONEY_SCALE, action_fields, check_fields, element, pass_rate_fields,
-    row_schema, sandbox_fields, state_fields, step_fields, verification_fields,
+    MONEY_PRECISION, MONEY_SCALE, element, present_fields, present_type, row_schema,
 };
 use arrow::array::{
     ArrayRef, BooleanArray, Decimal128Array, Float64Array, Int32Array, Int64Array, ListArray,
     RecordBatch, StringArray, StructArray,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
-use arrow::datatypes::{DataType, Fields};
 use arrow::error::ArrowError;
 use std::sync::Arc;
-use synthd_actors::model::{
-    Money, PassRate, RowCheck, RowStep, RowVerification, SandboxFingerprint, TrajectoryRow,
-};
+use synthd_actors::model::{CellValue, ColumnType, RowColumn, RowFormat};
 
 /// A column, or why its values do not fit the schema.
 type ArrayResult = Result<ArrayRef, ArrowError>;
 
-/// One batch of rows. The caller must limit the amount of text (see [`text_bytes`]), because Arrow
-/// counts offsets with 32 bits. Fails if the columns do not match the schema.
-pub(super) fn to_batch(rows: &[&TrajectoryRow]) -> Result<RecordBatch, ArrowError> {
-    let text = |field: fn(&TrajectoryRow) -> &str| texts(rows.iter().map(|r| field(r)));
-    let columns = vec![
-        text(|r| &r.schema_version),
-        text(|r| &r.trajectory_id),
-        text(|r| &r.campaign),
-        text(|r| &r.task_id),
-        text(|r| &r.template),
-        maybe_texts(rows.iter().map(|r| r.template_digest.as_deref())),
-        int64s(rows.iter().map(|r| r.task_seed)),
-        text(|r| &r.task_instruction),
-        text(|r| &r.category),
-        text(|r| &r.difficulty),
-        text(|r| &r.llm_model),
-        text(|r| &r.llm_provider),
-        text(|r| &r.scaffold),
-        maybe_texts(rows.iter().map(|r| r.sampling.as_deref())),
-        maybe_texts(rows.iter().map(|r| r.prompt_digest.as_deref())),
-        int32s(rows.iter().map(|r| r.sample)),
-        sandboxes(rows.iter().map(|r| &r.sandbox))?,
-        trajectories(rows)?,
-        text(|r| &r.final_result),
-        float64s(rows.iter().map(|r| r.total_reward)),
-        verifications(rows.iter().map(|r| &r.verification))?,
-        pass_rates(rows.iter().map(|r| r.pass_rate))?,
-        text_lists(rows.iter().map(|r| r.labels.as_slice()))?,
-        float64s(rows.iter().map(|r| r.execution_time_seconds)),
-        Arc::new(Int64Array::from_iter(rows.iter().map(|r| r.total_tokens))),
-        moneys(rows.iter().map(|r| r.cost_usd))?,
-        int32s(rows.iter().map(|r| r.attempt)),
-        text(|r| &r.canary),
-        text(|r| &r.created_at),
-    ];
-    RecordBatch::try_new(row_schema(), columns)
+/// Stands for each value inside of a struct that is null.
+const NULL: &CellValue<'static> = &CellValue::Null;
+
+/// One batch of rows, each as the cells of its columns. The caller must limit the amount of text
+/// (see [`text_bytes`]), because Arrow counts offsets with 32 bits. Fails if a value is not of the
+/// type of its column.
+pub(super) fn to_batch(
+    format: RowFormat,
+    rows: &[CellValue<'_>],
+) -> Result<RecordBatch, ArrowError> {
+    let rows: Vec<&CellValue<'_>> = rows.iter().collect();
+    RecordBatch::try_new(row_schema(format), arrays(format.columns(), &rows)?)
 }
 
-/// About how many bytes of text a row adds to one column at most. The long texts of all columns are
-/// added up, and each item of a list counts some bytes more. Short texts, such as working
-/// directories, names and digests, are not measured: a fixed number of bytes stands for them.
-pub(super) fn text_bytes(row: &TrajectoryRow) -> usize {
-    let steps: usize = row.trajectory.iter().map(step_bytes).sum();
-    let labels: usize = row.labels.iter().map(|l| l.len() + 8).sum();
-    let checks: usize = row.verification.checks.iter().map(|c| c.name.len() + 8).sum();
-    let sampling = row.sampling.as_ref().map_or(0, String::len);
-    steps + labels + checks + sampling + row.task_instruction.len() + 1_024
+/// How many bytes of text a row adds to one column at most: the texts of all columns together. Each
+/// item of a list counts some bytes more.
+pub(super) fn text_bytes(cell: &CellValue<'_>) -> usize {
+    match cell {
+        CellValue::Text(text) => text.len(),
+        CellValue::List(items) => items.iter().map(|item| text_bytes(item) + 8).sum(),
+        CellValue::Struct(cells) => cells.iter().map(text_bytes).sum(),
+        _ => 0,
+    }
 }
 
-/// The same estimate for one step.
-fn step_bytes(step: &RowStep) -> usize {
-    let files: usize = step.state.files.iter().map(|f| f.len() + 8).sum();
-    let error = step.error.as_ref().map_or(0, String::len);
-    files
-        + error
-        + step.observation.len()
-        + step.reasoning.len()
-        + step.action.arguments.len()
-        + 128
+/// One array for each column of the structs.
+fn arrays(columns: &[RowColumn], structs: &[&CellValue<'_>]) -> Result<Vec<ArrayRef>, ArrowError> {
+    let each = columns.iter().enumerate();
+    each.map(|(at, column)| {
+        let cells: Result<Vec<_>, _> = structs.iter().map(|row| inner(row, at)).collect();
+        array(&column.kind, &cells?)
+            .map_err(|error| ArrowError::SchemaError(format!("column {}: {error}", column.name)))
+    })
+    .collect()
 }
 
-/// The column `sandbox`. The limits that were enforced become JSON text.
-fn sandboxes<'a>(prints: impl Iterator<Item = &'a SandboxFingerprint> + Clone) -> ArrayResult {
-    let text = |field: fn(&SandboxFingerprint) -> &str| texts(prints.clone().map(field));
-    let enforced = prints
-        .clone()
-        .map(|p| serde_json::to_string(&p.enforced))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|e| ArrowError::ExternalError(Box::new(e)))?;
-    let columns = vec![
-        text(|p| &p.backend),
-        text(|p| &p.root),
-        text(|p| &p.kernel),
-        text(|p| &p.shell),
-        texts(enforced.iter().map(String::as_str)),
-    ];
-    record(sandbox_fields(), columns)
+/// The cell at a position of a struct.
+fn inner<'c, 'v>(row: &'c CellValue<'v>, at: usize) -> Result<&'c CellValue<'v>, ArrowError> {
+    match row {
+        CellValue::Null => Ok(NULL),
+        CellValue::Struct(cells) => cells.get(at).ok_or_else(unfit),
+        _ => Err(unfit()),
+    }
 }
 
-/// The column `trajectory`: a list of steps for each row.
-fn trajectories(rows: &[&TrajectoryRow]) -> ArrayResult {
-    let lengths = rows.iter().map(|r| r.trajectory.len());
-    let steps: Vec<&RowStep> = rows.iter().flat_map(|r| &r.trajectory).collect();
-    list(DataType::Struct(step_fields()), lengths, record(step_fields(), step_columns(&steps)?)?)
+/// The error for a value that is not of the type of its column. The columns and the values come from
+/// one definition, so it is not expected.
+fn unfit() -> ArrowError {
+    ArrowError::SchemaError("a value is not of the type of its column".to_owned())
 }
 
-/// The columns of all steps, in the order of `schema::step_fields`.
-fn step_columns(steps: &[&RowStep]) -> Result<Vec<ArrayRef>, ArrowError> {
-    let each = || steps.iter().copied();
-    Ok(vec![
-        int32s(each().map(|s| s.step)),
-        states(steps)?,
-        actions(steps)?,
-        texts(each().map(|s| s.observation.as_str())),
-        float64s(each().map(|s| s.reward)),
-        texts(each().map(|s| s.reasoning.as_str())),
-        float64s(each().map(|s| s.return_to_go)),
-        booleans(each().map(|s| s.done)),
-        maybe_texts(each().map(|s| s.error.as_deref())),
-        Arc::new(Int32Array::from_iter(each().map(|s| s.exit_code))),
-        booleans(each().map(|s| s.truncated)),
-        Arc::new(Int64Array::from_iter(each().map(|s| s.input_tokens))),
-        Arc::new(Int64Array::from_iter(each().map(|s| s.output_tokens))),
-        moneys(each().map(|s| s.cost_usd))?,
-        int64s(each().map(|s| s.duration_ms)),
-        Arc::new(Int64Array::from_iter(each().map(|s| s.model_ms))),
-    ])
+/// The array of one column.
+fn array(kind: &ColumnType, cells: &[&CellValue<'_>]) -> ArrayResult {
+    match kind {
+        ColumnType::Text | ColumnType::TextMap => Ok(Arc::new(texts(cells)?)),
+        ColumnType::Int32 => Ok(Arc::new(Int32Array::from(values(cells, |cell| match cell {
+            CellValue::Int32(value) => Some(*value),
+            _ => None,
+        })?))),
+        ColumnType::Int64 => Ok(Arc::new(Int64Array::from(values(cells, |cell| match cell {
+            CellValue::Int64(value) => Some(*value),
+            _ => None,
+        })?))),
+        ColumnType::Float => Ok(Arc::new(Float64Array::from(values(cells, |cell| match cell {
+            CellValue::Float(value) => Some(*value),
+            _ => None,
+        })?))),
+        ColumnType::Bool => Ok(Arc::new(BooleanArray::from(values(cells, |cell| match cell {
+            CellValue::Bool(value) => Some(*value),
+            _ => None,
+        })?))),
+        ColumnType::Money => moneys(cells),
+        ColumnType::List(item) => lists(item, cells),
+        ColumnType::Struct(columns) => structs(columns, cells),
+    }
 }
 
-/// The column `state` of the steps.
-fn states(steps: &[&RowStep]) -> ArrayResult {
-    let cwd = texts(steps.iter().map(|s| s.state.cwd.as_str()));
-    let files = text_lists(steps.iter().map(|s| s.state.files.as_slice()))?;
-    record(state_fields(), vec![cwd, files])
-}
-
-/// The column `action` of the steps.
-fn actions(steps: &[&RowStep]) -> ArrayResult {
-    let columns = vec![
-        texts(steps.iter().map(|s| s.action.kind.as_str())),
-        texts(steps.iter().map(|s| s.action.tool.as_str())),
-        texts(steps.iter().map(|s| s.action.arguments.as_str())),
-    ];
-    record(action_fields(), columns)
-}
-
-/// The column `verification`, with a list of checks for each row.
-fn verifications<'a>(verdicts: impl Iterator<Item = &'a RowVerification> + Clone) -> ArrayResult {
-    let checks: Vec<&RowCheck> = verdicts.clone().flat_map(|v| &v.checks).collect();
-    let columns = vec![
-        texts(checks.iter().map(|c| c.name.as_str())),
-        float64s(checks.iter().map(|c| c.weight)),
-        booleans(checks.iter().map(|c| c.passed)),
-    ];
-    let items = record(check_fields(), columns)?;
-    let lengths = verdicts.clone().map(|v| v.checks.len());
-    let columns = vec![
-        float64s(verdicts.clone().map(|v| v.score)),
-        booleans(verdicts.map(|v| v.passed)),
-        list(DataType::Struct(check_fields()), lengths, items)?,
-    ];
-    record(verification_fields(), columns)
-}
-
-/// The column `pass_rate`. A row without a rate is null, and its inner values are zero.
-fn pass_rates(rates: impl Iterator<Item = Option<PassRate>> + Clone) -> ArrayResult {
-    let each =
-        |field: fn(PassRate) -> i32| int32s(rates.clone().map(move |rate| rate.map_or(0, field)));
-    let bound = |field: fn(PassRate) -> f64| {
-        float64s(rates.clone().map(move |rate| rate.map_or(0.0, field)))
+/// The values of a column without inner columns. `read` returns None for a value of another type.
+fn values<'c, 'v, T>(
+    cells: &[&'c CellValue<'v>],
+    read: impl Fn(&'c CellValue<'v>) -> Option<T>,
+) -> Result<Vec<Option<T>>, ArrowError> {
+    let value = |cell: &&'c CellValue<'v>| match *cell {
+        CellValue::Null => Ok(None),
+        cell => read(cell).map(Some).ok_or_else(unfit),
     };
-    // The order is that of the fields in `schema::pass_rate_fields`. Arrow needs a value also where
-    // the struct is null; no reader sees it.
-    let columns = vec![each(|r| r.tries), each(|r| r.solved), bound(|r| r.low), bound(|r| r.high)];
-    let known = NullBuffer::from_iter(rates.clone().map(|rate| rate.is_some()));
-    Ok(Arc::new(StructArray::try_new(pass_rate_fields(), columns, Some(known))?))
+    cells.iter().map(value).collect()
 }
 
-/// A column of lists of texts.
-fn text_lists<'a>(lists: impl Iterator<Item = &'a [String]> + Clone) -> ArrayResult {
-    let items = texts(lists.clone().flatten().map(String::as_str));
-    list(DataType::Utf8, lists.map(<[String]>::len), items)
-}
-
-/// A list column from the lengths of the lists and from all their items in one array.
-fn list(item: DataType, lengths: impl Iterator<Item = usize>, items: ArrayRef) -> ArrayResult {
-    let offsets = OffsetBuffer::from_lengths(lengths);
-    Ok(Arc::new(ListArray::try_new(element(item), offsets, items, None)?))
-}
-
-/// A struct column from the columns of its fields. No value is null.
-fn record(fields: Fields, columns: Vec<ArrayRef>) -> ArrayResult {
-    Ok(Arc::new(StructArray::try_new(fields, columns, None)?))
-}
-
-/// A text column without nulls.
-fn texts<'a>(values: impl Iterator<Item = &'a str>) -> ArrayRef {
-    Arc::new(StringArray::from_iter_values(values))
-}
-
-/// A text column in which None is null.
-fn maybe_texts<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
-    Arc::new(StringArray::from_iter(values))
-}
-
-fn int32s(values: impl Iterator<Item = i32>) -> ArrayRef {
-    Arc::new(Int32Array::from_iter_values(values))
-}
-
-fn int64s(values: impl Iterator<Item = i64>) -> ArrayRef {
-    Arc::new(Int64Array::from_iter_values(values))
-}
-
-fn float64s(values: impl Iterator<Item = f64>) -> ArrayRef {
-    Arc::new(Float64Array::from_iter_values(values))
-}
-
-fn booleans(values: impl Iterator<Item = bool>) -> ArrayRef {
-    Arc::new(BooleanArray::from_iter(values.map(Some)))
+/// A text column.
+fn texts(cells: &[&CellValue<'_>]) -> Result<StringArray, ArrowError> {
+    let texts = values(cells, |cell| match cell {
+        CellValue::Text(text) => Some(text.as_ref()),
+        _ => None,
+    })?;
+    Ok(StringArray::from(texts))
 }
 
 /// A money column: nano-dollars as a decimal with nine digits after the point.
-fn moneys(amounts: impl Iterator<Item = Money>) -> ArrayResult {
+fn moneys(cells: &[&CellValue<'_>]) -> ArrayResult {
     // Every amount of nano-dollars has 20 digits at most, so it fits into the 38 digits of the
     // type.
-    let nanos = amounts.map(|m| i128::from(m.nanos()));
-    let array = Decimal128Array::from_iter_values(nanos);
+    let nanos = values(cells, |cell| match cell {
+        CellValue::Money(amount) => Some(i128::from(amount.nanos())),
+        _ => None,
+    })?;
+    let array = Decimal128Array::from(nanos);
     Ok(Arc::new(array.with_precision_and_scale(MONEY_PRECISION, MONEY_SCALE)?))
+}
+
+/// A list column, from the lengths of the lists and from all their items in one array.
+fn lists(item: &ColumnType, cells: &[&CellValue<'_>]) -> ArrayResult {
+    let lists = values(cells, |cell| match cell {
+        CellValue::List(items) => Some(items.as_slice()),
+        _ => None,
+    })?;
+    let lengths = lists.iter().map(|list| list.map_or(0, <[CellValue<'_>]>::len));
+    let offsets = OffsetBuffer::from_lengths(lengths);
+    let items: Vec<&CellValue<'_>> = lists.iter().flatten().copied().flatten().collect();
+    let items = array(item, &items)?;
+    let nulls = nulls_of(cells);
+    Ok(Arc::new(ListArray::try_new(element(present_type(item)), offsets, items, nulls)?))
+}
+
+/// A struct column from the columns of its fields.
+fn structs(columns: &[RowColumn], cells: &[&CellValue<'_>]) -> ArrayResult {
+    let arrays = arrays(columns, cells)?;
+    Ok(Arc::new(StructArray::try_new(present_fields(columns), arrays, nulls_of(cells))?))
+}
+
+/// Which values are null. None if all are there.
+fn nulls_of(cells: &[&CellValue<'_>]) -> Option<NullBuffer> {
+    let there = NullBuffer::from_iter(cells.iter().map(|cell| !matches!(cell, CellValue::Null)));
+    (there.null_count() > 0).then_some(there)
 }

@@ -7,7 +7,7 @@
 use super::first_format::{FIRST_FORMAT, FirstFormatRow};
 use sha2::{Digest, Sha256};
 use std::io;
-use synthd_actors::model::{DatasetSplit, TrajectoryRow, digest_of};
+use synthd_actors::model::{DatasetRow, DatasetSplit, digest_of};
 
 /// The name of the method by which the digest is computed. It is part of the digest.
 const VERSION: &str = "synthd.dataset/1";
@@ -20,11 +20,7 @@ pub(super) struct RowsDigest {
 
 impl RowsDigest {
     /// Adds a row at the end of its split.
-    pub(super) fn add(
-        &mut self,
-        split: DatasetSplit,
-        row: &TrajectoryRow,
-    ) -> Result<(), io::Error> {
+    pub(super) fn add(&mut self, split: DatasetSplit, row: &DatasetRow) -> Result<(), io::Error> {
         let hash = match split {
             DatasetSplit::Train => &mut self.splits[0],
             DatasetSplit::Validation => &mut self.splits[1],
@@ -32,9 +28,11 @@ impl RowsDigest {
         };
         // Each row format has its own JSON text, so that the digest of an old version never
         // changes.
-        match row.schema_version.as_str() {
-            FIRST_FORMAT => serde_json::to_writer(&mut DigestWriter(hash), &FirstFormatRow(row))?,
-            _ => serde_json::to_writer(&mut DigestWriter(hash), row)?,
+        match row {
+            DatasetRow::Trajectory(row) if row.schema_version == FIRST_FORMAT => {
+                serde_json::to_writer(&mut DigestWriter(hash), &FirstFormatRow(row))?;
+            }
+            row => serde_json::to_writer(&mut DigestWriter(hash), row)?,
         }
         hash.update(b"\n");
         Ok(())
@@ -70,7 +68,7 @@ mod tests {
     fn digest(rows: &[(DatasetSplit, u64)], config: &str) -> String {
         let mut digest = RowsDigest::default();
         for (split, n) in rows {
-            digest.add(*split, &row(*n)).unwrap();
+            digest.add(*split, &row(*n).into()).unwrap();
         }
         digest.finish(ROW_SCHEMA, config)
     }

@@ -2,10 +2,7 @@
 //! are read, never written. This file is frozen: it says how such files look, and which text their
 //! digest is made of.
 
-use super::schema::{
-    action_fields, boolean, check_fields, element, float64, int32, int64, list, money, record,
-    sandbox_fields, state_fields, text,
-};
+use super::schema::{element, money_type};
 use arrow::datatypes::{DataType, Field, Fields, Schema};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 use synthd_actors::model::{RowStep, TrajectoryRow};
@@ -69,6 +66,63 @@ fn verification_fields() -> Fields {
     let checks =
         Field::new("checks", DataType::List(element(DataType::Struct(check_fields()))), false);
     Fields::from(vec![float64("score"), boolean("passed"), checks])
+}
+
+/// The fields of the column `sandbox`.
+fn sandbox_fields() -> Fields {
+    ["backend", "root", "kernel", "shell", "enforced"].into_iter().map(text).collect()
+}
+
+/// The fields of a step's `state`.
+fn state_fields() -> Fields {
+    Fields::from(vec![text("cwd"), list("files", DataType::Utf8)])
+}
+
+/// The fields of a step's `action`.
+fn action_fields() -> Fields {
+    ["type", "tool", "arguments"].into_iter().map(text).collect()
+}
+
+/// The fields of an item of `verification.checks`.
+fn check_fields() -> Fields {
+    Fields::from(vec![text("name"), float64("weight"), boolean("passed")])
+}
+
+/// A field with text that is never null.
+fn text(name: &str) -> Field {
+    Field::new(name, DataType::Utf8, false)
+}
+
+/// A number field that is never null, like the next functions.
+fn int32(name: &str) -> Field {
+    Field::new(name, DataType::Int32, false)
+}
+
+fn int64(name: &str) -> Field {
+    Field::new(name, DataType::Int64, false)
+}
+
+fn float64(name: &str) -> Field {
+    Field::new(name, DataType::Float64, false)
+}
+
+fn boolean(name: &str) -> Field {
+    Field::new(name, DataType::Boolean, false)
+}
+
+/// A field with an amount of money that is never null.
+fn money(name: &str) -> Field {
+    Field::new(name, money_type(), false)
+}
+
+/// A field with a struct that is never null.
+fn record(name: &str, fields: Fields) -> Field {
+    Field::new(name, DataType::Struct(fields), false)
+}
+
+/// A field with a list that is never null. It may be empty.
+fn list(name: &str, item: DataType) -> Field {
+    Field::new(name, DataType::List(element(item)), false)
 }
 
 /// Writes a row with the fields of the first format only, for the digest.

@@ -39,21 +39,26 @@ pub(super) fn row_with_steps(n: u64, count: u64) -> TrajectoryRow {
         difficulty: ["easy", "medium", "hard"][usize::try_from(n % 3).unwrap()].to_owned(),
         llm_model: ["scripted/oracle", "acme/large"][usize::from(n.is_multiple_of(4))].to_owned(),
         llm_provider: ["scripted", "acme"][usize::from(n.is_multiple_of(4))].to_owned(),
+        model_version: n.is_multiple_of(4).then(|| "large-2026-01-01".to_owned()),
         scaffold: "minimal".to_owned(),
         sampling: (!n.is_multiple_of(3)).then(|| format!("{{\"seed\":{n}}}")),
         prompt_digest: n.is_multiple_of(2).then(|| format!("{n:064x}")),
         sample: i32::try_from(n % 3).unwrap(),
+        tools: (!n.is_multiple_of(6)).then(|| "[]".to_owned()),
         sandbox: fingerprint(),
         trajectory: steps.collect(),
+        messages: (!n.is_multiple_of(6)).then(|| conversation(n)),
         final_result: if solved { "resolved" } else { "unresolved" }.to_owned(),
         total_reward: returns.first().copied().unwrap_or(0.0),
         verification: verification(solved, score),
+        milestones: (!n.is_multiple_of(6)).then(|| milestones(n)),
         pass_rate: (n % 3 != 2).then_some(PassRate { tries: 3, solved: 2, low: 0.2, high: 0.9 }),
         labels: (0..n % 3).map(|i| format!("label-{i}")).collect(),
         execution_time_seconds: 1.5 + n as f64 / 8.0,
         total_tokens: Some(i64::try_from(30 * count).unwrap()),
         cost_usd: Money::from_nanos(n * count + 1),
         attempt: i32::try_from(n % 2).unwrap() + 1,
+        calls: (!n.is_multiple_of(6)).then(|| i64::try_from(count).unwrap()),
         canary: format!("canary-{n:08x}"),
         created_at: "2026-01-02T03:04:05.678Z".to_owned(),
     }
@@ -85,7 +90,41 @@ fn step(n: u64, i: u64, count: u64, reward: f64, return_to_go: f64) -> RowStep {
         cost_usd: Money::from_nanos(n),
         duration_ms: i64::try_from(i).unwrap(),
         model_ms: (!n.is_multiple_of(3)).then(|| i64::try_from(n).unwrap()),
+        finish_reason: (!n.is_multiple_of(6)).then(|| "tool_calls".to_owned()),
+        calls: (!n.is_multiple_of(6)).then_some(1),
     }
+}
+
+/// A message of each kind: with calls, with a result, with and without a weight.
+fn conversation(n: u64) -> Vec<RowMessage> {
+    let message = |role: &str, content: String| RowMessage {
+        role: role.to_owned(),
+        content,
+        reasoning: None,
+        tool_calls: None,
+        tool_call_id: None,
+        name: None,
+        weight: None,
+    };
+    let call = RowToolCall {
+        id: format!("call-{n}"),
+        name: "bash".to_owned(),
+        arguments: "{\"command\":\"ls\"}".to_owned(),
+    };
+    let (id, name) = (Some(call.id.clone()), Some(call.name.clone()));
+    let asked = message("user", format!("Rename {n} files."));
+    let called = message("assistant", String::new());
+    let reasoning = n.is_multiple_of(2).then(|| "first look".to_owned());
+    let called = RowMessage { tool_calls: Some(vec![call]), reasoning, weight: Some(1), ..called };
+    let result = RowMessage { tool_call_id: id, name, ..message("tool", format!("öutput {n}")) };
+    vec![asked, called, result]
+}
+
+/// No change, or two, of which the second tells nothing.
+fn milestones(n: u64) -> Vec<RowMilestone> {
+    let milestone = |step, potential, reached| RowMilestone { step, potential, reached };
+    let both = [milestone(0, 0.25, Some(vec!["exists".to_owned()])), milestone(1, 0.5, None)];
+    both[..if n.is_multiple_of(2) { 0 } else { 2 }].to_vec()
 }
 
 fn fingerprint() -> SandboxFingerprint {
@@ -124,6 +163,53 @@ pub(super) fn record(n: u64) -> RowRecord {
     }
 }
 
+/// A completion whose every field depends on `n`. Three answer each prompt.
+pub(super) fn completion(n: u64) -> CompletionRow {
+    let response = format!("Answer {n} with \"quotes\", ünïcödé and 🦀.");
+    let text = |role: &str, content: &str, weight| RowMessage {
+        role: role.to_owned(),
+        content: content.to_owned(),
+        reasoning: None,
+        tool_calls: None,
+        tool_call_id: None,
+        name: None,
+        weight,
+    };
+    let asked = format!("What is {n}?\n\tSay it.");
+    let (asked, said) = (text("user", &asked, None), text("assistant", &response, Some(1)));
+    CompletionRow {
+        schema_version: COMPLETION_SCHEMA.to_owned(),
+        completion_id: format!("ep-{n:016x}"),
+        campaign: CAMPAIGN.to_owned(),
+        prompt_id: format!("questions@{:08x}", n / 3),
+        source: ["questions.jsonl", "more.txt"][usize::from(n.is_multiple_of(7))].to_owned(),
+        prompt_index: i64::try_from(n / 3).unwrap(),
+        fields: format!("{{\"topic\":\"numbers\",\"n\":{n}}}"),
+        messages: vec![asked, said],
+        response,
+        reasoning: (!n.is_multiple_of(3)).then(|| format!("{n} is a number")),
+        finish_reason: ["stop", "length"][usize::from(n.is_multiple_of(5))].to_owned(),
+        llm_model: ["small", "large"][usize::from(n.is_multiple_of(2))].to_owned(),
+        llm_provider: "acme".to_owned(),
+        model_version: n.is_multiple_of(2).then(|| "large-2026-01-01".to_owned()),
+        sampling: (!n.is_multiple_of(4)).then(|| format!("{{\"seed\":{n}}}")),
+        sample: i32::try_from(n % 3).unwrap(),
+        labels: (0..n % 3).map(|i| format!("label-{i}")).collect(),
+        input_tokens: Some(i64::try_from(n).unwrap()),
+        output_tokens: Some(12),
+        cost_usd: Money::from_nanos(n + 1),
+        model_ms: i64::try_from(n * 10).unwrap(),
+        attempt: 1,
+        calls: 1 + i32::try_from(n % 2).unwrap(),
+        created_at: "2026-01-02T03:04:05.678Z".to_owned(),
+    }
+}
+
+/// Like [`record`], with a completion.
+pub(super) fn completion_record(n: u64) -> RowRecord {
+    RowRecord { row: completion(n).into(), ..record(n) }
+}
+
 /// The trajectory in a record, to be changed.
 pub(super) fn within(record: &mut RowRecord) -> &mut TrajectoryRow {
     record.row.as_trajectory_mut().unwrap()
@@ -149,6 +235,7 @@ pub(super) fn edition(journal: &Arc<FixtureJournal>) -> DatasetWriteRequest {
         journal: Arc::<FixtureJournal>::clone(journal),
         late_labels: BTreeMap::new(),
         pass_rates: BTreeMap::new(),
+        format: RowFormat::Trajectory,
         late_rejections: BTreeMap::from([(
             EpisodeId(format!("ep-{:016x}", 2)),
             RowRejection { stage: "duplicate".to_owned(), detail: "of ep-1".to_owned() },

@@ -12,7 +12,7 @@ use crate::durable::sync_dir;
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
-use synthd_actors::model::DatasetSplit;
+use synthd_actors::model::{DatasetSplit, RowFormat};
 
 /// The name of a card while it is written.
 const DRAFT: &str = ".README.md.tmp";
@@ -102,8 +102,9 @@ fn card(title: &str, listed: &[ListedVersion]) -> String {
 
 /// The entry of a version in the header's `dataset_info`.
 fn info(listed: &ListedVersion) -> String {
-    let DatasetManifest { campaign, version, digest, .. } = &listed.manifest;
-    let described = description(campaign, *version, digest);
+    let DatasetManifest { campaign, version, digest, row_schema, .. } = &listed.manifest;
+    let format = RowFormat::of(row_schema).unwrap_or_default();
+    let described = description(format, campaign, *version, digest);
     format!("- config_name: {}\n  description: {described}\n", quoted(&listed.name))
 }
 

@@ -5,7 +5,7 @@ use super::tally::DatasetFigures;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
-use synthd_actors::model::DatasetSplit;
+use synthd_actors::model::{DatasetSplit, RowFormat};
 
 /// The format of this file.
 pub(super) const METADATA_SCHEMA: &str = "synthd.metadata/1";
@@ -37,6 +37,13 @@ pub struct DatasetMetadata {
     /// The figures of the accepted rows. In JSON their fields are beside those above.
     #[serde(flatten)]
     pub figures: DatasetFigures,
+}
+
+impl DatasetMetadata {
+    /// The kind of rows.
+    pub(super) fn format(&self) -> RowFormat {
+        RowFormat::of(&self.row_schema).unwrap_or_default()
+    }
 }
 
 /// How many episodes passed each stage, from the plan to the dataset.

@@ -17,6 +17,7 @@
 //! A version is a directory `datasets/<campaign>/v<N>/` with these files:
 //!
 //! * `train.parquet`, `validation.parquet`, `test.parquet`: the rows (`schema`, `batch`, `writer`).
+//!   A version has rows of one format; the columns come from the definition of the row.
 //! * `manifest.json`: each file with its size and checksum (`manifest`).
 //! * `metadata.json`: where the version came from, and its figures (`metadata`, `tally`).
 //! * `README.md`: the dataset card (`card`). The directories above have cards too (`index`), so
@@ -27,15 +28,22 @@
 //! newest version are written again, with the same counts and licence, that version is returned.
 //! The same happens after a crash between the rename and the entry in the journal.
 
+mod array_reader;
 mod batch;
 mod card;
 mod carry_over;
 mod checks;
+mod column_tables;
+mod completion_card;
+mod completion_rules;
+mod completion_tally;
 mod digest;
 mod first_format;
 #[cfg(test)]
 mod fixture;
 mod index;
+mod json_schema;
+mod lengths;
 mod manifest;
 mod markdown;
 mod metadata;
@@ -47,10 +55,18 @@ mod stats;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod trajectory_card;
+mod trajectory_rules;
+mod trajectory_tally;
 mod verify;
 mod version;
 mod writer;
 
+pub use completion_tally::{
+    CompletionDistributions, CompletionFigures, CompletionGroup, CompletionTotals,
+};
+pub use json_schema::json_schema;
+pub use lengths::LengthStats;
 pub use manifest::{DatasetManifest, FileEntry};
 pub(crate) use metadata::rfc3339;
 pub use metadata::{DatasetMetadata, StageCounts};
@@ -58,9 +74,9 @@ pub use problem::{DatasetProblem, DatasetProblems};
 pub use schema::row_schema;
 pub use sink::ParquetSink;
 pub use stats::{DatasetStats, stats};
-pub use tally::{
-    DatasetDistributions, DatasetFigures, DatasetOutcomes, DatasetTokens, DatasetTotals,
-    GroupStats, LengthStats,
+pub use tally::{DatasetFigures, DatasetTokens};
+pub use trajectory_tally::{
+    DatasetDistributions, DatasetOutcomes, DatasetTotals, GroupStats, TrajectoryFigures,
 };
 pub use verify::{DatasetVerifyReport, inspect, verify};
 pub use writer::ShardLimits;

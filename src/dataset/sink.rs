@@ -23,8 +23,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use synthd_actors::model::{
-    DatasetRecord, DatasetSplit, EpisodeId, Fault, FaultKind, NewVersion, Publication, ROW_SCHEMA,
-    RowRecord, RowRejection, TrajectoryRow,
+    DatasetRecord, DatasetSplit, EpisodeId, Fault, FaultKind, NewVersion, Publication, RowFormat,
+    RowRecord, RowRejection,
 };
 use synthd_actors::ports::{DatasetSink, DatasetWriteRequest};
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -100,7 +100,7 @@ pub(super) fn why_new(
     match said {
         None if newest == 0 => NewVersion::First,
         None => NewVersion::Lost,
-        Some(said) if said.row_schema != ROW_SCHEMA => NewVersion::RowFormat,
+        Some(said) if said.row_schema != edition.format.schema() => NewVersion::RowFormat,
         Some(said) if said.config_digest != edition.config_digest => NewVersion::Configuration,
         Some(said) if said.licence != edition.licence => NewVersion::Licence,
         Some(_) => NewVersion::Rows,
@@ -165,7 +165,8 @@ impl VersionJob {
         let (digest, seen) = self.pages(Default::default(), look).await?;
         let DatasetWriteRequest { planned, faulted, .. } = self.edition;
         let said_of = (said.stages.planned, said.stages.faulted, said.stages.judged);
-        Ok(record.digest == digest.finish(ROW_SCHEMA, &self.edition.config_digest)
+        Ok(record.digest
+            == digest.finish(self.edition.format.schema(), &self.edition.config_digest)
             && said.licence == self.edition.licence
             && said_of == (planned, faulted, seen.judged)
             && said.stages.rejected == seen.rejected)
@@ -185,10 +186,12 @@ impl VersionJob {
     /// state it, after their checksums were checked.
     async fn write(&self, version: u32, turn: WriteLockGuard) -> Result<DatasetRecord, Fault> {
         let (versions, limits) = (self.versions.clone(), self.limits);
+        let format = self.edition.format;
         // The draft has a name that begins with a dot until `publish` renames it. So no reader takes
         // it for a version.
         let writer =
-            blocking(move || VersionWriter::begin(versions.draft(version)?, limits, turn)).await?;
+            blocking(move || VersionWriter::begin(versions.draft(version)?, format, limits, turn))
+                .await?;
         let writer = self.pages(writer, VersionWriter::add).await?;
         let facts = VersionFacts::of(&self.edition, version);
         let versions = self.versions.clone();
@@ -202,9 +205,21 @@ impl VersionJob {
         .await
     }
 
+    /// Brings a row to the present format, and adds the labels and the pass rate that were found over
+    /// all rows.
+    fn complete(&self, record: &mut RowRecord) {
+        if let Some(labels) = self.edition.late_labels.get(&record.episode) {
+            record.row.labels_mut().extend(labels.iter().cloned());
+        }
+        if let Some(row) = record.row.as_trajectory_mut() {
+            carry_over(row);
+            let rate = self.edition.pass_rates.get(&record.episode);
+            row.pass_rate = rate.copied().or(row.pass_rate);
+        }
+    }
+
     /// Passes every judged row to `each`, one page at a time, on blocking threads. Each row is
-    /// first brought to the present format, and gets the labels and the pass rate that were found
-    /// over all rows.
+    /// completed before.
     async fn pages<S: Send + 'static>(
         &self,
         mut state: S,
@@ -214,13 +229,7 @@ impl VersionJob {
         loop {
             let mut page = self.edition.journal.rows(&self.edition.campaign, after, PAGE).await?;
             for record in &mut page {
-                let Some(row) = record.row.as_trajectory_mut() else { continue };
-                carry_over(row);
-                if let Some(labels) = self.edition.late_labels.get(&record.episode) {
-                    row.labels.extend(labels.iter().cloned());
-                }
-                let rate = self.edition.pass_rates.get(&record.episode);
-                row.pass_rate = rate.copied().or(row.pass_rate);
+                self.complete(record);
             }
             // An empty page is the end.
             let Some(last) = page.last() else { return Ok(state) };
@@ -251,15 +260,9 @@ fn look(
     late: &LateRejections,
 ) -> Result<(), DatasetWriteError> {
     for record in accepted(stages, page, late) {
-        digest.add(record.split, trajectory(record)?)?;
+        digest.add(record.split, &record.row)?;
     }
     Ok(())
-}
-
-/// The row as a trajectory. Rows of other formats are not written yet.
-fn trajectory(record: &RowRecord) -> Result<&TrajectoryRow, DatasetWriteError> {
-    let refused = || DatasetWriteError::Refused(format!("{} is no trajectory", record.row.id()));
-    record.row.as_trajectory().ok_or_else(refused)
 }
 
 /// The rows of a page that no stage rejected. All rows are counted in `stages`.
@@ -305,16 +308,17 @@ impl VersionWriter {
     /// A writer for the files of this draft.
     fn begin(
         draft: VersionDraft,
+        format: RowFormat,
         limits: ShardLimits,
         turn: WriteLockGuard,
     ) -> Result<Self, DatasetWriteError> {
-        let splits =
-            DatasetSplit::ALL.map(|split| (split, SplitWriter::new(draft.dir(), split, limits)));
+        let splits = DatasetSplit::ALL
+            .map(|split| (split, SplitWriter::new(draft.dir(), split, format, limits)));
         Ok(Self {
             draft,
             turn,
             splits,
-            tally: DatasetTally::default(),
+            tally: DatasetTally::of(format),
             digest: RowsDigest::default(),
             stages: StageCounts::default(),
         })
@@ -324,12 +328,12 @@ impl VersionWriter {
     fn add(&mut self, page: &[RowRecord], late: &LateRejections) -> Result<(), DatasetWriteError> {
         let accepted = accepted(&mut self.stages, page, late);
         for record in &accepted {
-            self.tally.add(record.split, trajectory(record)?);
-            self.digest.add(record.split, trajectory(record)?)?;
+            self.tally.add(record.split, &record.row);
+            self.digest.add(record.split, &record.row)?;
         }
         for (split, writer) in &mut self.splits {
-            let rows = accepted.iter().filter(|r| r.split == *split).map(|r| trajectory(r));
-            writer.push(&rows.collect::<Result<Vec<_>, _>>()?)?;
+            let rows = accepted.iter().filter(|r| r.split == *split).map(|r| &r.row);
+            writer.push(&rows.collect::<Vec<_>>())?;
         }
         Ok(())
     }
@@ -343,7 +347,7 @@ impl VersionWriter {
         }
         // The card needs the list of Parquet files, and the manifest lists all other files. So the
         // manifest is written last.
-        let digest = self.digest.finish(ROW_SCHEMA, &facts.config_digest);
+        let digest = self.digest.finish(facts.format.schema(), &facts.config_digest);
         let metadata = facts.metadata(digest, self.stages, &self.tally);
         let dir = self.draft.dir();
         let card = write_file(dir, CARD, &card(&metadata, &files))?;
@@ -370,6 +374,7 @@ fn manifest(metadata: DatasetMetadata, files: Vec<super::FileEntry>) -> DatasetM
 
 /// What the metadata of a version says besides its rows.
 struct VersionFacts {
+    format: RowFormat,
     campaign: String,
     version: u32,
     seed: u64,
@@ -387,6 +392,7 @@ impl VersionFacts {
     /// Copies these facts out of the request.
     fn of(edition: &DatasetWriteRequest, version: u32) -> Self {
         Self {
+            format: edition.format,
             campaign: edition.campaign.to_string(),
             version,
             seed: edition.seed,
@@ -406,10 +412,9 @@ impl VersionFacts {
         tally: &DatasetTally,
     ) -> DatasetMetadata {
         let figures = tally.figures();
-        let accepted = figures.splits.iter().map(|(split, group)| (*split, group.rows)).collect();
         DatasetMetadata {
             schema: METADATA_SCHEMA.to_owned(),
-            row_schema: ROW_SCHEMA.to_owned(),
+            row_schema: self.format.schema().to_owned(),
             engine: format!("synthd {}", env!("CARGO_PKG_VERSION")),
             campaign: self.campaign,
             version: self.version,
@@ -423,8 +428,8 @@ impl VersionFacts {
                 planned: self.planned,
                 finished: stages.judged.saturating_add(self.faulted),
                 faulted: self.faulted,
-                labelled: figures.labels.clone(),
-                accepted,
+                labelled: figures.labels().clone(),
+                accepted: figures.rows_by_split(),
                 ..stages
             },
             figures,

@@ -3,11 +3,11 @@
 use super::manifest::FileEntry;
 use super::read::for_each_row;
 use super::tally::{DatasetFigures, DatasetTally};
-use super::verify::open_manifest;
+use super::verify::{format_of, open_manifest};
 use crate::error::{Code, Error, Result};
 use serde::Serialize;
 use std::path::{Component, Path};
-use synthd_actors::model::DatasetSplit;
+use synthd_actors::model::{DatasetSplit, RowFormat};
 
 /// The figures of a version.
 #[derive(Clone, Debug, Serialize)]
@@ -32,10 +32,11 @@ pub struct DatasetStats {
 /// checksums are not checked; this is what `verify` does.
 pub fn stats(dir: &Path) -> Result<DatasetStats> {
     let manifest = open_manifest(dir)?;
-    let mut tally = DatasetTally::default();
+    let format = format_of(&manifest);
+    let mut tally = DatasetTally::of(format);
     for file in &manifest.files {
         if let Some(split) = file.split {
-            count(dir, file, split, &mut tally)?;
+            count(dir, file, split, format, &mut tally)?;
         }
     }
     Ok(DatasetStats {
@@ -54,6 +55,7 @@ fn count(
     dir: &Path,
     file: &FileEntry,
     split: DatasetSplit,
+    format: RowFormat,
     tally: &mut DatasetTally,
 ) -> Result<()> {
     let path = Path::new(&file.path);
@@ -66,7 +68,7 @@ fn count(
         return Err(damaged(format!("{:?} in the manifest is not a plain file name", file.path)));
     }
     let path = dir.join(path);
-    for_each_row(&path, |_, row| tally.add(split, &row))
+    for_each_row(&path, format, |_, row| tally.add(split, &row))
         .map(|_| ())
         .map_err(|error| damaged(format!("{} cannot be read", path.display())).with_source(error))
 }

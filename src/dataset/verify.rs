@@ -21,10 +21,10 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Component, Path};
-use synthd_actors::model::{DatasetSplit, ROW_SCHEMA};
+use synthd_actors::model::{COMPLETION_SCHEMA, DatasetSplit, ROW_SCHEMA, RowFormat};
 
 /// The row formats that this synthd reads.
-const FORMATS: [&str; 2] = [FIRST_FORMAT, ROW_SCHEMA];
+const FORMATS: [&str; 3] = [FIRST_FORMAT, ROW_SCHEMA, COMPLETION_SCHEMA];
 
 /// What was checked and what was found.
 #[derive(Clone, Debug, Serialize)]
@@ -37,9 +37,11 @@ pub struct DatasetVerifyReport {
     /// How many files the manifest lists, and below their size together.
     pub files: u64,
     pub bytes: u64,
-    /// How many rows were read, and below how many steps they have.
+    /// How many rows were read.
     pub rows: u64,
-    pub steps: u64,
+    /// How many steps the rows have. None if rows of this format have no steps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub steps: Option<u64>,
     /// The findings. Empty if the version is sound.
     pub problems: DatasetProblems,
 }
@@ -64,7 +66,7 @@ pub fn verify(dir: &Path) -> Result<DatasetVerifyReport> {
 /// or states an unknown row format.
 pub fn inspect(dir: &Path) -> Result<DatasetVerifyReport> {
     let manifest = open_manifest(dir)?;
-    let mut checks = RowChecks::of(&manifest.row_schema);
+    let mut checks = RowChecks::of(format_of(&manifest), &manifest.row_schema);
     check_manifest(&manifest, &mut checks.problems);
     check_listing(dir, &manifest, &mut checks.problems);
     // False as soon as the rows of one file were not read completely.
@@ -103,17 +105,26 @@ pub(super) fn open_manifest(dir: &Path) -> Result<DatasetManifest> {
     }
 }
 
+/// The format of the rows of a version. [`open_manifest`] refuses a version of any other.
+pub(super) fn format_of(manifest: &DatasetManifest) -> RowFormat {
+    RowFormat::of(&manifest.row_schema).unwrap_or_default()
+}
+
 /// The error for rows of an unknown format.
 fn foreign_format(dir: &Path, format: &str) -> Error {
     let path = dir.display();
     Error::new(Code::DatasetFormat, format!("the rows of {path} are of the format {format:?}"))
-        .with_source(format!("this synthd reads {}", FORMATS.join(" and ")))
+        .with_source(format!("this synthd reads {}", FORMATS.join(", ")))
         .hint("use the synthd that wrote the version, or a newer one")
 }
 
 /// The report on a version after all checks.
 fn report(dir: &Path, manifest: DatasetManifest, checks: RowChecks) -> DatasetVerifyReport {
-    let totals = checks.tally.figures().totals;
+    let figures = checks.tally.figures();
+    let steps = match &figures {
+        DatasetFigures::Trajectory(figures) => Some(figures.totals.steps),
+        DatasetFigures::Completion(_) => None,
+    };
     DatasetVerifyReport {
         path: dir.display().to_string(),
         files: manifest.files.len() as u64,
@@ -121,8 +132,8 @@ fn report(dir: &Path, manifest: DatasetManifest, checks: RowChecks) -> DatasetVe
         campaign: manifest.campaign,
         version: manifest.version,
         digest: manifest.digest,
-        rows: totals.rows,
-        steps: totals.steps,
+        rows: figures.rows(),
+        steps,
         problems: checks.problems,
     }
 }
@@ -213,7 +224,7 @@ fn check_rows(
     listed: u64,
     checks: &mut RowChecks,
 ) -> bool {
-    let read = for_each_row(&dir.join(&file.path), |row_number, row| {
+    let read = for_each_row(&dir.join(&file.path), checks.format, |row_number, row| {
         let place = RowPlace { file: &file.path, split, row: row_number };
         checks.see(campaign, place, &row);
     });

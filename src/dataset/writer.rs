@@ -7,7 +7,7 @@
 
 use super::batch::{text_bytes, to_batch};
 use super::manifest::{FileEntry, HashingFile};
-use super::schema::{LONG_TEXT, row_schema};
+use super::schema::{long_texts, row_schema};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
@@ -17,7 +17,7 @@ use parquet::file::properties::{CdcOptions, WriterProperties};
 use parquet::schema::types::ColumnPath;
 use std::io;
 use std::path::{Path, PathBuf};
-use synthd_actors::model::{DatasetSplit, Fault, FaultKind, ROW_SCHEMA, TrajectoryRow};
+use synthd_actors::model::{CellValue, DatasetRow, DatasetSplit, Fault, FaultKind, RowFormat};
 
 /// Compressed bytes of a row group. The writer keeps one row group in memory for each split.
 const ROW_GROUP_BYTES: usize = 64 << 20;
@@ -81,6 +81,7 @@ pub(super) struct SplitWriter {
     /// The directory of the draft.
     dir: PathBuf,
     split: DatasetSplit,
+    format: RowFormat,
     limits: ShardLimits,
     /// The file that is being written. None before the first row, and after a file was closed.
     open: Option<OpenShard>,
@@ -97,12 +98,23 @@ struct OpenShard {
 
 impl SplitWriter {
     /// A writer without a file. The first file is created with the first row.
-    pub(super) fn new(dir: &Path, split: DatasetSplit, limits: ShardLimits) -> Self {
-        Self { dir: dir.to_owned(), split, limits, open: None, done: Vec::new() }
+    pub(super) fn new(
+        dir: &Path,
+        split: DatasetSplit,
+        format: RowFormat,
+        limits: ShardLimits,
+    ) -> Self {
+        Self { dir: dir.to_owned(), split, format, limits, open: None, done: Vec::new() }
     }
 
-    /// Appends rows in their order. It splits them where a batch or a file is full.
-    pub(super) fn push(&mut self, mut rows: &[&TrajectoryRow]) -> Result<(), DatasetWriteError> {
+    /// Appends rows in their order. Fails if a row is of another format or has too much text.
+    pub(super) fn push(&mut self, rows: &[&DatasetRow]) -> Result<(), DatasetWriteError> {
+        let cells: Result<Vec<_>, _> = rows.iter().map(|row| checked(self.format, row)).collect();
+        self.push_cells(&cells?)
+    }
+
+    /// Appends rows. It splits them where a batch or a file is full.
+    fn push_cells(&mut self, mut rows: &[CellValue<'_>]) -> Result<(), DatasetWriteError> {
         while !rows.is_empty() {
             // How many rows the open file may still take. At least one, so that the loop makes
             // progress.
@@ -111,7 +123,7 @@ impl SplitWriter {
                 None => self.limits.rows.max(1),
             };
             let room = usize::try_from(room).unwrap_or(usize::MAX);
-            let (now, later) = rows.split_at(batch_length(rows)?.min(room));
+            let (now, later) = rows.split_at(batch_length(rows).min(room));
             self.append(now)?;
             rows = later;
         }
@@ -119,12 +131,12 @@ impl SplitWriter {
     }
 
     /// Writes one batch and closes the file if it has reached a limit.
-    fn append(&mut self, rows: &[&TrajectoryRow]) -> Result<(), DatasetWriteError> {
+    fn append(&mut self, rows: &[CellValue<'_>]) -> Result<(), DatasetWriteError> {
         let mut shard = match self.open.take() {
             Some(shard) => shard,
             None => self.begin()?,
         };
-        shard.writer.write(&to_batch(rows)?)?;
+        shard.writer.write(&to_batch(self.format, rows)?)?;
         shard.rows += rows.len() as u64;
         // The bytes that were written and those of the row group that is still in memory.
         let bytes = shard.writer.bytes_written() + shard.writer.in_progress_size();
@@ -141,9 +153,10 @@ impl SplitWriter {
         let file = HashingFile::create(&self.dir.join(self.part_name(self.done.len())))?;
         // The Arrow schema is not put into the file, so that every reader derives the same types
         // from the Parquet schema.
-        let options =
-            ArrowWriterOptions::new().with_properties(properties()?).with_skip_arrow_metadata(true);
-        let writer = ArrowWriter::try_new_with_options(file, row_schema(), options)?;
+        let options = ArrowWriterOptions::new()
+            .with_properties(properties(self.format)?)
+            .with_skip_arrow_metadata(true);
+        let writer = ArrowWriter::try_new_with_options(file, row_schema(self.format), options)?;
         Ok(OpenShard { writer, rows: 0 })
     }
 
@@ -194,24 +207,34 @@ fn shard_name(split: DatasetSplit, index: usize, count: usize) -> String {
     }
 }
 
-/// How many of the first rows fit into one batch: at least one. Fails if a row has too much text.
-fn batch_length(rows: &[&TrajectoryRow]) -> Result<usize, DatasetWriteError> {
+/// The cells of a row. Fails if it is of another format than the file, or has too much text.
+fn checked(format: RowFormat, row: &DatasetRow) -> Result<CellValue<'_>, DatasetWriteError> {
+    if row.format() != format {
+        let (id, format) = (row.id(), format.as_str());
+        return Err(DatasetWriteError::Refused(format!("the row {id} is no {format}")));
+    }
+    let cells = row.to_cell();
+    let bytes = text_bytes(&cells);
+    if bytes > MAX_ROW_TEXT {
+        return Err(DatasetWriteError::RowTooLarge { id: row.id().to_owned(), bytes });
+    }
+    Ok(cells)
+}
+
+/// How many of the first rows fit into one batch: at least one.
+fn batch_length(rows: &[CellValue<'_>]) -> usize {
     let mut total = 0;
     for (taken, row) in rows.iter().enumerate() {
-        let bytes = text_bytes(row);
-        if bytes > MAX_ROW_TEXT {
-            return Err(DatasetWriteError::RowTooLarge { id: row.trajectory_id.clone(), bytes });
-        }
-        total += bytes;
+        total += text_bytes(row);
         if total > BATCH_TEXT && taken > 0 {
-            return Ok(taken);
+            return taken;
         }
     }
-    Ok(rows.len())
+    rows.len()
 }
 
 /// The options of a Parquet file.
-fn properties() -> Result<WriterProperties, ParquetError> {
+fn properties(format: RowFormat) -> Result<WriterProperties, ParquetError> {
     let note = |key: &str, value: &str| KeyValue::new(key.to_owned(), value.to_owned());
     let builder = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
@@ -220,12 +243,11 @@ fn properties() -> Result<WriterProperties, ParquetError> {
         .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
         .set_created_by(format!("synthd version {}", env!("CARGO_PKG_VERSION")))
         .set_key_value_metadata(Some(vec![
-            note("synthd.row_schema", ROW_SCHEMA),
+            note("synthd.row_schema", format.schema()),
             note("synthd.version", env!("CARGO_PKG_VERSION")),
         ]));
-    let builder = LONG_TEXT.iter().fold(builder, |builder, path| {
-        let path = ColumnPath::new(path.split('.').map(str::to_owned).collect());
-        builder.set_column_dictionary_enabled(path, false)
+    let builder = long_texts(format).into_iter().fold(builder, |builder, path| {
+        builder.set_column_dictionary_enabled(ColumnPath::new(path), false)
     });
     Ok(builder.build())
 }

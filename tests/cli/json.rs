@@ -10,10 +10,12 @@ fn every_command_prints_one_document() {
     let own = own.to_str().unwrap();
     let dataset = shared().dataset();
     let dataset = dataset.to_str().unwrap();
-    let commands: [&[&str]; 7] = [
+    let commands: [&[&str]; 9] = [
         &["doctor", "--json"],
         &["template", "list", "--json"],
         &["template", "schema"],
+        &["schema", "trajectory", "--json"],
+        &["schema", "completion", "--json"],
         &["template", "show", "tests/sum", "--templates", own, "--json"],
         &["template", "render", "tests/sum", "--templates", own, "--json"],
         &["dataset", "verify", dataset, "--json"],

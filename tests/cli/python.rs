@@ -3,6 +3,7 @@
 //! `datasets` lie in directories of their own, which `SYNTHD_TEST_DATASETS` lists.
 
 use super::campaign::{run_again, shared, text};
+use super::harness::synthd;
 use crate::support;
 use std::path::Path;
 use std::process::Command;
@@ -17,9 +18,11 @@ fn datasets_pandas_polars_and_duckdb_read_what_was_written() {
     let shown = shared().synthd(&["episode", "show", &id, "--json"]).succeeds();
     let row = dir.path().join("row.json");
     std::fs::write(&row, shown.stdout).unwrap();
+    let schema = dir.path().join("schema.json");
+    std::fs::write(&schema, synthd(&["schema", "trajectory", "--json"]).succeeds().stdout).unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/check_dataset.py");
-    let output =
-        Command::new(python).arg(script).arg(shared().dataset()).arg(row).output().unwrap();
+    let mut command = Command::new(python);
+    let output = command.arg(script).arg(shared().dataset()).arg(row).arg(schema).output().unwrap();
     let text = format!(
         "{}{}",
         String::from_utf8_lossy(&output.stdout),

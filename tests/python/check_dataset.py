@@ -1,11 +1,12 @@
 """Loads a dataset version with the libraries its users have, and compares.
 
-    python tests/python/check_dataset.py <version dir> <row.json>
+    python tests/python/check_dataset.py <version dir> <row.json> <schema.json>
 
 The second file is one row as `synthd episode show --json` gives it; a document that holds it
-under the key "row" is taken as well. Checked with each of `datasets`, pandas, polars and
-duckdb: rows in each split against metadata.json, the columns with their order and types
-against the tables below, and the whole row, value for value. Exit code 0 when all agree;
+under the key "row" is taken as well. The third is what `synthd schema <kind of row> --json` prints.
+Checked with each of `datasets`, pandas, polars and duckdb: rows in each split against
+metadata.json, the columns with their order and types against the schema, and the whole row,
+value for value. Exit code 0 when all agree;
 every difference is printed otherwise.
 """
 
@@ -33,69 +34,68 @@ import pyarrow.parquet
 
 SPLITS = ("train", "validation", "test")
 
-COLUMNS = [
-    "schema_version", "trajectory_id", "campaign", "task_id", "template",
-    "template_digest", "task_seed", "task_instruction", "category", "difficulty", "llm_model",
-    "llm_provider", "scaffold",
-    "sampling", "prompt_digest", "sample", "sandbox", "trajectory", "final_result",
-    "total_reward", "verification", "pass_rate", "labels",
-    "execution_time_seconds", "total_tokens", "cost_usd", "attempt", "canary", "created_at",
-]  # fmt: skip
+class Words:
+    """The types of the schema in the words of one library."""
 
-STEP = [
-    "step", "state", "action", "observation", "reward", "reasoning", "return_to_go", "done",
-    "error", "exit_code", "truncated", "input_tokens", "output_tokens", "cost_usd", "duration_ms",
-    "model_ms",
-]  # fmt: skip
+    def __init__(self, text, int32, int64, float64, flag, money, many, record):
+        self.text, self.int32, self.int64, self.float64 = text, int32, int64, float64
+        self.flag, self.money, self.many, self.record = flag, money, many, record
 
-SANDBOX = ["backend", "root", "kernel", "shell", "enforced"]
+    def of(self, schema):
+        kind = schema["type"]
+        kind = kind[0] if isinstance(kind, list) else kind
+        if kind == "array":
+            return self.many(self.of(schema["items"]))
+        if kind == "object" and "properties" in schema:
+            fields = schema["properties"]
+            return self.record(list(fields), [self.of(field) for field in fields.values()])
+        if kind == "integer":
+            return {"int32": self.int32, "int64": self.int64}[schema["format"]]
+        if kind == "string" and schema.get("format") == "decimal":
+            return self.money
+        # An object without fixed fields is JSON text in the files.
+        return {"string": self.text, "object": self.text, "number": self.float64, "boolean": self.flag}[kind]
 
-
-def shape(s, i32, i64, f64, flag, money, many, record):
-    """The canonical row in the words of one library."""
-    step_types = [
-        i32, record(["cwd", "files"], [s, many(s)]), record(["type", "tool", "arguments"], [s] * 3),
-        s, f64, s, f64, flag, s, i32, flag, i64, i64, money, i64, i64,
-    ]  # fmt: skip
-    check = record(["name", "weight", "passed"], [s, f64, flag])
-    verification = record(["score", "passed", "checks"], [f64, flag, many(check)])
-    rate = record(["tries", "solved", "low", "high"], [i32, i32, f64, f64])
-    return [
-        s, s, s, s, s, s, i64, s, s, s, s, s, s, s, s, i32, record(SANDBOX, [s] * 5),
-        many(record(STEP, step_types)), s, f64, verification, rate, many(s), f64, i64, money, i32,
-        s, s,
-    ]  # fmt: skip
+    def columns(self, schema):
+        return [self.of(column) for column in schema["properties"].values()]
 
 
-def datasets_types():
+def datasets_words():
     value = datasets.Value
-    return shape(
+    return Words(
         value("string"), value("int32"), value("int64"), value("float64"), value("bool"),
         value("decimal128(38, 9)"), datasets.List, lambda names, types: dict(zip(names, types)),
     )  # fmt: skip
 
 
-def polars_types():
-    return shape(
+def polars_words():
+    return Words(
         polars.String(), polars.Int32(), polars.Int64(), polars.Float64(), polars.Boolean(),
         polars.Decimal(38, 9), polars.List, lambda names, types: polars.Struct(dict(zip(names, types))),
     )  # fmt: skip
 
 
-def duckdb_types():
+def duckdb_words():
     def record(names, types):
         return f"STRUCT({', '.join(f'{n} {t}' for n, t in zip(names, types))})"
 
-    return shape(
+    return Words(
         "VARCHAR", "INTEGER", "BIGINT", "DOUBLE", "BOOLEAN", "DECIMAL(38,9)", lambda t: f"{t}[]", record
     )
 
 
-# What pandas makes of each column: nested values and decimals are Python objects.
-PANDAS_TYPES = ["str"] * 6 + ["int64"] + ["str"] * 8 + ["int32"] + [
-    "object", "object", "str", "float64", "object", "object", "object", "float64", "int64",
-    "object", "int32", "str", "str",
-]  # fmt: skip
+def pandas_words():
+    """What pandas makes of each column: nested values and decimals are Python objects."""
+    return Words("str", "int32", "int64", "float64", "bool", "object", lambda _: "object", lambda *_: "object")
+
+
+def whole(schema, value):
+    """A value of JSON with every field of the schema; what JSON leaves out is null."""
+    if isinstance(value, dict) and "properties" in schema:
+        return {name: whole(field, value.get(name)) for name, field in schema["properties"].items()}
+    if isinstance(value, list):
+        return [whole(schema["items"], item) for item in value]
+    return value
 
 
 def plain(value):
@@ -150,14 +150,17 @@ def files_of(directory, split):
     return [whole] if os.path.exists(whole) else sorted(glob.glob(os.path.join(directory, f"{split}-*.parquet")))
 
 
-def only(rows, identity):
-    found = [row for row in rows if row["trajectory_id"] == identity]
+def only(rows, wanted):
+    """The row with the id of `wanted`: the id is its second column."""
+    column = list(wanted)[1]
+    found = [row for row in rows if row[column] == wanted[column]]
     if len(found) != 1:
-        raise SystemExit(f"{len(found)} rows have the trajectory_id {identity!r}")
+        raise SystemExit(f"{len(found)} rows have the {column} {wanted[column]!r}")
     return plain(found[0])
 
 
-def check_datasets(report, directory, counts, row):
+def check_datasets(report, directory, counts, row, schema):
+    names = list(schema["properties"])
     with tempfile.TemporaryDirectory() as cache:
         loaded = datasets.load_dataset(directory, cache_dir=cache)
         # It cannot read a split without rows, so the card does not list one.
@@ -166,55 +169,61 @@ def check_datasets(report, directory, counts, row):
         for split in filled:
             where = f"datasets: {split}"
             report.same(f"{where} rows", loaded[split].num_rows, counts[split])
-            report.same(f"{where} columns", loaded[split].column_names, COLUMNS)
-            for name, kind in zip(COLUMNS, datasets_types()):
+            report.same(f"{where} columns", loaded[split].column_names, names)
+            for name, kind in zip(names, datasets_words().columns(schema)):
                 report.same(f"{where}.{name} type", loaded[split].features[name], kind)
         rows = (row_ for split in filled for row_ in loaded[split])
-        report.value("datasets: row", only(rows, row["trajectory_id"]), row)
+        report.value("datasets: row", only(rows, row), row)
         streamed = datasets.load_dataset(directory, cache_dir=cache, streaming=True)
         rows = (row_ for split in filled for row_ in streamed[split])
-        report.value("datasets, streamed: row", only(rows, row["trajectory_id"]), row)
+        report.value("datasets, streamed: row", only(rows, row), row)
 
 
-def check_pandas(report, directory, counts, row):
+def check_pandas(report, directory, counts, row, schema):
+    names = list(schema["properties"])
     rows = []
     for split in SPLITS:
         where = f"pandas: {split}"
         frames = [pandas.read_parquet(path) for path in files_of(directory, split)]
         report.same(f"{where} rows", sum(len(frame) for frame in frames), counts[split])
         for frame in frames:
-            report.same(f"{where} columns", list(frame.columns), COLUMNS)
-            report.same(f"{where} types", [str(kind) for kind in frame.dtypes], PANDAS_TYPES)
+            report.same(f"{where} columns", list(frame.columns), names)
+            for name, kind in zip(names, pandas_words().columns(schema)):
+                # A column of whole numbers with nulls is one of floats.
+                nulls = kind in ("int32", "int64") and frame[name].isna().any()
+                report.same(f"{where}.{name} type", str(frame[name].dtype), "float64" if nulls else kind)
             rows += frame.to_dict("records")
-    report.value("pandas: row", only(rows, row["trajectory_id"]), row)
+    report.value("pandas: row", only(rows, row), row)
 
 
-def check_polars(report, directory, counts, row):
+def check_polars(report, directory, counts, row, schema):
+    names = list(schema["properties"])
     rows = []
     for split in SPLITS:
         where = f"polars: {split}"
         frame = polars.read_parquet(files_of(directory, split))
         report.same(f"{where} rows", frame.height, counts[split])
-        report.same(f"{where} columns", frame.columns, COLUMNS)
-        for name, kind in zip(COLUMNS, polars_types()):
+        report.same(f"{where} columns", frame.columns, names)
+        for name, kind in zip(names, polars_words().columns(schema)):
             report.same(f"{where}.{name} type", frame.schema[name], kind)
         rows += frame.to_dicts()
-    report.value("polars: row", only(rows, row["trajectory_id"]), row)
+    report.value("polars: row", only(rows, row), row)
 
 
-def check_duckdb(report, directory, counts, row):
+def check_duckdb(report, directory, counts, row, schema):
+    names = list(schema["properties"])
     rows = []
     for split in SPLITS:
         where = f"duckdb: {split}"
         table = duckdb.read_parquet(files_of(directory, split))
-        report.same(f"{where} columns", table.columns, COLUMNS)
-        for name, found, kind in zip(COLUMNS, table.types, duckdb_types()):
+        report.same(f"{where} columns", table.columns, names)
+        for name, found, kind in zip(names, table.types, duckdb_words().columns(schema)):
             # Only names that are words of SQL are quoted.
             report.same(f"{where}.{name} type", str(found).replace('"', ""), kind)
         fetched = table.fetchall()
         report.same(f"{where} rows", len(fetched), counts[split])
-        rows += [dict(zip(COLUMNS, values)) for values in fetched]
-    report.value("duckdb: row", only(rows, row["trajectory_id"]), row)
+        rows += [dict(zip(names, values)) for values in fetched]
+    report.value("duckdb: row", only(rows, row), row)
 
 
 def check_plainness(report, directory):
@@ -226,20 +235,21 @@ def check_plainness(report, directory):
 
 
 def main(arguments):
-    if len(arguments) != 2:
+    if len(arguments) != 3:
         print(__doc__, file=sys.stderr)
         return 2
     directory = os.path.abspath(arguments[0])
     with open(arguments[1], encoding="utf-8") as file:
         row = json.load(file)
-    row = row.get("row", row)
+    with open(arguments[2], encoding="utf-8") as file:
+        schema = json.load(file)
+    row = whole(schema, row.get("row", row))
     with open(os.path.join(directory, "metadata.json"), encoding="utf-8") as file:
         metadata = json.load(file)
     counts = {split: metadata["splits"][split]["rows"] for split in SPLITS}
     report = Report()
-    report.same("row.json keys", list(row), COLUMNS)
     for check in (check_datasets, check_pandas, check_polars, check_duckdb):
-        check(report, directory, counts, row)
+        check(report, directory, counts, row, schema)
     check_plainness(report, directory)
     for difference in report.differences:
         print(difference)

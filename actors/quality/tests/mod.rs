@@ -1,5 +1,6 @@
 //! The stages, each with each action, and what a row is made of.
 
+mod conversation;
 mod stages;
 
 use super::row::{FinishedEpisode, build_row};

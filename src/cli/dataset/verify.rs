@@ -59,7 +59,7 @@ fn show(report: &DatasetVerifyReport) {
     rows.add_row(["version", &report.version.to_string()]);
     rows.add_row(["digest", &escape_line(&report.digest)]);
     rows.add_row(["files", &format!("{}, {}", report.files, size(report.bytes))]);
-    rows.add_row(["rows", &format!("{} of {} steps", report.rows, report.steps)]);
+    rows.add_row(["rows", &rows_of(report)]);
     let verdict = match report.problems.count() {
         0 => "sound: files, schema, rows, splits and figures agree".to_owned(),
         1 => "1 problem".to_owned(),
@@ -72,6 +72,14 @@ fn show(report: &DatasetVerifyReport) {
     }
     if report.problems.left_out > 0 {
         print_line(&format!("  and {} more", report.problems.left_out));
+    }
+}
+
+/// The number of rows, and of their steps if rows of this format have steps.
+fn rows_of(report: &DatasetVerifyReport) -> String {
+    match report.steps {
+        Some(steps) => format!("{} of {steps} steps", report.rows),
+        None => report.rows.to_string(),
     }
 }
 

@@ -1,26 +1,37 @@
-//! `docs/columns.md` is made from the schema and the labels; `SYNTHD_UPDATE_DOCS=1` writes it.
+//! `docs/columns.md` is made from the definition of the rows and from the labels;
+//! `SYNTHD_UPDATE_DOCS=1` writes it.
 
-use super::super::card::columns;
+use super::super::column_tables::columns;
 use super::super::markdown::{cell, table};
 use std::fs;
 use std::path::Path;
+use synthd_actors::model::RowFormat;
 use synthd_actors::quality::LABELS;
 
 const HEAD: &str = "\
 # Columns and labels
 
-A row of a dataset is one trajectory: one task tried by one model with one scaffold. This page is
-made from the definition of the row, `synthd.trajectory/2`, and a test compares them. `synthd dataset
-verify` and `stats` read versions of `synthd.trajectory/1` too: they lack `template_digest`,
-`sampling`, `prompt_digest`, `sample`, `pass_rate` and `model_ms`, and their `error` tells exit codes
-as well. Early versions of `synthd.trajectory/2` lack `template_digest` alone.
-A version keeps its format for ever; rows that an older synthd stored are carried over into the
-next version that is written.";
+This page is made from the definition of the rows, and a test compares them. `synthd schema` prints
+the same as a table or as a JSON Schema. A version keeps its format for ever; rows that an older
+synthd stored are carried over into the next version that is written.";
+
+const TRAJECTORIES: &str = "\
+## Trajectories: `synthd.trajectory/2`
+
+A row is one trajectory: one task tried by one model with one scaffold. `synthd dataset verify` and
+`stats` also read versions of `synthd.trajectory/1`: they lack `template_digest`, `sampling`,
+`prompt_digest`, `sample`, `pass_rate` and `model_ms`, and their `error` tells exit codes as well.
+Earlier editions of `synthd.trajectory/2` are read too. They lack these columns, which read as null:";
 
 const STEPS: &str = "\
 A reply with several tool calls is one step: its `tool` is `parallel`, its `arguments` list the
 calls in the order they ran (`{\"calls\": [{\"tool\": ..., \"arguments\": {...}}]}`), its
 `observation` holds what each of them showed, and `exit_code` is of the last command that ran.";
+
+const COMPLETIONS: &str = "\
+## Completions: `synthd.completion/1`
+
+A row is one completion: what one model answered to one prompt of a file.";
 
 const LABELS_HEAD: &str = "\
 ## Labels
@@ -28,10 +39,47 @@ const LABELS_HEAD: &str = "\
 A label removes nothing. Those that name a stage are there only where the campaign's `[quality]`
 says `label` for it.";
 
+/// The columns that an edition of the format of trajectories added, as lines of a list.
+fn editions() -> String {
+    let all = RowFormat::Trajectory.columns();
+    let step = all.iter().find(|column| column.name == "trajectory").unwrap();
+    let synthd_actors::model::ColumnType::List(item) = &step.kind else { panic!("{step:?}") };
+    let synthd_actors::model::ColumnType::Struct(fields) = item.as_ref() else {
+        panic!("{item:?}")
+    };
+    let added = |edition: u8| {
+        let top = all.iter().filter(|c| c.edition == edition).map(|c| format!("`{}`", c.name));
+        let inner = fields.iter().filter(|c| c.edition == edition);
+        top.chain(inner.map(|c| format!("`{}` of a step", c.name))).collect::<Vec<_>>()
+    };
+    let newest = all.iter().map(|column| column.edition).max().unwrap();
+    let lines = (1..=newest).map(|edition| (edition, added(edition)));
+    let lines = lines.filter(|(_, names)| !names.is_empty());
+    lines
+        .map(|(edition, names)| format!("- before edition {edition}: {}", names.join(", ")))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// The tables of a format, as a part of the page.
+fn tables(format: RowFormat) -> String {
+    columns(format).replacen("## Columns\n\n", "", 1)
+}
+
 fn page() -> String {
     let labels = LABELS.iter().map(|(label, about)| vec![format!("`{label}`"), cell(about)]);
-    let labels = table(&["label", "meaning"], labels);
-    format!("{HEAD}\n\n{}\n\n{STEPS}\n\n{LABELS_HEAD}\n\n{labels}\n", columns())
+    let parts = [
+        HEAD.to_owned(),
+        TRAJECTORIES.to_owned(),
+        editions(),
+        tables(RowFormat::Trajectory),
+        STEPS.to_owned(),
+        COMPLETIONS.to_owned(),
+        tables(RowFormat::Completion),
+        LABELS_HEAD.to_owned(),
+        table(&["label", "meaning"], labels),
+    ];
+    parts.join("\n\n") + "\n"
 }
 
 #[test]

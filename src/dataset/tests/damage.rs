@@ -10,7 +10,7 @@ use std::error::Error as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use synthd_actors::model::{DatasetSplit, RowRecord};
+use synthd_actors::model::{DatasetSplit, RowFormat, RowRecord};
 use synthd_actors::ports::DatasetSink;
 use tempfile::{TempDir, tempdir};
 
@@ -191,7 +191,7 @@ proptest! {
         let path = dir.path().join("hostile.parquet");
         fs::write(&path, &bytes).unwrap();
         // Whatever comes of it, it comes back.
-        let outcome = for_each_row(&path, |_, _| ());
+        let outcome = for_each_row(&path, RowFormat::Trajectory, |_, _| ());
         prop_assert!(outcome.is_ok() || outcome.is_err());
     }
 }

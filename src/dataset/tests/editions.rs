@@ -1,15 +1,19 @@
 //! Which versions come to be, and when none does.
 
-use super::super::fixture::{FixtureJournal, edition, record, row, write};
+use super::super::fixture::{
+    FixtureJournal, completion, completion_record, edition, record, row, write,
+};
 use super::super::read::for_each_row;
 use super::super::sink::why_new;
-use super::super::{DatasetMetadata, ParquetSink, verify};
+use super::super::{DatasetFigures, DatasetMetadata, ParquetSink, json_schema, stats, verify};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use synthd_actors::model::{CampaignName, DatasetSplit, FaultKind, NewVersion, PassRate};
-use synthd_actors::ports::DatasetSink;
+use synthd_actors::model::{
+    CampaignName, DatasetSplit, FaultKind, NewVersion, PassRate, RowFormat,
+};
+use synthd_actors::ports::{DatasetSink, DatasetWriteRequest};
 use tempfile::tempdir;
 
 fn names(dir: &Path) -> Vec<String> {
@@ -60,8 +64,7 @@ async fn the_stages_add_up() {
     let rejected: u64 = stages.rejected.values().sum();
     assert_eq!(stages.judged, rejected + stages.accepted.values().sum::<u64>());
     assert_eq!(metadata.seed, u64::MAX);
-    assert!(metadata.figures.scripted);
-    assert_eq!(metadata.figures.scripted_models, ["scripted/oracle"]);
+    assert_eq!(metadata.figures.scripted_models(), ["scripted/oracle"]);
 }
 
 #[tokio::test]
@@ -200,8 +203,8 @@ async fn concurrent_writers_of_one_sink_agree() {
     assert_eq!((a.new, b.new), (Some(NewVersion::First), None));
 }
 
-/// The dataset that `tests/python/check_dataset.py` loads: written where the environment
-/// says, with one row as JSON beside it.
+/// Datasets of both formats that `tests/python/check_dataset.py` can load: written where the
+/// environment says, with one row and the schema as JSON beside each.
 #[tokio::test]
 async fn a_fixture_for_other_readers() {
     let own = tempdir().unwrap();
@@ -219,6 +222,49 @@ async fn a_fixture_for_other_readers() {
     let record = write(&dir.join("train-only"), &few).await;
     assert_eq!(record.rows[&DatasetSplit::Test], 0);
     fs::write(dir.join("row.json"), serde_json::to_string_pretty(&row(5)).unwrap()).unwrap();
+    let rows = (0..120).map(completion_record).collect::<Vec<_>>().into();
+    let journal = Arc::new(FixtureJournal { rows, ..FixtureJournal::default() });
+    let edition = DatasetWriteRequest { format: RowFormat::Completion, ..edition(&journal) };
+    ParquetSink::new(&dir.join("completions")).write(edition).await.unwrap();
+    let row = serde_json::to_string_pretty(&completion(5)).unwrap();
+    fs::write(dir.join("completion.json"), row).unwrap();
+    for format in RowFormat::ALL {
+        let schema = json_schema(format).to_string();
+        fs::write(dir.join(format!("{}.schema.json", format.as_str())), schema).unwrap();
+    }
+}
+
+/// A version of completions is written, verified and counted like one of trajectories.
+#[tokio::test]
+async fn completions_are_a_dataset_too() {
+    let dir = tempdir().unwrap();
+    let rows = (0..40).map(completion_record).collect::<Vec<_>>().into();
+    let journal = Arc::new(FixtureJournal { rows, ..FixtureJournal::default() });
+    let edition = || DatasetWriteRequest { format: RowFormat::Completion, ..edition(&journal) };
+    let sink = ParquetSink::new(dir.path());
+    let first = sink.write(edition()).await.unwrap();
+    assert_eq!(sink.write(edition()).await.unwrap().new, None, "the same rows are no new version");
+    let path = Path::new(&first.record.path);
+    let report = verify(path).unwrap();
+    assert_eq!((report.rows, report.steps), (34, None));
+    let counted = stats(path).unwrap().figures;
+    let DatasetFigures::Completion(figures) = &counted else { panic!("{counted:?}") };
+    assert_eq!((figures.totals.rows, figures.totals.prompts), (34, 14));
+    let metadata = fs::read_to_string(path.join("metadata.json")).unwrap();
+    let metadata: DatasetMetadata = serde_json::from_str(&metadata).unwrap();
+    assert_eq!(metadata.figures, counted);
+    assert_eq!(metadata.row_schema, "synthd.completion/1");
+}
+
+/// Nothing of a version with rows of two formats is left.
+#[tokio::test]
+async fn a_row_of_another_format_is_a_fault() {
+    let dir = tempdir().unwrap();
+    let journal = FixtureJournal::numbered(3);
+    journal.rows.lock().unwrap().push(completion_record(7));
+    let fault = ParquetSink::new(dir.path()).write(edition(&journal)).await.unwrap_err();
+    assert!(fault.message.contains("is no trajectory"), "{fault}");
+    assert_eq!(names(&home(dir.path())), Vec::<String>::new());
 }
 
 /// A pass rate in the request replaces that of the row. Without one, the row keeps its own.
@@ -235,8 +281,9 @@ async fn pass_rates_of_the_edition_are_in_the_files() {
     let mut found = BTreeMap::new();
     for split in ["train", "validation", "test"] {
         let file = Path::new(&written.path).join(format!("{split}.parquet"));
-        for_each_row(&file, |_, row| {
-            found.insert(row.trajectory_id, row.pass_rate);
+        for_each_row(&file, RowFormat::Trajectory, |_, row| {
+            let row = row.as_trajectory().unwrap();
+            found.insert(row.trajectory_id.clone(), row.pass_rate);
         })
         .unwrap();
     }

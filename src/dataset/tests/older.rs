@@ -4,13 +4,13 @@
 use super::super::first_format::{FIRST_FORMAT, FirstFormatRow};
 use super::super::fixture::{FixtureJournal, edition, record, within};
 use super::super::manifest::pretty;
-use super::super::{DatasetManifest, ParquetSink, stats, verify};
+use super::super::{DatasetFigures, DatasetManifest, ParquetSink, stats, verify};
 use crate::error::Code;
 use std::error::Error as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use synthd_actors::model::{DatasetRow, ROW_SCHEMA};
+use synthd_actors::model::{DatasetRow, ROW_SCHEMA, RowFormat};
 use synthd_actors::ports::DatasetSink;
 use tempfile::tempdir;
 
@@ -23,19 +23,47 @@ fn older() -> PathBuf {
 fn a_version_of_the_first_format_is_whole() {
     let report = verify(&older()).unwrap();
     assert_eq!((report.rows, report.files, report.campaign.as_str()), (9, 5, "older"));
-    let stats = stats(&older()).unwrap();
-    assert_eq!((stats.figures.totals.rows, stats.figures.totals.outcomes.resolved), (9, 8));
+    let figures = stats(&older()).unwrap().figures;
+    let DatasetFigures::Trajectory(figures) = figures else { panic!("{figures:?}") };
+    assert_eq!((figures.totals.rows, figures.totals.outcomes.resolved), (9, 8));
 }
 
 #[test]
 fn its_rows_read_with_null_where_it_has_no_column() {
     let mut rows = Vec::new();
     let path = older().join("train.parquet");
-    super::super::read::for_each_row(&path, |_, row| rows.push(row)).unwrap();
+    super::super::read::for_each_row(&path, RowFormat::Trajectory, |_, row| {
+        rows.push(row.as_trajectory().unwrap().clone());
+    })
+    .unwrap();
     assert!(rows.iter().all(|row| row.schema_version == FIRST_FORMAT));
     assert!(rows.iter().all(|row| row.sampling.is_none() && row.pass_rate.is_none()));
     let mut steps = rows.iter().flat_map(|row| &row.trajectory);
     assert!(steps.all(|step| step.model_ms.is_none()));
+}
+
+/// A version of edition 2: it has `template_digest`, and no messages.
+#[test]
+fn a_version_of_an_earlier_edition_is_whole_and_has_null_for_newer_columns() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/second-edition/v1");
+    let report = verify(&dir).unwrap();
+    assert_eq!((report.rows, report.files, report.campaign.as_str()), (6, 5, "older2"));
+    let mut rows = Vec::new();
+    super::super::read::for_each_row(
+        &dir.join("train.parquet"),
+        RowFormat::Trajectory,
+        |_, row| {
+            rows.push(row.as_trajectory().unwrap().clone());
+        },
+    )
+    .unwrap();
+    assert!(!rows.is_empty());
+    for row in rows {
+        assert!(row.template_digest.is_some());
+        assert_eq!((&row.messages, &row.tools, row.calls), (&None, &None, None));
+        let mut steps = row.trajectory.iter();
+        assert!(steps.all(|step| step.finish_reason.is_none() && step.calls.is_none()));
+    }
 }
 
 #[test]

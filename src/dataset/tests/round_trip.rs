@@ -26,6 +26,7 @@ prop_compose! {
         (input_tokens, output_tokens) in any::<(Option<i64>, Option<i64>)>(),
         duration_ms in any::<i64>(),
         model_ms in option::of(any::<i64>()),
+        (finish_reason, calls) in (option::of(text()), option::of(any::<i32>())),
         cost_usd in money(),
     ) -> RowStep {
         RowStep {
@@ -33,8 +34,29 @@ prop_compose! {
             state: RowState { cwd, files },
             action: RowAction { kind, tool, arguments },
             observation, reward, reasoning, return_to_go, done, error, exit_code, truncated,
-            input_tokens, output_tokens, cost_usd, duration_ms, model_ms,
+            input_tokens, output_tokens, cost_usd, duration_ms, model_ms, finish_reason, calls,
         }
+    }
+}
+
+prop_compose! {
+    fn message()(
+        (role, content, reasoning) in (text(), text(), option::of(text())),
+        tool_calls in option::of(vec((text(), text(), text()), 0..3)),
+        (tool_call_id, name, weight) in (option::of(text()), option::of(text()), option::of(any::<i32>())),
+    ) -> RowMessage {
+        let call = |(id, name, arguments)| RowToolCall { id, name, arguments };
+        let tool_calls = tool_calls.map(|calls| calls.into_iter().map(call).collect());
+        RowMessage { role, content, reasoning, tool_calls, tool_call_id, name, weight }
+    }
+}
+
+prop_compose! {
+    fn milestone()(
+        (step, potential) in any::<(i32, f64)>(),
+        reached in option::of(vec(text(), 0..3)),
+    ) -> RowMilestone {
+        RowMilestone { step, potential, reached }
     }
 }
 
@@ -68,6 +90,9 @@ prop_compose! {
         (sampling, prompt_digest, sample) in (option::of(text()), option::of(text()), any::<i32>()),
         template_digest in option::of(text()),
         pass_rate in option::of(any::<(i32, i32, f64, f64)>()),
+        (model_version, tools, calls) in (option::of(text()), option::of(text()), option::of(any::<i64>())),
+        messages in option::of(vec(message(), 0..4)),
+        milestones in option::of(vec(milestone(), 0..3)),
     ) -> TrajectoryRow {
         let mut names = names.into_iter();
         let mut name = || names.next().unwrap();
@@ -75,7 +100,8 @@ prop_compose! {
             schema_version: name(), trajectory_id: name(), campaign: name(), task_id: name(),
             template: name(), task_seed, task_instruction: name(), category: name(),
             difficulty: name(), llm_model: name(), llm_provider: name(), scaffold: name(),
-            sampling, prompt_digest, sample, template_digest,
+            sampling, prompt_digest, sample, template_digest, model_version, tools, calls,
+            messages, milestones,
             sandbox, trajectory, final_result: name(), total_reward, verification, labels,
             pass_rate: pass_rate.map(|(tries, solved, low, high)| PassRate { tries, solved, low, high }),
             execution_time_seconds, total_tokens, cost_usd, attempt, canary: name(),
@@ -84,13 +110,14 @@ prop_compose! {
     }
 }
 
-fn through_parquet(rows: &[TrajectoryRow]) -> Vec<TrajectoryRow> {
+fn through_parquet(format: RowFormat, rows: &[DatasetRow]) -> Vec<DatasetRow> {
     let dir = tempdir().unwrap();
-    let mut writer = SplitWriter::new(dir.path(), DatasetSplit::Test, ShardLimits::default());
+    let limits = ShardLimits::default();
+    let mut writer = SplitWriter::new(dir.path(), DatasetSplit::Test, format, limits);
     writer.push(&rows.iter().collect::<Vec<_>>()).unwrap();
     writer.finish().unwrap();
     let mut read = Vec::new();
-    for_each_row(&dir.path().join("test.parquet"), |_, row| read.push(row)).unwrap();
+    for_each_row(&dir.path().join("test.parquet"), format, |_, row| read.push(row)).unwrap();
     read
 }
 
@@ -99,7 +126,8 @@ proptest! {
 
     #[test]
     fn rows_come_back_as_they_went(rows in vec(row(), 0..6)) {
-        let read = through_parquet(&rows);
+        let rows: Vec<DatasetRow> = rows.into_iter().map(DatasetRow::from).collect();
+        let read = through_parquet(RowFormat::Trajectory, &rows);
         // As text, because NaN is not equal to itself.
         prop_assert_eq!(format!("{read:?}"), format!("{rows:?}"));
     }
@@ -107,6 +135,9 @@ proptest! {
 
 #[test]
 fn more_rows_than_a_batch_come_back_in_order() {
-    let rows: Vec<_> = (0..500).map(super::super::fixture::row).collect();
-    assert_eq!(through_parquet(&rows), rows);
+    let rows: Vec<DatasetRow> = (0..500).map(|n| super::super::fixture::row(n).into()).collect();
+    assert_eq!(through_parquet(RowFormat::Trajectory, &rows), rows);
+    let completions = (0..500).map(|n| super::super::fixture::completion(n).into());
+    let rows: Vec<DatasetRow> = completions.collect();
+    assert_eq!(through_parquet(RowFormat::Completion, &rows), rows);
 }

@@ -1,0 +1,125 @@
+//! What a row says of the conversation: the messages as they were sent and received, and nothing
+//! where no record says.
+
+use super::{good, turn};
+use crate::model::{
+    ChatMessage, ChatRequest, ChatRole, RequestSettings, RowMessage, TaskCheck, ToolCall,
+    ToolSchema, Turn,
+};
+use crate::quality::row::{FinishedEpisode, build_row};
+use std::sync::Arc;
+
+fn text(role: ChatRole, content: &str) -> ChatMessage {
+    ChatMessage::text(role, content)
+}
+
+fn request(messages: Vec<ChatMessage>) -> Option<Box<ChatRequest>> {
+    let tool = ToolSchema {
+        name: "bash".to_owned(),
+        description: "runs".to_owned(),
+        parameters: serde_json::json!({ "type": "object" }),
+    };
+    let settings = RequestSettings::default();
+    Some(Box::new(ChatRequest { messages, tools: vec![tool], max_output_tokens: 9, settings }))
+}
+
+/// A turn whose reply calls a tool, and the result.
+fn calling(index: u32, id: &str) -> Turn {
+    let mut turn = turn(index, "ls", "out");
+    let call = ToolCall { id: id.to_owned(), name: "bash".to_owned(), arguments: "{}".to_owned() };
+    turn.reply.message = ChatMessage { tool_calls: vec![call], ..text(ChatRole::Assistant, id) };
+    turn.messages = vec![turn.reply.message.clone(), ChatMessage::tool_result(id, "out")];
+    turn
+}
+
+fn with_turns(turns: Vec<Turn>) -> FinishedEpisode {
+    FinishedEpisode { turns: Arc::new(turns), ..good() }
+}
+
+/// Role, content, name and weight of each message.
+fn told(judged: &FinishedEpisode) -> Vec<String> {
+    let tell = |m: RowMessage| format!("{} {} {:?} {:?}", m.role, m.content, m.name, m.weight);
+    build_row(judged, String::new()).messages.unwrap().into_iter().map(tell).collect()
+}
+
+#[test]
+fn the_messages_are_those_of_the_first_request_and_of_each_turn() {
+    let mut turns = vec![calling(0, "a"), calling(1, "b")];
+    turns[0].opening = request(vec![text(ChatRole::System, "s"), text(ChatRole::User, "u")]);
+    turns[1].reply.answered_by = Some("one-2026".to_owned());
+    turns[1].calls = 3;
+    let judged = with_turns(turns);
+    let bash = r#"Some("bash")"#;
+    let expected = [
+        "system s None None".to_owned(),
+        "user u None None".to_owned(),
+        "assistant a None Some(1)".to_owned(),
+        format!("tool out {bash} None"),
+        "assistant b None Some(1)".to_owned(),
+        format!("tool out {bash} None"),
+    ];
+    assert_eq!(told(&judged), expected);
+    let row = build_row(&judged, String::new());
+    assert_eq!((row.model_version.as_deref(), row.calls), (Some("one-2026"), Some(4)));
+    let step = &row.trajectory[1];
+    assert_eq!((step.finish_reason.as_deref(), step.calls), (Some("tool_calls"), Some(3)));
+    let tools: serde_json::Value = serde_json::from_str(&row.tools.unwrap()).unwrap();
+    assert_eq!(tools[0]["type"], "function");
+    assert_eq!(tools[0]["function"]["name"], "bash");
+}
+
+/// An agent's program may send another conversation. Its own replies are known again in it.
+#[test]
+fn the_last_of_several_conversations_is_shown() {
+    let mut turns = vec![calling(0, "a"), calling(1, "b")];
+    turns[0].opening = request(vec![text(ChatRole::User, "first")]);
+    let kept = turns[0].reply.message.clone();
+    let foreign = text(ChatRole::Assistant, "never said");
+    turns[1].opening = request(vec![text(ChatRole::User, "second"), kept, foreign]);
+    let expected = [
+        "user second None None",
+        "assistant a None Some(1)",
+        "assistant never said None None",
+        "assistant b None Some(1)",
+        "tool out Some(\"bash\") None",
+    ];
+    assert_eq!(told(&with_turns(turns)), expected);
+}
+
+#[test]
+fn what_was_not_recorded_is_null() {
+    let row = build_row(&good(), String::new());
+    assert_eq!((row.messages, row.tools, row.model_version), (None, None, None));
+    assert_eq!(row.milestones, Some(Vec::new()));
+}
+
+#[test]
+fn milestones_are_told_by_the_potential() {
+    let mut judged = good();
+    let mut task = (*judged.task).clone();
+    let milestone =
+        |name: &str, weight| TaskCheck { name: name.to_owned(), weight, run: String::new() };
+    task.verification.milestones = vec![milestone("one", 0.2), milestone("two", 0.3)];
+    judged.task = Arc::new(task);
+    let mut turns = judged.turns.to_vec();
+    turns[1].step.potential = 0.3;
+    turns[2].step.potential = 0.3;
+    judged.turns = Arc::new(turns);
+    let found = build_row(&judged, String::new()).milestones.unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!((found[0].step, found[0].potential), (1, 0.3));
+    assert_eq!(found[0].reached, Some(vec!["two".to_owned()]));
+}
+
+/// A canary that only the conversation shows is a leak too.
+#[test]
+fn a_leak_in_the_conversation_is_found() {
+    let mut judged = good();
+    let canary = judged.task.verification.canary.clone();
+    let mut turns = judged.turns.to_vec();
+    turns[0].opening = request(vec![text(ChatRole::User, &format!("x{canary}"))]);
+    judged.turns = Arc::new(turns);
+    let rejected = super::found(&judged).rejected.unwrap();
+    assert_eq!(rejected.stage, "leak");
+    assert!(rejected.detail.starts_with("message 0 shows"), "{rejected:?}");
+}

@@ -1,0 +1,69 @@
+//! The rules of a completion: the answer is the last message; a known reason why it ended; values
+//! without a fixed shape are JSON objects; counts and numbers that can be true.
+
+use serde_json::Value;
+use synthd_actors::model::CompletionRow;
+
+/// The rules that a completion breaks, as sentences.
+pub(super) fn broken_completion(row: &CompletionRow) -> Vec<String> {
+    let mut broken = Vec::new();
+    let last = row.messages.last().filter(|message| message.role == "assistant");
+    if last.is_none_or(|message| message.content != row.response) {
+        broken.push("the response is not the last message".to_owned());
+    }
+    if !matches!(row.finish_reason.as_str(), "stop" | "tool_calls" | "length" | "refusal") {
+        broken.push(format!("finish_reason is {:?}", row.finish_reason));
+    }
+    let texts = [("fields", Some(&row.fields)), ("sampling", row.sampling.as_ref())];
+    for (name, text) in texts {
+        if text.is_some_and(|text| !is_object(text)) {
+            broken.push(format!("{name} is not a JSON object"));
+        }
+    }
+    broken.extend(negative(row).map(|name| format!("{name} is negative")));
+    broken
+}
+
+/// Whether a text is a JSON object.
+fn is_object(text: &str) -> bool {
+    matches!(serde_json::from_str(text), Ok(Value::Object(_)))
+}
+
+/// The names of the numbers that are below zero.
+fn negative(row: &CompletionRow) -> impl Iterator<Item = &'static str> {
+    let numbers = [
+        ("prompt_index", row.prompt_index),
+        ("sample", row.sample.into()),
+        ("input_tokens", row.input_tokens.unwrap_or(0)),
+        ("output_tokens", row.output_tokens.unwrap_or(0)),
+        ("model_ms", row.model_ms),
+        ("attempt", row.attempt.into()),
+        ("calls", row.calls.into()),
+    ];
+    numbers.into_iter().filter(|(_, number)| *number < 0).map(|(name, _)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::fixture::completion;
+
+    #[test]
+    fn each_rule_is_noticed() {
+        type Break = fn(&mut CompletionRow);
+        let cases: [(Break, &str); 6] = [
+            (|r| r.response.push('x'), "the response is not the last message"),
+            (|r| r.messages.clear(), "the response is not the last message"),
+            (|r| r.finish_reason = "done".into(), "finish_reason is \"done\""),
+            (|r| r.fields = "[1]".into(), "fields is not a JSON object"),
+            (|r| r.sampling = Some("x".into()), "sampling is not a JSON object"),
+            (|r| r.output_tokens = Some(-1), "output_tokens is negative"),
+        ];
+        for (spoil, message) in cases {
+            let mut spoilt = completion(3);
+            spoil(&mut spoilt);
+            let found = broken_completion(&spoilt);
+            assert!(found.iter().any(|m| m.contains(message)), "{message}: {found:?}");
+        }
+    }
+}
