@@ -9,7 +9,8 @@
 //!                          └──────failure────────┘  (cool-down doubles, capped)
 //! ```
 //! The caller reports the result of each admitted try with `succeeded`, `failed`, `tripped` or
-//! `abandoned`. The breaker has no clock; the caller passes the time.
+//! `abandoned`. A failure counts only in the state in which its try was admitted: a try from before
+//! an outage decides no later probe. The breaker has no clock; the caller passes the time.
 
 use std::time::Duration;
 use tokio::time::Instant;
@@ -27,15 +28,24 @@ pub struct CircuitBreaker {
     open_until: Option<Instant>,
     /// Whether a probe was admitted and has not been reported yet.
     probing: bool,
+    /// How often it has opened or closed.
+    changes: u64,
 }
 
 /// How a try was admitted. The caller passes it back with the result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BreakerAdmission {
-    /// The breaker was closed.
-    Plain,
-    /// The breaker was open, and this try decides whether it closes.
-    Probe,
+pub struct BreakerAdmission {
+    /// Whether the breaker was open, so that this try decides whether it closes.
+    is_probe: bool,
+    /// How often the breaker had opened or closed.
+    changes: u64,
+}
+
+impl BreakerAdmission {
+    /// Whether the breaker was open, so that this try decides whether it closes.
+    pub fn is_probe(self) -> bool {
+        self.is_probe
+    }
 }
 
 /// The longest cool-down after ordinary failures.
@@ -47,7 +57,7 @@ const MAX_COOL_DOWN_TRIPPED: Duration = Duration::from_secs(5);
 impl CircuitBreaker {
     /// A closed breaker.
     pub fn new(threshold: u32, cool_down: Duration) -> Self {
-        Self { threshold, cool_down, failures: 0, open_until: None, probing: false }
+        Self { threshold, cool_down, failures: 0, open_until: None, probing: false, changes: 0 }
     }
 
     /// Whether [`Self::admit`] would admit a try. It changes nothing.
@@ -57,14 +67,11 @@ impl CircuitBreaker {
 
     /// Admits a try, or not. None means that the try must not be made now.
     pub fn admit(&mut self, now: Instant) -> Option<BreakerAdmission> {
-        match self.open_until {
-            None => Some(BreakerAdmission::Plain),
-            Some(until) if now >= until && !self.probing => {
-                self.probing = true;
-                Some(BreakerAdmission::Probe)
-            }
-            Some(_) => None,
+        if !self.admits(now) {
+            return None;
         }
+        self.probing = self.is_open();
+        Some(BreakerAdmission { is_probe: self.probing, changes: self.changes })
     }
 
     /// The time until a try may be admitted. None while the breaker is closed, or while a probe
@@ -77,37 +84,45 @@ impl CircuitBreaker {
     /// Reports a success. It closes the breaker, whichever try it was.
     pub fn succeeded(&mut self) {
         self.failures = 0;
-        self.open_until = None;
         self.probing = false;
+        self.changes += u64::from(self.open_until.take().is_some());
     }
 
     /// Reports a try that ended without any result, for example because it was cancelled. If it was
     /// the probe, the next try becomes the probe.
     pub fn abandoned(&mut self, what: BreakerAdmission) {
-        self.probing &= what != BreakerAdmission::Probe;
+        self.probing &= !(what.is_probe && self.counts(what));
     }
 
-    /// Reports a failure. While the breaker is open, a try that was admitted before it opened
-    /// changes nothing, because only the probe decides.
-    pub fn failed(&mut self, now: Instant, what: BreakerAdmission) {
-        if self.is_open() && what == BreakerAdmission::Plain {
-            return;
+    /// Reports a failure. Returns whether it counts: a try that was admitted before the breaker
+    /// last opened or closed changes nothing.
+    pub fn failed(&mut self, now: Instant, what: BreakerAdmission) -> bool {
+        if !self.counts(what) {
+            return false;
         }
         self.failures = self.failures.saturating_add(1);
         self.probing = false;
         if self.failures >= self.threshold {
             self.open(now, MAX_COOL_DOWN);
         }
+        true
     }
 
     /// Reports a failure that proves that the other side is down. It opens the breaker at once.
-    pub fn tripped(&mut self, now: Instant, what: BreakerAdmission) {
-        if self.is_open() && what == BreakerAdmission::Plain {
-            return;
+    /// Returns whether it counts, like [`Self::failed`].
+    pub fn tripped(&mut self, now: Instant, what: BreakerAdmission) -> bool {
+        if !self.counts(what) {
+            return false;
         }
         self.failures = self.failures.saturating_add(1).max(self.threshold);
         self.probing = false;
         self.open(now, MAX_COOL_DOWN_TRIPPED);
+        true
+    }
+
+    /// Whether the breaker has neither opened nor closed since the try was admitted.
+    fn counts(&self, what: BreakerAdmission) -> bool {
+        what.changes == self.changes
     }
 
     /// Opens the breaker. The cool-down doubles with each failure above the threshold, but is at
@@ -115,6 +130,7 @@ impl CircuitBreaker {
     fn open(&mut self, now: Instant, most: Duration) {
         let doublings = (self.failures - self.threshold).min(10);
         self.open_until = Some(now + (self.cool_down * 2_u32.pow(doublings)).min(most));
+        self.changes += 1;
     }
 
     /// Whether only probes are admitted.
@@ -131,18 +147,19 @@ mod tests {
     fn one_trip_opens_it_and_probes_never_grow_rare() {
         let mut now = Instant::now();
         let mut breaker = CircuitBreaker::new(8, Duration::from_millis(500));
-        breaker.tripped(now, BreakerAdmission::Plain);
+        let plain = breaker.admit(now).unwrap();
+        breaker.tripped(now, plain);
         for _ in 0..20 {
             assert_eq!(breaker.admit(now), None);
             assert!(breaker.wait(now).is_some_and(|wait| wait <= Duration::from_secs(5)));
             now += Duration::from_secs(5);
             assert!(breaker.admits(now));
-            assert_eq!(breaker.admit(now), Some(BreakerAdmission::Probe));
-            assert!(!breaker.admits(now));
-            breaker.tripped(now, BreakerAdmission::Probe);
+            let probe = breaker.admit(now).unwrap();
+            assert!(probe.is_probe() && !breaker.admits(now));
+            breaker.tripped(now, probe);
         }
         breaker.succeeded();
-        assert_eq!(breaker.admit(now), Some(BreakerAdmission::Plain));
+        assert!(!breaker.admit(now).unwrap().is_probe());
     }
 
     #[test]
@@ -150,22 +167,42 @@ mod tests {
         let start = Instant::now();
         let second = Duration::from_secs(1);
         let mut breaker = CircuitBreaker::new(2, second);
-        breaker.failed(start, BreakerAdmission::Plain);
-        assert_eq!(breaker.admit(start), Some(BreakerAdmission::Plain));
-        breaker.failed(start, BreakerAdmission::Plain);
+        let [one, two, three] = [(); 3].map(|()| breaker.admit(start).unwrap());
+        assert!(breaker.failed(start, one) && !breaker.is_open());
+        assert!(breaker.failed(start, two));
         assert_eq!(breaker.admit(start), None);
-        assert_eq!(breaker.admit(start + second), Some(BreakerAdmission::Probe));
+        let probe = breaker.admit(start + second).unwrap();
+        assert!(probe.is_probe());
         assert_eq!(breaker.admit(start + second), None, "one probe at a time");
-        breaker.failed(start + second, BreakerAdmission::Plain);
-        assert_eq!(breaker.admit(start + second), None, "a straggler is not the probe");
-        breaker.failed(start + second, BreakerAdmission::Probe);
+        assert!(!breaker.failed(start + second, three), "a straggler is not the probe");
+        assert_eq!(breaker.admit(start + second), None);
+        breaker.failed(start + second, probe);
         assert_eq!(breaker.admit(start + 2 * second), None, "the cool-down has doubled");
-        assert_eq!(breaker.admit(start + 3 * second), Some(BreakerAdmission::Probe));
-        breaker.abandoned(BreakerAdmission::Plain);
+        let probe = breaker.admit(start + 3 * second).unwrap();
+        breaker.abandoned(three);
         assert_eq!(breaker.admit(start + 3 * second), None, "the probe is still out");
-        breaker.abandoned(BreakerAdmission::Probe);
-        assert_eq!(breaker.admit(start + 3 * second), Some(BreakerAdmission::Probe));
+        breaker.abandoned(probe);
+        assert!(breaker.admit(start + 3 * second).unwrap().is_probe());
         breaker.succeeded();
-        assert_eq!(breaker.admit(start), Some(BreakerAdmission::Plain));
+        assert!(!breaker.admit(start).unwrap().is_probe());
+    }
+
+    #[test]
+    fn a_try_from_before_an_outage_decides_nothing_after_it() {
+        let start = Instant::now();
+        let later = start + Duration::from_secs(1);
+        let mut breaker = CircuitBreaker::new(1, Duration::from_secs(1));
+        let [one, slow] = [(); 2].map(|()| breaker.admit(start).unwrap());
+        breaker.failed(start, one);
+        let old_probe = breaker.admit(later).unwrap();
+        breaker.succeeded();
+        assert!(!breaker.failed(later, slow) && !breaker.is_open());
+        let next = breaker.admit(later).unwrap();
+        breaker.failed(later, next);
+        let probe = breaker.admit(later + Duration::from_secs(1)).unwrap();
+        breaker.abandoned(old_probe);
+        assert!(!breaker.failed(later, old_probe) && !breaker.tripped(later, old_probe));
+        assert_eq!(breaker.admit(later + Duration::from_secs(9)), None, "one probe at a time");
+        assert!(breaker.failed(later, probe));
     }
 }

@@ -87,7 +87,9 @@ impl PoolActor {
         match fault.kind.policy().backend {
             BackendSign::Down => {
                 self.breaker(backend).tripped(now, what);
-                self.is_down(backend, fault);
+                if self.breaker(backend).is_open() {
+                    self.is_down(backend, fault);
+                }
                 return;
             }
             // The backend refused this specification. That says nothing about other specifications,
@@ -97,10 +99,12 @@ impl PoolActor {
                 self.is_back(backend);
                 return self.tell_next(spec, fault);
             }
-            BackendSign::Nothing if what == BreakerAdmission::Plain => {}
-            BackendSign::Fails | BackendSign::Nothing => self.breaker(backend).failed(now, what),
+            BackendSign::Nothing if !what.is_probe() => {}
+            BackendSign::Fails | BackendSign::Nothing => {
+                self.breaker(backend).failed(now, what);
+            }
         }
-        if what == BreakerAdmission::Probe {
+        if what.is_probe() {
             let waiters = self.shelves.all_waiters(|spec| spec.backend == backend);
             waiters.into_iter().for_each(|waiter| waiter.tell(Err(fault.clone())));
         } else {

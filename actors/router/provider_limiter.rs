@@ -51,11 +51,17 @@ struct ProviderLimiterState {
 }
 
 impl ProviderLimiterState {
-    /// Counts a failure. A failure that was not a probe counts `weight` times.
+    /// Counts a failure. A failure that was not a probe counts `weight` times. A call from before
+    /// the last change of the breaker counts for nothing.
     fn failed(&mut self, now: Instant, what: BreakerAdmission, weight: u32, fault: Fault) {
-        let times = if what == BreakerAdmission::Probe { 1 } else { weight };
-        (0..times).for_each(|_| self.breaker.failed(now, what));
-        self.probes_failed += u64::from(what == BreakerAdmission::Probe);
+        if !self.breaker.failed(now, what) {
+            return;
+        }
+        let more = if what.is_probe() { 1 } else { weight };
+        (1..more).for_each(|_| {
+            self.breaker.failed(now, what);
+        });
+        self.probes_failed += u64::from(what.is_probe());
         self.last = Some(fault);
     }
 }
@@ -312,6 +318,19 @@ mod tests {
         provider_limiter.try_acquire(Instant::now()).unwrap().report(ProviderHealth::Answers);
         provider_limiter.try_acquire(Instant::now()).unwrap().report(silent());
         assert!(!provider_limiter.stats().down, "one answer ends it");
+    }
+
+    /// Calls that were under way when the provider went down say nothing of it once it is back.
+    #[tokio::test(start_paused = true)]
+    async fn failures_of_an_outage_that_is_over_begin_no_other() {
+        let provider_limiter = provider_limiter(None);
+        let permit = || provider_limiter.try_acquire(Instant::now()).unwrap();
+        let slow: Vec<_> = (0..FAILURES).map(|_| permit()).collect();
+        (0..FAILURES).for_each(|_| permit().report(fails()));
+        tokio::time::advance(COOL_DOWN).await;
+        permit().report(ProviderHealth::Answers);
+        slow.into_iter().for_each(|permit| permit.report(fails()));
+        assert!(!provider_limiter.stats().down);
     }
 
     #[tokio::test]
