@@ -23,21 +23,21 @@ type Says = dyn Fn(&EpisodeId) -> Result<Usage, CallFault> + Send + Sync;
 
 /// A model that answers after a while and records when each call came.
 #[derive(Clone)]
-struct Desk {
+pub(super) struct Desk {
     takes: Duration,
     says: Arc<Says>,
     came: Arc<Mutex<Vec<(String, Instant)>>>,
 }
 
 impl Desk {
-    fn new(
+    pub(super) fn new(
         takes: Duration,
         says: impl Fn(&EpisodeId) -> Result<Usage, CallFault> + Send + Sync + 'static,
     ) -> Self {
         Self { takes, says: Arc::new(says), came: Arc::default() }
     }
 
-    fn came(&self) -> Vec<String> {
+    pub(super) fn came(&self) -> Vec<String> {
         self.came.lock().unwrap().iter().map(|(who, _)| who.clone()).collect()
     }
 }
@@ -50,6 +50,7 @@ impl ChatModel for Desk {
         context: &CallContext,
     ) -> Result<ChatReply, CallFault> {
         self.came.lock().unwrap().push((context.episode.0.clone(), Instant::now()));
+        context.witness.sent("http://h", "openai", Vec::new(), b"{}");
         sleep(self.takes).await;
         let said = ChatMessage::text(ChatRole::Assistant, "yes");
         Ok(ChatReply::new(said, FinishReason::Stop, (self.says)(&context.episode)?))
@@ -64,9 +65,9 @@ impl ModelFactory for Desks {
     }
 }
 
-const CAMPAIGN: &str = "c";
+pub(super) const CAMPAIGN: &str = "c";
 
-fn open(kit: &Kit, models: &[ModelConfig], desks: &[(&str, &Desk)], caps: SpendingCaps) {
+pub(super) fn open(kit: &Kit, models: &[ModelConfig], desks: &[(&str, &Desk)], caps: SpendingCaps) {
     let desks = desks.iter().map(|(name, desk)| ((*name).to_owned(), (*desk).clone()));
     let desks = Desks(desks.collect());
     let manned = models.iter().map(|config| ModelClients::new(config, &desks).unwrap()).collect();
@@ -77,7 +78,7 @@ fn open(kit: &Kit, models: &[ModelConfig], desks: &[(&str, &Desk)], caps: Spendi
 /// No two calls are the same.
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
-fn call(model: &str, episode: &str, words: usize) -> ModelCall {
+pub(super) fn call(model: &str, episode: &str, words: usize) -> ModelCall {
     let request = ChatRequest {
         messages: vec![ChatMessage::text(ChatRole::User, "w".repeat(words))],
         tools: Vec::new(),
@@ -101,7 +102,7 @@ fn call(model: &str, episode: &str, words: usize) -> ModelCall {
     }
 }
 
-fn begin(kit: &Kit, call: ModelCall) -> AbortOnDropHandle<Result<ModelAnswer, Fault>> {
+pub(super) fn begin(kit: &Kit, call: ModelCall) -> AbortOnDropHandle<Result<ModelAnswer, Fault>> {
     let router = kit.world.router.clone();
     spawn("asker", async move { router.call_once(call).await })
 }
@@ -137,6 +138,26 @@ fn who_waits_for_money_keeps_nobody_from_the_only_place() {
         waits.await.unwrap().unwrap();
         assert_eq!(quick.came(), ["rich", "poor"]);
         assert_eq!(kit.world.router.held(&CampaignName(CAMPAIGN.to_owned())), Money::ZERO);
+    });
+}
+
+/// Nor does it use up a request of the minute: it is sent as soon as it has its money.
+#[test]
+fn who_waits_for_money_uses_up_no_request_of_the_minute() {
+    in_test_system(Options::default(), |kit| async move {
+        let slow = Desk::new(Duration::from_secs(10), |_| Ok(Usage::of(10, 1)));
+        let rare = Desk::new(Duration::from_secs(1), |_| Ok(Usage::of(10, 1)));
+        let model = ModelConfig { requests_per_minute: Some(1), ..remote("fake/rare", 1) };
+        let caps =
+            SpendingCaps { episode: Some(Money::from_nanos(300)), ..SpendingCaps::default() };
+        let models = [remote("fake/slow", 1), model];
+        open(&kit, &models, &[("fake/slow", &slow), ("fake/rare", &rare)], caps);
+        let before = begin(&kit, call("fake/slow", "poor", 100));
+        sleep(Duration::from_secs(1)).await;
+        let began = Instant::now();
+        begin(&kit, call("fake/rare", "poor", 100)).await.unwrap().unwrap();
+        assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+        before.await.unwrap().unwrap();
     });
 }
 

@@ -185,9 +185,8 @@ impl KeyLimiter {
             .map(|provider_limiter| provider_limiter.try_acquire(now))
             .transpose();
         let inside = inside.map_err(|shut| {
-            // Another call took the last place at the provider in the meantime: the tokens go back.
-            // The request stays counted against the requests a minute.
-            self.pace.settle(taken, 0, now);
+            // Another call took the last place at the provider in the meantime.
+            self.pace.unused(taken, now);
             KeyBlockReason::from(shut)
         })?;
         state.on_their_way += 1;
@@ -246,10 +245,9 @@ impl CallPermit {
         &self.key_limiter
     }
 
-    /// Gives the permit back for a call that was never sent. Its tokens go back; its request stays
-    /// counted against the requests a minute.
+    /// Gives the permit back for a call that was never sent. Its tokens and its request go back.
     pub(super) fn unused(self) {
-        self.key_limiter.pace.settle(self.taken, 0, Instant::now());
+        self.key_limiter.pace.unused(self.taken, Instant::now());
     }
 
     /// Ends the permit with the result of the call. If there is an answer with counted tokens,

@@ -1,85 +1,72 @@
-//! The rate limits of one model with one key: requests a minute and tokens a minute. Both use
-//! tokio's clock, so that tests can advance the time.
+//! The rate limits of one model with one key: requests a minute and tokens a minute. A call takes
+//! from both or from none, and a call that is never sent gives both back. Both use tokio's clock,
+//! so that tests can advance the time.
 
 use crate::policy::TokenBucket;
-use governor::clock::Clock;
-use governor::middleware::NoOpMiddleware;
-use governor::state::{InMemoryState, NotKeyed};
-use governor::{Quota, RateLimiter};
-use std::num::NonZeroU32;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// A clock for `governor`: the time since the limiter was made.
-#[derive(Clone, Debug)]
-struct ElapsedClock(Instant);
+/// Both limits.
+pub(super) struct KeyRateLimiter(Mutex<RateBuckets>);
 
-impl Clock for ElapsedClock {
-    type Instant = Duration;
-
-    fn now(&self) -> Duration {
-        self.0.elapsed()
-    }
-}
-
-/// The limit of requests a minute.
-type RequestLimiter = RateLimiter<
-    NotKeyed,
-    InMemoryState,
-    ElapsedClock,
-    NoOpMiddleware<<ElapsedClock as Clock>::Instant>,
->;
-
-/// Both limits. A limit that the campaign does not set is none.
-pub(super) struct KeyRateLimiter {
-    requests: Option<RequestLimiter>,
-    clock: ElapsedClock,
-    tokens: Option<Mutex<TokenBucket>>,
+/// The buckets of both limits. A limit that the campaign does not set is none.
+struct RateBuckets {
+    /// At most the requests of one second may be sent at once.
+    requests: Option<TokenBucket>,
+    tokens: Option<TokenBucket>,
 }
 
 /// The shortest wait, because tokio's timers count milliseconds.
 const TICK: Duration = Duration::from_millis(1);
 
-/// Spreads the requests evenly over the minute: at most the requests of one second may be sent at
-/// once.
-fn quota(per_minute: NonZeroU32) -> Quota {
-    let burst = NonZeroU32::new(per_minute.get() / 60).unwrap_or(NonZeroU32::MIN);
-    Quota::per_minute(per_minute).allow_burst(burst)
+/// Takes from a bucket. Without a bucket there is nothing to take.
+fn take(bucket: &mut Option<TokenBucket>, wanted: u64, now: Instant) -> Result<u64, Duration> {
+    let taken = bucket.as_mut().map_or(Ok(0), |bucket| bucket.take(wanted, now));
+    taken.map_err(|wait| wait.max(TICK))
+}
+
+/// Ends what took `taken` and used `used`.
+fn settle(bucket: &mut Option<TokenBucket>, taken: u64, used: u64, now: Instant) {
+    if let Some(bucket) = bucket {
+        bucket.settle(taken, used, now);
+    }
 }
 
 impl KeyRateLimiter {
     /// A limiter with `requests` and `tokens` a minute; none means no limit.
     pub(super) fn new(requests: Option<u32>, tokens: Option<u64>) -> Self {
-        let clock = ElapsedClock(Instant::now());
-        let requests = requests.and_then(NonZeroU32::new);
-        let requests =
-            requests.map(|rate| RateLimiter::direct_with_clock(quota(rate), clock.clone()));
-        let tokens = tokens.map(|rate| Mutex::new(TokenBucket::new(rate, Instant::now())));
-        Self { requests, clock, tokens }
+        let now = Instant::now();
+        let requests = requests.filter(|rate| *rate > 0);
+        let requests = requests.map(|rate| TokenBucket::spread(rate.into(), now));
+        let tokens = tokens.map(|rate| TokenBucket::new(rate, now));
+        Self(Mutex::new(RateBuckets { requests, tokens }))
     }
 
-    /// The token limit, if there is one.
-    fn bucket(&self) -> Option<MutexGuard<'_, TokenBucket>> {
-        Some(self.tokens.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner))
+    fn buckets(&self) -> MutexGuard<'_, RateBuckets> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes one request and `tokens` tokens. Ok has the tokens that were taken. Err has the time
     /// to wait, and nothing is taken from either limit.
     pub(super) fn take(&self, tokens: u64, now: Instant) -> Result<u64, Duration> {
-        let taken = self.bucket().map_or(Ok(0), |mut bucket| bucket.take(tokens, now));
-        let taken = taken.map_err(|wait| wait.max(TICK))?;
-        let early = self.requests.as_ref().and_then(|requests| requests.check().err());
-        let Some(early) = early else { return Ok(taken) };
-        self.settle(taken, 0, now);
-        Err(early.wait_time_from(self.clock.now()).max(TICK))
+        let mut buckets = self.buckets();
+        let taken = take(&mut buckets.tokens, tokens, now)?;
+        take(&mut buckets.requests, 1, now).map(|_| taken).inspect_err(|_| {
+            settle(&mut buckets.tokens, taken, 0, now);
+        })
     }
 
     /// Gives back the tokens that a call had taken and did not use.
     pub(super) fn settle(&self, taken: u64, used: u64, now: Instant) {
-        if let Some(mut bucket) = self.bucket() {
-            bucket.settle(taken, used, now);
-        }
+        settle(&mut self.buckets().tokens, taken, used, now);
+    }
+
+    /// Gives back the request and the tokens of a call that was never sent.
+    pub(super) fn unused(&self, taken: u64, now: Instant) {
+        let mut buckets = self.buckets();
+        settle(&mut buckets.tokens, taken, 0, now);
+        settle(&mut buckets.requests, 1, 0, now);
     }
 }
 
@@ -112,5 +99,15 @@ mod tests {
         pace.settle(41, 1, Instant::now());
         tokio::time::advance(Duration::from_secs(1)).await;
         assert_eq!(pace.take(40, Instant::now()), Ok(40), "what was not used was given back");
+    }
+
+    /// A call that was never sent leaves its place in the minute to the next one.
+    #[tokio::test(start_paused = true)]
+    async fn who_is_never_sent_uses_up_nothing() {
+        let pace = KeyRateLimiter::new(Some(60), Some(100));
+        let now = Instant::now();
+        assert_eq!(pace.take(60, now), Ok(60));
+        pace.unused(60, now);
+        assert_eq!(pace.take(100, now), Ok(100));
     }
 }
