@@ -166,9 +166,8 @@ impl<'a> ActiveAttempt<'a> {
     pub(super) fn resume_from(&mut self, turn: &Turn) {
         self.left = self.left.saturating_sub(Duration::from_millis(turn.step.own_ms()));
         self.potential = turn.step.potential;
-        if let Some(model) = &turn.model {
-            self.model.clone_from(model);
-        }
+        // A turn without a model was answered by the planned one, perhaps after another one.
+        self.model.clone_from(turn.model.as_ref().unwrap_or(&self.orders.plan.model));
     }
 
     /// Takes turns until there is a reason to stop.

@@ -241,6 +241,7 @@ impl FaultKind {
                 ),
             Self::ContextFull => row(Agent, R::GiveUp)
                 .ends(Stops(StopReason::ContextFull))
+                .before_a_turn(Self::ModelRejected)
                 .stood_in(ModelFailure::Context).answers(400, "context_length_exceeded")
                 .says("the conversation is longer than the model can read", ""),
             Self::Budget => row(Operator, R::StopCampaign).passes().refuses(402, "budget_exhausted").tells(

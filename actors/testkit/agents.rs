@@ -68,6 +68,9 @@ impl Program {
             let Some(answer) = self.ask(&messages).await else { break };
             let Ok(reply) = answer else {
                 refused += 1;
+                if jobs.is_upset() {
+                    jobs.run(&self.token, "put upset x").await;
+                }
                 tokio::time::sleep(Duration::from_millis(10)).await;
                 continue;
             };

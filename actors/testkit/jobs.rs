@@ -29,6 +29,7 @@ pub struct Jobs {
     patient: AtomicBool,
     idle: AtomicBool,
     distracted: AtomicBool,
+    upset: AtomicBool,
     held_up_ms: AtomicU64,
 }
 
@@ -67,6 +68,15 @@ impl Jobs {
 
     pub(super) fn is_distracted(&self) -> bool {
         self.distracted.load(Ordering::Acquire)
+    }
+
+    /// Programs write a file after a call that was not answered.
+    pub fn are_upset(&self) {
+        self.upset.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_upset(&self) -> bool {
+        self.upset.load(Ordering::Acquire)
     }
 
     /// The door keeps every call waiting for so long before it is heard.

@@ -3,7 +3,7 @@
 use super::{assert_nothing_lost_or_doubled, episodes, labels, options, resolved};
 use crate::model::{
     ActionType, AgentProgram, AttemptNumber, CampaignConfig, CampaignState, FaultKind, Outcome,
-    StopReason,
+    StopReason, Turn,
 };
 use crate::ports::Journal;
 use crate::testkit::{Kit, Line, Trap, campaign, in_test_system};
@@ -123,6 +123,24 @@ fn time_at_the_door_is_not_the_agents() {
 }
 
 /// The guest reports each change once, so the report of the stopped program must be read too.
+/// What a program does after a call that was not answered belongs to its next turn, as the tries of
+/// that call do.
+#[test]
+fn what_an_agent_changed_after_a_failed_call_is_recorded() {
+    in_test_system(options(), |kit| async move {
+        kit.backend.jobs().are_upset();
+        let model = kit.models.named("fake/one");
+        model.traps.once("turn 1", Trap::Fault(FaultKind::ModelTransient));
+        kit.run(&external(1)).await;
+        let record = episodes(&kit, "c").await.remove(0);
+        let turns = kit.journal.turns(&record.plan.id, record.attempt).await.unwrap();
+        let wrote = |turn: &Turn| turn.changes.iter().any(|change| change.path == "upset");
+        let wrote: Vec<bool> = turns.iter().map(wrote).collect();
+        assert_eq!(wrote, [false, true, false, false]);
+        assert_eq!(turns[1].calls, 2);
+    });
+}
+
 #[test]
 fn what_an_agent_changed_before_its_time_was_up_is_recorded() {
     in_test_system(options(), |kit| async move {
@@ -332,6 +350,28 @@ fn a_share_without_room_for_its_first_call_is_no_label() {
                 _ => None,
             };
             assert_eq!(kind, (faulted == 1).then_some(FaultKind::EpisodeCapSmall), "{turn}");
+        });
+    }
+}
+
+/// So is a context that is full before the first turn, also if the program waits until its time is
+/// up.
+#[test]
+fn a_context_without_room_for_the_first_call_is_no_label() {
+    for patient in [false, true] {
+        in_test_system(options(), move |kit| async move {
+            if patient {
+                kit.backend.jobs().are_patient();
+            }
+            let model = kit.models.named("fake/one");
+            model.traps.set("turn 0", 0, 9_999, Trap::Fault(FaultKind::ContextFull));
+            let mut config = external(1);
+            config.episode.timeout = Duration::from_secs(1);
+            let progress = kit.run(&config).await;
+            assert_eq!((progress.episodes.faulted, progress.rows.accepted), (1, 0), "{patient}");
+            let record = episodes(&kit, "c").await.remove(0);
+            let Some(Outcome::Faulted { fault }) = record.outcome else { panic!("{record:?}") };
+            assert_eq!(fault.kind, FaultKind::ModelRejected, "{patient}");
         });
     }
 }

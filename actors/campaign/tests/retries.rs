@@ -336,4 +336,12 @@ fn a_full_context_is_an_end_and_no_fault() {
         assert_eq!((progress.episodes.unresolved, progress.steps), (1, 2));
         assert!(kit.sink.written()[0].rows[0].2.contains(&"stop:context_full".to_owned()));
     });
+    // Before its first turn, the agent has done nothing that could be judged.
+    in_test_system(options(), |kit| async move {
+        let full = Trap::Fault(FaultKind::ContextFull);
+        kit.models.named("fake/one").traps.once("turn 0", full);
+        let progress = kit.run(&campaign("c", 1)).await;
+        assert_eq!((progress.episodes.faulted, progress.steps), (1, 0));
+        assert_eq!(progress.rows.accepted, 0);
+    });
 }

@@ -137,6 +137,23 @@ fn an_episode_that_has_grown_too_long_goes_on_with_another_model() {
     });
 }
 
+/// The attempt that replays the turns goes on with the model that answered last, also if that is
+/// the planned one again.
+#[test]
+fn an_episode_that_has_moved_back_goes_on_with_its_own_model() {
+    in_test_system(options(), |kit| async move {
+        let (one, mut two) = with_reserve(ModelFailure::Context);
+        two.standing.fallback.context = vec![one.name.clone()];
+        let (first, second) = (kit.models.named("fake/one"), kit.models.named("fake/two"));
+        first.traps.once("turn 0", Trap::Fault(FaultKind::ContextFull));
+        second.traps.once("turn 1", Trap::Fault(FaultKind::ContextFull));
+        first.traps.once("turn 2", Trap::Panic);
+        kit.run(&of(vec![one, two], 1)).await;
+        let models = answered(&kit).await.into_values().next().unwrap();
+        assert_eq!(models, ["fake/two", "fake/one", "fake/one", "fake/one"]);
+    });
+}
+
 #[test]
 fn a_model_that_declines_is_stood_in_for_where_the_campaign_says_so() {
     in_test_system(options(), |kit| async move {

@@ -170,12 +170,12 @@ impl<'a> ExternalAttempt<'a> {
     /// answer, the agent has not failed: the fault of the last call is returned.
     /// A program that made no turn in all its time is no agent, so it is not judged.
     fn out_of(&mut self, stop: StopReason, report: &ExecReport) -> Result<StopReason, Fault> {
+        let turns = self.acting.turns.len();
         match self.trouble.take() {
-            None if stop == StopReason::TimeLimit && self.acting.turns.is_empty() => {
-                Err(idle(report, &self.token))
-            }
-            Some(fault) if stop == StopReason::TimeLimit && fault.kind.stop_reason().is_none() => {
-                Err(fault)
+            _ if stop != StopReason::TimeLimit => Ok(stop),
+            None if turns == 0 => Err(idle(report, &self.token)),
+            Some(fault) if turns == 0 || fault.kind.stop_reason().is_none() => {
+                fault.stop_after(turns)
             }
             _ => Ok(stop),
         }

@@ -16,14 +16,17 @@ impl ExternalAttempt<'_> {
         next: Option<&ChatRequest>,
         end: Option<&ExecReport>,
     ) -> Result<(), Fault> {
+        let repeats = self.repeats();
         if !self.repeated.is_empty() && self.recorded.is_empty() {
             let repeated = std::mem::take(&mut self.repeated);
             self.acting.append_turns(repeated).await?;
         }
         let Some(open) = self.open.take() else {
-            // These changes belong to no turn: they were made before the first call or after a call
-            // that was not answered, or were repeated.
-            self.changes.clear();
+            // Changes that were repeated, or made before the first call, belong to no turn. Those
+            // after a call that was not answered belong to the next turn, as its tries do.
+            if repeats || (self.acting.turns.is_empty() && self.tries == 0) {
+                self.changes.clear();
+            }
             return Ok(());
         };
         // Milestones can change only if files have changed.
