@@ -11,7 +11,7 @@
 //! otherwise the hold for a call could be too small.
 
 use super::decimal::per_token;
-use super::{ListedModel, PriceTable, digest};
+use super::{FREE, ListedModel, PriceTable, digest, is_priced};
 use serde_json::value::RawValue;
 use std::collections::{BTreeMap, BTreeSet};
 use synthd_actors::model::{ModelAbility, ModelPrice, Money, PriceTier, TokenRates};
@@ -20,10 +20,6 @@ use synthd_actors::model::{ModelAbility, ModelPrice, Money, PriceTier, TokenRate
 const PROVIDERS: [(&str, &str); 2] = [("together_ai", "together"), ("azure_ai", "azure-ai")];
 /// The kinds of models that synthd calls. Entries of other kinds are skipped.
 const MODES: [&str; 3] = ["chat", "responses", "completion"];
-/// The reason for a model without a price. A table with a price of zero does not make a model free;
-/// people must say in the campaign that its calls are free.
-pub(super) const FREE: &str = "it has no price, or a price of zero; if its calls are free, set `free = true` under its \
-     provider";
 /// Parts of the names of prices for services that synthd does not ask for.
 const SERVICES: [&str; 6] =
     ["_batches", "_flex", "_priority", "_ultrafast", "_balanced", "_decisions"];
@@ -162,7 +158,7 @@ fn listed(entry: &LiteLlmEntry<'_>) -> Result<ListedModel, String> {
     };
     let tiers = found.into_iter().filter_map(tier).collect();
     let price = ModelPrice { rates, tiers };
-    if price.rates.input_per_million.is_zero() {
+    if !is_priced(&price) {
         return Err(FREE.to_owned());
     }
     Ok(ListedModel {
@@ -276,6 +272,8 @@ mod tests {
             "output_cost_per_token": 2e-6, "output_cost_per_reasoning_token": 5e-6 },
         "free": { "litellm_provider": "groq", "mode": "chat", "input_cost_per_token": 0.0,
             "output_cost_per_token": 0 },
+        "half": { "litellm_provider": "groq", "mode": "chat", "input_cost_per_token": 0,
+            "output_cost_per_token": 1e-6 },
         "odd": { "litellm_provider": "groq", "mode": "chat", "input_cost_per_token": 1e-6,
             "output_cost_per_token": 1e-6, "input_cost_per_prayer": 1 },
         "negative": { "litellm_provider": "groq", "mode": "chat", "input_cost_per_token": -1e-6,
@@ -298,10 +296,11 @@ mod tests {
         assert_eq!(cost("xai/thinker", thought), "5.00");
         let told: Vec<(&str, &str)> =
             table.unusable.iter().map(|(name, why)| (name.as_str(), why.as_str())).collect();
-        assert_eq!(told.len(), 3, "{told:?}");
+        assert_eq!(told.len(), 4, "{told:?}");
         assert!(table.unusable("groq/odd").unwrap().contains("input_cost_per_prayer"));
         assert!(table.unusable("groq/negative").unwrap().contains("-1e-6"));
         assert_eq!(table.unusable("groq/free"), Some(FREE));
+        assert_eq!(table.unusable("groq/half"), Some(FREE));
         assert!(parse("t", "{}").is_err() && parse("t", "{").is_err());
     }
 }

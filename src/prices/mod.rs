@@ -126,6 +126,19 @@ impl PriceTable {
     }
 }
 
+/// The reason for a model without a price. A table with a price of zero does not make a model free;
+/// people must say in the campaign that its calls are free.
+const FREE: &str = "it has no price, or a price of zero; if its calls are free, set `free = true` under its \
+     provider";
+
+/// Whether input and output have a price above zero, at every length of a request. A price of zero
+/// means that the price is not known: the hold for a call would be too small.
+fn is_priced(price: &ModelPrice) -> bool {
+    let all = price.tiers.iter().map(|tier| &tier.rates).chain([&price.rates]);
+    all.into_iter()
+        .all(|rates| !rates.input_per_million.is_zero() && !rates.output_per_million.is_zero())
+}
+
 /// The digest of a table's text.
 fn digest(text: &str) -> String {
     digest_of(&["price-table", text])

@@ -9,7 +9,7 @@
 //! cached = "0.10"
 //! ```
 
-use super::{ListedModel, PriceTable, digest};
+use super::{FREE, ListedModel, PriceTable, digest, is_priced};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use synthd_actors::model::{ModelAbility, ModelPrice, Money, PriceTier, TokenRates};
@@ -77,7 +77,7 @@ pub(super) fn shipped() -> PriceTable {
     })
 }
 
-/// Parses a table. Models with a price of zero are unusable. The error is the TOML parser's
+/// Parses a table. Models that have no price for input or for output are unusable. The error is the TOML parser's
 /// message.
 pub(super) fn parse(name: &str, text: &str) -> Result<PriceTable, String> {
     let file: PriceFile = toml::from_str(text).map_err(|error| error.to_string())?;
@@ -88,8 +88,8 @@ pub(super) fn parse(name: &str, text: &str) -> Result<PriceTable, String> {
         (model, ListedModel { source, ..listed(entry) })
     };
     let (models, nothing): (BTreeMap<_, _>, BTreeMap<_, _>) =
-        file.models.into_iter().map(listed).partition(|(_, listed)| !listed.price.is_free());
-    let unusable = nothing.into_keys().map(|model| (model, super::litellm::FREE.to_owned()));
+        file.models.into_iter().map(listed).partition(|(_, listed)| is_priced(&listed.price));
+    let unusable = nothing.into_keys().map(|model| (model, FREE.to_owned()));
     Ok(PriceTable {
         name: name.to_owned(),
         digest: digest(text),
@@ -151,5 +151,12 @@ mod tests {
         }
         let free = parse("t", "[models.\"a/b\"]\ninput = \"0\"\noutput = \"0.00\"").unwrap();
         assert!(free.get("a/b").is_none() && free.unusable("a/b").is_some());
+        // Both kinds of tables have the same rule: half a price is none.
+        let half = "[models.\"a/b\"]\ninput = \"0\"\noutput = \"1\"";
+        let longer = "[models.\"a/b\"]\ninput = \"1\"\noutput = \"1\"\n[[models.\"a/b\".longer]]\n\
+                      from_tokens = 9\ninput = \"2\"\noutput = \"0\"";
+        for text in [half, longer] {
+            assert_eq!(parse("t", text).unwrap().unusable("a/b"), Some(FREE), "{text}");
+        }
     }
 }
