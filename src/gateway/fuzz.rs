@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use synthd_actors::model::{ChatRequest, ChatRole};
 
-const WORDS: [&str; 30] = [
+const WORDS: [&str; 31] = [
     "model",
     "messages",
     "role",
@@ -42,6 +42,7 @@ const WORDS: [&str; 30] = [
     "stream",
     "cache_control",
     "ttl",
+    "reasoning",
 ];
 
 fn value() -> impl Strategy<Value = Value> {

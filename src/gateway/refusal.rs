@@ -43,6 +43,11 @@ impl GatewayRefusal {
         Self::new(400, "invalid_request", message)
     }
 
+    /// This refusal with the place in the request that it is about, such as `tools[2]`.
+    pub(super) fn within(self, place: &str) -> Self {
+        Self { message: format!("{place}: {}", self.message), ..self }
+    }
+
     /// The refusal for a fault of the engine. The table of faults has the status and the code for
     /// each kind, and says whether a retry is useless.
     pub(super) fn of(fault: &Fault) -> Self {

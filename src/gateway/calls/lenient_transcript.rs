@@ -4,8 +4,7 @@
 //!
 //! It never fails. What is not text stands in it as its type in brackets, such as `[image_url]`.
 //! What the strict readers (`chat::canonical` and the others) accept has the same messages with
-//! the same roles here. The only exception is reasoning of the Responses format that nothing of the
-//! assistant follows: it makes no message here.
+//! the same roles here.
 
 use crate::gateway::request_check::request::GatewayRequest;
 use crate::gateway::{formats::chat, formats::messages, formats::responses};
@@ -151,7 +150,8 @@ fn of_item(said: &mut Vec<ChatMessage>, item: &Value) {
         }
     };
     match item["type"].as_str() {
-        Some("reasoning") => {}
+        // It begins a reply, also where nothing else of that reply follows.
+        Some("reasoning") => reply(said, &|_| {}),
         Some("function_call") => reply(said, &|message| {
             message.tool_calls.push(ToolCall {
                 id: word(&item["call_id"]),
@@ -219,6 +219,18 @@ mod tests {
             { "type": "function_call", "call_id": "1", "name": "sh", "arguments": "{}" },
             { "type": "function_call_output", "call_id": "1", "output": "done" }] });
         assert_eq!(heard(WireFormat::Responses, responses), conversation());
+    }
+
+    /// The strict reader makes a message of it, too.
+    #[test]
+    fn reasoning_alone_is_a_reply() {
+        let body = json!({ "model": "m", "input": [{ "type": "reasoning", "summary": [] },
+            { "role": "user", "content": "go on" }] });
+        let roles: Vec<ChatRole> =
+            heard(WireFormat::Responses, body.clone()).into_iter().map(|said| said.0).collect();
+        assert_eq!(roles, [ChatRole::Assistant, ChatRole::User]);
+        let strict = responses::canonical(&body, 1).ok().unwrap().messages;
+        assert_eq!(roles, strict.iter().map(|message| message.role).collect::<Vec<_>>());
     }
 
     #[test]

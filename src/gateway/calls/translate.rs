@@ -196,6 +196,50 @@ pub(in crate::gateway) fn refuse_untranslatable(
     Err(GatewayRefusal::new(400, "unsupported_parameter", what))
 }
 
+/// Reads each item of a list. A refusal says which item it is about, such as `tools[2]`.
+pub(in crate::gateway) fn each<T>(
+    name: &str,
+    items: &[Value],
+    read: impl Fn(&Value) -> Result<T, GatewayRefusal>,
+) -> Result<Vec<T>, GatewayRefusal> {
+    let numbered = items.iter().enumerate();
+    let read = |(at, item)| read(item).map_err(|refusal| refusal.within(&format!("{name}[{at}]")));
+    numbered.map(read).collect()
+}
+
+/// The items of an optional list. Another value is refused, never ignored.
+pub(in crate::gateway) fn items<'j>(
+    json: &'j Value,
+    key: &str,
+) -> Result<&'j [Value], GatewayRefusal> {
+    match &json[key] {
+        Value::Null => Ok(&[]),
+        Value::Array(list) => Ok(list),
+        _ => Err(GatewayRefusal::invalid_request(format!("`{key}` is not a list"))),
+    }
+}
+
+/// An optional text. Another value is refused, never ignored.
+pub(in crate::gateway) fn word<'j>(
+    json: &'j Value,
+    key: &str,
+) -> Result<Option<&'j str>, GatewayRefusal> {
+    match &json[key] {
+        Value::Null => Ok(None),
+        Value::String(text) => Ok(Some(text)),
+        _ => Err(GatewayRefusal::invalid_request(format!("`{key}` is not a text"))),
+    }
+}
+
+/// An optional flag. Another value is refused, never ignored.
+pub(in crate::gateway) fn flag(json: &Value, key: &str) -> Result<Option<bool>, GatewayRefusal> {
+    match &json[key] {
+        Value::Null => Ok(None),
+        Value::Bool(flag) => Ok(Some(*flag)),
+        _ => Err(GatewayRefusal::invalid_request(format!("`{key}` is neither true nor false"))),
+    }
+}
+
 /// The text of a message's content: a text, or a list of text parts, which are joined by empty
 /// lines. Any other part, such as an image, is refused.
 pub(in crate::gateway) fn text_of(content: &Value) -> Result<String, GatewayRefusal> {
@@ -203,8 +247,8 @@ pub(in crate::gateway) fn text_of(content: &Value) -> Result<String, GatewayRefu
         Value::Null => Ok(String::new()),
         Value::String(text) => Ok(text.clone()),
         Value::Array(parts) => {
-            let texts: Result<Vec<&str>, GatewayRefusal> = parts.iter().map(part).collect();
-            Ok(texts?.join("\n\n"))
+            let texts = each("content", parts, |json| part(json).map(str::to_owned))?;
+            Ok(texts.join("\n\n"))
         }
         _ => {
             Err(GatewayRefusal::invalid_request("a message's content is neither a text nor a list"))

@@ -4,7 +4,9 @@
 //! Nothing that means something is dropped: a key that cannot be carried to another format is
 //! refused by its name. The helpers [`number`] and [`texts`] serve the other formats too.
 
-use crate::gateway::calls::translate::{ReplyEnvelope, end_user, refuse_untranslatable, text_of};
+use crate::gateway::calls::translate::{
+    ReplyEnvelope, each, end_user, flag, items, refuse_untranslatable, text_of, word,
+};
 use crate::gateway::refusal::GatewayRefusal;
 use serde_json::{Value, json};
 use synthd_actors::model::{
@@ -59,20 +61,11 @@ pub(in crate::gateway) fn canonical(json: &Value, cap: u32) -> Result<ChatReques
         return Err(GatewayRefusal::invalid_request("`messages` is not a list"));
     };
     Ok(ChatRequest {
-        messages: messages.iter().map(message).collect::<Result<_, _>>()?,
-        tools: list(&json["tools"])?.iter().map(tool).collect::<Result<_, _>>()?,
+        messages: each("messages", messages, message)?,
+        tools: each("tools", items(json, "tools")?, whole_tool)?,
         max_output_tokens: cap,
         settings: settings(json)?,
     })
-}
-
-/// The items of an optional list of tools or tool calls.
-fn list(json: &Value) -> Result<&[Value], GatewayRefusal> {
-    match json {
-        Value::Null => Ok(&[]),
-        Value::Array(list) => Ok(list),
-        _ => Err(GatewayRefusal::invalid_request("`tools` or `tool_calls` is not a list")),
-    }
 }
 
 /// An optional number. A value of another type is refused, never ignored.
@@ -107,7 +100,7 @@ fn settings(json: &Value) -> Result<RequestSettings, GatewayRefusal> {
         top_p: number(json, "top_p")?,
         stop: texts(json, "stop")?,
         tool_choice: choice(&json["tool_choice"])?,
-        parallel_calls: json["parallel_tool_calls"].as_bool(),
+        parallel_calls: flag(json, "parallel_tool_calls")?,
         end_user: end_user(&[&json["safety_identifier"], &json["user"]])?,
         ..RequestSettings::default()
     })
@@ -123,10 +116,24 @@ fn choice(json: &Value) -> Result<Option<ToolChoice>, GatewayRefusal> {
         (_, Some("required")) => ToolChoice::Required,
         (choice, None) => {
             let name = choice["function"]["name"].as_str().ok_or_else(unknown)?;
+            let within = |refusal: GatewayRefusal| refusal.within("tool_choice");
+            let idle = [("type", json!("function"))];
+            refuse_untranslatable(choice, &["function"], &idle).map_err(within)?;
+            refuse_untranslatable(&choice["function"], &["name"], &[]).map_err(within)?;
             ToolChoice::Tool(name.to_owned())
         }
         _ => return Err(unknown()),
     }))
+}
+
+/// Reads one tool and refuses everything in it that [`tool`] does not read.
+fn whole_tool(json: &Value) -> Result<ToolSchema, GatewayRefusal> {
+    let read = tool(json)?;
+    // `cache_control` is a hint for the cache of its own provider. It changes no answer.
+    refuse_untranslatable(json, &["type", "function", "cache_control"], &[])?;
+    let (function, idle) = (&json["function"], [("strict", json!(false))]);
+    refuse_untranslatable(function, &["name", "description", "parameters"], &idle)?;
+    word(function, "description").map(|_| read)
 }
 
 /// Reads one tool. `strict` is refused, because models of other formats do not enforce the schema.
@@ -165,13 +172,13 @@ fn message(json: &Value) -> Result<ChatMessage, GatewayRefusal> {
     // `name` is not among them: the engine's own form has no field for it, so it is refused.
     let known = ["role", "content", "tool_calls", "tool_call_id", "reasoning_content", "refusal"];
     refuse_untranslatable(json, &known, &[("annotations", json!([]))])?;
-    let thought = json["reasoning_content"].as_str().map(str::to_owned);
-    let refused = json["refusal"].as_str().unwrap_or_default();
+    let thought = word(json, "reasoning_content")?.map(str::to_owned);
+    let refused = word(json, "refusal")?.unwrap_or_default();
     Ok(ChatMessage {
         role,
         content: text_of(&json["content"])? + refused,
-        tool_calls: list(&json["tool_calls"])?.iter().map(call).collect::<Result<_, _>>()?,
-        tool_call_id: json["tool_call_id"].as_str().map(str::to_owned),
+        tool_calls: each("tool_calls", items(json, "tool_calls")?, call)?,
+        tool_call_id: word(json, "tool_call_id")?.map(str::to_owned),
         reasoning: thought.map(|text| Reasoning { text, verbatim: None }),
     })
 }
@@ -180,6 +187,10 @@ fn message(json: &Value) -> Result<ChatMessage, GatewayRefusal> {
 fn call(json: &Value) -> Result<ToolCall, GatewayRefusal> {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let function = &json["function"];
+    // `index` is the number of a call in a stream, which some clients send back.
+    let idle = [("type", json!("function"))];
+    refuse_untranslatable(json, &["id", "function", "index"], &idle)?;
+    refuse_untranslatable(function, &["name", "arguments"], &[])?;
     let parts = (text(&json["id"]), text(&function["name"]), text(&function["arguments"]));
     match parts {
         (Some(id), Some(name), Some(arguments)) => Ok(ToolCall { id, name, arguments }),

@@ -3,7 +3,8 @@
 //! them. A key that cannot be carried to another format is refused by its name.
 
 use crate::gateway::calls::translate::{
-    ReplyEnvelope, end_user, foreign_thought, refuse_untranslatable, text_of,
+    ReplyEnvelope, each, end_user, flag, foreign_thought, items, refuse_untranslatable, text_of,
+    word,
 };
 use crate::gateway::formats::chat::{number, texts};
 use crate::gateway::refusal::GatewayRefusal;
@@ -46,26 +47,28 @@ pub(in crate::gateway) fn canonical(json: &Value, cap: u32) -> Result<ChatReques
     if !json["system"].is_null() {
         messages.push(ChatMessage::text(ChatRole::System, text_of(&json["system"])?));
     }
-    for turn in turns {
-        match turn["role"].as_str() {
-            Some("user") => messages.extend(told(&turn["content"])?),
-            Some("assistant") => messages.push(said(&turn["content"])?),
-            _ => return Err(GatewayRefusal::invalid_request("a message has an unknown role")),
-        }
-    }
-    let tools = json["tools"].as_array().into_iter().flatten();
+    messages.extend(each("messages", turns, turn)?.into_iter().flatten());
     Ok(ChatRequest {
         messages,
-        tools: tools.map(tool).collect::<Result<_, _>>()?,
+        tools: each("tools", items(json, "tools")?, tool)?,
         max_output_tokens: cap,
         settings: settings(json)?,
     })
 }
 
+/// Reads one turn of the conversation.
+fn turn(json: &Value) -> Result<Vec<ChatMessage>, GatewayRefusal> {
+    refuse_untranslatable(json, &["role", "content"], &[])?;
+    match json["role"].as_str() {
+        Some("user") => told(&json["content"]),
+        Some("assistant") => Ok(vec![said(&json["content"])?]),
+        _ => Err(GatewayRefusal::invalid_request("a message has an unknown role")),
+    }
+}
+
 /// The sampling parameters and the other settings of a request. The only known key of `metadata`
 /// is `user_id`.
 fn settings(json: &Value) -> Result<RequestSettings, GatewayRefusal> {
-    let choice = &json["tool_choice"];
     if !matches!(json["metadata"], Value::Null | Value::Object(_)) {
         return Err(GatewayRefusal::invalid_request("`metadata` is not an object"));
     }
@@ -74,24 +77,33 @@ fn settings(json: &Value) -> Result<RequestSettings, GatewayRefusal> {
         temperature: number(json, "temperature")?,
         top_p: number(json, "top_p")?,
         stop: texts(json, "stop_sequences")?,
-        tool_choice: match choice["type"].as_str() {
-            None => None,
-            Some("auto") => Some(ToolChoice::Auto),
-            Some("none") => Some(ToolChoice::None),
-            Some("any") => Some(ToolChoice::Required),
-            Some("tool") => match choice["name"].as_str() {
-                Some(name) => Some(ToolChoice::Tool(name.to_owned())),
-                None => return Err(GatewayRefusal::invalid_request("`tool_choice` names no tool")),
-            },
-            Some(_) => {
-                return Err(GatewayRefusal::invalid_request("`tool_choice` has an unknown value"));
-            }
-        },
+        tool_choice: choice(&json["tool_choice"])?,
         // The key of this format says the opposite.
-        parallel_calls: choice["disable_parallel_tool_use"].as_bool().map(|disabled| !disabled),
+        parallel_calls: flag(&json["tool_choice"], "disable_parallel_tool_use")?
+            .map(|disabled| !disabled),
         end_user: end_user(&[&json["metadata"]["user_id"]])?,
         ..RequestSettings::default()
     })
+}
+
+/// Reads `tool_choice`, such as `{"type": "tool", "name": "search"}`.
+fn choice(json: &Value) -> Result<Option<ToolChoice>, GatewayRefusal> {
+    let unknown = || GatewayRefusal::invalid_request("`tool_choice` has an unknown value");
+    if json.is_null() {
+        return Ok(None);
+    }
+    let known = ["type", "name", "disable_parallel_tool_use"];
+    refuse_untranslatable(json, &known, &[]).map_err(|refusal| refusal.within("tool_choice"))?;
+    Ok(Some(match json["type"].as_str() {
+        Some("auto") => ToolChoice::Auto,
+        Some("none") => ToolChoice::None,
+        Some("any") => ToolChoice::Required,
+        Some("tool") => match json["name"].as_str() {
+            Some(name) => ToolChoice::Tool(name.to_owned()),
+            None => return Err(GatewayRefusal::invalid_request("`tool_choice` names no tool")),
+        },
+        _ => return Err(unknown()),
+    }))
 }
 
 /// Reads one tool that the client runs itself. Tools of the provider's own (such as
@@ -103,7 +115,7 @@ pub(in crate::gateway) fn tool(json: &Value) -> Result<ToolSchema, GatewayRefusa
     let known = ["name", "description", "input_schema", "cache_control"];
     let idle = [("strict", json!(false)), ("type", json!("custom"))];
     refuse_untranslatable(json, &known, &idle)?;
-    let description = json["description"].as_str().unwrap_or_default().to_owned();
+    let description = word(json, "description")?.unwrap_or_default().to_owned();
     Ok(ToolSchema { name: name.to_owned(), description, parameters: json["input_schema"].clone() })
 }
 
@@ -115,20 +127,24 @@ fn told(content: &Value) -> Result<Vec<ChatMessage>, GatewayRefusal> {
     };
     let (results, rest): (Vec<Value>, Vec<Value>) =
         blocks.iter().cloned().partition(|block| block["type"] == "tool_result");
-    let mut messages = Vec::new();
-    for result in results {
-        let Some(id) = result["tool_use_id"].as_str() else {
-            return Err(GatewayRefusal::invalid_request("a tool's result lacks its `tool_use_id`"));
-        };
-        // Other formats have no mark for a failed tool, so the text says it.
-        let failed = if result["is_error"] == true { "[the tool failed]\n" } else { "" };
-        let text = format!("{failed}{}", text_of(&result["content"])?);
-        messages.push(ChatMessage::tool_result(id, text));
-    }
+    let mut messages = results.iter().map(result).collect::<Result<Vec<_>, _>>()?;
     if !rest.is_empty() {
         messages.push(ChatMessage::text(ChatRole::User, text_of(&Value::Array(rest))?));
     }
     Ok(messages)
+}
+
+/// Reads the result of a tool. `cache_control` is a hint for the cache of its own provider.
+fn result(json: &Value) -> Result<ChatMessage, GatewayRefusal> {
+    let known = ["type", "tool_use_id", "content", "is_error", "cache_control"];
+    refuse_untranslatable(json, &known, &[])?;
+    let Some(id) = json["tool_use_id"].as_str() else {
+        return Err(GatewayRefusal::invalid_request("a tool's result lacks its `tool_use_id`"));
+    };
+    // Other formats have no mark for a failed tool, so the text says it.
+    let failed = flag(json, "is_error")? == Some(true);
+    let failed = if failed { "[the tool failed]\n" } else { "" };
+    Ok(ChatMessage::tool_result(id, format!("{failed}{}", text_of(&json["content"])?)))
 }
 
 /// Reads a turn of the assistant. Reasoning blocks are refused: they are signed for the model that
@@ -153,6 +169,8 @@ fn said(content: &Value) -> Result<ChatMessage, GatewayRefusal> {
 
 /// Reads one tool call of an earlier reply.
 fn call(block: &Value) -> Result<ToolCall, GatewayRefusal> {
+    let known = ["type", "id", "name", "input", "cache_control"];
+    refuse_untranslatable(block, &known, &[("caller", json!({ "type": "direct" }))])?;
     match (block["id"].as_str(), block["name"].as_str()) {
         (Some(id), Some(name)) => Ok(ToolCall {
             id: id.to_owned(),
@@ -226,41 +244,44 @@ impl AnthropicReplyBlock {
         Self::new(begun, "input", "input_json_delta", &written, input)
     }
 
-    /// Reasoning that a model of this format has produced, with its signature.
-    fn thought(block: &Value) -> Self {
+    /// A block that a model of this format has written, unchanged.
+    fn own(block: &Value) -> Self {
         let mut begun = block.clone();
         let mut deltas = Vec::new();
-        // A `redacted_thinking` block has neither key. It is complete when it begins.
-        for (key, delta) in [("thinking", "thinking_delta"), ("signature", "signature_delta")] {
-            if block[key].is_string() {
-                begun[key] = json!("");
-                let mut piece = json!({ "type": delta });
-                piece[key] = block[key].clone();
-                deltas.push(piece);
-            }
+        let texts = [
+            ("text", "text_delta"),
+            ("thinking", "thinking_delta"),
+            ("signature", "signature_delta"),
+        ];
+        // A `redacted_thinking` block has none of these keys. It is complete when it begins.
+        for (key, delta) in texts.into_iter().filter(|(key, _)| block[key].is_string()) {
+            begun[key] = json!("");
+            let mut piece = json!({ "type": delta });
+            piece[key] = block[key].clone();
+            deltas.push(piece);
+        }
+        if block["type"] == "tool_use" {
+            begun["input"] = json!({});
+            let input = block["input"].to_string();
+            deltas.push(json!({ "type": "input_json_delta", "partial_json": input }));
         }
         Self { whole: block.clone(), begun, deltas }
     }
 }
 
-/// The blocks of a reply. All reasoning of this format's own models comes first, also if the model
-/// wrote some of it between other blocks. Each block of it is unchanged, because its signature
-/// covers its bytes. Other reasoning is left out.
+/// The blocks of a reply. Those of a model of this format that has reasoned are as it wrote them:
+/// their order, too, is part of what is signed. Reasoning of another format is left out.
 fn blocks(reply: &ChatReply) -> Vec<AnthropicReplyBlock> {
     let message = &reply.message;
     let verbatim = message.reasoning.as_ref().and_then(|reasoning| reasoning.verbatim.as_ref());
     let own = verbatim.filter(|(family, _)| family == ANTHROPIC);
-    let own: Vec<Value> =
-        own.and_then(|(_, json)| serde_json::from_str(json).ok()).unwrap_or_default();
-    let is_thought =
-        |block: &&Value| matches!(block["type"].as_str(), Some("thinking" | "redacted_thinking"));
-    let mut blocks: Vec<AnthropicReplyBlock> =
-        own.iter().filter(is_thought).map(AnthropicReplyBlock::thought).collect();
-    if !message.content.is_empty() {
-        blocks.push(AnthropicReplyBlock::text(&message.content));
+    let own: Option<Vec<Value>> = own.and_then(|(_, json)| serde_json::from_str(json).ok());
+    if let Some(own) = own {
+        return own.iter().map(AnthropicReplyBlock::own).collect();
     }
-    blocks.extend(message.tool_calls.iter().map(AnthropicReplyBlock::call));
-    blocks
+    let text = Some(&message.content).filter(|text| !text.is_empty());
+    let text = text.into_iter().map(|text| AnthropicReplyBlock::text(text));
+    text.chain(message.tool_calls.iter().map(AnthropicReplyBlock::call)).collect()
 }
 
 /// The envelope of a reply, complete or as a stream begins it.
@@ -317,7 +338,11 @@ mod tests {
     fn a_models_own_thoughts_are_told_again_as_they_were() {
         let thinking = json!({ "type": "thinking", "thinking": "hm", "signature": "s1" });
         let redacted = json!({ "type": "redacted_thinking", "data": "x" });
-        let verbatim = json!([thinking, redacted, { "type": "text", "text": "so" }]).to_string();
+        let said = json!({ "type": "text", "text": "so" });
+        let call =
+            json!({ "type": "tool_use", "id": "c", "name": "sh", "input": { "b": 1, "a": 2 } });
+        let written = json!([thinking, said, redacted, call]);
+        let verbatim = written.to_string();
         let reasoning = |family: &str| Reasoning {
             text: "hm".to_owned(),
             verbatim: Some((family.to_owned(), verbatim.clone())),
@@ -329,15 +354,15 @@ mod tests {
         let reply =
             |family: &str| ChatReply::new(message(family), FinishReason::Stop, Usage::default());
         let own = reply("anthropic");
-        let content = whole(&told(&own))["content"].clone();
-        assert_eq!((&content[0], &content[1]), (&thinking, &redacted));
-        assert_eq!(content[2]["text"], "so");
+        assert_eq!(whole(&told(&own))["content"], written, "in the order in which it was written");
         let events = events(&told(&own)).concat();
         for part in [
             r#""content_block":{"type":"thinking","thinking":"","signature":""}"#,
             r#""delta":{"type":"thinking_delta","thinking":"hm"}"#,
             r#""delta":{"type":"signature_delta","signature":"s1"}"#,
-            r#""content_block":{"type":"redacted_thinking","data":"x"}"#,
+            r#""index":1,"content_block":{"type":"text","text":""}"#,
+            r#""index":2,"content_block":{"type":"redacted_thinking","data":"x"}"#,
+            r#""partial_json":"{\"b\":1,\"a\":2}""#,
         ] {
             assert!(events.contains(part), "{part}: {events}");
         }

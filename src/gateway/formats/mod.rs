@@ -4,3 +4,5 @@ pub(super) mod chat;
 pub(super) mod messages;
 pub(super) mod response_events;
 pub(super) mod responses;
+#[cfg(test)]
+mod tests;

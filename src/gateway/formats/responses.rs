@@ -7,7 +7,9 @@
 //! to another format is refused by its name. The gateway keeps no state, so items that only refer
 //! to stored ones are refused, too.
 
-use crate::gateway::calls::translate::{end_user, foreign_thought, refuse_untranslatable, text_of};
+use crate::gateway::calls::translate::{
+    each, end_user, flag, foreign_thought, items, refuse_untranslatable, text_of, word,
+};
 use crate::gateway::formats::chat::number;
 use crate::gateway::refusal::GatewayRefusal;
 use serde_json::{Value, json};
@@ -59,12 +61,17 @@ pub(in crate::gateway) fn canonical(json: &Value, cap: u32) -> Result<ChatReques
     }
     match &json["input"] {
         Value::String(text) => messages.push(ChatMessage::text(ChatRole::User, text)),
-        Value::Array(items) => items.iter().try_for_each(|item| add(&mut messages, item))?,
+        Value::Array(items) => {
+            for (at, item) in items.iter().enumerate() {
+                add(&mut messages, item)
+                    .map_err(|refusal| refusal.within(&format!("input[{at}]")))?;
+            }
+        }
         _ => return Err(GatewayRefusal::invalid_request("`input` is neither a text nor a list")),
     }
     Ok(ChatRequest {
         messages,
-        tools: tools(&json["tools"])?,
+        tools: each("tools", items(json, "tools")?, whole_tool)?,
         max_output_tokens: cap,
         settings: RequestSettings {
             temperature: number(json, "temperature")?,
@@ -72,7 +79,7 @@ pub(in crate::gateway) fn canonical(json: &Value, cap: u32) -> Result<ChatReques
             // This format has no stop sequences.
             stop: Vec::new(),
             tool_choice: choice(&json["tool_choice"])?,
-            parallel_calls: json["parallel_tool_calls"].as_bool(),
+            parallel_calls: flag(json, "parallel_tool_calls")?,
             end_user: end_user(&[&json["safety_identifier"], &json["user"]])?,
             ..RequestSettings::default()
         },
@@ -89,6 +96,8 @@ fn add(messages: &mut Vec<ChatMessage>, item: &Value) -> Result<(), GatewayRefus
             return Err(foreign_thought("reasoning with `encrypted_content`"));
         }
         "reasoning" => {
+            let known = ["type", "id", "summary", "content", "encrypted_content", "status"];
+            refuse_untranslatable(item, &known, &[])?;
             let thought = thought(item);
             let reply = reply(messages);
             let reasoning = reply.reasoning.get_or_insert_default();
@@ -104,6 +113,11 @@ fn add(messages: &mut Vec<ChatMessage>, item: &Value) -> Result<(), GatewayRefus
                     "the result of a call lacks its `call_id`",
                 ));
             };
+            refuse_untranslatable(
+                item,
+                &["type", "call_id", "output", "id", "status"],
+                &[direct()],
+            )?;
             messages.push(ChatMessage::tool_result(id, text_of(&item["output"])?));
         }
         kind => {
@@ -112,6 +126,11 @@ fn add(messages: &mut Vec<ChatMessage>, item: &Value) -> Result<(), GatewayRefus
         }
     }
     Ok(())
+}
+
+/// The caller of a tool call that asks for nothing: the model itself.
+fn direct() -> (&'static str, Value) {
+    ("caller", json!({ "type": "direct" }))
 }
 
 /// The message of the assistant that is being put together, or a new one.
@@ -158,6 +177,8 @@ fn thought(item: &Value) -> String {
 /// Reads a tool call of an earlier reply. Its arguments stay text, as in the format.
 fn call(item: &Value) -> Result<ToolCall, GatewayRefusal> {
     let text = |key: &str| item[key].as_str().map(str::to_owned);
+    let known = ["type", "call_id", "name", "arguments", "id", "status"];
+    refuse_untranslatable(item, &known, &[direct()])?;
     match (text("call_id"), text("name"), text("arguments")) {
         (Some(id), Some(name), Some(arguments)) => Ok(ToolCall { id, name, arguments }),
         _ => Err(GatewayRefusal::invalid_request(
@@ -166,13 +187,12 @@ fn call(item: &Value) -> Result<ToolCall, GatewayRefusal> {
     }
 }
 
-/// Reads the optional list of tools.
-fn tools(json: &Value) -> Result<Vec<ToolSchema>, GatewayRefusal> {
-    match json {
-        Value::Null => Ok(Vec::new()),
-        Value::Array(tools) => tools.iter().map(tool).collect(),
-        _ => Err(GatewayRefusal::invalid_request("`tools` is not a list")),
-    }
+/// Reads one tool and refuses everything in it that [`tool`] does not read.
+fn whole_tool(json: &Value) -> Result<ToolSchema, GatewayRefusal> {
+    let read = tool(json)?;
+    let known = ["type", "name", "description", "parameters"];
+    refuse_untranslatable(json, &known, &[("strict", json!(false))])?;
+    word(json, "description").map(|_| read)
 }
 
 /// Reads one tool. `strict` is refused, because models of other formats do not enforce the schema.
@@ -202,6 +222,8 @@ fn choice(json: &Value) -> Result<Option<ToolChoice>, GatewayRefusal> {
         (_, Some("none")) => ToolChoice::None,
         (_, Some("required")) => ToolChoice::Required,
         (choice, None) if choice["type"] == "function" => {
+            let within = |refusal: GatewayRefusal| refusal.within("tool_choice");
+            refuse_untranslatable(choice, &["type", "name"], &[]).map_err(within)?;
             ToolChoice::Tool(choice["name"].as_str().ok_or_else(unknown)?.to_owned())
         }
         _ => return Err(unknown()),
