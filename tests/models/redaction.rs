@@ -83,9 +83,9 @@ async fn a_key_that_comes_back_in_a_good_answer_is_in_no_reply_and_no_record() {
 }
 
 /// Byte for byte, as a client of the gateway hears it.
-fn asked(running: &Running, stream: bool) -> Vec<u8> {
+fn asked(running: &Running, stream: bool, choices: usize) -> Vec<u8> {
     let address = running.url.trim_start_matches("http://").split('/').next().unwrap();
-    let body = json!({ "model": "local/chat-1", "max_tokens": 50, "stream": stream,
+    let body = json!({ "model": "local/chat-1", "max_tokens": 50, "stream": stream, "n": choices,
         "messages": [{ "role": "user", "content": "hello" }] })
     .to_string();
     let mut connection = TcpStream::connect(address).unwrap();
@@ -126,12 +126,12 @@ async fn no_client_of_the_gateway_is_told_the_key() {
     let config = super::gateway::config(&host, &host, "5.00");
     let running = Running::start(directory.path(), &config);
     for _ in 0..streams {
-        let answer = asked(&running, true);
+        let answer = asked(&running, true, 1);
         assert_eq!(texts(&answer), "it is [the key].");
         assert!(!has(&answer, CANARY) && has(&answer, "[DONE]"));
     }
     for _ in 0..2 {
-        let answer = asked(&running, false);
+        let answer = asked(&running, false, 1);
         assert!(!has(&answer, CANARY), "{}", String::from_utf8_lossy(&answer));
         assert!(has(&answer, "for [the key]"), "{}", String::from_utf8_lossy(&answer));
     }
@@ -144,6 +144,32 @@ async fn no_client_of_the_gateway_is_told_the_key() {
         let kept = store.call(&call.id).await.unwrap().unwrap();
         let json = serde_json::to_string(&kept).unwrap();
         assert!(!json.contains(CANARY) && !has(&kept.exchange.response, CANARY), "{json}");
+    }
+}
+
+/// Several completions arrive in turns, and only the first one becomes the reply.
+#[tokio::test]
+async fn no_further_completion_tells_the_key_in_parts() {
+    let (one, two) = CANARY.split_at(CANARY.len() / 2);
+    let chunk = |index: usize, text: &str| {
+        let choice = json!({ "index": index, "delta": { "content": text } });
+        event(&json!({ "choices": [choice] }).to_string())
+    };
+    let round = |text| [chunk(0, "well"), chunk(1, text), chunk(2, "yes"), chunk(3, "no")];
+    let end = [finish("stop"), usage(1, 1)].map(|chunk| event(&chunk.to_string()));
+    let parts = [round(one), round(two), round(".")].concat();
+    let acts = [vec![events_begin()], parts, end.to_vec(), vec![event("[DONE]")]].concat();
+    let host = Host::answering(move |_| acts.clone());
+    let directory = tempfile::tempdir().unwrap();
+    let running = Running::start(directory.path(), &super::gateway::config(&host, &host, "5.00"));
+    let told = asked(&running, true, 4);
+    running.stop();
+    let store = Store::open_read_only(&directory.path().join("data")).unwrap();
+    let call = store.calls("").await.unwrap().remove(0);
+    let kept = store.call(&call.id).await.unwrap().unwrap().exchange.response;
+    for said in [told, kept] {
+        assert!(!has(&said, one) && !has(&said, two), "{}", String::from_utf8_lossy(&said));
+        assert!(has(&said, "[the key]") && has(&said, "[DONE]"));
     }
 }
 

@@ -59,10 +59,11 @@ pub(in crate::gateway) async fn pass_through(
     };
     // It also removes the key from the recorded bytes when it is dropped. So this happens even if
     // the exchange is cut off.
-    let mut censor = upstream.reply_redactor(exchange.witness);
+    let choices = exchange.asked.choices();
+    let censor = upstream.reply_redactor(exchange.witness, choices);
     let headers: Vec<(&str, &str)> =
         exchange.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let mut done = match upstream.open(body, &headers, &exchange.context()).await {
+    let mut done = match upstream.open(body, &headers, choices, &exchange.context()).await {
         Err(fault) => failed_outcome(fault),
         Ok(UpstreamResponse::Refused { fault, .. }) if is_the_gateways(&fault) => {
             failed_outcome(*fault)
@@ -77,7 +78,7 @@ pub(in crate::gateway) async fn pass_through(
             ExchangeOutcome { reply: Err(*fault), last: ResponseEnding::Answer(answer), filtered }
         }
         Ok(UpstreamResponse::Passage(passage)) if passage.is_stream != exchange.asked.stream => {
-            otherwise(exchange, *passage, &mut censor, sink).await
+            otherwise(exchange, *passage, &censor, sink).await
         }
         Ok(UpstreamResponse::Passage(passage)) if passage.is_stream => {
             stream(exchange, upstream, *passage, sink).await
@@ -105,7 +106,7 @@ pub(in crate::gateway) fn failed_outcome(fault: CallFault) -> ExchangeOutcome {
 async fn otherwise(
     exchange: &ExchangeContext<'_>,
     mut passage: PassThroughBody,
-    censor: &mut ReplyRedactor<'_>,
+    censor: &ReplyRedactor<'_>,
     sink: &mut ResponseSink,
 ) -> ExchangeOutcome {
     while passage.next().await.is_some() {}

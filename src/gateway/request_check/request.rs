@@ -113,6 +113,11 @@ impl GatewayRequest {
         self.cap.unwrap_or(u64::from(usual))
     }
 
+    /// How many completions the request asks for, at least one.
+    pub(in crate::gateway) fn choices(&self) -> usize {
+        usize::try_from(self.choices).unwrap_or(usize::MAX)
+    }
+
     /// The most tokens that the call may use. No tokenizer makes more tokens than the text has
     /// bytes, so the input is at most the length of the body, plus images and what the provider
     /// adds. The output is the limit (plus reasoning beyond it, if the provider has that) for each

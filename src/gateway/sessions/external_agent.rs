@@ -11,7 +11,7 @@
 //!
 //! Invariants: the attempt gets exactly one result for each call that it admitted; a reporter that
 //! is dropped without one reports that the agent has left. The agent's token is replaced in what is
-//! kept: the messages of transcripts, replies and recorded bytes.
+//! kept: transcripts, replies and recorded bytes.
 
 use crate::gateway::calls::lenient_transcript::lenient_transcript;
 use crate::gateway::listener::body_memory::{MemoryShare, MemoryTenant};
@@ -19,13 +19,15 @@ use crate::gateway::refusal::GatewayRefusal;
 use crate::gateway::request_check::request::GatewayRequest;
 use crate::llm::replace_secret;
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 use synthd_actors::agent_access::{
     AgentCall, AgentCallResult, AgentSessionSpec, CallDecision, GatewayDelays,
 };
 use synthd_actors::model::{
-    AttemptNumber, ChatMessage, ChatReply, ExchangeRecorder, Fault, FaultKind, Money,
+    AttemptNumber, ChatMessage, ChatReply, ChatRequest, ExchangeRecorder, Fault, FaultKind, Money,
+    Reasoning, ToolCall, ToolSchema,
 };
 use synthd_actors::ports::ScriptContext;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
@@ -111,7 +113,7 @@ impl GatewayAgent {
     ) -> Result<CallDecision, GatewayRefusal> {
         let mut request = lenient_transcript(asked, self.output_cap);
         // The transcript becomes part of the episode's record, so the token must not be in it.
-        request.messages.iter_mut().for_each(|message| self.hide(message));
+        self.hide_in_request(&mut request);
         let (leave, may_leave) = oneshot::channel();
         let visit = AgentCall { request: Arc::new(request), leave };
         let sent = async {
@@ -125,20 +127,43 @@ impl GatewayAgent {
         }
     }
 
-    /// Replaces the token in the content of a message, in the arguments of its tool calls and in
-    /// its reasoning.
-    fn hide(&self, message: &mut ChatMessage) {
-        let token = self.token.expose_secret();
-        let texts = message.tool_calls.iter_mut().map(|call| &mut call.arguments);
-        let thought = message.reasoning.as_mut().map(|reasoning| &mut reasoning.text);
-        let texts = texts.chain([&mut message.content]).chain(thought);
-        for text in texts.filter(|text| text.contains(token)) {
-            *text = text.replace(token, INSTEAD);
+    /// Replaces the token in all texts of a transcript: its messages and its tools.
+    fn hide_in_request(&self, request: &mut ChatRequest) {
+        request.messages.iter_mut().for_each(|message| self.hide(message));
+        for ToolSchema { name, description, parameters } in &mut request.tools {
+            self.hide_in_texts([name, description]);
+            self.hide_in_json(parameters);
         }
+    }
+
+    /// Replaces the token in all texts of a message: the content, the tool calls and the reasoning.
+    fn hide(&self, message: &mut ChatMessage) {
+        let ChatMessage { role: _, content, tool_calls, tool_call_id, reasoning } = message;
+        self.hide_in_texts(std::iter::once(content).chain(tool_call_id));
+        for ToolCall { id, name, arguments } in tool_calls {
+            self.hide_in_texts([id, name, arguments]);
+        }
+        let Some(Reasoning { text, verbatim }) = reasoning else { return };
+        self.hide_in_texts([text]);
         // Signed reasoning cannot be changed, because the provider would reject it. It is left
         // out.
-        if let Some(reasoning) = &mut message.reasoning {
-            reasoning.verbatim.take_if(|(_, json)| json.contains(token));
+        verbatim.take_if(|(_, json)| json.contains(self.token.expose_secret()));
+    }
+
+    /// Replaces the token in a JSON value, also in its keys.
+    fn hide_in_json(&self, json: &mut Value) {
+        let mut text = json.to_string();
+        if text.contains(self.token.expose_secret()) {
+            self.hide_in_texts([&mut text]);
+            *json = serde_json::from_str(&text).unwrap_or_default();
+        }
+    }
+
+    /// Replaces the token in texts.
+    fn hide_in_texts<'a>(&self, texts: impl IntoIterator<Item = &'a mut String>) {
+        let token = self.token.expose_secret();
+        for text in texts.into_iter().filter(|text| text.contains(token)) {
+            *text = text.replace(token, INSTEAD);
         }
     }
 
@@ -156,6 +181,7 @@ impl GatewayAgent {
     pub(in crate::gateway) fn redacted_reply(&self, reply: &ChatReply) -> ChatReply {
         let mut reply = reply.clone();
         self.hide(&mut reply.message);
+        self.hide_in_texts(&mut reply.answered_by);
         reply
     }
 }

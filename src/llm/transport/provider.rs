@@ -72,7 +72,7 @@ impl ProviderClient {
     ) -> Result<ChatReply, CallFault> {
         // The guard lives until the function ends. If the caller drops this future early (a
         // timeout, a shutdown), the guard's `drop` still redacts the recorded exchange.
-        let mut censor = self.reply_redactor(&context.witness);
+        let censor = self.reply_redactor(&context.witness, 1);
         let replied = async {
             let answer = self.send(Bytes::from(body.to_string()), headers, context).await?;
             match answer.status.is_success() {
@@ -138,17 +138,20 @@ impl ProviderClient {
 
     /// The redactor for the events of a stream that are passed on one by one. None without a key,
     /// and for a key that is so short that it is only a placeholder.
-    pub(in crate::llm) fn split_key_redactor(&self) -> Option<SplitKeyRedactor> {
-        self.secret().filter(|secret| !secret.is_placeholder()).map(SplitKeyRedactor::new)
+    pub(in crate::llm) fn split_key_redactor(&self, choices: usize) -> Option<SplitKeyRedactor> {
+        let secret = self.secret().filter(|secret| !secret.is_placeholder());
+        secret.map(|secret| SplitKeyRedactor::new(secret, choices))
     }
 
     /// The guard that redacts the parsed reply and, when it is dropped, the recorded exchange.
+    /// `choices` is how many completions were asked for.
     pub(in crate::llm) fn reply_redactor<'a>(
         &self,
         witness: &'a ExchangeRecorder,
+        choices: usize,
     ) -> ReplyRedactor<'a> {
         let secret = self.secret().filter(|secret| !secret.is_placeholder());
-        ReplyRedactor { secret, witness, found: None }
+        ReplyRedactor { secret, choices, witness }
     }
 
     /// Takes the key out of a fault's message.
@@ -212,43 +215,35 @@ fn url(base: &str, path: &str) -> Result<Url, Fault> {
 ///
 /// The bytes of an answer are redacted while they arrive. That does not find a key that is split
 /// over several events of a stream (`"sk-ab"` in one event, `"cdef"` in the next). The parsed reply
-/// has both parts joined, so the key is found there. Then the record must be redacted, too. This
-/// happens on drop, so that no early return skips it.
+/// has both parts joined, so the key is found there. The record is always searched, because an
+/// answer may say more than the parsed reply has, for example further completions. This happens on
+/// drop, so that no early return skips it.
 pub struct ReplyRedactor<'a> {
     /// None if there is no key to look for; then the guard does nothing.
     secret: Option<Arc<KeyMatcher>>,
+    /// How many completions were asked for.
+    choices: usize,
     witness: &'a ExchangeRecorder,
-    /// Whether the key was found in the parsed reply. None means that no reply was parsed yet; then
-    /// the record is searched, to be safe.
-    found: Option<bool>,
 }
 
 impl ReplyRedactor<'_> {
-    /// Takes the key out of a reply or out of a fault's message, and remembers whether the record
-    /// must be searched. After a fault it always is: the reply is not known then.
-    pub fn redact(&mut self, replied: &mut Result<ChatReply, CallFault>) {
+    /// Takes the key out of a reply or out of a fault's message.
+    pub fn redact(&self, replied: &mut Result<ChatReply, CallFault>) {
         let Some(secret) = &self.secret else { return };
         match replied {
-            Ok(reply) => {
-                let found = secret.redact_reply(reply);
-                self.found = Some(found || self.found == Some(true));
-            }
-            Err(failure) => {
-                secret.redact_fault(&mut failure.fault);
-                self.found = Some(true);
-            }
+            Ok(reply) => secret.redact_reply(reply),
+            Err(failure) => secret.redact_fault(&mut failure.fault),
         }
     }
 }
 
 impl Drop for ReplyRedactor<'_> {
-    /// Redacts the recorded response, unless the parsed reply does not hold the key.
+    /// Redacts the recorded response.
     fn drop(&mut self) {
-        let Some(secret) = self.secret.as_ref().filter(|_| self.found != Some(false)) else {
-            return;
-        };
+        let Some(secret) = &self.secret else { return };
         self.witness.censor(|exchange| {
-            exchange.response = redaction::redact_split_keys(secret, &exchange.response);
+            exchange.response =
+                redaction::redact_split_keys(secret, self.choices, &exchange.response);
         });
     }
 }

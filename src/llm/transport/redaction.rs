@@ -32,7 +32,8 @@ const SHORTEST: usize = 8;
 /// At most this many backslashes in a row are followed. Each level of quoting doubles them, so 16
 /// are at least four levels.
 const DEEPEST: usize = 16;
-/// How many events after an event that ends with a part of the key are searched for the next part.
+/// How many events after an event that ends with a part of the key are searched for the next part,
+/// for each completion that was asked for: the events of several completions are interleaved.
 const WINDOW: usize = 2;
 
 /// Finds one key in bytes. In the key itself, several backslashes in a row are stored as one,
@@ -149,8 +150,8 @@ impl KeyMatcher {
     }
 
     /// Takes the key out of every text of a reply: the content, the tool calls, the reasoning, and
-    /// the model's name. Returns whether the key was there.
-    pub(in crate::llm) fn redact_reply(&self, reply: &mut ChatReply) -> bool {
+    /// the model's name.
+    pub(in crate::llm) fn redact_reply(&self, reply: &mut ChatReply) {
         let message = &mut reply.message;
         let mut texts = vec![&mut message.content];
         for ToolCall { id, name, arguments } in &mut message.tool_calls {
@@ -161,11 +162,7 @@ impl KeyMatcher {
             texts.extend(verbatim.iter_mut().map(|(_, json)| json));
         }
         texts.extend(reply.answered_by.as_mut());
-        let mut found = false;
-        for text in texts {
-            found |= self.redact_in(text);
-        }
-        found
+        texts.into_iter().for_each(|text| self.redact_in(text));
     }
 
     /// Takes the key out of the message of a fault.
@@ -173,13 +170,11 @@ impl KeyMatcher {
         self.redact_in(&mut fault.message);
     }
 
-    /// Takes the complete key out of one text. Returns whether it was there.
-    fn redact_in(&self, text: &mut String) -> bool {
-        let found = matches!(self.first(text.as_bytes(), 0), Some((_, KeyMatch::Whole(_))));
-        if found {
+    /// Takes the complete key out of one text.
+    fn redact_in(&self, text: &mut String) {
+        if matches!(self.first(text.as_bytes(), 0), Some((_, KeyMatch::Whole(_)))) {
             *text = self.redacted_text(std::mem::take(text));
         }
-        found
     }
 }
 
@@ -249,9 +244,11 @@ impl StreamRedactor {
 /// [`StreamRedactor`] before, so that no event holds a complete key.
 ///
 /// An event is held back only if one of its texts ends with a beginning of the key, and then for at
-/// most `WINDOW` events, or longer if those hold further parts.
+/// most `WINDOW` events of each completion, or longer if those hold further parts.
 pub(in crate::llm) struct SplitKeyRedactor {
     secret: Arc<KeyMatcher>,
+    /// How many events are searched for the next part.
+    window: usize,
     /// Events that are held back, oldest first.
     held: VecDeque<Bytes>,
 }
@@ -263,14 +260,16 @@ type KeySpans = Vec<(usize, std::ops::Range<usize>)>;
 type DeadEnds = HashMap<(usize, usize), usize>;
 
 impl SplitKeyRedactor {
-    pub(in crate::llm) fn new(secret: Arc<KeyMatcher>) -> Self {
-        Self { secret, held: VecDeque::new() }
+    /// The redactor of a stream with this many completions.
+    pub(in crate::llm) fn new(secret: Arc<KeyMatcher>, choices: usize) -> Self {
+        let window = WINDOW.saturating_mul(choices);
+        Self { secret, window, held: VecDeque::new() }
     }
 
     /// Adds an event and returns the events that may be passed on now, in their order.
     pub(in crate::llm) fn push(&mut self, event: Bytes) -> Vec<Bytes> {
         self.held.push_back(event);
-        self.release(WINDOW)
+        self.release(self.window)
     }
 
     /// All events that are held back, when no more events arrive.
@@ -336,7 +335,7 @@ impl SplitKeyRedactor {
             return Err(*last);
         }
         let mut last = after;
-        for (number, event) in self.held.iter().enumerate().skip(after + 1).take(WINDOW) {
+        for (number, event) in self.held.iter().enumerate().skip(after + 1).take(self.window) {
             for at in texts(event) {
                 let (end, rest) = match self.secret.compare(event, at, known) {
                     KeyMatch::Whole(end) => (end, Ok(KeySpans::new())),
@@ -379,10 +378,15 @@ fn texts(event: &[u8]) -> impl Iterator<Item = usize> {
     (0..event.len()).filter(move |at| begins(*at)).map(|at| at + 1)
 }
 
-/// Takes a key that is split over events out of a complete recorded answer.
-pub(in crate::llm) fn redact_split_keys(secret: &Arc<KeyMatcher>, answer: &[u8]) -> Vec<u8> {
+/// Takes a key that is split over events out of a complete recorded answer with this many
+/// completions.
+pub(in crate::llm) fn redact_split_keys(
+    secret: &Arc<KeyMatcher>,
+    choices: usize,
+    answer: &[u8],
+) -> Vec<u8> {
     let (mut splitter, mut joint) =
-        (EventSplitter::default(), SplitKeyRedactor::new(secret.clone()));
+        (EventSplitter::default(), SplitKeyRedactor::new(secret.clone(), choices));
     let mut clean: Vec<Bytes> = Vec::new();
     for event in splitter.push(answer) {
         clean.extend(joint.push(event));
@@ -487,7 +491,7 @@ mod tests {
             }
             stream += &event(", yes");
             stream += "data: [DONE]\n\n";
-            let clean = String::from_utf8(redact_split_keys(&secret(), stream.as_bytes())).unwrap();
+            let clean = String::from_utf8(redact_split_keys(&secret(), 1, stream.as_bytes())).unwrap();
             let said: String = clean.lines().filter_map(|line| line.strip_prefix("data: {"))
                 .map(|json| serde_json::from_str::<Value>(&format!("{{{json}")).unwrap())
                 .map(|json| json["delta"]["text"].as_str().unwrap().to_owned()).collect();
@@ -496,10 +500,33 @@ mod tests {
         }
     }
 
+    /// The events of several completions are interleaved.
+    #[test]
+    fn a_key_in_parts_of_one_of_many_completions_does_not_come_through() {
+        for choices in [1, 2, 5, 128] {
+            let event = |index: usize, text: &str| {
+                format!("data: {{\"index\":{index},\"text\":\"{text}\"}}\n\n")
+            };
+            let round = |text: &str| -> String {
+                (0..choices)
+                    .map(|index| event(index, if index + 1 == choices { text } else { "so" }))
+                    .collect()
+            };
+            let (one, two) = KEY.split_at(KEY.len() / 2);
+            let stream = [round(one), round(two), round(".")].concat();
+            let clean = redact_split_keys(&secret(), choices, stream.as_bytes());
+            let clean = String::from_utf8(clean).unwrap();
+            assert!(
+                clean.contains(INSTEAD) && !clean.contains(one) && !clean.contains(two),
+                "{clean}"
+            );
+        }
+    }
+
     /// A stream that only looks like it is held up by two events at most, and altered by nothing.
     #[test]
     fn a_stream_is_held_up_by_two_events_at_most() {
-        let mut joint = SplitKeyRedactor::new(secret());
+        let mut joint = SplitKeyRedactor::new(secret(), 1);
         let event = |text: &str| Bytes::from(format!("data: {{\"text\":\"{text}\"}}\n\n"));
         assert_eq!(joint.push(event("no")), [event("no")]);
         assert!(joint.push(event("it is")).is_empty());
@@ -515,7 +542,7 @@ mod tests {
     fn a_key_that_is_spread_over_two_texts_of_each_event_is_followed_once() {
         let key: String = ('a'..='z').chain('A'..='Z').collect();
         let secret = Arc::new(KeyMatcher::new(&key));
-        let mut joint = SplitKeyRedactor::new(secret);
+        let mut joint = SplitKeyRedactor::new(secret, 1);
         let event = |c: char| Bytes::from(format!("data: {{\"a\":\"{c}\",\"b\":\"{c}\"}}\n\n"));
         // Its last character does not come.
         let mut said: Vec<Bytes> =

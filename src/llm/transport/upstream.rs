@@ -128,15 +128,17 @@ impl UpstreamModel {
     }
 
     /// Sends `body`, which must be in this family's format. `headers` are the headers of the client
-    /// that the gateway passes on, such as `anthropic-version`. Fails if there was no answer at
-    /// all; a refusal is [`UpstreamResponse::Refused`].
+    /// that the gateway passes on, such as `anthropic-version`. `choices` is how many completions
+    /// the body asks for. Fails if there was no answer at all; a refusal is
+    /// [`UpstreamResponse::Refused`].
     pub async fn open(
         &self,
         body: Bytes,
         headers: &[(&str, &str)],
+        choices: usize,
         context: &CallContext,
     ) -> Result<UpstreamResponse, CallFault> {
-        self.open_at(&self.provider, body, headers, context).await
+        self.open_at(&self.provider, body, headers, choices, context).await
     }
 
     /// Asks how many input tokens `body` has. Returns None if the provider has no address for that.
@@ -147,7 +149,7 @@ impl UpstreamModel {
         context: &CallContext,
     ) -> Option<Result<UpstreamResponse, CallFault>> {
         let counter = self.counter.as_ref()?;
-        Some(self.open_at(counter, body, headers, context).await)
+        Some(self.open_at(counter, body, headers, 1, context).await)
     }
 
     /// Sends to one of the two addresses and sorts the answer by its status.
@@ -156,11 +158,13 @@ impl UpstreamModel {
         provider: &ProviderClient,
         body: Bytes,
         headers: &[(&str, &str)],
+        choices: usize,
         context: &CallContext,
     ) -> Result<UpstreamResponse, CallFault> {
         let answer = provider.send(body, headers, context).await?;
         if answer.status.is_success() {
-            let passage = PassThroughBody::new(answer, self.family, provider.split_key_redactor());
+            let joint = provider.split_key_redactor(choices);
+            let passage = PassThroughBody::new(answer, self.family, joint);
             return Ok(UpstreamResponse::Passage(Box::new(passage)));
         }
         let (status, headers) = (answer.status, answer.headers.clone());
@@ -172,8 +176,12 @@ impl UpstreamModel {
 
     /// The guard that takes the key out of the reply and, when the guard is dropped, out of the
     /// recorded exchange. It is needed because a stream may hold a key that is split over events.
-    pub fn reply_redactor<'a>(&self, witness: &'a ExchangeRecorder) -> ReplyRedactor<'a> {
-        self.provider.reply_redactor(witness)
+    pub fn reply_redactor<'a>(
+        &self,
+        witness: &'a ExchangeRecorder,
+        choices: usize,
+    ) -> ReplyRedactor<'a> {
+        self.provider.reply_redactor(witness, choices)
     }
 }
 
