@@ -186,8 +186,9 @@ impl Engine {
         if tokio::time::timeout(CUT_PATIENCE, self.handle.wait_until_settled()).await.is_err() {
             tracing::error!("episodes did not end in time; the next start resumes them");
         }
-        if let Err((calls, fault)) = self.agent_gateway.close().await {
-            tracing::error!(calls, %fault, "calls were answered but are not recorded");
+        self.agent_gateway.close().await;
+        if let Err((calls, fault)) = self.world.router.flush_backlog().await {
+            tracing::error!(calls, %fault, "calls are not recorded");
         }
         self.world.pool.shut_down().await;
         let settled = self.backend.settle().await.map_err(|fault| fault_error(&fault));

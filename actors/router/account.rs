@@ -7,6 +7,7 @@
 
 use super::campaign_model::{CampaignModel, ModelClients, ModelStats};
 use super::provider_limiter::ProviderLimiters;
+use super::record_backlog::RecordBacklog;
 use crate::model::{Fault, FaultKind, Money, SpendingCaps, SpendingTotals};
 use crate::policy::{CapScope, CapStats, HoldPurpose, HoldRefusal, Ledger};
 use std::collections::HashMap;
@@ -27,6 +28,8 @@ pub struct CampaignAccount {
     /// The message about the first call that cost more than its worst case. Once it is set, no call
     /// is admitted.
     overrun: OnceLock<String>,
+    /// Calls whose records the store has not taken. An account that replaces this one shares it.
+    pub(super) backlog: Arc<RecordBacklog>,
 }
 
 impl CampaignAccount {
@@ -49,7 +52,13 @@ impl CampaignAccount {
             freed: Notify::new(),
             line: tokio::sync::Mutex::default(),
             overrun: overrun.map_or_else(OnceLock::new, OnceLock::from),
+            backlog: Arc::default(),
         }
+    }
+
+    /// This account with the backlog of the account that it replaces.
+    pub(super) fn after(self, replaced: Option<&Arc<Self>>) -> Self {
+        Self { backlog: replaced.map_or(self.backlog, |old| old.backlog.clone()), ..self }
     }
 
     /// One of the campaign's models. Err if the campaign has no such model.
@@ -162,6 +171,24 @@ impl CampaignAccount {
             true => self.ledger().settle(id, cost),
             false => self.ledger().settle_unanswered(id, cost),
         };
+        self.settled(id, cost, is_over);
+    }
+
+    /// Counts `cost` for a call whose settlement the store did not take, until [`Self::recorded`].
+    pub(super) fn settle_unrecorded(&self, id: &str, cost: Money) {
+        let is_over = self.ledger().settle_unrecorded(id, cost);
+        self.settled(id, cost, is_over);
+    }
+
+    /// Counts the true cost of a call after [`Self::settle_unrecorded`].
+    pub(super) fn recorded(&self, id: &str, cost: Money, answered: bool) {
+        self.ledger().recorded(id, cost, answered);
+        self.freed.notify_waiters();
+    }
+
+    /// Stops the campaign's calls if the cost is above the hold, and wakes the calls that wait for
+    /// money.
+    fn settled(&self, id: &str, cost: Money, is_over: bool) {
         if is_over {
             tracing::error!(hold = id, %cost, "a call cost more than its hold");
             // The worst case was wrong, so the budget cannot be kept: no more calls are made.

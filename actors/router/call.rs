@@ -214,9 +214,9 @@ impl CallExecution<'_> {
         Err(Fault::new(FaultKind::ModelTransient, what))
     }
 
-    /// Makes one try. A failed try is in the result. Err means that there is no result: a cap is
-    /// exhausted, no key is available, nobody waits for the answer, or the store failed. If the
-    /// store failed at the settlement, the try was made and its answer is lost.
+    /// Makes one try. A failed try is in the result. Err means that nothing was sent: a cap is
+    /// exhausted, no key is available, nobody waits for the answer, or the store took no hold. If
+    /// the store fails at the settlement, the answer was paid for and is returned all the same.
     async fn attempt(
         &self,
         context: &CallContext,
@@ -235,7 +235,7 @@ impl CallExecution<'_> {
         let (reply, took) = self.complete(ticket.model(), context, limit).await;
         let reply = ticket.checked_reply(reply);
         let cost = if leaves { ticket.cost_of(&reply) } else { Money::ZERO };
-        ticket.settle(cost, &reply, context.witness.take()).await?;
+        ticket.settle(cost, &reply, context.witness.take()).await;
         Ok(CallTryResult { reply, cost, took, left })
     }
 

@@ -135,9 +135,27 @@ impl RouterHandle {
         caps: SpendingCaps,
         before: SpendingTotals,
     ) {
-        let account =
-            Arc::new(CampaignAccount::open(models, &self.provider_limiters, caps, before));
-        self.accounts.lock().unwrap_or_else(PoisonError::into_inner).insert(campaign, account);
+        let account = CampaignAccount::open(models, &self.provider_limiters, caps, before);
+        let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        let account = Arc::new(account.after(accounts.get(&campaign)));
+        accounts.insert(campaign, account);
+    }
+
+    /// Writes the records that the store has not taken yet, of all campaigns. Err has the number of
+    /// calls that are still not recorded, and the reason.
+    pub async fn flush_backlog(&self) -> Result<(), (usize, Fault)> {
+        let backlogs: Vec<_> = {
+            let accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+            accounts.values().map(|account| account.backlog.clone()).collect()
+        };
+        let mut owed: Option<(usize, Fault)> = None;
+        for backlog in backlogs {
+            if let Err(fault) = backlog.clear(&self.office.collector).await {
+                let before = owed.take().map_or(0, |(calls, _)| calls);
+                owed = Some((before + backlog.len(), fault));
+            }
+        }
+        owed.map_or(Ok(()), Err)
     }
 
     /// The accounts of all campaigns, sorted by name.

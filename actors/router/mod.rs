@@ -11,7 +11,8 @@
 //! `docs/routing.md` describes the behaviour for users.
 //!
 //! The invariants: no request is sent before its hold is durable (a call of a free model has no
-//! hold), and a hold that is never settled counts in full. The router actor itself only finds
+//! hold), a hold that is never settled counts in full, and memory never counts less than the
+//! journal. What the store does not take waits in `record_backlog.rs`. The router actor itself only finds
 //! accounts. The accounts outlive it, so a restart of the actor loses no money and no limit.
 
 mod account;
@@ -23,7 +24,11 @@ mod campaign_model;
 mod key_limiter;
 mod key_rate_limiter;
 mod messages;
+mod money_hold;
 mod provider_limiter;
+mod record_backlog;
+#[cfg(test)]
+mod record_tests;
 mod route;
 #[cfg(test)]
 mod tests;
@@ -37,4 +42,4 @@ pub use key_limiter::KeyStats;
 pub use messages::{AccountStats, FindAccount, ModelAnswer, ModelCall, RouterHandle};
 pub use provider_limiter::ProviderStats;
 pub use route::{failure_of, failure_of_call};
-pub use ticket::{CallTicket, UnrecordedCall};
+pub use ticket::CallTicket;

@@ -15,6 +15,8 @@
 use super::account::CampaignAccount;
 use super::campaign_model::CampaignModel;
 use super::key_limiter::{CallPermit, KeyLimiter};
+use super::money_hold::MoneyHold;
+use super::record_backlog::UnrecordedCall;
 use super::unanswered_calls::PendingCallGuard;
 use crate::collector::CollectorHandle;
 use crate::model::{
@@ -53,6 +55,8 @@ pub(super) struct TicketRequest<'a> {
 /// The permission to send one try: a permit for a key, and the money.
 pub struct CallTicket {
     office: TicketIssuer,
+    /// The account whose backlog keeps what the store does not take.
+    account: Arc<CampaignAccount>,
     slot: Arc<CampaignModel>,
     place: CallPosition,
     /// The most tokens that the try can use.
@@ -75,7 +79,8 @@ pub struct CallTicket {
 impl TicketIssuer {
     /// Waits for a free key and for money, writes the hold, and gives the ticket. Cancelling
     /// `unwanted` ends the waiting. A call that waits for money has no permit, so it neither uses
-    /// up a place at the provider nor delays a probe. Err means that nothing is held.
+    /// up a place at the provider nor delays a probe. The account's backlog is written first: if the
+    /// store does not take it, no ticket is given. Err means that nothing is held.
     pub(super) async fn ticket(
         &self,
         account: &Arc<CampaignAccount>,
@@ -84,6 +89,7 @@ impl TicketIssuer {
         unwanted: &CancellationToken,
     ) -> Result<CallTicket, Fault> {
         let TicketRequest { place, why, worst, asked } = wish;
+        account.backlog.clear(&self.collector).await?;
         let admission = CallAdmission {
             clock: &*self.clock,
             account,
@@ -96,7 +102,7 @@ impl TicketIssuer {
         let (pass, granted) = admission.admitted().await?;
         let held = match granted {
             None => None,
-            Some(granted) => match self.write(slot, &place, granted).await {
+            Some(granted) => match self.write(account, slot, &place, granted).await {
                 Ok(held) => Some(held),
                 Err(fault) => {
                     pass.unused();
@@ -106,11 +112,13 @@ impl TicketIssuer {
         };
         slot.calls.fetch_add(1, Ordering::Relaxed);
         let (office, slot, at_ms) = (self.clone(), slot.clone(), self.clock.now_ms());
+        let account = account.clone();
         let (left, why) = (Instant::now(), why.to_owned());
         let (key_limiter, pass) = (pass.key_limiter().clone(), Some(pass));
         let waiting = Some(slot.unanswered.track_call());
         Ok(CallTicket {
             office,
+            account,
             slot,
             place,
             worst,
@@ -127,24 +135,28 @@ impl TicketIssuer {
     /// Makes a hold durable before the request may be sent.
     async fn write(
         &self,
+        account: &CampaignAccount,
         slot: &CampaignModel,
         place: &CallPosition,
         granted: MoneyGrant,
     ) -> Result<MoneyHold, Fault> {
         let MoneyGrant { held, at_ms } = granted;
         let entry = JournalEntry::Held {
-            id: held.id.clone(),
+            id: place.id(),
             campaign: place.campaign.clone(),
             episode: place.episode.clone(),
             attempt: place.attempt,
-            amount: held.amount,
+            amount: held.amount(),
             model: slot.config.name.clone(),
             at_ms,
         };
         // This step is not cancelled: the store must not keep a hold that no call owns.
-        if let Err(fault) = self.collector.record(vec![entry]).await {
-            // The request has not left, so nothing was spent.
-            held.settle(Money::ZERO, false);
+        if let Err(fault) = self.collector.record(vec![entry.clone()]).await {
+            // The request has not left, so it cost nothing. But the store may have kept the hold,
+            // because a write may fail after its commit. So both are written again.
+            let entries = vec![entry, held.settlement(Money::ZERO)];
+            let unsent = UnrecordedCall::new(entries, Some(held), Money::ZERO, false);
+            account.backlog.keep(unsent);
             return Err(fault);
         }
         Ok(held)
@@ -241,7 +253,7 @@ impl CallAdmission<'_> {
     /// The hold as a value that settles itself when it is dropped.
     fn granted(&self, at_ms: i64) -> MoneyGrant {
         let (account, id) = (self.account.clone(), self.place.id());
-        MoneyGrant { held: MoneyHold { account, id, amount: self.amount() }, at_ms }
+        MoneyGrant { held: MoneyHold::new(account, id, self.amount()), at_ms }
     }
 }
 
@@ -308,7 +320,7 @@ impl CallTicket {
     /// The cost of the try. If its end is unknown, or if nobody counted its tokens, it is the whole
     /// hold.
     pub fn cost_of(&self, reply: &Result<ChatReply, CallFault>) -> Money {
-        let held = self.held.as_ref().map_or(Money::ZERO, |held| held.amount);
+        let held = self.held.as_ref().map_or(Money::ZERO, MoneyHold::amount);
         match reply {
             Ok(reply) if !is_counted(reply) => held,
             Ok(reply) => self.slot.config.price.of(reply.usage),
@@ -332,35 +344,32 @@ impl CallTicket {
 
     /// Replaces the hold by `cost`, and records the exchange if there is one. Both are written to
     /// the journal together. In memory, the hold is replaced after the write, so that the money is
-    /// not free before the settlement is durable. If the write fails, it is replaced in memory all
-    /// the same; the error has the entries, and the caller may write them later.
+    /// not free before the settlement is durable. If the write fails, the entries wait in the
+    /// backlog of the account, and the whole hold counts in memory, as it does in the journal.
     pub fn settle(
         mut self,
         cost: Money,
         reply: &Result<ChatReply, CallFault>,
         exchange: Option<HttpExchange>,
-    ) -> impl Future<Output = Result<(), UnrecordedCall>> + use<> {
-        let mut entries = Vec::new();
+    ) -> impl Future<Output = ()> + use<> {
         self.heard(reply);
-        let (held, collector) = (self.held.take(), self.office.collector.clone());
-        let answered = reply.is_ok();
-        entries.extend(
-            held.as_ref().map(|h| JournalEntry::Settled { id: h.id.clone(), amount: cost }),
-        );
+        let (held, answered) = (self.held.take(), reply.is_ok());
+        let (account, collector) = (self.account.clone(), self.office.collector.clone());
+        let mut entries: Vec<JournalEntry> =
+            held.iter().map(|held| held.settlement(cost)).collect();
         entries.extend(exchange.map(|exchange| self.record(cost, reply, exchange)));
         // The future owns the entries. It needs neither the ticket nor the reply.
         async move {
-            let written = match entries.is_empty() {
-                true => Ok(()),
-                false => {
-                    let written = collector.record(entries.clone()).await;
-                    written.map_err(|fault| UnrecordedCall { fault, entries })
-                }
-            };
-            if let Some(held) = held {
-                held.settle(cost, answered);
+            if entries.is_empty() {
+                return;
             }
-            written
+            match collector.record(entries.clone()).await {
+                Ok(()) => drop(held.map(|held| held.settle(cost, answered))),
+                Err(fault) => {
+                    tracing::error!(%fault, "a call is not recorded yet");
+                    account.backlog.keep(UnrecordedCall::new(entries, held, cost, answered));
+                }
+            }
         }
     }
 
@@ -391,21 +400,6 @@ impl CallTicket {
     }
 }
 
-/// The entries of a finished call that the store did not take, and why. The gateway keeps them and
-/// writes them before the next call. The router's own calls drop them: then the journal counts the
-/// whole hold, although the account in memory counts the cost.
-#[derive(Clone, Debug)]
-pub struct UnrecordedCall {
-    pub fault: Fault,
-    pub entries: Vec<JournalEntry>,
-}
-
-impl From<UnrecordedCall> for Fault {
-    fn from(unkept: UnrecordedCall) -> Self {
-        unkept.fault
-    }
-}
-
 /// Whether the provider counted the tokens.
 fn is_counted(reply: &ChatReply) -> bool {
     !reply.uncounted
@@ -422,27 +416,5 @@ pub(super) async fn unless_cancelled<T>(
             Err(Fault::new(FaultKind::Cancelled, "nobody waits for the answer any more"))
         }
         done = wait => Ok(done),
-    }
-}
-
-/// A hold in memory. If it is dropped without a settlement (the call panicked, or the engine ends),
-/// the whole hold counts as spent, as it does in the journal.
-struct MoneyHold {
-    account: Arc<CampaignAccount>,
-    id: String,
-    amount: Money,
-}
-
-impl MoneyHold {
-    /// Replaces the hold by the cost.
-    fn settle(self, cost: Money, answered: bool) {
-        self.account.settle(&self.id, cost, answered);
-    }
-}
-
-impl Drop for MoneyHold {
-    fn drop(&mut self) {
-        // After `settle` the id is unknown and this changes nothing.
-        self.account.settle(&self.id, self.amount, false);
     }
 }

@@ -46,6 +46,7 @@ struct State {
 pub struct MemoryJournal {
     state: Mutex<State>,
     broken: AtomicBool,
+    unsure: AtomicBool,
     stalled: watch::Sender<bool>,
     fenced: AtomicU64,
     appends: AtomicU64,
@@ -58,6 +59,7 @@ impl Default for MemoryJournal {
         Self {
             state: Mutex::default(),
             broken: AtomicBool::new(false),
+            unsure: AtomicBool::new(false),
             stalled: watch::Sender::new(false),
             fenced: AtomicU64::new(0),
             appends: AtomicU64::new(0),
@@ -74,6 +76,11 @@ impl MemoryJournal {
     /// From now on every write fails, or none does.
     pub fn break_down(&self, broken: bool) {
         self.broken.store(broken, Ordering::Release);
+    }
+
+    /// From now on every write is kept and reported as failed, or none is.
+    pub fn lose_answers(&self, unsure: bool) {
+        self.unsure.store(unsure, Ordering::Release);
     }
 
     /// From now on writes wait, or go on.
@@ -300,7 +307,10 @@ impl Journal for MemoryJournal {
         }
         // Kept, but not acknowledged yet.
         tokio::time::sleep(Duration::from_millis(1)).await;
-        Ok(())
+        match self.unsure.load(Ordering::Acquire) {
+            true => Err(Self::fault("append", "the mark could not be moved")),
+            false => Ok(()),
+        }
     }
 
     async fn campaign(&self, name: &CampaignName) -> Result<Option<CampaignRecord>, StoreFault> {

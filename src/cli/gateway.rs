@@ -228,15 +228,15 @@ async fn finish(
         () = signals.wait_for_stop() => {}
         () = tokio::time::sleep(GRACE) => {}
     }
+    let written = engine.world.router.flush_backlog().await;
     // Open holds count in full in the sum that is printed, as they do at the next start.
     let (spent, held) =
         (engine.world.router.spent(&config.name), engine.world.router.held(&config.name));
-    let written = gateway.flush_backlog().await;
     engine.shut_down().await?;
     let spent = spent.saturating_add(held);
     eprint_line(&format!("${spent} spent under the name {}", config.name));
     if let Err((calls, fault)) = written {
-        eprint_line(&format!("{calls} calls were answered but are not recorded"));
+        eprint_line(&format!("{calls} calls are not recorded"));
         return Err(fault_error(&fault));
     }
     match failed {

@@ -24,7 +24,7 @@
 //! - `request_check`: `request` (what the gateway reads of a body), and the allow-list of models
 //!   with a price.
 //! - `calls`: `call` (one call, with its fallback models), `exchange` (one try with one model),
-//!   `pass_through` and `translate` (the two ways to ask the model), `record_backlog`.
+//!   `pass_through` and `translate` (the two ways to ask the model).
 //! - `formats`: how answers and errors are written in the client's wire format.
 //!
 //! Invariant: no request to a model with a price leaves before its worst cost is held durably, and
@@ -48,7 +48,6 @@ pub use sessions::session::StandaloneGateway;
 pub use sessions::token_authenticator::GatewayToken;
 
 use crate::llm::{AdapterFactory, ReplayModel, UpstreamModel};
-use calls::record_backlog::RecordBacklog;
 use listener::body_memory::BodyMemory;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -79,9 +78,6 @@ pub struct ModelGateway {
     models: BTreeMap<String, GatewayModel>,
     /// The output limit in tokens for a request that sets none.
     output_cap: u32,
-    collector: CollectorHandle,
-    /// Records of answered calls that the store has not taken yet.
-    backlog: RecordBacklog,
     /// The tasks of calls that are in progress. Once it is closed, new requests get a 503.
     calls: TaskTracker,
     /// The memory for request bodies of all clients.
@@ -157,9 +153,9 @@ impl ModelGateway {
             Ok((config.name.clone(), behind))
         };
         let models = models.iter().map(behind).collect::<Result<_, Fault>>()?;
-        let (router, collector) = (tools.router.clone(), tools.collector.clone());
-        let (calls, rooms, backlog) = Default::default();
-        Ok(Self { router, models, output_cap, collector, backlog, calls, rooms })
+        let router = tools.router.clone();
+        let (calls, rooms) = Default::default();
+        Ok(Self { router, models, output_cap, calls, rooms })
     }
 
     /// Refuses new calls and waits until the calls in progress have ended. There is no timeout:
@@ -169,16 +165,9 @@ impl ModelGateway {
         self.calls.wait().await;
     }
 
-    /// Whether no call is in progress and the store has taken every record.
+    /// Whether no call is in progress.
     fn is_idle(&self) -> bool {
-        self.calls.is_empty() && self.backlog.len() == 0
-    }
-
-    /// Writes the records that the store has not taken yet. On failure it returns the number of
-    /// calls that are still not recorded, and the reason. They stay in the backlog.
-    pub async fn flush_backlog(&self) -> Result<(), (usize, Fault)> {
-        let written = self.backlog.clear(&self.collector).await;
-        written.map_err(|fault| (self.backlog.len(), fault))
+        self.calls.is_empty()
     }
 
     /// The model names that `GET /v1/models` lists. `any/least-latency` is one of them if there is

@@ -105,6 +105,11 @@ impl LedgerAccount {
         self.held = self.held.saturating_sub(held);
         self.settled = self.settled.saturating_add(cost);
     }
+
+    /// Replaces a settled cost by another one.
+    fn correct(&mut self, counted: Money, cost: Money) {
+        self.settled = self.settled.saturating_sub(counted).saturating_add(cost);
+    }
 }
 
 /// The ledger of one campaign.
@@ -124,6 +129,8 @@ pub struct Ledger {
     days: BTreeMap<i64, LedgerAccount>,
     /// The open holds by id.
     holds: HashMap<String, (HoldPurpose, Money)>,
+    /// What counts for calls whose settlement is not durable, by the id of the hold.
+    unrecorded: HashMap<String, (HoldPurpose, Money)>,
 }
 
 impl Ledger {
@@ -153,6 +160,7 @@ impl Ledger {
             unanswered: unanswered.into_iter().collect(),
             days: BTreeMap::from([(day.0, LedgerAccount::spent(day.1))]),
             holds: HashMap::new(),
+            unrecorded: HashMap::new(),
             caps,
         }
     }
@@ -251,12 +259,36 @@ impl Ledger {
     /// worst case was wrong.
     pub fn settle(&mut self, id: &str, cost: Money) -> bool {
         let Some((purpose, amount)) = self.holds.remove(id) else { return false };
+        self.accounts_of(&purpose).for_each(|account| account.settle(amount, cost));
+        cost > amount
+    }
+
+    /// The accounts in which a hold for this purpose counts.
+    fn accounts_of(&mut self, purpose: &HoldPurpose) -> impl Iterator<Item = &mut LedgerAccount> {
         let days = self.days.get_mut(&purpose.day).into_iter();
         let models = self.models.get_mut(&purpose.model).into_iter();
         let episodes = self.episodes.get_mut(&purpose.episode).into_iter();
-        let all = days.chain(models).chain(episodes).chain([&mut self.total]);
-        all.for_each(|account| account.settle(amount, cost));
-        cost > amount
+        days.chain(models).chain(episodes).chain([&mut self.total])
+    }
+
+    /// Like [`Self::settle_unanswered`], for a settlement that the journal has not taken. The
+    /// journal counts the whole hold meanwhile, so `cost` is at least that. [`Self::recorded`] ends
+    /// it.
+    pub fn settle_unrecorded(&mut self, id: &str, cost: Money) -> bool {
+        if let Some((purpose, _)) = self.holds.get(id) {
+            self.unrecorded.insert(id.to_owned(), (purpose.clone(), cost));
+        }
+        self.settle_unanswered(id, cost)
+    }
+
+    /// The journal has taken the settlement: the true cost counts. An unknown id changes nothing.
+    pub fn recorded(&mut self, id: &str, cost: Money, answered: bool) {
+        let Some((purpose, counted)) = self.unrecorded.remove(id) else { return };
+        self.accounts_of(&purpose).for_each(|account| account.correct(counted, cost));
+        if let Some(unanswered) = self.unanswered.get_mut(&purpose.episode) {
+            let rest = if answered { Money::ZERO } else { cost };
+            *unanswered = unanswered.saturating_sub(counted).saturating_add(rest);
+        }
     }
 
     /// All settled money of the campaign.

@@ -18,6 +18,14 @@ enum Deed {
         percent: u64,
         answered: bool,
     },
+    /// Its settlement is not durable.
+    Owe {
+        id: u8,
+        percent: u64,
+        answered: bool,
+    },
+    /// A settlement that was owed is durable.
+    Record(u8),
     NextDay,
     /// The clock is set back over midnight.
     DayBefore,
@@ -26,12 +34,17 @@ enum Deed {
 }
 
 fn deeds() -> impl Strategy<Value = Vec<Deed>> {
-    let hold = (any::<u8>(), 0u8..3, 0u8..4, 0u64..100)
+    let hold = (0u8..64, 0u8..3, 0u8..4, 0u64..100)
         .prop_map(|(id, model, episode, amount)| Deed::Hold { id, model, episode, amount });
-    let settle = (any::<u8>(), 0u64..=100, any::<bool>())
+    let settle = (0u8..64, 0u64..=100, any::<bool>())
         .prop_map(|(id, percent, answered)| Deed::Settle { id, percent, answered });
+    let owe = (0u8..64, 0u64..=100, any::<bool>()).prop_map(|(id, percent, answered)| Deed::Owe {
+        id,
+        percent,
+        answered,
+    });
     let deed = prop_oneof![
-        8 => hold, 8 => settle, 2 => Just(Deed::NextDay), 1 => Just(Deed::DayBefore),
+        8 => hold, 8 => settle, 4 => owe, 4 => (0u8..64).prop_map(Deed::Record), 2 => Just(Deed::NextDay), 1 => Just(Deed::DayBefore),
         1 => Just(Deed::Crash)
     ];
     prop::collection::vec(deed, 0..300)
@@ -58,6 +71,8 @@ struct Row {
     amount: u64,
     cost: Option<u64>,
     answered: bool,
+    /// What it cost and whether it was answered, until the settlement is durable.
+    owed: Option<(u64, bool)>,
 }
 
 /// The simplest ledger there is: every hold that ever was, added up anew each time.
@@ -181,7 +196,7 @@ proptest! {
                         prop_assert_eq!(unanswered.nanos(), reference.settled(&purpose.episode, false));
                     }
                     if known.is_none() && fits {
-                        let row = Row { life: reference.life, at: day, purpose, amount, cost: None, answered: false };
+                        let row = Row { life: reference.life, at: day, purpose, amount, cost: None, answered: false, owed: None };
                         reference.rows.insert(id, row);
                     }
                 }
@@ -196,6 +211,27 @@ proptest! {
                     };
                     prop_assert!(!is_over);
                     if let Some(row) = open {
+                        row.answered = answered;
+                        row.cost = Some(cost);
+                    }
+                }
+                Deed::Owe { id, percent, answered } => {
+                    let id = format!("{}/{id}", reference.life);
+                    let open = reference.rows.get_mut(&id).filter(|row| row.cost.is_none());
+                    let whole = open.as_ref().map_or(7, |row| row.amount);
+                    prop_assert!(!ledger.settle_unrecorded(&id, Money::from_nanos(whole)));
+                    if let Some(row) = open {
+                        row.owed = Some((whole * percent / 100, answered));
+                        row.cost = Some(whole);
+                    }
+                }
+                Deed::Record(id) => {
+                    let id = format!("{}/{id}", reference.life);
+                    let row = reference.rows.get_mut(&id);
+                    let owed = row.and_then(|row| Some((row.owed.take()?, row)));
+                    let (cost, answered) = owed.as_ref().map_or((7, true), |(owed, _)| *owed);
+                    ledger.recorded(&id, Money::from_nanos(cost), answered);
+                    if let Some((_, row)) = owed {
                         row.answered = answered;
                         row.cost = Some(cost);
                     }

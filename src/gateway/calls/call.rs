@@ -1,9 +1,9 @@
 //! One call of a client: which models are asked, one after another, until one has answered.
 //!
 //! ```text
-//!  may it be made? ─► backlog empty? ─► first model ─► try ─► answered ─► report, client, settle
-//!    │ recorded: told    │ 503             ▲            │ failed
-//!    └─► client          └─► client        └─ fallback ─┴─ none left ─► report ─► client
+//!  may it be made? ─► first model ─► try ─► answered ─► report, client, settle
+//!    │ recorded: told     ▲            │ failed
+//!    └─► client          └─ fallback ─┴─ none left ─► report ─► client
 //! ```
 //! `routes` spawns [`GatewayCall::perform`] as a task of its own. So the call does not end when
 //! the client disconnects: once the request has left, its cost is real and must be counted. Before
@@ -64,7 +64,7 @@ impl GatewayCall {
                 return Ok(());
             }
         };
-        match self.begin(model.as_deref()).await {
+        match self.first(model.as_deref()) {
             Ok(first) => {
                 self.ask(first, &place, limit, report, sink).await;
                 Ok(())
@@ -107,7 +107,7 @@ impl GatewayCall {
                     match self.instead(&next.0, tried.done.failed(), &asked) {
                         // This try is settled before the next one, so that its hold does not stand
                         // in the way of the next hold.
-                        Some(_) => tried.fail(self, &next.0).await,
+                        Some(_) => tried.fail(&next.0).await,
                         None => {
                             // The last try. The first failure is told only if this one failed,
                             // too, and the client has not received a part of its stream.
@@ -116,7 +116,7 @@ impl GatewayCall {
                                 self.report(&mut report, &tried, sink);
                             }
                             let first = first.map(|first: FailedExchange| first.last);
-                            return tried.send_and_settle(self, first, sink).await;
+                            return tried.send_and_settle(first, sink).await;
                         }
                     }
                 }
@@ -177,18 +177,6 @@ impl GatewayCall {
         asked: &[String],
     ) -> Option<(String, String)> {
         self.gateway.router.fallback(&self.session.campaign, name, how?, asked)
-    }
-
-    /// The first model and the reason for it. Records that the store has not taken go before any
-    /// new call: so the number of unrecorded calls cannot grow without bound.
-    async fn begin(
-        &self,
-        planned: Option<&str>,
-    ) -> Result<(String, String), (Fault, GatewayRefusal)> {
-        match self.gateway.flush_backlog().await {
-            Ok(()) => self.first(planned),
-            Err((_, fault)) => Err(with_refusal(fault)),
-        }
     }
 
     /// The model to begin with. `planned` is the model of an agent's episode; without it, the name

@@ -28,7 +28,7 @@ use synthd_actors::model::{
     CallFault, CallPosition, ChatReply, ExchangeRecorder, Fault, FaultKind, ModelFailure, Money,
 };
 use synthd_actors::ports::{CallContext, ScriptContext};
-use synthd_actors::router::{CallTicket, UnrecordedCall, failure_of, failure_of_call};
+use synthd_actors::router::{CallTicket, failure_of, failure_of_call};
 use tokio::time::Instant;
 
 /// What is still to be written to the client when an exchange has ended.
@@ -159,9 +159,7 @@ impl GatewayCall {
         // the hold is settled with zero.
         if self.unwanted.is_cancelled() {
             let left = CallFault::free(FaultKind::Cancelled, "the client has left");
-            if let Err(unkept) = ticket.settle(Money::ZERO, &Err(left), None).await {
-                gateway.backlog.keep(unkept);
-            }
+            ticket.settle(Money::ZERO, &Err(left), None).await;
             return Err(ExchangeError::Left);
         }
         let no_key =
@@ -296,22 +294,17 @@ impl UnsettledExchange {
     /// counts the call in full and forgets nothing.
     pub(in crate::gateway) async fn send_and_settle(
         mut self: Box<Self>,
-        call: &GatewayCall,
         instead: Option<ResponseEnding>,
         sink: &mut ResponseSink,
     ) {
         let last = std::mem::replace(&mut self.done.last, ResponseEnding::Pieces(Vec::new()));
         sink.finish(instead.unwrap_or(last)).await;
-        self.settle(call).await;
+        self.settle().await;
     }
 
     /// Settles a try that a fallback model will replace. The result says what the client gets if
     /// the fallback fails, too.
-    pub(in crate::gateway) async fn fail(
-        self: Box<Self>,
-        call: &GatewayCall,
-        name: &str,
-    ) -> FailedExchange {
+    pub(in crate::gateway) async fn fail(self: Box<Self>, name: &str) -> FailedExchange {
         let filtered =
             || Fault::new(FaultKind::ModelRejected, "a filter of the provider's declined");
         let fault = self.done.reply.as_ref().err().map(|failure| failure.fault.clone());
@@ -321,25 +314,19 @@ impl UnsettledExchange {
             reply: Box::new(reply.clone()),
             took: self.took,
         });
-        FailedExchange { how, fault, declined, last: self.settle(call).await }
+        FailedExchange { how, fault, declined, last: self.settle().await }
     }
 
-    /// Settles the hold and writes the record. Entries that the store does not take go to the
-    /// backlog. Returns what the client would have been told.
-    async fn settle(self: Box<Self>, call: &GatewayCall) -> ResponseEnding {
+    /// Settles the hold and writes the record. Returns what the client would have been told.
+    async fn settle(self: Box<Self>) -> ResponseEnding {
         let (settling, last) = self.settling();
-        if let Err(unkept) = settling.await {
-            tracing::error!(fault = %unkept.fault, "a call is not recorded yet");
-            call.gateway.backlog.keep(unkept);
-        }
+        settling.await;
         last
     }
 
     /// Splits the exchange into the future that settles and the end of the answer. The future does
     /// not hold the exchange itself, so the reply is freed before the store has answered.
-    fn settling(
-        self: Box<Self>,
-    ) -> (impl Future<Output = Result<(), UnrecordedCall>> + use<>, ResponseEnding) {
+    fn settling(self: Box<Self>) -> (impl Future<Output = ()> + use<>, ResponseEnding) {
         let Self { done, ticket, witness, .. } = *self;
         let cost = ticket.cost_of(&done.reply);
         (ticket.settle(cost, &done.reply, witness.take()), done.last)

@@ -4,5 +4,4 @@ pub(super) mod call;
 pub(super) mod exchange;
 pub(super) mod lenient_transcript;
 pub(super) mod pass_through;
-pub(super) mod record_backlog;
 pub(super) mod translate;

@@ -12,7 +12,7 @@
 //!
 //! Invariants: a token is valid only while its `AgentSession` is alive. After
 //! [`AgentGateway::close`] no token is valid, and none is given out again. A gateway that was
-//! replaced is kept for `close` as long as it has calls in progress or unrecorded calls. Failures
+//! replaced is kept for `close` as long as it has calls in progress. Failures
 //! are [`Fault`]s of the attempt: the socket cannot be opened, a model cannot be made, or the
 //! engine is shutting down.
 
@@ -61,7 +61,7 @@ struct AgentGatewayInner {
     /// The current gateway of each campaign.
     gateways: Mutex<HashMap<CampaignName, Arc<CampaignGateway>>>,
     /// Gateways that were replaced by a new run of their campaign, and that may still have calls
-    /// in progress or unrecorded calls.
+    /// in progress.
     former: Mutex<Vec<Arc<CampaignGateway>>>,
     /// Locked while the socket is opened, so that only one session opens it.
     state: tokio::sync::Mutex<ListenerState>,
@@ -77,8 +77,8 @@ struct CampaignGateway {
 }
 
 impl CampaignGateway {
-    /// Whether it may be forgotten: no call is in progress and none is unrecorded. A gateway that
-    /// was not made yet may be forgotten if only the list itself still holds it.
+    /// Whether it may be forgotten: no call is in progress. A gateway that was not made yet may be
+    /// forgotten if only the list itself still holds it.
     fn is_settled(self: &Arc<Self>) -> bool {
         match self.gateway.get() {
             Some(gateway) => gateway.is_idle(),
@@ -136,9 +136,8 @@ impl AgentGateway {
         }))
     }
 
-    /// Admits no more clients, waits for the calls in progress, and writes what the store has not
-    /// taken. An error gives the number of calls that are still not recorded, and the reason.
-    pub async fn close(&self) -> Result<(), (usize, Fault)> {
+    /// Admits no more clients and waits for the calls in progress.
+    pub async fn close(&self) {
         // The listener ends first, so that no session opens it again. Then the tokens become
         // invalid, and each session's calls are cut off. Only then is it useful to wait for the
         // calls.
@@ -147,17 +146,11 @@ impl AgentGateway {
         admitted.into_iter().flatten().for_each(|(_, caller)| caller.session.end());
         let mut all: Vec<Arc<CampaignGateway>> = std::mem::take(&mut *lock(&self.0.former));
         all.extend(lock(&self.0.gateways).drain().map(|(_, of)| of));
-        let mut owed: Option<(usize, Fault)> = None;
         for gateway in all.iter().filter_map(|of| of.gateway.get()) {
             // A call that is not settled after this time counts as its full hold, also at the next
             // start.
             tokio::time::timeout(PATIENCE, gateway.close()).await.ok();
-            if let Err((calls, fault)) = gateway.flush_backlog().await {
-                let before = owed.take().map_or(0, |(calls, _)| calls);
-                owed = Some((before + calls, fault));
-            }
         }
-        owed.map_or(Ok(()), Err)
     }
 }
 
@@ -199,8 +192,8 @@ impl AgentGatewayInner {
     }
 
     /// The entry of this run of the campaign. If the campaign is run again with another
-    /// configuration, the old entry is replaced and kept in `former`, because its calls may not be
-    /// recorded yet.
+    /// configuration, the old entry is replaced and kept in `former`, because its calls may be in
+    /// progress.
     fn of_campaign(&self, spec: &AgentSessionSpec) -> Arc<CampaignGateway> {
         let mut gateways = lock(&self.gateways);
         let known = gateways.get(&spec.campaign);
@@ -292,6 +285,8 @@ impl TokenAuthenticator for AgentGatewayInner {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gateway::request_check::request::GatewayRequest;
+    use crate::llm::WireFormat;
     use crate::sandbox::egress;
     use std::path::Path;
     use synthd_actors::agent_access::GatewayDelays;
@@ -300,6 +295,7 @@ mod tests {
     use synthd_actors::scaffold;
     use synthd_actors::testkit::{self, Kit, Options, in_test_system};
     use tokio::sync::mpsc;
+    use tokio_util::sync::CancellationToken;
 
     fn spec() -> AgentSessionSpec {
         let catalog = testkit::catalog();
@@ -342,7 +338,7 @@ mod tests {
             let admitted = agent_gateway.open_session(spec()).await.unwrap();
             let socket = egress::agents_socket(&path);
             assert!(socket.exists());
-            agent_gateway.close().await.unwrap();
+            agent_gateway.close().await;
             assert!(
                 agent_gateway.0.authenticate(&admitted.token).await.is_err(),
                 "its token means nothing"
@@ -368,7 +364,31 @@ mod tests {
             assert!(Arc::ptr_eq(&one, &other));
             let anew = agent_gateway.0.gateway(&again).await.unwrap();
             assert!(!Arc::ptr_eq(&one, &anew), "the campaign is run again, perhaps with others");
-            agent_gateway.close().await.unwrap();
+            agent_gateway.close().await;
         });
+    }
+
+    /// What an agent writes into its tools is recorded as well as what it says.
+    #[tokio::test]
+    async fn no_part_of_a_transcript_has_the_token() {
+        let (calls, mut asked) = mpsc::channel(1);
+        let agent = GatewayAgent::new(AgentSessionSpec { calls, ..spec() }, "sgw-secret");
+        let body = serde_json::json!({ "model": "m", "messages": [
+            { "role": "user", "content": "sgw-secret" },
+            { "role": "assistant", "content": null, "tool_calls": [{ "id": "sgw-secret",
+                "type": "function", "function": { "name": "sgw-secret", "arguments": "{}" } }] },
+            { "role": "tool", "tool_call_id": "sgw-secret", "content": "" } ],
+            "tools": [{ "type": "function", "function": { "name": "sgw-secret",
+                "description": "as sgw-secret", "parameters": { "type": "object",
+                "properties": { "sgw-secret": { "default": "sgw-secret" } } } } }] });
+        let body = GatewayRequest::read(WireFormat::OpenAiChat, body.to_string().into());
+        let unwanted = CancellationToken::new();
+        let body = body.ok().unwrap();
+        let (_, call) = tokio::join!(agent.ask_attempt(&body, &unwanted), async {
+            let call = asked.recv().await.unwrap();
+            serde_json::to_string(&call.request).unwrap()
+        });
+        assert!(!call.contains("sgw-secret"), "{call}");
+        assert_eq!(call.matches("[token]").count(), 8, "{call}");
     }
 }

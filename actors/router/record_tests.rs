@@ -1,0 +1,88 @@
+//! A store that does not take what a call has to record: nothing that was paid for is lost, and
+//! memory never counts less than the journal.
+
+use super::admission_tests::{CAMPAIGN, Desk, begin, call, open};
+use crate::model::{CampaignName, FaultKind, JournalEntry, Money, SpendingCaps, Usage};
+use crate::policy::worst_case;
+use crate::ports::Journal;
+use crate::testkit::{Kit, Options, in_test_system, priced};
+use std::time::Duration;
+use tokio::time::sleep;
+
+fn campaign() -> CampaignName {
+    CampaignName(CAMPAIGN.to_owned())
+}
+
+fn desk(kit: &Kit) -> Desk {
+    let desk = Desk::new(Duration::from_secs(10), |_| Ok(Usage::of(10, 1)));
+    let model = priced("fake/one", 1);
+    open(kit, &[model], &[("fake/one", &desk)], SpendingCaps::default());
+    desk
+}
+
+/// What the campaign has spent, which memory and the journal agree on.
+async fn spent(kit: &Kit) -> u64 {
+    let journal = kit.journal.spent(&campaign()).await.unwrap();
+    assert_eq!(kit.world.router.spent(&campaign()), journal);
+    assert_eq!(kit.world.router.held(&campaign()), Money::ZERO);
+    journal.nanos()
+}
+
+fn records(kit: &Kit) -> usize {
+    let log = kit.journal.log();
+    log.iter().filter(|entry| matches!(entry, JournalEntry::Called(_))).count()
+}
+
+#[test]
+fn an_answer_that_the_store_does_not_take_is_given_and_recorded_later() {
+    in_test_system(Options::default(), |kit| async move {
+        let desk = desk(&kit);
+        let asked = call("fake/one", "e", 100);
+        let worst = worst_case(&asked.request).total();
+        let asked = begin(&kit, asked);
+        sleep(Duration::from_secs(1)).await;
+        kit.journal.break_down(true);
+        assert_eq!(asked.await.unwrap().unwrap().cost, Money::from_nanos(11));
+        assert_eq!((spent(&kit).await, records(&kit)), (worst, 0), "it counts in full");
+        let refused = begin(&kit, call("fake/one", "e", 100)).await.unwrap().unwrap_err();
+        assert_eq!((refused.kind, desk.came().len()), (FaultKind::Store, 1));
+        kit.journal.break_down(false);
+        begin(&kit, call("fake/one", "e", 100)).await.unwrap().unwrap();
+        assert_eq!((spent(&kit).await, records(&kit)), (22, 2));
+    });
+}
+
+/// A write may fail after its commit: then the journal has the hold.
+#[test]
+fn a_hold_that_the_store_may_have_kept_counts_until_it_is_settled() {
+    in_test_system(Options::default(), |kit| async move {
+        let desk = desk(&kit);
+        let asked = call("fake/one", "e", 100);
+        let worst = worst_case(&asked.request).total();
+        kit.journal.lose_answers(true);
+        let refused = begin(&kit, asked).await.unwrap().unwrap_err();
+        assert_eq!((refused.kind, desk.came().len()), (FaultKind::Store, 0));
+        assert_eq!(spent(&kit).await, worst);
+        kit.journal.lose_answers(false);
+        kit.world.router.flush_backlog().await.unwrap();
+        assert_eq!((spent(&kit).await, kit.journal.unsettled()), (0, 0));
+    });
+}
+
+/// A campaign that is opened again has a new account, and the old one's records are not forgotten.
+#[test]
+fn a_new_account_writes_what_the_old_one_owes() {
+    in_test_system(Options::default(), |kit| async move {
+        let _ = desk(&kit);
+        let asked = begin(&kit, call("fake/one", "e", 100));
+        sleep(Duration::from_secs(1)).await;
+        kit.journal.break_down(true);
+        asked.await.unwrap().unwrap();
+        let _ = desk(&kit);
+        let (calls, fault) = kit.world.router.flush_backlog().await.unwrap_err();
+        assert_eq!((calls, fault.kind), (1, FaultKind::Store));
+        kit.journal.break_down(false);
+        kit.world.router.flush_backlog().await.unwrap();
+        assert_eq!((records(&kit), kit.journal.unsettled()), (1, 0));
+    });
+}
