@@ -1,7 +1,7 @@
 //! The rules of a completion: the answer is the last message; a known reason why it ended; values
 //! without a fixed shape are JSON objects; counts and numbers that can be true.
 
-use serde_json::Value;
+use super::shared_rules::{broken_messages, is_finish_reason, is_object};
 use synthd_actors::model::CompletionRow;
 
 /// The rules that a completion breaks, as sentences.
@@ -11,7 +11,7 @@ pub(super) fn broken_completion(row: &CompletionRow) -> Vec<String> {
     if last.is_none_or(|message| message.content != row.response) {
         broken.push("the response is not the last message".to_owned());
     }
-    if !matches!(row.finish_reason.as_str(), "stop" | "tool_calls" | "length" | "refusal") {
+    if !is_finish_reason(&row.finish_reason) {
         broken.push(format!("finish_reason is {:?}", row.finish_reason));
     }
     let texts = [("fields", Some(&row.fields)), ("sampling", row.sampling.as_ref())];
@@ -20,13 +20,9 @@ pub(super) fn broken_completion(row: &CompletionRow) -> Vec<String> {
             broken.push(format!("{name} is not a JSON object"));
         }
     }
+    broken.extend(broken_messages(&row.messages));
     broken.extend(negative(row).map(|name| format!("{name} is negative")));
     broken
-}
-
-/// Whether a text is a JSON object.
-fn is_object(text: &str) -> bool {
-    matches!(serde_json::from_str(text), Ok(Value::Object(_)))
 }
 
 /// The names of the numbers that are below zero.
@@ -51,12 +47,14 @@ mod tests {
     #[test]
     fn each_rule_is_noticed() {
         type Break = fn(&mut CompletionRow);
-        let cases: [(Break, &str); 6] = [
+        let cases: [(Break, &str); 8] = [
             (|r| r.response.push('x'), "the response is not the last message"),
             (|r| r.messages.clear(), "the response is not the last message"),
             (|r| r.finish_reason = "done".into(), "finish_reason is \"done\""),
             (|r| r.fields = "[1]".into(), "fields is not a JSON object"),
             (|r| r.sampling = Some("x".into()), "sampling is not a JSON object"),
+            (|r| r.messages[0].role = "human".into(), "message 0 has the role \"human\""),
+            (|r| r.messages[0].weight = Some(1), "message 0 of \"user\" has the weight 1"),
             (|r| r.output_tokens = Some(-1), "output_tokens is negative"),
         ];
         for (spoil, message) in cases {

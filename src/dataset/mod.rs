@@ -50,6 +50,7 @@ mod metadata;
 mod problem;
 mod read;
 mod schema;
+mod shared_rules;
 mod sink;
 mod stats;
 mod tally;

@@ -1,7 +1,7 @@
 //! The rules of a trajectory: a known result that agrees with the verification; steps without gaps,
-//! of which only the last is done; arguments that are a JSON object; rewards that sum up as stated.
+//! of which only the last is done; texts that are JSON; rewards and calls that sum up as stated.
 
-use serde_json::Value;
+use super::shared_rules::{broken_messages, is_finish_reason, is_list, is_object};
 use std::cmp::Ordering;
 use synthd_actors::model::{RowStep, TrajectoryRow, returns_to_go};
 
@@ -22,6 +22,28 @@ pub(super) fn broken_trajectory(row: &TrajectoryRow) -> Vec<String> {
     }
     broken.extend(broken_steps(&row.trajectory));
     broken.extend(broken_rewards(row));
+    broken.extend(broken_requests(row));
+    broken
+}
+
+/// The rules that what was asked of the model, and how often, breaks. What is null breaks none.
+fn broken_requests(row: &TrajectoryRow) -> Vec<String> {
+    let mut broken = Vec::new();
+    if row.sampling.as_deref().is_some_and(|text| !is_object(text)) {
+        broken.push("sampling is not a JSON object".to_owned());
+    }
+    if row.tools.as_deref().is_some_and(|text| !is_list(text)) {
+        broken.push("tools is not a JSON list".to_owned());
+    }
+    broken.extend(row.messages.as_deref().map(broken_messages).unwrap_or_default());
+    let calls: Option<Vec<i64>> =
+        row.trajectory.iter().map(|step| step.calls.map(i64::from)).collect();
+    let sum = calls.map(|calls| calls.into_iter().fold(0, i64::saturating_add));
+    if let (Some(total), Some(sum)) = (row.calls, sum)
+        && total != sum
+    {
+        broken.push(format!("calls is {total}, but the steps have {sum}"));
+    }
     broken
 }
 
@@ -42,8 +64,11 @@ fn broken_steps(steps: &[RowStep]) -> Vec<String> {
         if step.done != last {
             broken.push(format!("step {} has done {}", step.step, step.done));
         }
-        if !matches!(serde_json::from_str(&step.action.arguments), Ok(Value::Object(_))) {
+        if !is_object(&step.action.arguments) {
             broken.push(format!("arguments of step {} are not a JSON object", step.step));
+        }
+        if let Some(reason) = step.finish_reason.as_deref().filter(|r| !is_finish_reason(r)) {
+            broken.push(format!("finish_reason of step {} is {reason:?}", step.step));
         }
     }
     broken
@@ -78,10 +103,14 @@ mod tests {
     use super::*;
     use crate::dataset::fixture::row;
 
+    fn set_role(row: &mut TrajectoryRow, role: &str) {
+        row.messages.as_mut().unwrap()[0].role = role.to_owned();
+    }
+
     #[test]
     fn each_rule_is_noticed() {
         type Break = fn(&mut TrajectoryRow);
-        let cases: [(Break, &str); 8] = [
+        let cases: [(Break, &str); 13] = [
             (|r| r.final_result = "solved".into(), "final_result is \"solved\""),
             (|r| r.verification.passed = !r.verification.passed, "but passed is"),
             (|r| r.trajectory[1].step = 7, "step 7 stands where"),
@@ -90,6 +119,11 @@ mod tests {
             (|r| r.trajectory[1].action.arguments = "[1]".into(), "are not a JSON object"),
             (|r| r.trajectory[0].return_to_go += 0.1, "return_to_go of step 0"),
             (|r| r.total_reward = f64::NAN, "total_reward is NaN"),
+            (|r| r.tools = Some("{}".into()), "tools is not a JSON list"),
+            (|r| r.sampling = Some("[]".into()), "sampling is not a JSON object"),
+            (|r| r.calls = Some(99), "calls is 99, but the steps have"),
+            (|r| r.trajectory[0].finish_reason = Some("x".into()), "finish_reason of step 0 is"),
+            (|r| set_role(r, "human"), "message 0 has the role \"human\""),
         ];
         for (spoil, message) in cases {
             let mut spoilt = row(3);

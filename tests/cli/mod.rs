@@ -24,5 +24,6 @@ mod registry;
 mod replay;
 mod runs;
 mod samples;
+mod schema;
 mod store;
 mod template;

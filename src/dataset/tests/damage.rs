@@ -1,8 +1,9 @@
 //! What verification reports of damaged and forged datasets. No bytes of a file may end the process.
 
-use super::super::fixture::{FixtureJournal, edition, record, within, write};
+use super::super::fixture::{FixtureJournal, completion, edition, record, row, within, write};
 use super::super::manifest::{pretty, sha256_of};
 use super::super::read::for_each_row;
+use super::super::writer::{ShardLimits, SplitWriter};
 use super::super::{DatasetManifest, ParquetSink, inspect, stats, verify};
 use crate::error::{Code, Error};
 use proptest::prelude::*;
@@ -10,7 +11,7 @@ use std::error::Error as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use synthd_actors::model::{DatasetSplit, RowFormat, RowRecord};
+use synthd_actors::model::{DatasetRow, DatasetSplit, RowFormat, RowRecord};
 use synthd_actors::ports::DatasetSink;
 use tempfile::{TempDir, tempdir};
 
@@ -176,9 +177,11 @@ proptest! {
         flips in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 1..6),
         footer_only in any::<bool>(),
         cut in proptest::option::of(any::<proptest::sample::Index>()),
+        is_completion in any::<bool>(),
     ) {
-        static FILE: std::sync::OnceLock<Vec<u8>> = std::sync::OnceLock::new();
-        let mut bytes = FILE.get_or_init(sound_file).clone();
+        static FILES: std::sync::OnceLock<[Vec<u8>; 2]> = std::sync::OnceLock::new();
+        let files = FILES.get_or_init(|| RowFormat::ALL.map(sound_file));
+        let mut bytes = files[usize::from(is_completion)].clone();
         let from = if footer_only { bytes.len() * 3 / 4 } else { 0 };
         for (index, value) in &flips {
             let length = bytes.len() - from;
@@ -191,13 +194,22 @@ proptest! {
         let path = dir.path().join("hostile.parquet");
         fs::write(&path, &bytes).unwrap();
         // Whatever comes of it, it comes back.
-        let outcome = for_each_row(&path, RowFormat::Trajectory, |_, _| ());
+        let outcome = for_each_row(&path, RowFormat::ALL[usize::from(is_completion)], |_, _| ());
         prop_assert!(outcome.is_ok() || outcome.is_err());
     }
 }
 
-fn sound_file() -> Vec<u8> {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let (_keep, dir) = runtime.block_on(dataset());
-    fs::read(dir.join("train.parquet")).unwrap()
+/// The bytes of a whole file with rows of this format.
+fn sound_file(format: RowFormat) -> Vec<u8> {
+    let dir = tempdir().unwrap();
+    let split = DatasetSplit::Train;
+    let mut writer = SplitWriter::new(dir.path(), split, format, ShardLimits::default());
+    let row = |n| match format {
+        RowFormat::Trajectory => row(n).into(),
+        RowFormat::Completion => completion(n).into(),
+    };
+    let rows: Vec<DatasetRow> = (0..40).map(row).collect();
+    writer.push(&rows.iter().collect::<Vec<_>>()).unwrap();
+    writer.finish().unwrap();
+    fs::read(dir.path().join("train.parquet")).unwrap()
 }

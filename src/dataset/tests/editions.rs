@@ -1,11 +1,9 @@
 //! Which versions come to be, and when none does.
 
-use super::super::fixture::{
-    FixtureJournal, completion, completion_record, edition, record, row, write,
-};
+use super::super::fixture::{FixtureJournal, completion_record, edition, record, row, write};
 use super::super::read::for_each_row;
 use super::super::sink::why_new;
-use super::super::{DatasetFigures, DatasetMetadata, ParquetSink, json_schema, stats, verify};
+use super::super::{DatasetFigures, DatasetMetadata, ParquetSink, stats, verify};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -201,37 +199,6 @@ async fn concurrent_writers_of_one_sink_agree() {
     let (a, b) = (a.unwrap(), b.unwrap());
     assert_eq!(a.record, b.record);
     assert_eq!((a.new, b.new), (Some(NewVersion::First), None));
-}
-
-/// Datasets of both formats that `tests/python/check_dataset.py` can load: written where the
-/// environment says, with one row and the schema as JSON beside each.
-#[tokio::test]
-async fn a_fixture_for_other_readers() {
-    let own = tempdir().unwrap();
-    let asked = std::env::var_os("SYNTHD_DATASET_FIXTURE_DIR").map(PathBuf::from);
-    let dir = asked.unwrap_or_else(|| own.path().to_owned());
-    let journal = FixtureJournal::numbered(120);
-    let limits = super::super::ShardLimits { rows: 40, ..Default::default() };
-    let sharded = ParquetSink::with_limits(&dir.join("sharded"), limits);
-    let record = sharded.write(edition(&journal)).await.unwrap().record;
-    verify(Path::new(&record.path)).unwrap();
-    let record = write(&dir.join("whole"), &journal).await;
-    verify(Path::new(&record.path)).unwrap();
-    // The same rows without the ones that reach validation and test: two empty splits.
-    let few = FixtureJournal::numbered(20);
-    let record = write(&dir.join("train-only"), &few).await;
-    assert_eq!(record.rows[&DatasetSplit::Test], 0);
-    fs::write(dir.join("row.json"), serde_json::to_string_pretty(&row(5)).unwrap()).unwrap();
-    let rows = (0..120).map(completion_record).collect::<Vec<_>>().into();
-    let journal = Arc::new(FixtureJournal { rows, ..FixtureJournal::default() });
-    let edition = DatasetWriteRequest { format: RowFormat::Completion, ..edition(&journal) };
-    ParquetSink::new(&dir.join("completions")).write(edition).await.unwrap();
-    let row = serde_json::to_string_pretty(&completion(5)).unwrap();
-    fs::write(dir.join("completion.json"), row).unwrap();
-    for format in RowFormat::ALL {
-        let schema = json_schema(format).to_string();
-        fs::write(dir.join(format!("{}.schema.json", format.as_str())), schema).unwrap();
-    }
 }
 
 /// A version of completions is written, verified and counted like one of trajectories.

@@ -6,4 +6,5 @@ mod damage;
 mod editions;
 mod files;
 mod older;
+mod readers;
 mod round_trip;
