@@ -82,7 +82,7 @@ pub(super) struct PoolResources {
 pub struct PoolActor {
     pub(super) backend: Arc<dyn SandboxBackend>,
     /// The warm sandboxes and the waiters of each specification.
-    pub(super) shelves: SpecPools<HeldSandbox, LeaseWaiter>,
+    pub(super) pools: SpecPools<HeldSandbox, LeaseWaiter>,
     pub(super) places: Arc<Semaphore>,
     /// The circuit breaker of each backend.
     pub(super) breakers: HashMap<BackendKind, CircuitBreaker>,
@@ -104,7 +104,7 @@ impl PoolActor {
         let PoolResources { backend, config, places, closing, down } = tools;
         Self {
             backend,
-            shelves: SpecPools::new(config),
+            pools: SpecPools::new(config),
             places,
             breakers: HashMap::new(),
             down,
@@ -127,7 +127,7 @@ impl PoolActor {
         if self.closing.is_cancelled() {
             return waiter.tell(Err(closed()));
         }
-        let (taken, old) = self.shelves.take(&asked.spec, now);
+        let (taken, old) = self.pools.take(&asked.spec, now);
         drop(old);
         match taken {
             Some(WarmItem { item: (sandbox, place), checked, .. }) => {
@@ -138,7 +138,7 @@ impl PoolActor {
             }
             None => {
                 self.figures(&asked.spec).misses += 1;
-                self.shelves.wait(&asked.spec, asked.party.clone(), waiter, now);
+                self.pools.wait(&asked.spec, asked.party.clone(), waiter, now);
             }
         }
         self.refill(ctx);
@@ -148,8 +148,8 @@ impl PoolActor {
     /// are removed.
     pub(super) fn figures(&mut self, spec: &Arc<SandboxSpec>) -> &mut SpecMetrics {
         if self.figures.len() >= REMEMBERED && !self.figures.contains_key(spec) {
-            let shelves = &self.shelves;
-            self.figures.retain(|known, _| shelves.level(known) != Default::default());
+            let pools = &self.pools;
+            self.figures.retain(|known, _| pools.level(known) != Default::default());
         }
         self.figures.entry(spec.clone()).or_default()
     }
@@ -166,20 +166,20 @@ impl PoolActor {
         if self.closing.is_cancelled() {
             return;
         }
-        self.shelves.forget(LeaseWaiter::is_gone);
+        self.pools.forget(LeaseWaiter::is_gone);
         let now = Instant::now();
         let breakers = &self.breakers;
         let may = |spec: &SandboxSpec| breakers.get(&spec.backend).is_none_or(|b| b.admits(now));
-        for (spec, awaited) in self.shelves.plan(may) {
+        for (spec, awaited) in self.pools.plan(may) {
             let Some(place) = self.place_for(&spec, awaited) else {
-                self.shelves.created(&spec);
+                self.pools.created(&spec);
                 continue;
             };
             // Waiting requests continue to wait while the breaker is open: if the backend is back
             // in a second, no attempt is lost.
             match self.breaker(spec.backend).admit(now) {
                 Some(what) => self.create(spec, place, what, ctx),
-                None => self.shelves.created(&spec),
+                None => self.pools.created(&spec),
             }
         }
         self.wake(ctx);
@@ -191,7 +191,7 @@ impl PoolActor {
     fn place_for(&mut self, spec: &Arc<SandboxSpec>, awaited: bool) -> Option<CreationPermit> {
         let free = self.places.clone().try_acquire_owned().ok();
         if free.is_none() && awaited {
-            drop(self.shelves.evict(spec));
+            drop(self.pools.evict(spec));
             return Some(Err(self.places.clone()));
         }
         free.map(Ok)
@@ -202,14 +202,14 @@ impl PoolActor {
     pub(super) fn hand_over(&mut self, spec: &Arc<SandboxSpec>, held: HeldSandbox, born: Instant) {
         // The guest has just answered, so the lease needs no further check.
         let mut lease = SandboxLease::new(held.0, held.1, None);
-        while let Some(LeaseWaiter { grant, since }) = self.shelves.next_waiter(spec) {
+        while let Some(LeaseWaiter { grant, since }) = self.pools.next_waiter(spec) {
             match grant.send(Ok(lease)) {
                 Ok(()) | Err(Err(_)) => return self.figures(spec).waits.add(since.elapsed()),
                 Err(Ok(unwanted)) => lease = unwanted,
             }
         }
         if !self.closing.is_cancelled() {
-            drop(self.shelves.keep(spec, lease.into_parts(), born, Instant::now()));
+            drop(self.pools.keep(spec, lease.into_parts(), born, Instant::now()));
         }
     }
 
@@ -217,7 +217,7 @@ impl PoolActor {
     /// dead one.
     fn check_health(&mut self, ctx: &mut Context<Self>) {
         for (spec, WarmItem { item: (mut sandbox, place), born, .. }) in
-            self.shelves.take_due_checks(Instant::now())
+            self.pools.take_due_checks(Instant::now())
         {
             let (closing, under_way) = (self.closing.clone(), self.under_way.token());
             let look = spawn("check sandbox", async move {
@@ -229,7 +229,7 @@ impl PoolActor {
             });
             ctx.spawn(look.into_actor(self).map(move |looked, this, ctx| {
                 let _under_way = under_way;
-                this.shelves.checked(&spec);
+                this.pools.checked(&spec);
                 match looked {
                     Ok((Ok(()), held)) => this.hand_over(&spec, held, born),
                     _ => this.figures(&spec).died += 1,
@@ -248,7 +248,7 @@ impl PoolActor {
         // handler that frees a place calls `refill`.
         let waits = self.breakers.values().filter_map(|breaker| breaker.wait(now));
         let waits = waits.filter(|wait| !wait.is_zero());
-        let Some(wait) = waits.min().filter(|_| !self.waking && self.shelves.lacks()) else {
+        let Some(wait) = waits.min().filter(|_| !self.waking && self.pools.lacks()) else {
             return;
         };
         self.waking = true;
@@ -261,7 +261,7 @@ impl PoolActor {
     /// Shuts down: drops the warm sandboxes and refuses the waiters.
     fn close(&mut self) {
         self.closing.cancel();
-        let (items, waiters) = self.shelves.clear();
+        let (items, waiters) = self.pools.clear();
         drop(items);
         waiters.into_iter().for_each(|waiter| waiter.tell(Err(closed())));
     }
@@ -277,7 +277,7 @@ impl Actor for PoolActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.run_interval(EXPIRY_CHECK, |this, ctx| {
-            drop(this.shelves.expire(Instant::now()));
+            drop(this.pools.expire(Instant::now()));
             this.check_health(ctx);
             this.refill(ctx);
         });

@@ -63,12 +63,12 @@ impl PoolActor {
         what: BreakerAdmission,
         ctx: &mut Context<Self>,
     ) {
-        self.shelves.created(spec);
+        self.pools.created(spec);
         match created {
             Ok((held, took)) => {
                 self.breaker(spec.backend).succeeded();
                 self.is_back(spec.backend);
-                self.shelves.made(spec, took);
+                self.pools.made(spec, took);
                 self.figures(spec).creations.add(took);
                 self.hand_over(spec, held, Instant::now());
             }
@@ -105,7 +105,7 @@ impl PoolActor {
             }
         }
         if what.is_probe() {
-            let waiters = self.shelves.all_waiters(|spec| spec.backend == backend);
+            let waiters = self.pools.all_waiters(|spec| spec.backend == backend);
             waiters.into_iter().for_each(|waiter| waiter.tell(Err(fault.clone())));
         } else {
             self.tell_next(spec, fault);
@@ -114,7 +114,7 @@ impl PoolActor {
 
     /// Gives the fault to the next waiter of this specification.
     fn tell_next(&mut self, spec: &Arc<SandboxSpec>, fault: Fault) {
-        if let Some(waiter) = self.shelves.next_waiter(spec) {
+        if let Some(waiter) = self.pools.next_waiter(spec) {
             waiter.tell(Err(fault));
         }
     }
@@ -141,9 +141,9 @@ impl PoolActor {
         specs.sort_by(|a, b| a.spec.cmp(&b.spec));
         let sum = |of: fn(&SpecStats) -> u64| specs.iter().map(of).sum();
         PoolStats {
-            warm: self.shelves.warm(),
-            creating: self.shelves.creating(),
-            waiting: self.shelves.waiting(),
+            warm: self.pools.warm(),
+            creating: self.pools.creating(),
+            waiting: self.pools.waiting(),
             hits: sum(|spec| spec.hits),
             misses: sum(|spec| spec.misses),
             created: sum(|spec| spec.creation.count),
@@ -156,7 +156,7 @@ impl PoolActor {
 
     /// The state of one specification.
     fn spec_stats(&self, spec: &SandboxSpec, figures: &SpecMetrics) -> SpecStats {
-        let level = self.shelves.level(spec);
+        let level = self.pools.level(spec);
         SpecStats {
             spec: metrics::name(spec),
             warm: level.warm,

@@ -109,20 +109,20 @@ pub(super) struct SpecPoolCounts {
 /// All specifications.
 pub(super) struct SpecPools<S, W> {
     config: PoolConfig,
-    shelves: HashMap<Arc<SandboxSpec>, SpecPool<S, W>>,
+    pools: HashMap<Arc<SandboxSpec>, SpecPool<S, W>>,
 }
 
 impl<S, W> SpecPools<S, W> {
     /// A pool that knows no specification yet.
     pub(super) fn new(config: PoolConfig) -> Self {
-        Self { config, shelves: HashMap::new() }
+        Self { config, pools: HashMap::new() }
     }
 
     /// The entry of a specification, marked as used now.
-    fn shelf(&mut self, spec: &Arc<SandboxSpec>, now: Instant) -> &mut SpecPool<S, W> {
-        let shelf = self.shelves.entry(spec.clone()).or_insert_with(|| SpecPool::new(now));
-        shelf.used = now;
-        shelf
+    fn pool_of(&mut self, spec: &Arc<SandboxSpec>, now: Instant) -> &mut SpecPool<S, W> {
+        let pool = self.pools.entry(spec.clone()).or_insert_with(|| SpecPool::new(now));
+        pool.used = now;
+        pool
     }
 
     /// Takes the oldest warm item that is not too old. Items that are too old are returned too; the
@@ -134,10 +134,10 @@ impl<S, W> SpecPools<S, W> {
     ) -> (Option<WarmItem<S>>, Vec<S>) {
         let max_age = self.config.max_age;
         let most = self.config.warm;
-        let shelf = self.shelf(spec, now);
-        shelf.demand.taken(now, most);
+        let pool = self.pool_of(spec, now);
+        pool.demand.taken(now, most);
         let mut old = Vec::new();
-        while let Some(warm) = shelf.warm.pop_front() {
+        while let Some(warm) = pool.warm.pop_front() {
             if now.duration_since(warm.born) < max_age {
                 return (Some(warm), old);
             }
@@ -154,7 +154,7 @@ impl<S, W> SpecPools<S, W> {
         waiter: W,
         now: Instant,
     ) {
-        self.shelf(spec, now).waiting.push(party, waiter);
+        self.pool_of(spec, now).waiting.push(party, waiter);
     }
 
     /// Decides what to create now, of the specifications that `may` accepts, and counts each as
@@ -171,19 +171,17 @@ impl<S, W> SpecPools<S, W> {
             // passed over most often comes first, so no specification starves another. Then the
             // specification that lacks most sandboxes comes first.
             let most = self
-                .shelves
+                .pools
                 .iter_mut()
-                .filter(|(spec, shelf)| shelf.lacking() > 0 && may(spec))
-                .max_by_key(|(_, shelf)| {
-                    (shelf.unserved() > 0, shelf.passed_over, shelf.lacking())
-                });
-            let Some((spec, shelf)) = most else { break };
-            planned.push((spec.clone(), shelf.unserved() > 0));
-            shelf.creating += 1;
-            shelf.passed_over = 0;
+                .filter(|(spec, pool)| pool.lacking() > 0 && may(spec))
+                .max_by_key(|(_, pool)| (pool.unserved() > 0, pool.passed_over, pool.lacking()));
+            let Some((spec, pool)) = most else { break };
+            planned.push((spec.clone(), pool.unserved() > 0));
+            pool.creating += 1;
+            pool.passed_over = 0;
             let chosen = spec.clone();
-            let others = self.shelves.iter_mut().filter(|(spec, _)| **spec != chosen);
-            others.for_each(|(_, shelf)| shelf.passed_over += usize::from(shelf.unserved() > 0));
+            let others = self.pools.iter_mut().filter(|(spec, _)| **spec != chosen);
+            others.for_each(|(_, pool)| pool.passed_over += usize::from(pool.unserved() > 0));
             free -= 1;
         }
         planned
@@ -191,32 +189,32 @@ impl<S, W> SpecPools<S, W> {
 
     /// A creation has ended, with or without success.
     pub(super) fn created(&mut self, spec: &Arc<SandboxSpec>) {
-        if let Some(shelf) = self.shelves.get_mut(spec) {
-            shelf.creating = shelf.creating.saturating_sub(1);
+        if let Some(pool) = self.pools.get_mut(spec) {
+            pool.creating = pool.creating.saturating_sub(1);
         }
     }
 
     /// A creation succeeded and took this long.
     pub(super) fn made(&mut self, spec: &Arc<SandboxSpec>, took: Duration) {
-        if let Some(shelf) = self.shelves.get_mut(spec) {
-            shelf.demand.made(took);
+        if let Some(pool) = self.pools.get_mut(spec) {
+            pool.demand.made(took);
         }
     }
 
     /// Removes the next waiter in turn; none if nobody waits.
     pub(super) fn next_waiter(&mut self, spec: &Arc<SandboxSpec>) -> Option<W> {
-        self.shelves.get_mut(spec)?.waiting.pop()
+        self.pools.get_mut(spec)?.waiting.pop()
     }
 
     /// Removes all waiters for the specifications that `which` selects.
     pub(super) fn all_waiters(&mut self, which: impl Fn(&SandboxSpec) -> bool) -> Vec<W> {
-        let chosen = self.shelves.iter_mut().filter(|(spec, _)| which(spec));
-        chosen.flat_map(|(_, shelf)| shelf.waiting.drain()).collect()
+        let chosen = self.pools.iter_mut().filter(|(spec, _)| which(spec));
+        chosen.flat_map(|(_, pool)| pool.waiting.drain()).collect()
     }
 
     /// Removes the waiters that have given up.
     pub(super) fn forget(&mut self, gone: impl Fn(&W) -> bool) {
-        self.shelves.values_mut().for_each(|shelf| shelf.waiting.retain(|waiter| !gone(waiter)));
+        self.pools.values_mut().for_each(|pool| pool.waiting.retain(|waiter| !gone(waiter)));
     }
 
     /// Keeps an item warm. It is returned if there are enough warm items, or if the specification
@@ -229,10 +227,10 @@ impl<S, W> SpecPools<S, W> {
         now: Instant,
     ) -> Option<S> {
         let most = self.config.warm;
-        match self.shelves.get_mut(spec) {
-            Some(shelf) if shelf.warm.len() < most => {
-                let at = shelf.warm.partition_point(|warm| warm.born <= born);
-                shelf.warm.insert(at, WarmItem { item, born, checked: now });
+        match self.pools.get_mut(spec) {
+            Some(pool) if pool.warm.len() < most => {
+                let at = pool.warm.partition_point(|warm| warm.born <= born);
+                pool.warm.insert(at, WarmItem { item, born, checked: now });
             }
             _ => return Some(item),
         }
@@ -242,15 +240,15 @@ impl<S, W> SpecPools<S, W> {
     /// Removes the oldest warm item of another specification than `spec`, because a request needs
     /// its place.
     pub(super) fn evict(&mut self, spec: &Arc<SandboxSpec>) -> Option<S> {
-        let others = self.shelves.iter_mut().filter(|(other, _)| *other != spec);
-        let born = |shelf: &SpecPool<S, W>| shelf.warm.front().map(|warm| warm.born);
+        let others = self.pools.iter_mut().filter(|(other, _)| *other != spec);
+        let born = |pool: &SpecPool<S, W>| pool.warm.front().map(|warm| warm.born);
         let oldest = others
-            .filter_map(|(_, shelf)| born(shelf).map(|born| (born, shelf)))
+            .filter_map(|(_, pool)| born(pool).map(|born| (born, pool)))
             .min_by_key(|(born, _)| *born);
-        let (_, shelf) = oldest?;
+        let (_, pool) = oldest?;
         // Otherwise the two specifications would replace each other in one place again and again.
-        shelf.demand.gives_way();
-        shelf.warm.pop_front().map(|warm| warm.item)
+        pool.demand.gives_way();
+        pool.warm.pop_front().map(|warm| warm.item)
     }
 
     /// Removes the items that are too old, and the specifications that nobody has used for long. It
@@ -258,18 +256,18 @@ impl<S, W> SpecPools<S, W> {
     pub(super) fn expire(&mut self, now: Instant) -> Vec<S> {
         let PoolConfig { max_age, max_idle, .. } = self.config;
         let mut dropped = Vec::new();
-        self.shelves.retain(|_, shelf| {
-            let idle = now.duration_since(shelf.used) >= max_idle;
+        self.pools.retain(|_, pool| {
+            let idle = now.duration_since(pool.used) >= max_idle;
             let old = |warm: &WarmItem<S>| idle || now.duration_since(warm.born) >= max_age;
-            while shelf.warm.front().is_some_and(old) {
-                dropped.extend(shelf.warm.pop_front().map(|warm| warm.item));
+            while pool.warm.front().is_some_and(old) {
+                dropped.extend(pool.warm.pop_front().map(|warm| warm.item));
             }
-            shelf.demand.fade(now);
+            pool.demand.fade(now);
             if idle {
-                shelf.demand = SpecDemand::default();
+                pool.demand = SpecDemand::default();
             }
             // An entry must stay while a creation or a check will come back to it.
-            !idle || shelf.creating + shelf.checking > 0 || !shelf.waiting.is_empty()
+            !idle || pool.creating + pool.checking > 0 || !pool.waiting.is_empty()
         });
         dropped
     }
@@ -280,15 +278,15 @@ impl<S, W> SpecPools<S, W> {
     pub(super) fn take_due_checks(&mut self, now: Instant) -> Vec<(Arc<SandboxSpec>, WarmItem<S>)> {
         let every = self.config.health_check;
         let mut due = Vec::new();
-        for (spec, shelf) in &mut self.shelves {
-            for _ in 0..shelf.warm.len().div_ceil(2) {
-                let longest = shelf.warm.iter().enumerate().min_by_key(|(_, warm)| warm.checked);
+        for (spec, pool) in &mut self.pools {
+            for _ in 0..pool.warm.len().div_ceil(2) {
+                let longest = pool.warm.iter().enumerate().min_by_key(|(_, warm)| warm.checked);
                 let Some((at, warm)) = longest else { break };
                 if now.duration_since(warm.checked) < every {
                     break;
                 }
-                shelf.checking += 1;
-                due.extend(shelf.warm.remove(at).map(|warm| (spec.clone(), warm)));
+                pool.checking += 1;
+                due.extend(pool.warm.remove(at).map(|warm| (spec.clone(), warm)));
             }
         }
         due
@@ -296,8 +294,8 @@ impl<S, W> SpecPools<S, W> {
 
     /// A health check has ended, with or without success.
     pub(super) fn checked(&mut self, spec: &Arc<SandboxSpec>) {
-        if let Some(shelf) = self.shelves.get_mut(spec) {
-            shelf.checking = shelf.checking.saturating_sub(1);
+        if let Some(pool) = self.pools.get_mut(spec) {
+            pool.checking = pool.checking.saturating_sub(1);
         }
     }
 
@@ -305,40 +303,40 @@ impl<S, W> SpecPools<S, W> {
     pub(super) fn clear(&mut self) -> (Vec<S>, Vec<W>) {
         let mut items = Vec::new();
         let mut waiters = Vec::new();
-        for (_, mut shelf) in self.shelves.drain() {
-            items.extend(shelf.warm.into_iter().map(|warm| warm.item));
-            waiters.extend(shelf.waiting.drain());
+        for (_, mut pool) in self.pools.drain() {
+            items.extend(pool.warm.into_iter().map(|warm| warm.item));
+            waiters.extend(pool.waiting.drain());
         }
         (items, waiters)
     }
 
     /// The running creations of all specifications.
     pub(super) fn creating(&self) -> usize {
-        self.shelves.values().map(|s| s.creating).sum()
+        self.pools.values().map(|s| s.creating).sum()
     }
 
     /// The warm items of all specifications.
     pub(super) fn warm(&self) -> usize {
-        self.shelves.values().map(|s| s.warm.len()).sum()
+        self.pools.values().map(|s| s.warm.len()).sum()
     }
 
     /// The waiters of all specifications.
     pub(super) fn waiting(&self) -> usize {
-        self.shelves.values().map(|s| s.waiting.len()).sum()
+        self.pools.values().map(|s| s.waiting.len()).sum()
     }
 
     /// Whether any creation is missing.
     pub(super) fn lacks(&self) -> bool {
-        self.shelves.values().any(|shelf| shelf.lacking() > 0)
+        self.pools.values().any(|pool| pool.lacking() > 0)
     }
 
     /// The counts of one specification; all zero if it is not known.
     pub(super) fn level(&self, spec: &SandboxSpec) -> SpecPoolCounts {
-        self.shelves.get(spec).map_or(SpecPoolCounts::default(), |shelf| SpecPoolCounts {
-            warm: shelf.warm.len(),
-            target: shelf.demand.target(),
-            creating: shelf.creating,
-            waiting: shelf.waiting.len(),
+        self.pools.get(spec).map_or(SpecPoolCounts::default(), |pool| SpecPoolCounts {
+            warm: pool.warm.len(),
+            target: pool.demand.target(),
+            creating: pool.creating,
+            waiting: pool.waiting.len(),
         })
     }
 }

@@ -5,7 +5,7 @@ use crate::model::day_that_counts;
 use proptest::prelude::*;
 
 #[derive(Clone, Debug)]
-enum Deed {
+enum LedgerChange {
     Hold {
         id: u8,
         model: u8,
@@ -33,21 +33,18 @@ enum Deed {
     Crash,
 }
 
-fn deeds() -> impl Strategy<Value = Vec<Deed>> {
+fn changes() -> impl Strategy<Value = Vec<LedgerChange>> {
     let hold = (0u8..64, 0u8..3, 0u8..4, 0u64..100)
-        .prop_map(|(id, model, episode, amount)| Deed::Hold { id, model, episode, amount });
+        .prop_map(|(id, model, episode, amount)| LedgerChange::Hold { id, model, episode, amount });
     let settle = (0u8..64, 0u64..=100, any::<bool>())
-        .prop_map(|(id, percent, answered)| Deed::Settle { id, percent, answered });
-    let owe = (0u8..64, 0u64..=100, any::<bool>()).prop_map(|(id, percent, answered)| Deed::Owe {
-        id,
-        percent,
-        answered,
-    });
-    let deed = prop_oneof![
-        8 => hold, 8 => settle, 4 => owe, 4 => (0u8..64).prop_map(Deed::Record), 2 => Just(Deed::NextDay), 1 => Just(Deed::DayBefore),
-        1 => Just(Deed::Crash)
+        .prop_map(|(id, percent, answered)| LedgerChange::Settle { id, percent, answered });
+    let owe = (0u8..64, 0u64..=100, any::<bool>())
+        .prop_map(|(id, percent, answered)| LedgerChange::Owe { id, percent, answered });
+    let change = prop_oneof![
+        8 => hold, 8 => settle, 4 => owe, 4 => (0u8..64).prop_map(LedgerChange::Record), 2 => Just(LedgerChange::NextDay), 1 => Just(LedgerChange::DayBefore),
+        1 => Just(LedgerChange::Crash)
     ];
-    prop::collection::vec(deed, 0..300)
+    prop::collection::vec(change, 0..300)
 }
 
 fn caps() -> impl Strategy<Value = SpendingCaps> {
@@ -155,22 +152,22 @@ proptest! {
     /// granted exactly where it fits under every cap, nothing passes one, nothing is counted
     /// twice, and nothing is left held that was settled.
     #[test]
-    fn it_is_as_if_everything_were_added_up_anew(caps in caps(), deeds in deeds()) {
+    fn it_is_as_if_everything_were_added_up_anew(caps in caps(), changes in changes()) {
         let mut ledger = Ledger::new(caps.clone(), SpendingTotals::default());
         let mut reference = Reference::default();
         let mut day = 0;
-        for deed in deeds {
-            match deed {
-                Deed::NextDay => day += 1,
-                Deed::DayBefore => day -= 1,
-                Deed::Crash => {
+        for change in changes {
+            match change {
+                LedgerChange::NextDay => day += 1,
+                LedgerChange::DayBefore => day -= 1,
+                LedgerChange::Crash => {
                     let spending = reference.spending(day);
                     reference.began = (spending.day.0, spending.day.1.nanos());
                     ledger = Ledger::new(caps.clone(), spending);
                     // Nobody is left who could settle them.
                     reference.life += 1;
                 }
-                Deed::Hold { id, model, episode, amount } => {
+                LedgerChange::Hold { id, model, episode, amount } => {
                     let id = format!("{}/{id}", reference.life);
                     let episode = EpisodeId(format!("e{episode}"));
                     let asked = HoldPurpose { model: format!("m{model}"), episode, day };
@@ -200,7 +197,7 @@ proptest! {
                         reference.rows.insert(id, row);
                     }
                 }
-                Deed::Settle { id, percent, answered } => {
+                LedgerChange::Settle { id, percent, answered } => {
                     let id = format!("{}/{id}", reference.life);
                     let open = reference.rows.get_mut(&id).filter(|row| row.cost.is_none());
                     let cost = open.as_ref().map_or(7, |row| row.amount * percent / 100);
@@ -215,7 +212,7 @@ proptest! {
                         row.cost = Some(cost);
                     }
                 }
-                Deed::Owe { id, percent, answered } => {
+                LedgerChange::Owe { id, percent, answered } => {
                     let id = format!("{}/{id}", reference.life);
                     let open = reference.rows.get_mut(&id).filter(|row| row.cost.is_none());
                     let whole = open.as_ref().map_or(7, |row| row.amount);
@@ -225,7 +222,7 @@ proptest! {
                         row.cost = Some(whole);
                     }
                 }
-                Deed::Record(id) => {
+                LedgerChange::Record(id) => {
                     let id = format!("{}/{id}", reference.life);
                     let row = reference.rows.get_mut(&id);
                     let owed = row.and_then(|row| Some((row.owed.take()?, row)));

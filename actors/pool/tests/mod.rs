@@ -1,4 +1,4 @@
 //! The pool: its decisions against a simple model, and the actor under paused time.
 
 mod actor;
-mod shelves;
+mod spec_pools;
