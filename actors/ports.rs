@@ -173,7 +173,7 @@ pub struct StoreFault {
     pub operation: &'static str,
     pub message: String,
     /// The kind of the failure. It decides which [`FaultKind`] the campaign sees.
-    pub trouble: StoreFaultKind,
+    pub kind: StoreFaultKind,
 }
 
 /// What is wrong with a store, as far as a person can repair it.
@@ -190,13 +190,13 @@ pub enum StoreFaultKind {
 impl StoreFault {
     /// A fault of the kind [`StoreFaultKind::Other`].
     pub fn new(operation: &'static str, message: impl Into<String>) -> Self {
-        Self { operation, message: message.into(), trouble: StoreFaultKind::Other }
+        Self { operation, message: message.into(), kind: StoreFaultKind::Other }
     }
 }
 
 impl From<StoreFault> for Fault {
     fn from(fault: StoreFault) -> Self {
-        let kind = match fault.trouble {
+        let kind = match fault.kind {
             StoreFaultKind::Full => FaultKind::StoreFull,
             StoreFaultKind::Damaged => FaultKind::StoreDamaged,
             StoreFaultKind::Other => FaultKind::Store,

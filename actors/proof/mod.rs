@@ -38,7 +38,7 @@ struct ScriptedRun {
     verdict: Verdict,
     again: Verdict,
     potential: f64,
-    trouble: Option<String>,
+    problem: Option<String>,
 }
 
 impl TemplateProver {
@@ -135,8 +135,8 @@ impl TemplateProver {
     }
 
     fn judge_oracle(&self, task: &Task, oracle: &ScriptedRun, proof: &mut SeedProof) {
-        if let Some(trouble) = &oracle.trouble {
-            proof.problems.push(trouble.clone());
+        if let Some(problem) = &oracle.problem {
+            proof.problems.push(problem.clone());
         }
         if !oracle.verdict.passed {
             let failed = failed_checks(&oracle.verdict.checks);
@@ -156,7 +156,7 @@ impl TemplateProver {
 
     async fn play(&self, task: &Task, moves: &[ScriptedMove]) -> Result<ScriptedRun, Fault> {
         let mut lease = provision_task(&self.pool, task, &self.spec).await?;
-        let trouble = self.perform(&mut lease, moves).await?;
+        let problem = self.perform(&mut lease, moves).await?;
         let potential = milestone_potential(&self.pool, task, &self.spec, lease.sandbox()).await?;
         let snapshot = Arc::new(lease.sandbox().pack(true).await?);
         drop(lease);
@@ -166,7 +166,7 @@ impl TemplateProver {
             true => verify_snapshot(&self.pool, task, &self.spec, snapshot).await?,
             false => verdict.clone(),
         };
-        Ok(ScriptedRun { verdict, again, potential, trouble })
+        Ok(ScriptedRun { verdict, again, potential, problem })
     }
 
     /// Runs moves as an agent would; an edit that does not apply is trouble.

@@ -42,8 +42,8 @@ impl CampaignAccount {
         before: SpendingTotals,
     ) -> Self {
         let overrun = before.overrun.as_ref().map(ToString::to_string);
-        let slots = models.into_iter().map(|manned| {
-            let slot = CampaignModel::new(manned, provider_limiters);
+        let slots = models.into_iter().map(|clients| {
+            let slot = CampaignModel::new(clients, provider_limiters);
             (slot.config.name.clone(), Arc::new(slot))
         });
         Self {
@@ -215,8 +215,8 @@ impl CampaignAccount {
     }
 
     /// What is wrong with the models at the moment, for people; none if nothing is.
-    pub fn trouble(&self) -> Option<String> {
-        let mut told: Vec<String> = self.slots.values().filter_map(|s| s.trouble()).collect();
+    pub fn warning(&self) -> Option<String> {
+        let mut told: Vec<String> = self.slots.values().filter_map(|s| s.warning()).collect();
         told.sort();
         (!told.is_empty()).then(|| told.join("; "))
     }

@@ -70,9 +70,9 @@ pub(super) const CAMPAIGN: &str = "c";
 pub(super) fn open(kit: &Kit, models: &[ModelConfig], desks: &[(&str, &Desk)], caps: SpendingCaps) {
     let desks = desks.iter().map(|(name, desk)| ((*name).to_owned(), (*desk).clone()));
     let desks = Desks(desks.collect());
-    let manned = models.iter().map(|config| ModelClients::new(config, &desks).unwrap()).collect();
+    let clients = models.iter().map(|config| ModelClients::new(config, &desks).unwrap()).collect();
     let name = CampaignName(CAMPAIGN.to_owned());
-    kit.world.router.open(name, manned, caps, SpendingTotals::default());
+    kit.world.router.open(name, clients, caps, SpendingTotals::default());
 }
 
 /// No two calls are the same.

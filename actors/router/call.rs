@@ -35,7 +35,7 @@ const RETRY: RetryPolicy =
 pub(super) async fn perform(
     account: &Arc<CampaignAccount>,
     call: &ModelCall,
-    office: &TicketIssuer,
+    issuer: &TicketIssuer,
     unwanted: &CancellationToken,
 ) -> Result<ModelAnswer, Fault> {
     let mut choice = account.choose(&call.model)?;
@@ -44,8 +44,8 @@ pub(super) async fn perform(
         so_far.asked.push(choice.slot.config.name.clone());
         // Each model has its own sampling parameters.
         let request = choice.slot.config.asked(&call.request, call.sample);
-        let errand = CallExecution { account, choice: &choice, call, request, office, unwanted };
-        let answer = errand.ask(&mut so_far).await;
+        let execution = CallExecution { account, choice: &choice, call, request, issuer, unwanted };
+        let answer = execution.ask(&mut so_far).await;
         let failure = match &answer {
             Ok(reply) => failure_of_reply(reply),
             Err(fault) => failure_of(fault),
@@ -59,7 +59,7 @@ pub(super) async fn perform(
             None => {
                 let CallProgress { cost, took, failed, tries, .. } = so_far;
                 let model = choice.slot.config.name.clone();
-                let request = errand.request;
+                let request = execution.request;
                 return Ok(ModelAnswer {
                     reply: answer?,
                     request,
@@ -78,16 +78,16 @@ pub(super) async fn perform(
 pub(super) async fn perform_once(
     account: &Arc<CampaignAccount>,
     call: &ModelCall,
-    office: &TicketIssuer,
+    issuer: &TicketIssuer,
     unwanted: &CancellationToken,
 ) -> Result<ModelAnswer, Fault> {
     let choice = ModelChoice { slot: account.model(&call.model)?, why: String::new() };
     let request = choice.slot.config.asked(&call.request, call.sample);
-    let errand = CallExecution { account, choice: &choice, call, request, office, unwanted };
+    let execution = CallExecution { account, choice: &choice, call, request, issuer, unwanted };
     let CallTryResult { reply, cost, took, .. } =
-        errand.attempt(&call.context, call.limit, &[]).await?;
+        execution.attempt(&call.context, call.limit, &[]).await?;
     let reply = reply.map_err(|failure| failure.fault)?;
-    let request = errand.request;
+    let request = execution.request;
     Ok(ModelAnswer {
         reply,
         request,
@@ -135,7 +135,7 @@ struct CallExecution<'a> {
     call: &'a ModelCall,
     /// The request with the sampling parameters of this model.
     request: Arc<ChatRequest>,
-    office: &'a TicketIssuer,
+    issuer: &'a TicketIssuer,
     /// Cancelled when nobody waits for the answer any more.
     unwanted: &'a CancellationToken,
 }
@@ -224,9 +224,9 @@ impl CallExecution<'_> {
         asked: &[String],
     ) -> Result<CallTryResult, Fault> {
         let (place, worst) = (self.call.place(context.retry), worst_case(&self.request));
-        let wish = TicketRequest { place, why: &self.choice.why, worst, asked };
+        let wanted = TicketRequest { place, why: &self.choice.why, worst, asked };
         let slot = &self.choice.slot;
-        let ticket = self.office.ticket(self.account, slot, wish, self.unwanted).await?;
+        let ticket = self.issuer.ticket(self.account, slot, wanted, self.unwanted).await?;
         let left = Instant::now();
         // If nobody waits for the answer any more, the request is never sent, and the try costs
         // nothing.

@@ -100,7 +100,7 @@ impl ModelClients {
 
 impl CampaignModel {
     /// The model of a campaign. Its provider limiters are shared with other campaigns.
-    pub(super) fn new(manned: ModelClients, provider_limiters: &ProviderLimiters) -> Self {
+    pub(super) fn new(clients: ModelClients, provider_limiters: &ProviderLimiters) -> Self {
         let key_limiter = |(config, model): (ModelConfig, Arc<dyn ChatModel>)| {
             let provider_limiter =
                 config.endpoint.as_ref().map(|at| provider_limiters.of(config.provider(), at));
@@ -112,8 +112,8 @@ impl CampaignModel {
             ))
         };
         Self {
-            config: manned.config,
-            key_limiters: manned.key_limiters.into_iter().map(key_limiter).collect(),
+            config: clients.config,
+            key_limiters: clients.key_limiters.into_iter().map(key_limiter).collect(),
             changed: provider_limiters.changed.clone(),
             line: tokio::sync::Mutex::default(),
             calls: AtomicU64::default(),
@@ -121,7 +121,7 @@ impl CampaignModel {
             failures: AtomicU64::default(),
             pace: Mutex::default(),
             unanswered: Arc::default(),
-            able: manned.able,
+            able: clients.able,
         }
     }
 
@@ -196,14 +196,14 @@ impl CampaignModel {
 
     /// The number of failed probes of all providers of this model so far.
     fn probes_failed(&self) -> u64 {
-        self.key_limiters.iter().map(|key_limiter| key_limiter.trouble().0).sum()
+        self.key_limiters.iter().map(|key_limiter| key_limiter.recent_failures().0).sum()
     }
 
     /// Whether the last failure of every provider was a silent call. Then nobody waits for the next
     /// probe, because it may take as long as the silent call.
     fn is_silent(&self) -> bool {
         let sign = |key_limiter: &Arc<KeyLimiter>| {
-            key_limiter.trouble().1.map(|last| last.kind.policy().sign)
+            key_limiter.recent_failures().1.map(|last| last.kind.policy().sign)
         };
         self.key_limiters.iter().all(|key_limiter| sign(key_limiter) == Some(ProviderSign::Silent))
     }
@@ -216,7 +216,7 @@ impl CampaignModel {
         if failed < enough && !stands_ready && !self.is_silent() {
             return Ok(());
         }
-        let last = self.key_limiters.iter().find_map(|key_limiter| key_limiter.trouble().1);
+        let last = self.key_limiters.iter().find_map(|key_limiter| key_limiter.recent_failures().1);
         // If a fallback is ready, the fault must be of a kind with a fallback. Otherwise it keeps
         // the kind of the last failure.
         let kind = last.as_ref().filter(|_| !stands_ready).map(|last| last.kind);
@@ -281,8 +281,8 @@ impl CampaignModel {
     }
 
     /// What is wrong with the model at the moment, with its name; none if nothing is.
-    pub(super) fn trouble(&self) -> Option<String> {
-        let what = self.unanswered.trouble(self.latency())?;
+    pub(super) fn warning(&self) -> Option<String> {
+        let what = self.unanswered.warning(self.latency())?;
         Some(format!("{}: {what}", self.config.name))
     }
 

@@ -135,10 +135,10 @@ impl KeyLimiter {
     }
 
     /// The number of failed probes of the provider so far, and its last failure.
-    pub(super) fn trouble(&self) -> (u64, Option<Fault>) {
+    pub(super) fn recent_failures(&self) -> (u64, Option<Fault>) {
         self.provider_limiter
             .as_ref()
-            .map_or((0, None), |provider_limiter| provider_limiter.trouble())
+            .map_or((0, None), |provider_limiter| provider_limiter.recent_failures())
     }
 
     pub(super) fn stats(&self) -> KeyStats {

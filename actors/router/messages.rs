@@ -98,7 +98,7 @@ pub(super) type AccountMap = Arc<Mutex<HashMap<CampaignName, Arc<CampaignAccount
 pub struct RouterHandle {
     handle: ActorHandle<RouterActor>,
     /// Makes tickets, for calls of the handle and of the gateway.
-    office: TicketIssuer,
+    issuer: TicketIssuer,
     accounts: AccountMap,
     /// The limiters of all providers, over all campaigns.
     provider_limiters: ProviderLimiters,
@@ -118,7 +118,7 @@ impl RouterHandle {
         (
             Self {
                 handle,
-                office: TicketIssuer { collector, clock },
+                issuer: TicketIssuer { collector, clock },
                 accounts,
                 provider_limiters: ProviderLimiters::default(),
             },
@@ -150,7 +150,7 @@ impl RouterHandle {
         };
         let mut owed: Option<(usize, Fault)> = None;
         for backlog in backlogs {
-            if let Err(fault) = backlog.clear(&self.office.collector).await {
+            if let Err(fault) = backlog.clear(&self.issuer.collector).await {
                 let before = owed.take().map_or(0, |(calls, _)| calls);
                 owed = Some((before + backlog.len(), fault));
             }
@@ -160,7 +160,7 @@ impl RouterHandle {
 
     /// The accounts of all campaigns, sorted by name.
     pub fn stats(&self) -> Vec<AccountStats> {
-        let today = day_of(self.office.clock.now_ms());
+        let today = day_of(self.issuer.clock.now_ms());
         let accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
         let mut stats: Vec<AccountStats> = accounts
             .iter()
@@ -208,8 +208,8 @@ impl RouterHandle {
         };
         let account = self.account(&place.campaign).ok_or_else(unknown)?;
         let slot = account.model(model)?;
-        let wish = TicketRequest { place, why, worst, asked };
-        self.office.ticket(&account, &slot, wish, unwanted).await
+        let wanted = TicketRequest { place, why, worst, asked };
+        self.issuer.ticket(&account, &slot, wanted, unwanted).await
     }
 
     /// The time for which the providers of a model want no calls. None if there is no such time, or
@@ -261,13 +261,13 @@ impl RouterHandle {
         let account = self.route(&call.campaign).await?;
         let unwanted = CancellationToken::new();
         let _wanted = unwanted.clone().drop_guard();
-        let office = self.office.clone();
+        let issuer = self.issuer.clone();
         // The task does not end with the caller, because the hold must be settled first. If the
         // caller is dropped, the guard above cancels `unwanted`, and the task ends soon.
         let call = spawn("model call", async move {
             match once {
-                true => perform_once(&account, &call, &office, &unwanted).await,
-                false => perform(&account, &call, &office, &unwanted).await,
+                true => perform_once(&account, &call, &issuer, &unwanted).await,
+                false => perform(&account, &call, &issuer, &unwanted).await,
             }
         });
         let panicked = |failure| Err(Fault::new(FaultKind::Panicked, panic_text(failure)));
@@ -289,7 +289,7 @@ impl RouterHandle {
 
     /// What is wrong with a campaign's models at the moment, for people.
     pub fn problem(&self, campaign: &CampaignName) -> Option<String> {
-        self.account(campaign)?.trouble()
+        self.account(campaign)?.warning()
     }
 
     /// The held money of a campaign.

@@ -139,7 +139,7 @@ impl ProviderLimiter {
     }
 
     /// The number of failed probes so far, and the last failure.
-    pub(super) fn trouble(&self) -> (u64, Option<Fault>) {
+    pub(super) fn recent_failures(&self) -> (u64, Option<Fault>) {
         let state = self.state();
         (state.probes_failed, state.last.clone())
     }
@@ -290,7 +290,7 @@ mod tests {
         // Nobody waits for this call any more. Another call takes its place at once.
         drop(probe);
         provider_limiter.try_acquire(Instant::now()).unwrap().report(fails());
-        assert_eq!(provider_limiter.trouble().0, 1);
+        assert_eq!(provider_limiter.recent_failures().0, 1);
         assert!(provider_limiter.stats().down);
         tokio::time::advance(COOL_DOWN * 2).await;
         provider_limiter.try_acquire(Instant::now()).unwrap().report(ProviderHealth::Answers);
@@ -310,10 +310,10 @@ mod tests {
             provider_limiter.try_acquire(Instant::now()).unwrap().report(silent());
         }
         assert!(provider_limiter.stats().down);
-        assert_eq!(provider_limiter.trouble().0, 0);
+        assert_eq!(provider_limiter.recent_failures().0, 0);
         tokio::time::advance(COOL_DOWN).await;
         provider_limiter.try_acquire(Instant::now()).unwrap().report(silent());
-        assert_eq!(provider_limiter.trouble().0, 1);
+        assert_eq!(provider_limiter.recent_failures().0, 1);
         tokio::time::advance(COOL_DOWN * 2).await;
         provider_limiter.try_acquire(Instant::now()).unwrap().report(ProviderHealth::Answers);
         provider_limiter.try_acquire(Instant::now()).unwrap().report(silent());

@@ -54,7 +54,7 @@ pub(super) struct TicketRequest<'a> {
 
 /// The permission to send one try: a permit for a key, and the money.
 pub struct CallTicket {
-    office: TicketIssuer,
+    issuer: TicketIssuer,
     /// The account whose backlog keeps what the store does not take.
     account: Arc<CampaignAccount>,
     slot: Arc<CampaignModel>,
@@ -85,10 +85,10 @@ impl TicketIssuer {
         &self,
         account: &Arc<CampaignAccount>,
         slot: &Arc<CampaignModel>,
-        wish: TicketRequest<'_>,
+        wanted: TicketRequest<'_>,
         unwanted: &CancellationToken,
     ) -> Result<CallTicket, Fault> {
-        let TicketRequest { place, why, worst, asked } = wish;
+        let TicketRequest { place, why, worst, asked } = wanted;
         account.backlog.clear(&self.collector).await?;
         let admission = CallAdmission {
             clock: &*self.clock,
@@ -111,13 +111,13 @@ impl TicketIssuer {
             },
         };
         slot.calls.fetch_add(1, Ordering::Relaxed);
-        let (office, slot, at_ms) = (self.clone(), slot.clone(), self.clock.now_ms());
+        let (issuer, slot, at_ms) = (self.clone(), slot.clone(), self.clock.now_ms());
         let account = account.clone();
         let (left, why) = (Instant::now(), why.to_owned());
         let (key_limiter, pass) = (pass.key_limiter().clone(), Some(pass));
         let waiting = Some(slot.unanswered.track_call());
         Ok(CallTicket {
-            office,
+            issuer,
             account,
             slot,
             place,
@@ -354,7 +354,7 @@ impl CallTicket {
     ) -> impl Future<Output = ()> + use<> {
         self.heard(reply);
         let (held, answered) = (self.held.take(), reply.is_ok());
-        let (account, collector) = (self.account.clone(), self.office.collector.clone());
+        let (account, collector) = (self.account.clone(), self.issuer.collector.clone());
         let mut entries: Vec<JournalEntry> =
             held.iter().map(|held| held.settlement(cost)).collect();
         entries.extend(exchange.map(|exchange| self.record(cost, reply, exchange)));

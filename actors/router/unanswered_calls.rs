@@ -84,12 +84,12 @@ impl UnansweredCalls {
     /// What is wrong at the moment, for people; none if nothing is. `usual` is the latency of
     /// recent answers. After a call that reached its timeout, `usual` is ignored: the next call is
     /// reported as soon as it has waited for `SILENT`.
-    pub(super) fn trouble(&self, usual: Option<Duration>) -> Option<String> {
+    pub(super) fn warning(&self, usual: Option<Duration>) -> Option<String> {
         let state = self.state();
         let usual = usual.filter(|_| state.given_up == 0);
-        let patience = usual.map_or(SILENT, |usual| SILENT.max(usual * TIMES_USUAL));
+        let limit = usual.map_or(SILENT, |usual| SILENT.max(usual * TIMES_USUAL));
         let oldest = state.left.values().next().map(Instant::elapsed);
-        if let Some(silent) = oldest.filter(|silent| *silent >= patience) {
+        if let Some(silent) = oldest.filter(|silent| *silent >= limit) {
             let calls = state.left.len();
             let many = if calls == 1 { "call waits" } else { "calls wait" };
             return Some(format!("no answer for {} s, {calls} {many}", silent.as_secs()));
@@ -116,13 +116,13 @@ mod tests {
         let model = Arc::new(UnansweredCalls::default());
         let first = model.track_call();
         let second = model.track_call();
-        assert_eq!(model.trouble(None), None);
+        assert_eq!(model.warning(None), None);
         tokio::time::advance(Duration::from_secs(12)).await;
-        assert_eq!(model.trouble(None).unwrap(), "no answer for 12 s, 2 calls wait");
+        assert_eq!(model.warning(None).unwrap(), "no answer for 12 s, 2 calls wait");
         let slow = Some(Duration::from_secs(5));
-        assert_eq!(model.trouble(slow), None, "it is slow, and not silent");
+        assert_eq!(model.warning(slow), None, "it is slow, and not silent");
         drop((first, second));
-        assert_eq!(model.trouble(None), None);
+        assert_eq!(model.warning(None), None);
     }
 
     /// The time of a call that was given up is no time that answers take.
@@ -133,36 +133,36 @@ mod tests {
         let minute = Some(Duration::from_secs(60));
         model.heard(&late());
         let told = "no answer to the last call, which was given up";
-        assert_eq!(model.trouble(minute).as_deref(), Some(told));
+        assert_eq!(model.warning(minute).as_deref(), Some(told));
         let next = model.track_call();
-        assert_eq!(model.trouble(minute).as_deref(), Some(told));
+        assert_eq!(model.warning(minute).as_deref(), Some(told));
         tokio::time::advance(Duration::from_secs(11)).await;
-        assert_eq!(model.trouble(minute).unwrap(), "no answer for 11 s, 1 call waits");
+        assert_eq!(model.warning(minute).unwrap(), "no answer for 11 s, 1 call waits");
         drop(next);
         model.heard(&late());
         // A cancelled call does not end the silence.
         model.heard(&Err(CallFault::free(FaultKind::Cancelled, "left")));
         let told = "no answer to the last 2 calls, which were given up";
-        assert_eq!(model.trouble(minute).as_deref(), Some(told));
+        assert_eq!(model.warning(minute).as_deref(), Some(told));
         model.heard(&Err(CallFault::free(FaultKind::ModelTransient, "status 500")));
-        assert!(!model.trouble(minute).unwrap_or_default().starts_with("no answer"));
+        assert!(!model.warning(minute).unwrap_or_default().starts_with("no answer"));
     }
 
     #[test]
     fn failures_in_a_row_are_told_until_an_answer() {
         let model = UnansweredCalls::default();
         for _ in 0..FAILURES {
-            assert_eq!(model.trouble(None), None);
+            assert_eq!(model.warning(None), None);
             model.heard(&Err(CallFault::free(FaultKind::ModelTransient, "refused")));
         }
-        assert_eq!(model.trouble(None).unwrap(), "failed 3 times, last: refused");
+        assert_eq!(model.warning(None).unwrap(), "failed 3 times, last: refused");
         // A pause cancels calls. The model did not fail at them.
         model.heard(&Err(CallFault::free(FaultKind::Cancelled, "left")));
-        assert_eq!(model.trouble(None).unwrap(), "failed 3 times, last: refused");
+        assert_eq!(model.warning(None).unwrap(), "failed 3 times, last: refused");
         let paused = UnansweredCalls::default();
         for _ in 0..FAILURES {
             paused.heard(&Err(CallFault::free(FaultKind::Cancelled, "left")));
         }
-        assert_eq!(paused.trouble(None), None);
+        assert_eq!(paused.warning(None), None);
     }
 }

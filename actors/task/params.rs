@@ -61,7 +61,7 @@ impl OrderedParams {
         let mut context = RenderContext::new();
         for (name, spec) in &self.0 {
             let value = spec.draw(draw, &context);
-            let value = value.map_err(|trouble| trouble.below(&format!("parameters.{name}")))?;
+            let value = value.map_err(|problem| problem.below(&format!("parameters.{name}")))?;
             context.insert(name.clone(), value);
         }
         Ok(context)
@@ -92,13 +92,13 @@ impl ParamSpec {
             }
             Self::Token { length } => Ok(token(*length, draw).into()),
             Self::List { count, of } => {
-                list(count, of, draw, context).map_err(|trouble| trouble.below("list"))
+                list(count, of, draw, context).map_err(|problem| problem.below("list"))
             }
             Self::Record(fields) => {
-                record(fields, draw, context).map_err(|trouble| trouble.below("record"))
+                record(fields, draw, context).map_err(|problem| problem.below("record"))
             }
             Self::Derive(expression) => {
-                render::evaluate(expression, context).map_err(|trouble| trouble.below("derive"))
+                render::evaluate(expression, context).map_err(|problem| problem.below("derive"))
             }
         }
     }
@@ -148,7 +148,7 @@ fn list(
     }
     let entries: Result<Vec<Value>, TemplateProblem> =
         (0..count).map(|_| of.draw(draw, context)).collect();
-    entries.map(Value::from).map_err(|trouble| trouble.below("of"))
+    entries.map(Value::from).map_err(|problem| problem.below("of"))
 }
 
 /// A map of drawn fields. A field sees the fields before it.
@@ -160,7 +160,7 @@ fn record(
     let mut visible = context.clone();
     let mut map = serde_json::Map::new();
     for (name, spec) in &fields.0 {
-        let value = spec.draw(draw, &visible).map_err(|trouble| trouble.below(name))?;
+        let value = spec.draw(draw, &visible).map_err(|problem| problem.below(name))?;
         visible.insert(name.clone(), value.clone());
         map.insert(name.clone(), value);
     }

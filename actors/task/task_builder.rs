@@ -132,7 +132,7 @@ fn not_json(error: serde_json::Error) -> TemplateProblem {
 
 /// Renders the text of one field. An error gets the name of the field.
 fn field(name: &str, source: &str, context: &RenderContext) -> Result<String, TemplateProblem> {
-    render(source, context).map_err(|trouble| trouble.below(name))
+    render(source, context).map_err(|problem| problem.below(name))
 }
 
 /// Renders a list of texts.

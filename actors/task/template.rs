@@ -164,7 +164,7 @@ impl Template {
         let mut template: Self = serde_saphyr::from_str(text)
             .map_err(|error| TemplateError::unreadable(id, text, &error))?;
         template.text = text.into();
-        template.validate(id).map_err(|trouble| trouble.in_text(id, text))?;
+        template.validate(id).map_err(|problem| problem.in_text(id, text))?;
         Ok(template)
     }
 
@@ -188,7 +188,7 @@ impl Template {
         if self.verification.run.is_some() != self.verification.checks.is_empty() {
             return fail("verification", "it needs either `run` or `checks`".to_owned());
         }
-        self.validate_weights().map_err(|trouble| trouble.below("verification"))
+        self.validate_weights().map_err(|problem| problem.below("verification"))
     }
 
     /// Checks the weights and names of checks and milestones. The weights of milestones must not
@@ -242,6 +242,6 @@ impl Template {
     pub fn task(&self, campaign_seed: u64, index: u32) -> Result<Task, TemplateError> {
         let key = draw::key(campaign_seed, &self.id, index);
         let maker = TaskBuilder { template: self, key };
-        maker.make(index).map_err(|trouble| trouble.in_text(&self.id, &self.text))
+        maker.make(index).map_err(|problem| problem.in_text(&self.id, &self.text))
     }
 }

@@ -109,27 +109,31 @@ impl Program {
         match may_leave.await.ok()? {
             CallDecision::Over(_) => None,
             CallDecision::Told { reply, .. } => Some(Ok(*reply)),
-            CallDecision::Ask(errand) => Some(self.complete(&request, errand).await),
+            CallDecision::Ask(admitted) => Some(self.complete(&request, admitted).await),
         }
     }
 
-    async fn complete(&self, request: &ChatRequest, errand: AdmittedCall) -> Result<ChatReply, ()> {
+    async fn complete(
+        &self,
+        request: &ChatRequest,
+        admitted: AdmittedCall,
+    ) -> Result<ChatReply, ()> {
         let context = CallContext {
             episode: self.visitor.episode.clone(),
             stage: Some(self.visitor.stage.clone()),
-            turn: errand.turn,
-            retry: errand.retry,
+            turn: admitted.turn,
+            retry: admitted.retry,
             witness: ExchangeRecorder::default(),
         };
-        let model = self.models.named(&errand.model);
-        let answer = tokio::time::timeout(errand.limit, model.complete(request, &context)).await;
+        let model = self.models.named(&admitted.model);
+        let answer = tokio::time::timeout(admitted.limit, model.complete(request, &context)).await;
         let late = || Fault::new(FaultKind::OutOfTime, "the agent's time was up");
         let reply = match answer {
             Ok(answer) => answer.map_err(|failure| failure.fault),
             Err(_) => Err(late()),
         };
         let (told, took) = (reply.clone(), Duration::from_millis(10));
-        let (model, cost) = (errand.model, Money::ZERO);
+        let (model, cost) = (admitted.model, Money::ZERO);
         let heard = AgentCallResult {
             reply,
             model,
@@ -139,7 +143,7 @@ impl Program {
             took,
             failed: Duration::ZERO,
         };
-        errand.heard.send(heard).ok();
+        admitted.heard.send(heard).ok();
         told.map_err(drop)
     }
 }

@@ -63,7 +63,7 @@ impl StoreError {
         StoreFault {
             operation,
             message: self.to_string(),
-            trouble: match self.code() {
+            kind: match self.code() {
                 Code::DataDirFull => StoreFaultKind::Full,
                 Code::StoreDamaged => StoreFaultKind::Damaged,
                 _ => StoreFaultKind::Other,
