@@ -35,7 +35,7 @@ pub fn spawn_actor<A: Actor<Context = Context<A>>>(actor: A) -> (Addr<A>, JoinHa
     let context = Context::new();
     let address = context.address();
     let future = live_counts::counted_actor(context.into_future(actor));
-    #[expect(clippy::disallowed_methods, reason = "this is the door itself")]
+    #[expect(clippy::disallowed_methods, reason = "the supervisor itself starts it")]
     (address, actix::spawn(future))
 }
 
@@ -83,7 +83,7 @@ where
             }
         }
     };
-    #[expect(clippy::disallowed_methods, reason = "this is the door itself")]
+    #[expect(clippy::disallowed_methods, reason = "the supervisor itself starts it")]
     (handle, actix::spawn(live_counts::counted_task(life)))
 }
 

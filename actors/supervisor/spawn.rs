@@ -13,6 +13,6 @@ where
     F: Future<Output = T> + Send + 'static,
 {
     tracing::trace!(task = name, "spawn");
-    #[expect(clippy::disallowed_methods, reason = "this is the door itself")]
+    #[expect(clippy::disallowed_methods, reason = "the supervisor itself starts it")]
     AbortOnDropHandle::new(tokio::spawn(super::live_counts::counted_task(future)))
 }

@@ -86,19 +86,20 @@ async fn live(args: &GatewayArgs, config: GatewayConfig) -> Result<ExitCode> {
     let mut signals = SignalListener::listen()?;
     // All clients are made once as a test. A missing key is then reported before a socket or a
     // store is opened.
-    let patience = ProviderTimeouts { first_byte: config.first_byte, idle: config.idle };
-    let factory = AdapterFactory { patience, open_archive: crate::store::open_archive };
+    let timeouts = ProviderTimeouts { first_byte: config.first_byte, idle: config.idle };
+    let factory = AdapterFactory { timeouts, open_archive: crate::store::open_archive };
     for model in &config.models {
         ModelClients::new(model, &factory).map_err(|fault| fault_error(&fault))?;
     }
     // The address is taken before the store is opened: a second gateway at the same address fails
     // early and changes nothing.
-    let door = HttpListener::open(&config.listen).await.map_err(|error| {
+    let listener = HttpListener::open(&config.listen).await.map_err(|error| {
         Error::new(Code::SocketUnusable, "the gateway cannot listen at the address in its file")
             .with_source(error)
             .hint("set another `listen` under [gateway], or end the gateway that uses this address")
     })?;
-    let address = door.address().map_err(|e| Error::new(Code::Io, "no address").with_source(e))?;
+    let address =
+        listener.address().map_err(|e| Error::new(Code::Io, "no address").with_source(e))?;
     let engine = Engine::start(options(args)?).await?;
     let opened = open(&engine, &config, factory).await;
     let (gateway, standing, token) = match opened {
@@ -109,7 +110,7 @@ async fn live(args: &GatewayArgs, config: GatewayConfig) -> Result<ExitCode> {
         }
     };
     announce(args, &config, &address, &token)?;
-    let serving = spawn("gateway", serve(Arc::new(standing), door));
+    let serving = spawn("gateway", serve(Arc::new(standing), listener));
     let failed = tokio::select! {
         () = signals.wait_for_stop() => None,
         why = escalation(&engine) => Some(why),

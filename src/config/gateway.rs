@@ -117,14 +117,14 @@ fn read(
     providers::check(&providers, &models, offer, reader);
     // The address was checked when it was read; here it is only parsed again.
     let listen = listen.into_option().and_then(|text| self::listen(&text).ok());
-    let patience = ProviderTimeouts::default();
+    let timeouts = ProviderTimeouts::default();
     let usual = ListenAddress::Tcp(SocketAddr::from(([127, 0, 0, 1], PORT)));
     GatewayConfig {
         name: CampaignName(name.or("gateway".to_owned())),
         listen: listen.unwrap_or(usual),
         max_output_tokens: cap.or(MAX_OUTPUT_TOKENS),
-        first_byte: first_byte.or(patience.first_byte),
-        idle: idle.or(patience.idle),
+        first_byte: first_byte.or(timeouts.first_byte),
+        idle: idle.or(timeouts.idle),
         models: models.into_iter().map(|one| validate::model(one, &providers, offer)).collect(),
         budget: budget.usd.into_option(),
         day_budget: budget.day.into_option(),

@@ -53,7 +53,7 @@ use synthd_actors::ports::{CallArchive, ChatModel, ModelFactory};
 #[derive(Clone, Copy, Debug)]
 pub struct AdapterFactory {
     /// How long a real provider may be silent. Scripted and replayed models do not use it.
-    pub patience: ProviderTimeouts,
+    pub timeouts: ProviderTimeouts,
     /// For models that replay a recorded campaign.
     pub open_archive: ArchiveOpener,
 }
@@ -64,7 +64,7 @@ pub type ArchiveOpener = fn(&Path) -> Result<Arc<dyn CallArchive>, Fault>;
 impl AdapterFactory {
     /// With the usual timeouts.
     pub fn new(open_archive: ArchiveOpener) -> Self {
-        Self { patience: ProviderTimeouts::default(), open_archive }
+        Self { timeouts: ProviderTimeouts::default(), open_archive }
     }
 
     /// The provider for the gateway's pass-through. None for a model without an endpoint, and for a
@@ -77,7 +77,7 @@ impl AdapterFactory {
         }
         let key = key_of(config.provider(), endpoint)?;
         let key = key.as_ref().map(ExposeSecret::expose_secret);
-        UpstreamModel::new(endpoint, config, key, self.patience).map(Some)
+        UpstreamModel::new(endpoint, config, key, self.timeouts).map(Some)
     }
 
     /// Makes a model that answers from a recorded campaign. Returns None if the configuration names
@@ -114,7 +114,7 @@ impl ModelFactory for AdapterFactory {
         if let Some(endpoint) = &config.endpoint {
             let key = key_of(provider, endpoint)?;
             let key = key.as_ref().map(ExposeSecret::expose_secret);
-            return made(endpoint, name, config, key, self.patience);
+            return made(endpoint, name, config, key, self.timeouts);
         }
         let behaviour = ScriptedBehaviour::named(name).filter(|_| provider == "scripted");
         Ok(Arc::new(ScriptedModel::new(behaviour.ok_or_else(unknown)?)))

@@ -43,8 +43,8 @@ pub(super) enum ProviderTransport {
 }
 
 impl From<ProviderTimeouts> for ProviderTransport {
-    fn from(patience: ProviderTimeouts) -> Self {
-        Self::Http(patience)
+    fn from(timeouts: ProviderTimeouts) -> Self {
+        Self::Http(timeouts)
     }
 }
 

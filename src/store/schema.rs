@@ -47,7 +47,7 @@ pub(super) enum SchemaState {
 }
 
 /// Finds out what the database is. Changes nothing.
-pub(super) fn standing(conn: &Connection) -> Result<SchemaState, StoreError> {
+pub(super) fn state_of(conn: &Connection) -> Result<SchemaState, StoreError> {
     let application: i64 = conn.query_row("PRAGMA application_id", [], |r| r.get(0))?;
     let version: i64 = conn.query_row("PRAGMA user_version", [], |r| r.get(0))?;
     let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0))?;
@@ -61,7 +61,7 @@ pub(super) fn standing(conn: &Connection) -> Result<SchemaState, StoreError> {
 /// The schema version of the store; zero for an empty file. Fails if the database is of another
 /// program or of a newer synthd that has more than `known` scripts. Changes nothing.
 pub(super) fn check(conn: &Connection, dir: &Path, known: usize) -> Result<usize> {
-    match standing(conn).map_err(|t| t.on_open(dir))? {
+    match state_of(conn).map_err(|t| t.on_open(dir))? {
         SchemaState::Empty => Ok(0),
         SchemaState::Ours { version } if version <= known => Ok(version),
         SchemaState::Ours { version } => Err(newer(dir, version, known)),

@@ -52,11 +52,11 @@ fn config(endpoint: ProviderEndpoint) -> ModelConfig {
 }
 
 fn made(config: &ModelConfig) -> Arc<dyn ChatModel> {
-    let patience = ProviderTimeouts {
+    let timeouts = ProviderTimeouts {
         first_byte: Duration::from_millis(500),
         idle: Duration::from_millis(500),
     };
-    AdapterFactory { patience, open_archive: synthd::store::open_archive }.model(config).unwrap()
+    AdapterFactory { timeouts, open_archive: synthd::store::open_archive }.model(config).unwrap()
 }
 
 fn context() -> CallContext {

@@ -341,7 +341,7 @@ mod tests {
         let listener = HttpListener::open(&listen).await.unwrap();
         let address = listener.address().unwrap().replace("http://", "");
         let reception: Arc<dyn TokenAuthenticator> = Arc::new(Nobody);
-        let _serving = spawn("door", let_in_at_most(8, Arc::downgrade(&reception), listener));
+        let _serving = spawn("listener", let_in_at_most(8, Arc::downgrade(&reception), listener));
         let mut idle = Vec::new();
         for _ in 0..40 {
             idle.push(TcpStream::connect(&address).await.unwrap());

@@ -287,8 +287,8 @@ async fn next_piece(
     let started = Instant::now();
     let late = |_| GatewayRefusal::new(408, "timeout", "the body did not come in time");
     loop {
-        let patience = left.saturating_sub(started.elapsed()).min(PIECE_PATIENCE);
-        let piece = match timeout(patience, body.frame()).await.map_err(late)? {
+        let limit = left.saturating_sub(started.elapsed()).min(PIECE_PATIENCE);
+        let piece = match timeout(limit, body.frame()).await.map_err(late)? {
             None => None,
             Some(Ok(frame)) => match frame.into_data() {
                 Ok(piece) => Some(piece),

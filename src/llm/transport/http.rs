@@ -76,17 +76,17 @@ pub(in crate::llm) struct ProviderResponse {
     secret: Option<Arc<KeyMatcher>>,
 }
 
-/// Sends a request and waits for the head of the answer, at most for `patience.first_byte`. Returns
+/// Sends a request and waits for the head of the answer, at most for `timeouts.first_byte`. Returns
 /// the answer with any status. `secret` is the key to redact.
 pub(in crate::llm) async fn send(
     request: RequestBuilder,
-    patience: ProviderTimeouts,
+    timeouts: ProviderTimeouts,
     witness: &ExchangeRecorder,
     secret: Option<Arc<KeyMatcher>>,
 ) -> Result<ProviderResponse, CallFault> {
-    match timeout(patience.first_byte, request.send()).await {
+    match timeout(timeouts.first_byte, request.send()).await {
         Ok(Ok(response)) => {
-            Ok(ProviderResponse::of(response, patience.idle, witness.clone(), secret))
+            Ok(ProviderResponse::of(response, timeouts.idle, witness.clone(), secret))
         }
         Ok(Err(error)) => Err(unsent(&error)),
         Err(_) => Err(silent("it does not answer")),

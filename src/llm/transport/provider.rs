@@ -93,8 +93,8 @@ impl ProviderClient {
         headers: &[(&str, &str)],
         context: &CallContext,
     ) -> Result<ProviderResponse, CallFault> {
-        let patience = match &self.way {
-            ProviderTransport::Http(patience) => *patience,
+        let timeouts = match &self.way {
+            ProviderTransport::Http(timeouts) => *timeouts,
             ProviderTransport::Replay(record) => return record.answer(&body, context).await,
         };
         let witness = &context.witness;
@@ -117,7 +117,7 @@ impl ProviderClient {
         if let Some(key) = &self.key {
             post = key.put(post);
         }
-        let sent = http::send(post.body(body), patience, witness, self.secret()).await;
+        let sent = http::send(post.body(body), timeouts, witness, self.secret()).await;
         sent.map_err(|fault| self.hide(fault))
     }
 

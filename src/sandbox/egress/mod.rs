@@ -74,7 +74,7 @@ pub struct EgressProxies {
     resolver: Arc<dyn HostResolver>,
     /// The running proxies by policy. The lock is held while a proxy starts, so that two
     /// sandboxes that start at once do not both start one.
-    doors: Mutex<HashMap<NetworkPolicy, EgressListener>>,
+    listeners: Mutex<HashMap<NetworkPolicy, EgressListener>>,
 }
 
 /// A running proxy. Dropping it stops the listener and removes the socket. Open connections go
@@ -94,7 +94,7 @@ impl EgressProxies {
     /// Starts nothing yet. `directory` gets the sockets; it is made private to this user when the
     /// first proxy starts.
     pub fn new(directory: &Path, resolver: Arc<dyn HostResolver>) -> Self {
-        Self { directory: directory.to_owned(), resolver, doors: Mutex::default() }
+        Self { directory: directory.to_owned(), resolver, listeners: Mutex::default() }
     }
 
     /// Uses another resolver. Proxies that already run are not affected.
@@ -110,7 +110,7 @@ impl EgressProxies {
         network: &NetworkPolicy,
         sandbox: &mut dyn Sandbox,
     ) -> Result<(), Fault> {
-        let socket = self.door(network).await.map_err(|error| {
+        let socket = self.socket_for(network).await.map_err(|error| {
             Fault::new(FaultKind::SandboxStart, format!("start the egress proxy: {error}"))
         })?;
         sandbox.tunnel(PORT, HostAddress::Unix(socket)).await?;
@@ -118,10 +118,10 @@ impl EgressProxies {
     }
 
     /// The socket of the policy's proxy. Starts the proxy if it does not run yet.
-    async fn door(&self, network: &NetworkPolicy) -> io::Result<PathBuf> {
-        let mut doors = self.doors.lock().await;
-        if let Some(door) = doors.get(network) {
-            return Ok(door.socket.clone());
+    async fn socket_for(&self, network: &NetworkPolicy) -> io::Result<PathBuf> {
+        let mut listeners = self.listeners.lock().await;
+        if let Some(listener) = listeners.get(network) {
+            return Ok(listener.socket.clone());
         }
         own_directory(&self.directory)?;
         sweep(&self.directory)?;
@@ -132,7 +132,8 @@ impl EgressProxies {
         let agents = agents_socket(&self.directory);
         let proxy = EgressProxy::new(network.clone(), self.resolver.clone(), agents);
         let serving = spawn("egress proxy", proxy.serve(listener));
-        doors.insert(network.clone(), EgressListener { socket: socket.clone(), _serving: serving });
+        listeners
+            .insert(network.clone(), EgressListener { socket: socket.clone(), _serving: serving });
         Ok(socket)
     }
 }

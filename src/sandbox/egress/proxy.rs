@@ -131,8 +131,8 @@ impl EgressProxy {
             }
         };
         if request::is_origin_request(&head) {
-            match self.door().await {
-                Ok(door) => return Ok(pass(program, door, &[&head, &rest]).await),
+            match self.connect_agents().await {
+                Ok(agents) => return Ok(pass(program, agents, &[&head, &rest]).await),
                 // No gateway is open, so the program's request is a mistake: `parse` refuses it
                 // below with a text that explains proxies.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -159,7 +159,7 @@ impl EgressProxy {
     /// Connects to the agent gateway. While the queue of its socket is full (`WouldBlock`), the
     /// connection is tried again, until the time limit of the step. `NotFound` means that no
     /// gateway is open.
-    async fn door(&self) -> io::Result<UnixStream> {
+    async fn connect_agents(&self) -> io::Result<UnixStream> {
         let until = Instant::now() + PATIENCE;
         loop {
             match UnixStream::connect(&self.agents).await {
