@@ -8,7 +8,9 @@
 //! - `task` and `scaffold` are pure as well: how a task is drawn, and what a model is shown.
 //! - `ports` and `agent_access` are the traits that the `synthd` package implements: store,
 //!   sandboxes, models, datasets, the clock, and the agent gateway.
-//! - `engine`, `campaign`, `episode`, `router`, `pool`, `collector` and `quality` are the actors.
+//! - `work` has the kinds of work (trajectories, completions) behind one port.
+//! - `engine`, `campaign`, `router`, `pool`, `collector` and `quality` are the actors, with
+//!   `work::UnitActor` for each attempt.
 //! - `supervisor` starts actors and tasks, and restarts actors after a panic.
 //! - `testkit` has scripted implementations of the ports, for tests only.
 
@@ -16,7 +18,6 @@ pub mod agent_access;
 pub mod campaign;
 pub mod collector;
 pub mod engine;
-pub mod episode;
 pub mod model;
 pub mod policy;
 pub mod pool;
@@ -29,3 +30,4 @@ pub mod supervisor;
 pub mod task;
 #[cfg(any(test, feature = "testkit"))]
 pub mod testkit;
+pub mod work;

@@ -33,7 +33,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use synthd_actors::collector::CollectorHandle;
 use synthd_actors::engine::{EngineHandle, EngineResources};
-use synthd_actors::episode::EngineServices;
 use synthd_actors::model::BASE_IMAGE;
 use synthd_actors::model::{
     BackendKind, BackendSign, Fault, FaultKind, ImagePullPolicy, SandboxProtection, SandboxSpec,
@@ -44,6 +43,7 @@ use synthd_actors::quality::{QualityHandle, QualityServices};
 use synthd_actors::router::RouterHandle;
 use synthd_actors::supervisor::ActorExit;
 use synthd_actors::task::Catalog;
+use synthd_actors::work::{EngineServices, WorkInputs};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
@@ -168,7 +168,7 @@ impl Engine {
         let world = EngineServices { pool, router, collector, quality, journal, clock, agents };
         let (handle, life) = EngineHandle::start(EngineResources {
             world: world.clone(),
-            catalog: options.catalog,
+            inputs: WorkInputs { catalog: options.catalog },
             models: Arc::new(AdapterFactory::new(crate::store::open_archive)),
             places: Arc::new(Semaphore::new(options.max_episodes)),
         });

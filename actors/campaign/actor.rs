@@ -23,14 +23,13 @@ use super::pending::PendingEpisodes;
 use super::prepare::PreparedCampaign;
 use super::progress::CampaignProgress;
 use super::samples::SamplePlanner;
-use crate::episode::EngineServices;
 use crate::model::{
     AttemptNumber, CampaignConfig, CampaignState, EpisodeId, EpisodeRecord, Fault, JournalEntry,
     Outcome, PlannedEpisode,
 };
 use crate::policy::RestartIntensity;
 use crate::supervisor::spawn_actor;
-use crate::task::TaskSource;
+use crate::work::{EngineServices, WorkKind};
 use actix::{
     Actor, ActorFutureExt, AsyncContext, Context, Handler, ResponseActFuture, SpawnHandle,
     WrapFuture,
@@ -64,10 +63,9 @@ pub(super) struct RunningEpisode {
 /// The state of a running campaign.
 pub struct CampaignActor {
     pub(super) world: EngineServices,
-    pub(super) planner: Arc<super::plan::CampaignPlanner>,
+    /// Knows how an attempt goes and what row it makes.
+    pub(super) kind: Arc<dyn WorkKind>,
     pub(super) config: Arc<CampaignConfig>,
-    /// Renders the task of each attempt.
-    pub(super) tasks: Arc<TaskSource>,
     pub(super) pending: PendingEpisodes,
     pub(super) sampler: SamplePlanner,
     pub(super) running: HashMap<EpisodeId, RunningEpisode>,
@@ -112,8 +110,8 @@ impl CampaignActor {
         prepared: PreparedCampaign,
         places: Arc<Semaphore>,
     ) -> (CampaignHandle, JoinHandle<()>, watch::Sender<CampaignProgress>) {
-        let PreparedCampaign { planner, episodes, skipped, tasks, ordinal, .. } = prepared;
-        let config = planner.config.clone();
+        let PreparedCampaign { kind, episodes, skipped, tasks, ordinal, .. } = prepared;
+        let config = kind.config().clone();
         let sampler = SamplePlanner::new(&config, &episodes, ordinal);
         let mut progress = CampaignProgress::new(config.name.clone(), tasks, skipped);
         episodes.iter().for_each(|record| progress.add_record(record));
@@ -123,7 +121,7 @@ impl CampaignActor {
             episodes.into_iter().partition(|record| record.outcome.is_some());
         // A finished episode has no row if the process ended before its row was written.
         let unjudged = |record: &EpisodeRecord| {
-            record.judged.is_none() && matches!(record.outcome, Some(Outcome::Judged { .. }))
+            record.judged.is_none() && record.outcome.as_ref().is_some_and(Outcome::makes_row)
         };
         let (progress, watched) = watch::channel(progress);
         // The handle keeps these, so that a client sees what the campaign waits for.
@@ -131,8 +129,7 @@ impl CampaignActor {
         let (publisher, router) = (progress.clone(), world.router.clone());
         let actor = Self {
             world,
-            tasks: planner.tasks(),
-            planner,
+            kind,
             config,
             pending: pending.into_iter().collect(),
             sampler,

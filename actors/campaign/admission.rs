@@ -5,8 +5,8 @@
 //! campaigns take turns.
 
 use super::actor::{CampaignActor, RunningEpisode};
-use crate::episode::{AttemptExit, AttemptSpec, launch};
 use crate::model::{EpisodeRecord, Fault, FaultKind};
+use crate::work::{AttemptExit, AttemptSpec, launch};
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
 use std::collections::HashMap;
 use tokio::sync::OwnedSemaphorePermit;
@@ -83,8 +83,7 @@ impl CampaignActor {
             plan: record.plan.clone(),
             attempt,
             replay_after: self.afresh.get(&id).copied().unwrap_or_default(),
-            config: self.config.clone(),
-            tasks: self.tasks.clone(),
+            kind: self.kind.clone(),
         };
         let (address, joined, exit) = launch(self.world.clone(), orders, cancel.clone());
         let cut = cancel.clone().drop_guard();

@@ -5,13 +5,13 @@
 //! what follows each kind of fault. This file does it.
 
 use super::actor::{CampaignActor, RunningEpisode};
-use crate::episode::{AttemptExit, AttemptResult};
 use crate::model::{
     AttemptNumber, CampaignState, EpisodeId, EpisodeRecord, Fault, FaultResponse, JournalEntry,
     Outcome,
 };
 use crate::policy::{RetryDecision, RetryPolicy};
-use crate::quality::{FinishedEpisode, JudgeReply};
+use crate::quality::{FinishedUnit, JudgeReply};
+use crate::work::{AttemptExit, AttemptResult};
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,38 +47,20 @@ impl CampaignActor {
         self.admit(ctx);
     }
 
-    /// The attempt has a verdict, and the journal has the outcome already. The episode is counted,
-    /// further samples are planned, and its row is made.
-    fn conclude(
-        &mut self,
-        child: RunningEpisode,
-        conclusion: AttemptResult,
-        ctx: &mut Context<Self>,
-    ) {
+    /// The attempt has an outcome, and the journal has it already. The episode is counted, further
+    /// samples are planned, and its row is made.
+    fn conclude(&mut self, child: RunningEpisode, result: AttemptResult, ctx: &mut Context<Self>) {
         let RunningEpisode { mut record, place, .. } = child;
-        let AttemptResult { task, stop, verdict, turns, fingerprint, finished_at_ms } = conclusion;
-        let outcome = Outcome::Judged { stop, verdict: verdict.clone() };
+        let AttemptResult { outcome, unit } = result;
         self.update_progress(|p| {
             p.count(&outcome);
-            p.add_turns(&turns);
+            p.add_turns(unit.turns());
         });
         self.plan_more(&record.plan, &outcome, ctx);
         record.outcome = Some(outcome);
-        record.fingerprint = Some(fingerprint.clone());
-        record.finished_at_ms = Some(finished_at_ms);
-        let judgement = FinishedEpisode {
-            attempt: record.attempt,
-            plan: record.plan.clone(),
-            task,
-            turns: Arc::new(turns),
-            stop,
-            verdict,
-            fingerprint,
-            finished_at_ms,
-            policy: self.config.quality.clone(),
-            splits: self.config.dataset.splits,
-        };
-        self.judge(record, judgement, Some(place), ctx);
+        record.fingerprint = unit.fingerprint().cloned();
+        record.finished_at_ms = Some(unit.finished_at_ms());
+        self.judge(record, unit, Some(place), ctx);
     }
 
     /// Has a row made of a finished episode. The episode keeps its place until then. So the
@@ -88,7 +70,7 @@ impl CampaignActor {
     pub(super) fn judge(
         &mut self,
         record: EpisodeRecord,
-        judgement: FinishedEpisode,
+        unit: Arc<dyn FinishedUnit>,
         place: Option<OwnedSemaphorePermit>,
         ctx: &mut Context<Self>,
     ) {
@@ -97,7 +79,7 @@ impl CampaignActor {
         let judging = async move {
             // The place is free when this future ends.
             let _place = place;
-            quality.judge(judgement).await
+            quality.judge(unit).await
         };
         ctx.spawn(judging.into_actor(self).map(|judged, this, ctx| {
             this.writing -= 1;

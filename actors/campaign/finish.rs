@@ -2,14 +2,10 @@
 //! complete. Otherwise it writes its state to the journal and shows that it rests.
 
 use super::actor::CampaignActor;
-use super::plan::CampaignPlanner;
-use crate::episode::EngineServices;
-use crate::model::{
-    CampaignState, EpisodeRecord, Fault, FaultKind, JournalEntry, Outcome, Publication,
-};
-use crate::quality::{FinishedEpisode, PublishDataset};
+use crate::model::{CampaignState, EpisodeRecord, Fault, JournalEntry, Publication};
+use crate::quality::PublishDataset;
+use crate::work::EngineServices;
 use actix::{ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
-use std::sync::Arc;
 
 impl CampaignActor {
     /// Whether something is in progress that will call [`Self::admit`] when it is done.
@@ -41,13 +37,13 @@ impl CampaignActor {
     /// between the two.
     fn judge_again(&mut self, record: EpisodeRecord, ctx: &mut Context<Self>) {
         self.writing += 1;
-        let (world, planner) = (self.world.clone(), self.planner.clone());
+        let (world, kind) = (self.world.clone(), self.kind.clone());
         let found = record.clone();
-        let found = async move { recover(&world, planner, found).await };
+        let found = async move { kind.recover(&world, found).await };
         ctx.spawn(found.into_actor(self).map(|found, this, ctx| {
             this.writing -= 1;
             match found {
-                Ok(judgement) => this.judge(record, judgement, None, ctx),
+                Ok(unit) => this.judge(record, unit, None, ctx),
                 Err(fault) => this.judge_later(record, &fault),
             }
             this.admit(ctx);
@@ -154,31 +150,4 @@ impl CampaignActor {
             ctx.stop();
         }
     }
-}
-
-/// Builds the order to judge an episode from what the journal has of it. Fails with a `Store` fault
-/// if the episode has no verdict, and with `TaskSetup` if its template has changed.
-async fn recover(
-    world: &EngineServices,
-    planner: Arc<CampaignPlanner>,
-    record: EpisodeRecord,
-) -> Result<FinishedEpisode, Fault> {
-    let Some(Outcome::Judged { stop, verdict }) = record.outcome else {
-        let what = format!("episode {} has no verdict to make a row of", record.plan.id);
-        return Err(Fault::new(FaultKind::Store, what));
-    };
-    let turns = world.journal.turns(&record.plan.id, record.attempt).await?;
-    let config = planner.config.clone();
-    Ok(FinishedEpisode {
-        attempt: record.attempt,
-        task: planner.tasks().planned_task(record.plan.clone()).await?,
-        plan: record.plan,
-        turns: Arc::new(turns),
-        stop,
-        verdict,
-        fingerprint: record.fingerprint.unwrap_or_default(),
-        finished_at_ms: record.finished_at_ms.unwrap_or_default(),
-        policy: config.quality.clone(),
-        splits: config.dataset.splits,
-    })
 }

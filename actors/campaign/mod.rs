@@ -1,4 +1,5 @@
-//! A campaign: its plan, its episodes, its progress, and the dataset at its end.
+//! A campaign: its plan, its episodes, its progress, and the dataset at its end. What an episode is,
+//! and how an attempt at it goes, is a matter of the [kind of work](crate::work).
 //!
 //! The engine calls [`prepare()`] for a submitted campaign. `prepare` checks the campaign against
 //! the store, makes the plan and writes it down. Then the engine starts a [`CampaignActor`] and
@@ -10,8 +11,8 @@
 //! whole process dies: everything that counts is in the journal. The same campaign, submitted
 //! again, resumes from there.
 //!
-//! - `plan`, `samples`: which episodes the campaign consists of.
 //! - `prepare`, `reopen`: what happens before the start.
+//! - `samples`: further samples, planned while the campaign runs.
 //! - `actor`, `admission`, `pending`: the state, and the launch of episodes.
 //! - `exits`: what follows the end of an attempt.
 //! - `finish`: publication, and coming to rest.
@@ -23,7 +24,6 @@ mod exits;
 mod finish;
 mod messages;
 mod pending;
-mod plan;
 mod prepare;
 mod progress;
 mod reopen;
@@ -33,8 +33,7 @@ mod tests;
 
 pub use actor::CampaignActor;
 pub use messages::{CampaignHandle, CancelCampaign, DrainCampaign, PauseCampaign, ResumeCampaign};
-pub use plan::{CampaignPlanner, SkippedTemplate};
 pub(crate) use prepare::state_change_entry;
-pub use prepare::{PrepareError, PreparedCampaign, prepare, runnable_templates};
+pub use prepare::{PrepareError, PreparedCampaign, prepare};
 pub use progress::CampaignProgress;
 pub use reopen::{ChangedTemplates, ReopenFilter, RestartOptions};

@@ -2,24 +2,21 @@
 //!
 //! 1. Is this the campaign that the store knows under this name? If a setting changed that must not
 //!    change, it is refused.
-//! 2. Which templates can this host run?
+//! 2. Which sources of tasks (templates, for example) can this host use?
 //! 3. Which episodes are planned now, besides those that are planned already?
 //! 4. Which earlier episodes are run, and which faulted ones are tried again?
 //!
-//! Nothing is written for a campaign that cannot run.
+//! The kind of work answers 2 and 3. Nothing is written for a campaign that cannot run.
 
-use super::plan::{CampaignPlan, CampaignPlanner, SkippedTemplate};
 use super::reopen::{ChangedTemplates, RestartOptions, close_entries, reopen_entries};
-use crate::episode::EngineServices;
-use crate::episode::missing_programs;
 use crate::model::{
-    CampaignConfig, CampaignName, CampaignRecord, CampaignState, EpisodeRecord, Fault, FaultCounts,
-    FaultKind, JournalEntry, Outcome, PlannedEpisode, TaskId, TemplateEdition,
+    CampaignName, CampaignRecord, CampaignState, EpisodeRecord, Fault, FaultCounts, FaultKind,
+    JournalEntry, Outcome, PlannedEpisode, TaskId, TemplateEdition,
 };
 use crate::policy::{ChangedTemplate, changed_templates};
-use crate::pool::PoolHandle;
-use crate::task::{Template, TemplateError};
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use crate::task::TemplateError;
+use crate::work::{CampaignPlan, EngineServices, SkippedTemplate, WorkKind, WorkSources};
+use std::collections::HashSet;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -28,7 +25,8 @@ const PLAN_CHUNK: usize = 1_000;
 
 /// A campaign that was checked and planned, and can start.
 pub struct PreparedCampaign {
-    pub planner: Arc<CampaignPlanner>,
+    /// The kind of work, with the settings of the campaign.
+    pub kind: Arc<dyn WorkKind>,
     /// The episodes to run, and those that have ended. In plan order.
     pub episodes: Vec<EpisodeRecord>,
     /// Templates that this host cannot run.
@@ -83,11 +81,11 @@ impl From<crate::ports::StoreFault> for PrepareError {
 /// The order matters: all checks come before the first write.
 pub async fn prepare(
     world: &EngineServices,
-    planner: Arc<CampaignPlanner>,
+    kind: Arc<dyn WorkKind>,
     source: String,
     again: &RestartOptions,
 ) -> Result<PreparedCampaign, PrepareError> {
-    let config = planner.config.clone();
+    let config = kind.config().clone();
     let earlier = world.journal.campaign(&config.name).await?;
     // What was planned before, by any earlier start of this campaign.
     let known = world.journal.episodes(&config.name).await?;
@@ -95,19 +93,18 @@ pub async fn prepare(
     if earlier.as_ref().is_some_and(|record| !record.has_settings_of(&config, &models)) {
         return Err(PrepareError::Changed(config.name.to_string()));
     }
-    let (templates, skipped) = runnable_templates(&world.pool, &planner).await?;
-    if templates.is_empty() {
-        return Err(PrepareError::NothingToRun(skipped));
+    let sources = Arc::new(kind.sources(&world.pool).await?);
+    if sources.usable.is_empty() {
+        return Err(PrepareError::NothingToRun(sources.skipped.clone()));
     }
     let was_cancelled = earlier.as_ref().is_some_and(|r| r.state == CampaignState::Cancelled);
     let unended = known.iter().filter(|episode| episode.outcome.is_none()).count();
     if again.reopen.requires_match() && was_cancelled && unended > 0 {
         return Err(PrepareError::Cancelled(config.name.to_string(), unended));
     }
-    let editions = editions(world, &planner, &templates, &known, again.changed).await?;
-    let (known, plan) = plan(planner.clone(), templates.clone(), known).await?;
-    let wanted =
-        RequestedEpisodes { config: &config, templates: ids(&templates), tasks: &plan.tasks };
+    let editions = editions(world, &config.name, &sources, &known, again.changed).await?;
+    let (known, plan) = plan(kind.clone(), sources.clone(), known).await?;
+    let wanted = RequestedEpisodes { kind: &*kind, sources: &sources, tasks: &plan.tasks };
     let reopened = again.reopen.choose(known.iter().filter(|record| wanted.may_reopen(record)));
     if reopened.is_empty() && again.reopen.requires_match() {
         let faults = FaultCounts::of(&known);
@@ -143,21 +140,22 @@ pub async fn prepare(
     // A campaign that never ran is shown as cancelled if it may not start.
     let before = earlier.map_or((CampaignState::Cancelled, None), |r| (r.state, r.reason));
     undo.push(state_change_entry(&config.name, before.0, before.1));
-    Ok(PreparedCampaign { planner, episodes, skipped, tasks, ordinal, undo })
+    let skipped = sources.skipped.clone();
+    Ok(PreparedCampaign { kind, episodes, skipped, tasks, ordinal, undo })
 }
 
 /// Makes the plan on a blocking thread, because rendering many tasks takes long. Returns `known`
 /// unchanged beside the plan.
 async fn plan(
-    planner: Arc<CampaignPlanner>,
-    templates: Vec<Arc<Template>>,
+    kind: Arc<dyn WorkKind>,
+    sources: Arc<WorkSources>,
     known: Vec<EpisodeRecord>,
 ) -> Result<(Vec<EpisodeRecord>, CampaignPlan), PrepareError> {
     // If this future is dropped, the planner stops early: nobody wants the plan any more.
     let wanted = CancellationToken::new();
     let _wanted = wanted.clone().drop_guard();
     let work = move || {
-        let plan = planner.plan(&templates, &known, || !wanted.is_cancelled())?;
+        let plan = kind.plan(&sources, &known, &|| !wanted.is_cancelled())?;
         Ok::<_, TemplateError>((known, plan))
     };
     let planned = tokio::task::spawn_blocking(work).await;
@@ -171,27 +169,26 @@ async fn plan(
 /// episodes were planned from, this is an error, unless somebody has accepted the change.
 async fn editions(
     world: &EngineServices,
-    planner: &CampaignPlanner,
-    templates: &[Arc<Template>],
+    name: &CampaignName,
+    sources: &WorkSources,
     known: &[EpisodeRecord],
     changed: ChangedTemplates,
 ) -> Result<Vec<TemplateEdition>, PrepareError> {
-    let name = &planner.config.name;
-    let (before, now) = (world.journal.editions(name).await?, planner.editions(templates));
+    let (before, now) = (world.journal.editions(name).await?, &sources.editions);
     let planned: HashSet<&str> = known.iter().map(|r| r.plan.template.as_str()).collect();
-    let mut changes = changed_templates(&before, &now);
+    let mut changes = changed_templates(&before, now);
     changes.retain(|change| planned.contains(change.template.as_str()));
     if !changes.is_empty() && changed == ChangedTemplates::Refuse {
         return Err(PrepareError::ChangedTemplates(name.to_string(), changes));
     }
-    if before.is_empty() && !known.is_empty() {
+    if before.is_empty() && !known.is_empty() && !now.is_empty() {
         tracing::warn!(
             campaign = %name,
             "an older synthd began this campaign and did not record its templates; they are \
              recorded now, and a change from here on is noticed"
         );
     }
-    Ok(now.into_iter().filter(|edition| !before.contains(edition)).collect())
+    Ok(now.iter().filter(|edition| !before.contains(edition)).cloned().collect())
 }
 
 /// Writes the campaign, its template editions, the new episodes and the reopened episodes, in this
@@ -230,16 +227,11 @@ pub(crate) fn state_change_entry(
     JournalEntry::CampaignMoved { campaign: campaign.clone(), state, reason }
 }
 
-/// The ids of the templates.
-fn ids(templates: &[Arc<Template>]) -> HashSet<&str> {
-    templates.iter().map(|template| template.id.as_str()).collect()
-}
-
 /// The choice of episodes that this start runs, out of all that were ever planned for the campaign.
 struct RequestedEpisodes<'a> {
-    config: &'a CampaignConfig,
-    /// Ids of the templates that this host can run.
-    templates: HashSet<&'a str>,
+    kind: &'a dyn WorkKind,
+    /// The sources of tasks that this host can use.
+    sources: &'a WorkSources,
     /// Every task of the current plan, with the current template editions.
     tasks: &'a HashSet<TaskId>,
 }
@@ -256,7 +248,7 @@ impl RequestedEpisodes<'_> {
         let left_out = before - episodes.len();
         if left_out > 0 {
             tracing::warn!(
-                campaign = %self.config.name,
+                campaign = %self.kind.config().name,
                 "{left_out} episodes planned earlier are left out: their template, its edition, \
                  their model or their scaffold is not to be had now"
             );
@@ -271,10 +263,11 @@ impl RequestedEpisodes<'_> {
             Some(Outcome::Faulted { .. }) => !self.is_superseded(plan),
             Some(_) => true,
             None => {
+                let config = self.kind.config();
                 self.tasks.contains(&plan.task)
-                    && self.config.may_answer(&plan.model)
-                    && self.config.scaffolds.contains(&plan.scaffold)
-                    && plan.id.sample() < self.config.tasks.samples.most
+                    && config.may_answer(&plan.model)
+                    && self.kind.may_run(plan)
+                    && plan.id.sample() < config.tasks.samples.most
             }
         }
     }
@@ -285,53 +278,8 @@ impl RequestedEpisodes<'_> {
         !self.is_superseded(&record.plan)
     }
 
-    /// Whether the same place (template and index) has another task now, because the template has
-    /// changed.
+    /// Whether the task of an episode has been replaced by another edition.
     fn is_superseded(&self, plan: &PlannedEpisode) -> bool {
-        self.templates.contains(plan.template.as_str())
-            && plan.index < self.config.tasks.per_template
-            && !self.tasks.contains(&plan.task)
+        self.kind.is_superseded(plan, self.sources, self.tasks)
     }
-}
-
-/// Divides the campaign's templates: those that this host's sandboxes can run, and the others with
-/// the reason. It takes one sandbox for each image and looks for the required programs in it.
-pub async fn runnable_templates(
-    pool: &PoolHandle,
-    planner: &CampaignPlanner,
-) -> Result<(Vec<Arc<Template>>, Vec<SkippedTemplate>), Fault> {
-    let all = planner.templates();
-    let mut wanted: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for template in &all {
-        let programs = template.requires.iter().map(String::as_str);
-        wanted.entry(&template.environment.image).or_default().extend(programs);
-    }
-    let mut missing = HashMap::new();
-    for (image, programs) in wanted {
-        // An image that the campaign maps to nothing is reported for each template, in `lacking`.
-        if let Some(spec) = planner.config.sandbox_for(image) {
-            missing.insert(image.to_owned(), missing_programs(pool, &spec, &programs).await?);
-        }
-    }
-    let mut skipped = Vec::new();
-    let mut kept = Vec::new();
-    for template in all {
-        match lacking(&template, &missing) {
-            None => kept.push(template),
-            Some(reason) => skipped.push(SkippedTemplate { template: template.id.clone(), reason }),
-        }
-    }
-    Ok((kept, skipped))
-}
-
-/// Why a template cannot run here. None if it can. `missing` has the programs that each image
-/// lacks.
-fn lacking(template: &Template, missing: &HashMap<String, HashSet<String>>) -> Option<String> {
-    let image = &template.environment.image;
-    let Some(missing) = missing.get(image) else {
-        return Some(format!("[sandbox] names no image for {image}"));
-    };
-    let lacks = template.requires.iter().map(String::as_str).filter(|r| missing.contains(*r));
-    let lacks: Vec<&str> = lacks.collect();
-    (!lacks.is_empty()).then(|| format!("the sandbox has no {}", lacks.join(", ")))
 }

@@ -5,12 +5,12 @@
 //! The actor publishes a new [`CampaignProgress`] at every change. For a campaign that does not run
 //! in this process, the same form is built from the journal ([`CampaignProgress::from_record`]).
 
-use super::plan::SkippedTemplate;
 use crate::model::{
     CampaignCounts, CampaignName, CampaignRecord, CampaignState, DatasetRecord, EpisodeCounts,
     EpisodeRecord, Fault, FaultCounts, FaultKind, Money, NewVersion, Outcome, RowCounts,
     RowDecision, TokenCounts, Turn,
 };
+use crate::work::SkippedTemplate;
 use serde::{Deserialize, Serialize};
 
 /// The state of a campaign with its counts, published at every change.
@@ -165,6 +165,7 @@ impl CampaignProgress {
         match outcome.label() {
             "resolved" => self.episodes.resolved += 1,
             "faulted" => self.episodes.faulted += 1,
+            "answered" => self.episodes.answered += 1,
             _ => self.episodes.unresolved += 1,
         }
     }

@@ -9,7 +9,7 @@
 
 use super::messages::{EngineResources, SubmitCampaign, SubmitError};
 use crate::campaign::{
-    CampaignActor, CampaignHandle, CampaignPlanner, PreparedCampaign, prepare, state_change_entry,
+    CampaignActor, CampaignHandle, PreparedCampaign, prepare, state_change_entry,
 };
 use crate::model::{
     CampaignConfig, CampaignName, CampaignState, Fault, FaultKind, JournalEntry, ModelConfig,
@@ -18,6 +18,7 @@ use crate::model::{
 use crate::ports::ModelFactory;
 use crate::router::ModelClients;
 use crate::supervisor::{panic_text, spawn};
+use crate::work::kind_of;
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, ResponseActFuture, WrapFuture};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -192,10 +193,10 @@ async fn make_ready(
     submit: SubmitCampaign,
 ) -> Result<PreparedCampaign, SubmitError> {
     let config = submit.config;
-    let catalog = submit.catalog.unwrap_or_else(|| tools.catalog.clone());
-    let planner = Arc::new(CampaignPlanner { config: config.clone(), catalog });
+    let inputs = submit.inputs.unwrap_or_else(|| tools.inputs.clone());
+    let kind = kind_of(config.clone(), inputs);
     let models = build_models(tools.models.clone(), config.clone()).await?;
-    let prepared = prepare(&tools.world, planner, submit.source, &submit.again).await?;
+    let prepared = prepare(&tools.world, kind, submit.source, &submit.again).await?;
     let today = day_of(tools.world.clock.now_ms());
     // What earlier runs have spent counts against the caps of this one.
     let before = tools.world.journal.spending(&config.name, today).await;

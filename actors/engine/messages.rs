@@ -4,12 +4,12 @@ use super::actor::{CampaignRegistry, EngineActor};
 use crate::campaign::{
     CampaignHandle, CampaignProgress, PrepareError, ReopenFilter, RestartOptions,
 };
-use crate::episode::EngineServices;
 use crate::model::{CampaignConfig, CampaignName, Fault};
 use crate::policy::RestartIntensity;
 use crate::ports::ModelFactory;
 use crate::supervisor::{ActorExit, ActorGoneError, ActorHandle, supervise};
-use crate::task::Catalog;
+use crate::work::EngineServices;
+use crate::work::WorkInputs;
 use actix::Message;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +22,7 @@ pub struct EngineResources {
     /// The services that all campaigns share.
     pub world: EngineServices,
     /// The templates for campaigns that bring none of their own.
-    pub catalog: Arc<Catalog>,
+    pub inputs: WorkInputs,
     /// Makes the clients of a campaign's models.
     pub models: Arc<dyn ModelFactory>,
     /// The limit of episodes at once, over all campaigns.
@@ -39,8 +39,8 @@ pub struct SubmitCampaign {
     pub source: String,
     /// Which of its faulted episodes are tried again.
     pub again: RestartOptions,
-    /// The templates to plan from. None: the engine's own.
-    pub catalog: Option<Arc<Catalog>>,
+    /// The templates and prompts to plan from. None: the engine's own templates.
+    pub inputs: Option<WorkInputs>,
 }
 
 /// Why a campaign was not started.
@@ -96,18 +96,18 @@ impl EngineHandle {
         source: String,
         again: impl Into<RestartOptions>,
     ) -> Result<CampaignHandle, Arc<SubmitError>> {
-        self.ask(SubmitCampaign { config, source, again: again.into(), catalog: None }).await
+        self.ask(SubmitCampaign { config, source, again: again.into(), inputs: None }).await
     }
 
-    /// Starts a campaign with these templates in place of the engine's own.
+    /// Starts a campaign with these templates in place of the engine's own, and with these prompts.
     pub async fn submit_with(
         &self,
-        catalog: Arc<Catalog>,
+        inputs: WorkInputs,
         config: Arc<CampaignConfig>,
         source: String,
         again: RestartOptions,
     ) -> Result<CampaignHandle, Arc<SubmitError>> {
-        self.ask(SubmitCampaign { config, source, again, catalog: Some(catalog) }).await
+        self.ask(SubmitCampaign { config, source, again, inputs: Some(inputs) }).await
     }
 
     /// Sends the message. An actor that is gone becomes [`SubmitError::Gone`].

@@ -8,8 +8,9 @@
 
 use super::sandbox::BASE_IMAGE;
 use super::{
-    AgentProgram, CampaignName, ChatRequest, ModelAbility, ModelPrice, ModelRouting, Money,
-    PromptOverrides, SOONEST, SamplingParams, SandboxSpec, SpendingCaps, digest_of,
+    AgentProgram, CampaignName, ChatRequest, CompletionSettings, ModelAbility, ModelPrice,
+    ModelRouting, Money, PromptOverrides, SOONEST, SamplingParams, SandboxSpec, SpendingCaps,
+    WorkName, digest_of,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,12 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CampaignConfig {
     pub name: CampaignName,
+    /// What kind of work it is.
+    #[serde(default, skip_serializing_if = "WorkName::is_usual")]
+    pub kind: WorkName,
+    /// The prompts, for completions. Unused by other kinds.
+    #[serde(default)]
+    pub completions: CompletionSettings,
     /// The seed from which all tasks and random choices are derived.
     pub seed: u64,
     /// Which templates are used, and how many tasks of each.
@@ -331,8 +338,21 @@ pub struct QualityPolicy {
     pub duplicates: StageAction,
     /// Episodes that did not solve their task.
     pub unresolved: StageAction,
+    /// Answers in which the model declined. Only completions have this stage.
+    #[serde(default = "label", skip_serializing_if = "is_label")]
+    pub refusal: StageAction,
     /// How many equal actions in a row are a loop.
     pub loop_length: u32,
+}
+
+/// The default of a stage that labels.
+fn label() -> StageAction {
+    StageAction::Label
+}
+
+/// For serde: a stage that old campaigns do not have is left out while it has its default.
+fn is_label(action: &StageAction) -> bool {
+    *action == StageAction::Label
 }
 
 impl Default for QualityPolicy {
@@ -345,6 +365,7 @@ impl Default for QualityPolicy {
             truncation: StageAction::Label,
             duplicates: StageAction::Reject,
             unresolved: StageAction::Label,
+            refusal: StageAction::Label,
             loop_length: 3,
         }
     }
@@ -403,14 +424,24 @@ impl CampaignConfig {
     /// The settings from which the identity is made, as JSON. Optional settings are left out if
     /// they are not used, so that old campaigns keep their identity.
     pub fn fixed(&self) -> serde_json::Value {
-        let mut fixed = serde_json::json!({
-            "seed": self.seed,
-            "backend": self.backend,
-            "sandbox": self.sandbox,
-            "episode": self.episode,
-            "quality": self.quality,
-            "splits": self.dataset.splits,
-        });
+        let mut fixed = match self.kind {
+            WorkName::Trajectories => serde_json::json!({
+                "seed": self.seed,
+                "backend": self.backend,
+                "sandbox": self.sandbox,
+                "episode": self.episode,
+                "quality": self.quality,
+                "splits": self.dataset.splits,
+            }),
+            // Completions have no sandbox, and the time of a call changes no row.
+            WorkName::Completions => serde_json::json!({
+                "kind": self.kind,
+                "seed": self.seed,
+                "completions": self.completions,
+                "quality": self.quality,
+                "splits": self.dataset.splits,
+            }),
+        };
         if !self.agents.is_empty() {
             fixed["agents"] = serde_json::json!(self.agents);
         }

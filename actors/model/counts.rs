@@ -6,7 +6,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// Numbers of episodes. `finished` is the sum of `resolved`, `unresolved` and `faulted`.
+/// Numbers of units. `finished` is the sum of the fields after it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EpisodeCounts {
     pub planned: u64,
@@ -14,6 +14,9 @@ pub struct EpisodeCounts {
     pub resolved: u64,
     /// Includes flaky episodes: the two verifications disagreed.
     pub unresolved: u64,
+    /// Answers of completions. They are not verified, so they are neither resolved nor unresolved.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub answered: u64,
     /// Ended without a label, because of a fault.
     pub faulted: u64,
 }

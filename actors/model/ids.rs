@@ -94,6 +94,22 @@ impl EpisodeId {
         Self(format!("ep-{}{SAMPLE}{number}", &digest[..16]))
     }
 
+    /// The id of a completion: `prompt` answered by `model` in `campaign`, for example
+    /// `co-0123456789abcdef`, or `co-0123456789abcdef-s2` for sample 2.
+    pub fn of_completion(
+        campaign: &CampaignName,
+        prompt: &TaskId,
+        model: &str,
+        sample: u32,
+    ) -> Self {
+        let number = sample.to_string();
+        let digest = digest_of(&["completion", campaign.as_str(), prompt.as_str(), model, &number]);
+        match sample {
+            0 => Self(format!("co-{}", &digest[..16])),
+            _ => Self(format!("co-{}{SAMPLE}{number}", &digest[..16])),
+        }
+    }
+
     /// The sample number in this id. An id without a number is sample 0.
     pub fn sample(&self) -> u32 {
         let number = self.0.rsplit_once(SAMPLE).and_then(|(_, number)| number.parse().ok());

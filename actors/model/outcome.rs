@@ -2,7 +2,7 @@
 //! rewards of the steps that follow from it. The episode actor makes an [`Outcome`]; quality turns
 //! it into a dataset row.
 
-use super::{Fault, Step};
+use super::{Fault, FinishReason, Step};
 use serde::{Deserialize, Serialize};
 
 /// Why the agent stopped. Every reason is the agent's own behaviour, so its work is judged.
@@ -120,17 +120,26 @@ fn share_passed(checks: &[CheckResult]) -> f64 {
 pub enum Outcome {
     /// The agent stopped, and its work was verified.
     Judged { stop: StopReason, verdict: Verdict },
+    /// The model has answered a prompt. Nothing was verified, so this says nothing about whether the
+    /// answer is right.
+    Answered { finish: FinishReason },
     /// A fault ended the episode. It makes no row.
     Faulted { fault: Fault },
 }
 
 impl Outcome {
-    /// One word for reports: `resolved`, `unresolved`, `flaky` or `faulted`.
+    /// Whether a row is made of it: always, unless it is a fault.
+    pub fn makes_row(&self) -> bool {
+        !matches!(self, Self::Faulted { .. })
+    }
+
+    /// One word for reports: `resolved`, `unresolved`, `flaky`, `answered` or `faulted`.
     pub fn label(&self) -> &'static str {
         match self {
             Self::Judged { verdict, .. } if verdict.flaky => "flaky",
             Self::Judged { verdict, .. } if verdict.passed => "resolved",
             Self::Judged { .. } => "unresolved",
+            Self::Answered { .. } => "answered",
             Self::Faulted { .. } => "faulted",
         }
     }

@@ -3,7 +3,6 @@
 #[cfg(test)]
 mod tests;
 
-use crate::episode::{milestone_potential, missing_programs, provision_task, verify_snapshot};
 use crate::model::{
     ChatReply, CheckResult, ExecRequest, Fault, FaultOwner, FinishReason, MoveAction, SandboxSpec,
     ScriptedMove, Task, Usage, Verdict,
@@ -11,6 +10,9 @@ use crate::model::{
 use crate::pool::{PoolHandle, SandboxLease};
 use crate::scaffold::Scaffold;
 use crate::task::{Template, TemplateError};
+use crate::work::trajectory::{
+    milestone_potential, missing_programs, provision_task, verify_snapshot,
+};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 

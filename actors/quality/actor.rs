@@ -1,14 +1,13 @@
 //! The quality actor. It judges and publishes in tasks on the worker threads, so that a large row
 //! does not delay the others.
 
-use super::messages::{JudgeEpisode, JudgeReply, PublishDataset, QualityServices};
-use super::row::{FinishedEpisode, build_row};
-use super::stages;
+use super::messages::{JudgeReply, JudgeUnit, PublishDataset, QualityServices};
+use super::unit::FinishedUnit;
 use crate::model::{
     EpisodeId, Fault, FaultKind, JournalEntry, PassRate, PlannedEpisode, Publication, RowFormat,
-    RowRecord, RowRejection, StageAction, TrajectoryRow, digest_of,
+    RowRejection, StageAction,
 };
-use crate::policy::{SampleTracker, split_of};
+use crate::policy::SampleTracker;
 use crate::ports::DatasetWriteRequest;
 use crate::supervisor::{panic_text, spawn};
 use actix::{Actor, Context, Handler, ResponseFuture};
@@ -33,13 +32,13 @@ impl Actor for QualityActor {
     type Context = Context<Self>;
 }
 
-impl Handler<JudgeEpisode> for QualityActor {
+impl Handler<JudgeUnit> for QualityActor {
     type Result = ResponseFuture<Result<JudgeReply, Fault>>;
 
-    fn handle(&mut self, message: JudgeEpisode, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, message: JudgeUnit, _: &mut Self::Context) -> Self::Result {
         let tools = self.tools.clone();
         // A panic while judging is answered as a fault; the actor itself lives on.
-        let work = spawn("judge", async move { judge(&tools, &message.0).await });
+        let work = spawn("judge", async move { judge(&tools, &*message.0).await });
         Box::pin(async move { work.await.unwrap_or_else(|f| Err(panicked(f))) })
     }
 }
@@ -59,43 +58,12 @@ fn panicked(failure: tokio::task::JoinError) -> Fault {
     Fault::new(FaultKind::Panicked, panic_text(failure))
 }
 
-/// Builds the row, runs the stages over it, and records the row with the decision.
-async fn judge(tools: &QualityServices, judged: &FinishedEpisode) -> Result<JudgeReply, Fault> {
-    let mut row = build_row(judged, tools.clock.stamp(judged.finished_at_ms));
-    let findings = stages::judge(judged, &row);
-    row.labels = findings.labels;
-    let accepted = findings.rejected.is_none();
-    let record = RowRecord {
-        episode: judged.plan.id.clone(),
-        campaign: judged.plan.campaign.clone(),
-        ordinal: judged.plan.ordinal,
-        rejected: findings.rejected,
-        // The split depends on the cluster of the task alone, so related tasks are never in two
-        // splits.
-        split: split_of(&judged.task.cluster, judged.splits),
-        content_digest: content_digest(&row),
-        row: row.into(),
-    };
+/// Has the unit make its row and judge it, and records the row with the decision.
+async fn judge(tools: &QualityServices, unit: &dyn FinishedUnit) -> Result<JudgeReply, Fault> {
+    let record = unit.judged(tools.clock.stamp(unit.finished_at_ms()));
+    let accepted = record.rejected.is_none();
     tools.collector.record(vec![JournalEntry::Judged(Box::new(record))]).await?;
     Ok(JudgeReply { accepted })
-}
-
-/// Equal for trajectories that a trainer could not tell apart: costs, times and names do not count.
-/// Several samples of a task are wanted even if they are equal, so the number of a sample above 0
-/// is a part of its digest.
-fn content_digest(row: &TrajectoryRow) -> String {
-    // Sample 0 adds no number: it has the digest of a task that is tried once.
-    let sample = row.sample.to_string();
-    let mut parts = vec![row.task_id.as_str()];
-    parts.extend((row.sample > 0).then_some(sample.as_str()));
-    for step in &row.trajectory {
-        let action = &step.action;
-        parts.extend(
-            [&action.tool, &action.arguments, &step.reasoning, &step.observation]
-                .map(String::as_str),
-        );
-    }
-    digest_of(&parts)
 }
 
 /// Writes a dataset version and records it. The barrier comes first: a version must not contain

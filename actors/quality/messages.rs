@@ -1,7 +1,7 @@
 //! The messages to quality, and the handle through which campaigns send them.
 
 use super::QualityActor;
-use super::row::FinishedEpisode;
+use super::unit::FinishedUnit;
 use crate::collector::CollectorHandle;
 use crate::model::{CampaignConfig, CampaignName, Fault, Publication};
 use crate::policy::RestartIntensity;
@@ -12,11 +12,11 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
-/// Make a row of a finished episode and judge it. It is answered when the row and the decision are
+/// Make a row of a finished unit and judge it. It is answered when the row and the decision are
 /// durable.
 #[derive(Clone, Message)]
 #[rtype(result = "Result<JudgeReply, Fault>")]
-pub struct JudgeEpisode(pub Arc<FinishedEpisode>);
+pub struct JudgeUnit(pub Arc<dyn FinishedUnit>);
 
 /// The decision on a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,12 +66,12 @@ impl QualityHandle {
         (Self { workers: Arc::new(workers) }, joined)
     }
 
-    /// Judges an episode. Its place in the plan decides which actor does it. Err means that no row
-    /// was written, or that its answer was lost; the same episode may be judged again.
-    pub async fn judge(&self, judgement: FinishedEpisode) -> Result<JudgeReply, Fault> {
-        let worker = judgement.plan.ordinal % self.workers.len() as u64;
+    /// Judges a unit. Its place in the plan decides which actor does it. Err means that no row was
+    /// written, or that its answer was lost; the same unit may be judged again.
+    pub async fn judge(&self, unit: Arc<dyn FinishedUnit>) -> Result<JudgeReply, Fault> {
+        let worker = unit.plan().ordinal % self.workers.len() as u64;
         let worker = &self.workers[usize::try_from(worker).unwrap_or(0)];
-        worker.ask(JudgeEpisode(Arc::new(judgement))).await?
+        worker.ask(JudgeUnit(unit)).await?
     }
 
     /// Publishes a dataset. Err means that no version was recorded; it may be tried again.

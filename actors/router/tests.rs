@@ -2,7 +2,6 @@
 //! crash, the journal never has less than was charged, and never more than a cap.
 
 use super::{ModelCall, ModelClients};
-use crate::episode::EngineServices;
 use crate::model::{
     AttemptNumber, CallFault, CampaignName, ChatMessage, ChatReply, ChatRequest, ChatRole,
     EpisodeId, Fault, FaultKind, FinishReason, ModelConfig, Money, SpendingCaps, Usage, day_of,
@@ -11,6 +10,7 @@ use crate::policy::worst_case;
 use crate::ports::{CallContext, ChatModel, Journal, ModelFactory};
 use crate::supervisor::spawn;
 use crate::testkit::{MemoryJournal, Options, in_test_system, priced};
+use crate::work::EngineServices;
 use async_trait::async_trait;
 use proptest::prelude::*;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};

@@ -64,6 +64,8 @@ pub fn campaign(name: &str, tasks: u32) -> CampaignConfig {
         digests: Default::default(),
         price_table: None,
         name: CampaignName(name.to_owned()),
+        kind: Default::default(),
+        completions: Default::default(),
         seed: 7,
         tasks: TaskSelection {
             templates: vec!["unit/letter".to_owned()],

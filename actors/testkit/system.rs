@@ -5,13 +5,13 @@ use super::{FakeAgents, FakeBackend, FakeClock, FakeModels, FakeSink, MemoryJour
 use crate::campaign::{CampaignHandle, CampaignProgress, ReopenFilter, RestartOptions};
 use crate::collector::CollectorHandle;
 use crate::engine::{EngineHandle, EngineResources};
-use crate::episode::EngineServices;
 use crate::model::CampaignConfig;
 use crate::pool::{PoolConfig, PoolHandle};
 use crate::ports::{Clock, Journal};
 use crate::quality::{QualityHandle, QualityServices};
 use crate::router::RouterHandle;
 use crate::supervisor::{ActorExit, LiveCounts};
+use crate::work::{EngineServices, WorkInputs};
 use std::cell::RefCell;
 use std::future::Future;
 use std::rc::Rc;
@@ -117,7 +117,7 @@ impl Kit {
         let places = Arc::new(Semaphore::new(places));
         let (engine, life) = EngineHandle::start(EngineResources {
             world: world.clone(),
-            catalog: Arc::new(catalog()),
+            inputs: WorkInputs { catalog: Arc::new(catalog()), ..WorkInputs::default() },
             models: models.clone(),
             places: places.clone(),
         });

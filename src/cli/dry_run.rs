@@ -16,9 +16,9 @@ use serde_json::json;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use synthd_actors::campaign::SkippedTemplate;
 use synthd_actors::pool::PoolConfig;
 use synthd_actors::task::Catalog;
+use synthd_actors::work::SkippedTemplate;
 
 /// What the preflight found, and what the models answered.
 #[derive(Default)]

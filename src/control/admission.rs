@@ -21,6 +21,7 @@ use synthd_actors::model::{CampaignConfig, CampaignRecord, CampaignState};
 use synthd_actors::policy::ChangedTemplate;
 use synthd_actors::ports::Journal;
 use synthd_actors::task::{Catalog, TemplateError};
+use synthd_actors::work::WorkInputs;
 use tokio_util::sync::DropGuard;
 
 /// How long a restarted daemon waits before it asks an absent container engine again.
@@ -47,7 +48,8 @@ pub async fn start_campaign(
     // in case the templates are selected again.
     digests.extend(known.iter().flat_map(|record| record.images.clone()));
     let config = Arc::new(CampaignConfig { digests, ..CampaignConfig::clone(config) });
-    let submitted = engine.handle.submit_with(catalog.clone(), config.clone(), source, again).await;
+    let inputs = WorkInputs { catalog: catalog.clone() };
+    let submitted = engine.handle.submit_with(inputs, config.clone(), source, again).await;
     submitted.map_err(|error| refused(&error, &config, known.as_ref()))
 }
 

@@ -26,11 +26,12 @@ use crate::sandbox::docker::PullProgress;
 use sandboxes::SandboxPreflight;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use synthd_actors::campaign::{CampaignPlanner, SkippedTemplate, runnable_templates};
 use synthd_actors::model::{CampaignConfig, CampaignRecord};
 use synthd_actors::pool::{PoolConfig, PoolHandle};
 use synthd_actors::router::ModelClients;
 use synthd_actors::task::Catalog;
+use synthd_actors::work::SkippedTemplate;
+use synthd_actors::work::trajectory::{TrajectoryWork, runnable_templates};
 
 /// A callback that hears the progress of an image pull.
 pub type PullListener<'a> = &'a (dyn Fn(&PullProgress) + Send + Sync);
@@ -130,11 +131,11 @@ impl Preflight<'_> {
         // these images.
         let digests = survey.digests.clone();
         let config = Arc::new(CampaignConfig { digests, ..self.config.clone() });
-        let planner = CampaignPlanner { config, catalog: Arc::new(self.catalog.clone()) };
+        let work = TrajectoryWork { config, catalog: Arc::new(self.catalog.clone()) };
         // One sandbox at a time, and none in advance: the pool lives only for this check.
         let limits = PoolConfig { warm: 0, parallel_creation: 1, ..PoolConfig::default() };
         let (pool, life) = PoolHandle::start(backends.clone(), limits);
-        let found = runnable_templates(&pool, &planner).await;
+        let found = runnable_templates(&pool, &work).await;
         pool.shut_down().await;
         drop(life);
         match found {

@@ -357,6 +357,7 @@ pub(super) fn figures(conn: &Connection, campaign: &CampaignName) -> StoreResult
     let sql = format!(
         "SELECT count(DISTINCT task), count(*), count(label),
             count(*) FILTER (WHERE label = 'resolved'), count(*) FILTER (WHERE label = 'faulted'),
+            count(*) FILTER (WHERE label = 'answered'),
             coalesce(sum(steps) FILTER (WHERE label IS NOT NULL), 0),
             coalesce(sum(input_tokens) FILTER (WHERE label IS NOT NULL), 0),
             coalesce(sum(output_tokens) FILTER (WHERE label IS NOT NULL), 0),
@@ -374,23 +375,25 @@ pub(super) fn figures(conn: &Connection, campaign: &CampaignName) -> StoreResult
 /// Reads the row of the query in [`figures`]. `unresolved` is what remains of the finished
 /// episodes.
 fn figures_of(row: &Row<'_>) -> StoreResult<CampaignCounts> {
-    let (finished, resolved, faulted) = (count_of(row, 2)?, count_of(row, 3)?, count_of(row, 4)?);
+    let (finished, resolved) = (count_of(row, 2)?, count_of(row, 3)?);
+    let (faulted, answered) = (count_of(row, 4)?, count_of(row, 5)?);
     Ok(CampaignCounts {
         tasks: count_of(row, 0)?,
         episodes: EpisodeCounts {
             planned: count_of(row, 1)?,
             finished,
             resolved,
-            unresolved: finished.saturating_sub(resolved + faulted),
+            unresolved: finished.saturating_sub(resolved + faulted + answered),
+            answered,
             faulted,
         },
-        steps: count_of(row, 5)?,
+        steps: count_of(row, 6)?,
         tokens: TokenCounts {
-            input: count_of(row, 6)?,
-            output: count_of(row, 7)?,
-            uncounted_calls: count_of(row, 10)?,
+            input: count_of(row, 7)?,
+            output: count_of(row, 8)?,
+            uncounted_calls: count_of(row, 11)?,
         },
-        rows: RowCounts { accepted: count_of(row, 8)?, rejected: count_of(row, 9)? },
+        rows: RowCounts { accepted: count_of(row, 9)?, rejected: count_of(row, 10)? },
     })
 }
 

@@ -2,9 +2,9 @@
 
 use super::{assert_nothing_lost_or_doubled, episodes, options};
 use crate::campaign::actor::CampaignActor;
-use crate::episode::AttemptExit;
 use crate::model::{AttemptNumber, CampaignState, EpisodeId, Fault, FaultKind};
 use crate::testkit::{Trap, campaign, in_test_system};
+use crate::work::AttemptExit;
 use actix::{Context, Handler, Message};
 use std::time::Duration;
 use tokio::time::sleep;

@@ -1,20 +1,20 @@
 //! Plans: what is planned once stays, whatever is added.
 
 use super::found;
-use crate::campaign::CampaignPlanner;
 use crate::model::{CampaignConfig, EpisodeRecord, ModelAssignment};
 use crate::task::Template;
 use crate::testkit::{campaign, catalog, priced};
+use crate::work::trajectory::TrajectoryWork;
 use proptest::prelude::*;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-fn planner(assign: ModelAssignment, per_template: u32, models: usize) -> CampaignPlanner {
+fn planner(assign: ModelAssignment, per_template: u32, models: usize) -> TrajectoryWork {
     let mut config: CampaignConfig = campaign("c", per_template);
     config.tasks.templates = vec!["**".to_owned()];
     config.assign = assign;
     config.models = (0..models).map(|n| priced(&format!("fake/{n}"), 0)).collect();
-    CampaignPlanner { config: Arc::new(config), catalog: Arc::new(catalog()) }
+    TrajectoryWork { config: Arc::new(config), catalog: Arc::new(catalog()) }
 }
 
 fn some(templates: &[Arc<Template>], from: usize) -> Vec<Arc<Template>> {
@@ -31,9 +31,9 @@ proptest! {
         let assign = if weighted { ModelAssignment::Weighted } else { ModelAssignment::RoundRobin };
         let small = planner(assign, few, models);
         let all = small.templates();
-        let first = small.plan(&some(&all, 1), &[], || true).unwrap().episodes;
+        let first = small.plan_templates(&some(&all, 1), &[], || true).unwrap().episodes;
         let known: Vec<EpisodeRecord> = first.iter().cloned().map(found).collect();
-        let added = planner(assign, few + more, models).plan(&all, &known, || true).unwrap().episodes;
+        let added = planner(assign, few + more, models).plan_templates(&all, &known, || true).unwrap().episodes;
         let ids: HashSet<_> = first.iter().chain(&added).map(|e| &e.id).collect();
         prop_assert_eq!(ids.len(), first.len() + added.len(), "nothing is planned twice");
         let mut by_task: HashMap<_, HashSet<_>> = HashMap::new();
@@ -50,7 +50,7 @@ proptest! {
     fn turns_are_even(tasks in 1u32..9, models in 1usize..5) {
         let planner = planner(ModelAssignment::RoundRobin, tasks, models);
         let mut shares: HashMap<String, usize> = HashMap::new();
-        for episode in planner.plan(&planner.templates(), &[], || true).unwrap().episodes {
+        for episode in planner.plan_templates(&planner.templates(), &[], || true).unwrap().episodes {
             *shares.entry(episode.model).or_default() += 1;
         }
         let counts = || (0..models).map(|n| shares.get(&format!("fake/{n}")).copied().unwrap_or(0));
@@ -66,6 +66,6 @@ fn a_plan_nobody_wants_any_more_ends() {
         asked.set(asked.get() + 1);
         asked.get() <= 3
     };
-    let planned = planner.plan(&planner.templates(), &[], wanted).unwrap().episodes;
+    let planned = planner.plan_templates(&planner.templates(), &[], wanted).unwrap().episodes;
     assert_eq!(planned.len(), 3 * 2, "three tasks for two models");
 }

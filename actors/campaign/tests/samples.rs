@@ -1,13 +1,13 @@
 //! Tasks that are tried several times: all of the samples, or as many as are needed.
 
 use super::{assert_nothing_lost_or_doubled, episodes, found, options};
-use crate::campaign::CampaignPlanner;
 use crate::model::{
     CampaignConfig, CampaignName, CampaignState, EpisodeId, EpisodeRecord, FaultKind, Outcome,
     SamplePolicy, StopReason, Verdict,
 };
 use crate::ports::Journal;
 use crate::testkit::{Kit, Line, Trap, campaign, catalog, in_test_system};
+use crate::work::trajectory::TrajectoryWork;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -143,8 +143,8 @@ fn a_lost_sample_is_no_verdict() {
     });
 }
 
-fn planner(samples: SamplePolicy) -> CampaignPlanner {
-    CampaignPlanner { config: Arc::new(sampled(1, samples)), catalog: Arc::new(catalog()) }
+fn planner(samples: SamplePolicy) -> TrajectoryWork {
+    TrajectoryWork { config: Arc::new(sampled(1, samples)), catalog: Arc::new(catalog()) }
 }
 
 /// Samples that were planned with an earlier edition of a template and that nobody asks for any
@@ -152,7 +152,7 @@ fn planner(samples: SamplePolicy) -> CampaignPlanner {
 #[test]
 fn samples_that_are_left_out_leave_nothing_undecided() {
     let before = planner(most(4));
-    let plans = before.plan(&before.templates(), &[], || true).unwrap().episodes;
+    let plans = before.plan_templates(&before.templates(), &[], || true).unwrap().episodes;
     let tried = |solved: &[bool]| -> Vec<EpisodeRecord> {
         let outcome = |passed: &bool| {
             let score = f64::from(u8::from(*passed));
@@ -168,7 +168,7 @@ fn samples_that_are_left_out_leave_nothing_undecided() {
     };
     let planned = |samples: SamplePolicy, known: &[EpisodeRecord]| {
         let planner = planner(samples);
-        planner.plan(&planner.templates(), known, || true).unwrap().episodes.len()
+        planner.plan_templates(&planner.templates(), known, || true).unwrap().episodes.len()
     };
     let solves = |most_of: u32| SamplePolicy { stop_after_solved: Some(1), ..most(most_of) };
     assert_eq!(planned(most(4), &tried(&[true, false])), 4, "two of four were tried");

@@ -43,6 +43,7 @@ fn off() -> QualityPolicy {
         truncation: off,
         duplicates: off,
         unresolved: off,
+        refusal: off,
         loop_length: 3,
     }
 }

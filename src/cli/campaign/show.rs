@@ -41,6 +41,8 @@ struct ModelScaffoldStats {
     labelled: u64,
     /// Episodes that were resolved.
     solved: u64,
+    /// Completions that were answered. They have no label.
+    answered: u64,
     /// Episodes that ended in a fault and have no label.
     faulted: u64,
     steps: u64,
@@ -97,6 +99,7 @@ fn models(episodes: &[EpisodeRecord]) -> BTreeMap<(String, String), ModelScaffol
         share.cost_usd = share.cost_usd.saturating_add(episode.cost);
         match &episode.outcome {
             Some(Outcome::Faulted { .. }) => share.faulted += 1,
+            Some(Outcome::Answered { .. }) => share.answered += 1,
             Some(outcome @ Outcome::Judged { .. }) => {
                 share.labelled += 1;
                 share.solved += u64::from(outcome.label() == "resolved");
@@ -125,7 +128,7 @@ fn document(page: &CampaignOverview) -> serde_json::Value {
         .iter()
         .map(|((model, scaffold), share)| {
             json!({ "model": model, "scaffold": scaffold, "planned": share.planned,
-                "labelled": share.labelled, "solved": share.solved, "faulted": share.faulted,
+                "labelled": share.labelled, "solved": share.solved, "answered": share.answered, "faulted": share.faulted,
                 "steps": share.steps, "cost_usd": share.cost_usd })
         })
         .collect();
@@ -188,7 +191,7 @@ fn show_models(models: &BTreeMap<(String, String), ModelScaffoldStats>) {
         rows.add_row([
             escape_line(model),
             escape_line(scaffold),
-            format!("{} of {}", share.labelled + share.faulted, share.planned),
+            format!("{} of {}", share.labelled + share.answered + share.faulted, share.planned),
             rate(share.solved, share.labelled),
             share.faulted.to_string(),
             format!("${}", share.cost_usd),

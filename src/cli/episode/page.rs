@@ -105,7 +105,7 @@ impl EpisodePage {
     fn outcome(&mut self, whole: &FullEpisode) {
         let label = outcome_label(&whole.episode);
         let tone = match label {
-            "resolved" => TextStyle::Good,
+            "resolved" | "answered" => TextStyle::Good,
             "pending" => TextStyle::Warn,
             _ => TextStyle::Bad,
         };
@@ -114,6 +114,9 @@ impl EpisodePage {
             None => self.field("outcome", label),
             Some(Outcome::Faulted { fault }) => {
                 self.field("outcome", format!("{label}: {}", escape_line(&fault.to_string())));
+            }
+            Some(Outcome::Answered { finish }) => {
+                self.field("outcome", format!("{label}, ended by {}", finish.as_str()));
             }
             Some(Outcome::Judged { stop, verdict }) => {
                 // The sum of no floats is minus zero, which would be shown as `-0.000`.

@@ -21,8 +21,6 @@ use serde::Serialize;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
-use synthd_actors::episode::matches_recorded;
-use synthd_actors::episode::provision_task;
 use synthd_actors::model::{
     AttemptNumber, CampaignConfig, EpisodeId, EpisodeRecord, ExecEnd, ExecReport, ExecRequest,
     Fault, SandboxFingerprint, SandboxSpec, Turn,
@@ -30,6 +28,8 @@ use synthd_actors::model::{
 use synthd_actors::pool::{PoolConfig, PoolHandle, SandboxLease};
 use synthd_actors::ports::{Journal, Sandbox, SandboxBackend};
 use synthd_actors::scaffold::{ExternalScaffold, observe_calls};
+use synthd_actors::work::trajectory::matches_recorded;
+use synthd_actors::work::trajectory::provision_task;
 
 #[derive(Args)]
 #[command(

@@ -24,10 +24,10 @@ use crate::word_suggestion;
 use std::collections::BTreeMap;
 use std::thread::available_parallelism;
 use synthd_actors::model::{
-    AllowedHost, BackendKind, CampaignConfig, CampaignName, DatasetConfig, EpisodeLimits,
-    ImagePullPolicy, MOST_SEED, ModelAssignment, ModelConfig, ModelPrice, Money, NetworkPolicy,
-    QualityPolicy, SamplePolicy, SandboxLimits, SandboxSpec, SeccompProfile, ShellChoice,
-    TaskSelection, TokenRates,
+    AllowedHost, BackendKind, CampaignConfig, CampaignName, CompletionSettings, DatasetConfig,
+    EpisodeLimits, ImagePullPolicy, MOST_SEED, ModelAssignment, ModelConfig, ModelPrice, Money,
+    NetworkPolicy, QualityPolicy, SamplePolicy, SandboxLimits, SandboxSpec, SeccompProfile,
+    ShellChoice, TaskSelection, TokenRates, WorkName,
 };
 use synthd_actors::scaffold;
 
@@ -57,6 +57,8 @@ pub(in crate::config) fn campaign(
     };
     CampaignConfig {
         name: CampaignName(raw.name.or(String::new())),
+        kind: WorkName::default(),
+        completions: CompletionSettings::default(),
         // The plan's seed has all of its bits; only the seeds that are sent to providers are cut to
         // 31.
         seed: raw.seed.or(SEED),
@@ -504,6 +506,7 @@ fn quality(raw: RawQuality) -> QualityPolicy {
         truncation: raw.truncation.or(default.truncation),
         duplicates: raw.duplicates.or(default.duplicates),
         unresolved: raw.unresolved.or(default.unresolved),
+        refusal: default.refusal,
         loop_length: raw.loop_length.or(default.loop_length),
     }
 }

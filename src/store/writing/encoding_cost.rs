@@ -59,6 +59,7 @@ fn of_request(request: &ChatRequest) -> usize {
 fn of_outcome(outcome: &Outcome) -> usize {
     match outcome {
         Outcome::Judged { verdict, .. } => verdict.checks.iter().map(|c| c.output.len()).sum(),
+        Outcome::Answered { .. } => 0,
         Outcome::Faulted { fault } => fault.message.len(),
     }
 }

@@ -6,33 +6,20 @@
 //! ```
 
 use super::engine_commands::{ensure_exited, run_engine_command};
-use super::engine_services::{AttemptOrders, AttemptState, EngineServices};
 use super::external_agent::ExternalAttempt;
+use super::orders::{AttemptOrders, AttemptState};
 use super::phase::AttemptPhase;
 use super::turns::{ActiveAttempt, StoppedAttempt};
 use super::verify;
 use crate::model::{
-    AttemptNumber, AttemptRecord, Fault, FaultKind, JournalEntry, Outcome, SandboxFingerprint,
-    SandboxSpec, SandboxTree, StopReason, Task, Turn, Verdict,
+    AttemptNumber, AttemptRecord, Fault, FaultKind, JournalEntry, Outcome, SandboxSpec,
+    SandboxTree, Task, Turn,
 };
 use crate::pool::{PoolHandle, SandboxLease};
+use crate::quality::FinishedEpisode;
+use crate::work::EngineServices;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
-
-/// What an attempt that reached a verdict leaves behind.
-#[derive(Clone, Debug, PartialEq)]
-pub struct AttemptResult {
-    pub task: Arc<Task>,
-    /// Why the agent stopped.
-    pub stop: StopReason,
-    pub verdict: Verdict,
-    /// All turns, the replayed ones included.
-    pub turns: Vec<Turn>,
-    /// What the agent's sandbox ran on.
-    pub fingerprint: SandboxFingerprint,
-    /// Milliseconds since the Unix epoch.
-    pub finished_at_ms: i64,
-}
 
 /// Runs an attempt to its verdict, or until it is cancelled. Err means that there is no verdict.
 pub(super) async fn run(
@@ -40,7 +27,7 @@ pub(super) async fn run(
     orders: &AttemptOrders,
     standing: &AttemptState,
     cancel: &CancellationToken,
-) -> Result<AttemptResult, Fault> {
+) -> Result<FinishedEpisode, Fault> {
     let conclusion = tokio::select! {
         biased;
         () = cancel.cancelled() => {
@@ -60,7 +47,7 @@ async fn conclude(
     world: &EngineServices,
     orders: &AttemptOrders,
     standing: &AttemptState,
-) -> Result<AttemptResult, Fault> {
+) -> Result<FinishedEpisode, Fault> {
     let source = replay_source(world, orders).await?;
     start(world, orders, source).await?;
     // The turns are read after the start was recorded. The start is the fence: what the earlier
@@ -89,7 +76,18 @@ async fn conclude(
     };
     let finished_at_ms = world.clock.now_ms();
     let task = orders.task.clone();
-    Ok(AttemptResult { task, stop, verdict, turns, fingerprint, finished_at_ms })
+    Ok(FinishedEpisode {
+        plan: orders.plan.clone(),
+        attempt: orders.attempt,
+        task,
+        turns: Arc::new(turns),
+        stop,
+        verdict,
+        fingerprint,
+        finished_at_ms,
+        policy: orders.config.quality.clone(),
+        splits: orders.config.dataset.splits,
+    })
 }
 
 /// The newest earlier attempt that has turns. They are paid for, so they are replayed instead of
@@ -128,7 +126,7 @@ async fn start(
 async fn finish(
     world: &EngineServices,
     orders: &AttemptOrders,
-    conclusion: &AttemptResult,
+    conclusion: &FinishedEpisode,
 ) -> Result<(), Fault> {
     let outcome = Outcome::Judged { stop: conclusion.stop, verdict: conclusion.verdict.clone() };
     let entry = JournalEntry::Finished {

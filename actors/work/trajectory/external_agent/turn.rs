@@ -1,10 +1,10 @@
 //! How an answered call becomes a turn, as soon as it is known what it led to.
 
 use super::{ExternalAttempt, OpenTurn};
-use crate::episode::turns::{describe, failed_ms, millis};
 use crate::model::{ActionType, ChatRequest, ExecEnd, ExecReport, Fault, Money, Step, Turn};
 use crate::policy::{messages_since, told};
 use crate::scaffold::ExternalScaffold;
+use crate::work::trajectory::turns::{describe, failed_ms, millis};
 
 impl ExternalAttempt<'_> {
     /// Completes the open turn and records it. Returns when it is durable, before the next call is

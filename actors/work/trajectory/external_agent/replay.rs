@@ -4,10 +4,10 @@
 
 use super::ExternalAttempt;
 use crate::agent_access::CallDecision;
-use crate::episode::phase::AttemptPhase;
-use crate::episode::replay_match::matches_recorded;
 use crate::model::{ChatMessage, ChatRequest, Fault, FaultKind, Turn};
 use crate::policy::{messages_since, same_message_by};
+use crate::work::trajectory::phase::AttemptPhase;
+use crate::work::trajectory::replay_match::matches_recorded;
 use tokio::sync::oneshot;
 
 impl ExternalAttempt<'_> {

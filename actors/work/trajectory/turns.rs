@@ -9,8 +9,8 @@
 
 use super::changes::changes_of;
 use super::engine_commands::ensure_exited;
-use super::engine_services::{AttemptOrders, AttemptState, EngineServices};
 use super::milestones::MilestoneSandbox;
+use super::orders::{AttemptOrders, AttemptState};
 use super::phase::AttemptPhase;
 use super::replay_match::matches_recorded;
 use crate::model::{
@@ -22,6 +22,7 @@ use crate::pool::SandboxLease;
 use crate::ports::{CallContext, ScriptContext};
 use crate::router::{ModelAnswer, ModelCall};
 use crate::scaffold::{FormatError, ParsedAction, observe_calls, opened};
+use crate::work::EngineServices;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;

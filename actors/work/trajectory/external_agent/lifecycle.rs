@@ -1,12 +1,12 @@
 //! The start of an external agent, and what its end says of the episode.
 
 use super::ExternalAttempt;
-use crate::episode::engine_commands::tail;
-use crate::episode::turns::{ActiveAttempt, describe};
 use crate::model::{
     AgentProgram, ExecEnd, ExecReport, ExecRequest, Fault, FaultKind, HostAddress, NetworkPolicy,
     StopReason,
 };
+use crate::work::trajectory::engine_commands::tail;
+use crate::work::trajectory::turns::{ActiveAttempt, describe};
 use std::time::Duration;
 
 /// A time limit that is never reached: the engine stops the program, the guest does not.

@@ -1,38 +1,23 @@
-//! The plan: which episodes a campaign consists of.
+//! The plan of trajectories: which episodes a campaign consists of.
 //!
 //! The plan has every task of every template, with the models that are assigned to it, every
 //! scaffold, and the samples. The same campaign file gives the same plan, because tasks are drawn
 //! from the seed and ids are digests of what they name. The plan may grow: more tasks, models or
 //! samples add episodes behind the existing ones, and planned episodes keep their ids and places.
 
+use super::TrajectoryWork;
 use crate::model::{
-    CampaignConfig, EpisodeId, EpisodeRecord, ModelAssignment, PlannedEpisode, SamplePolicy, Task,
-    TaskId, TemplateEdition,
+    EpisodeId, EpisodeRecord, ModelAssignment, PlannedEpisode, SamplePolicy, Task, TaskId,
+    TemplateEdition,
 };
 use crate::policy::{
     AssignmentRules, SampleCounts, SampleKey, SampleTracker, TaskProfile, assign, more_samples,
 };
 use crate::scaffold;
-use crate::task::{Catalog, TaskSource, Template, TemplateError};
-use serde::{Deserialize, Serialize};
+use crate::task::{TaskSource, Template, TemplateError};
+use crate::work::CampaignPlan;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-
-/// A template that this host cannot run, with the reason for people.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SkippedTemplate {
-    pub template: String,
-    pub reason: String,
-}
-
-/// What is new in the plan, beside the episodes that were planned before.
-#[derive(Clone, Debug, Default)]
-pub struct CampaignPlan {
-    /// The new episodes in plan order.
-    pub episodes: Vec<PlannedEpisode>,
-    /// Every task that is asked for now, whether it was planned before or not.
-    pub tasks: HashSet<TaskId>,
-}
 
 /// The place of a task: the template's id, and the index of the task within the template. The place
 /// stays the same when the template changes; the task id does not.
@@ -74,13 +59,7 @@ impl<'a> EarlierPlan<'a> {
     }
 }
 
-/// Makes the plan of a campaign, and the tasks in it.
-pub struct CampaignPlanner {
-    pub config: Arc<CampaignConfig>,
-    pub catalog: Arc<Catalog>,
-}
-
-impl CampaignPlanner {
+impl TrajectoryWork {
     /// The templates that the campaign asks for.
     pub fn templates(&self) -> Vec<Arc<Template>> {
         let tasks = &self.config.tasks;
@@ -110,7 +89,7 @@ impl CampaignPlanner {
     /// planned again.
     ///
     /// `wanted` is asked before each task. When it returns false, planning ends early.
-    pub fn plan(
+    pub fn plan_templates(
         &self,
         templates: &[Arc<Template>],
         known: &[EpisodeRecord],

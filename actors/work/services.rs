@@ -1,0 +1,28 @@
+//! What the engine gives to every attempt, of whatever kind of work.
+
+use crate::agent_access::AgentAccess;
+use crate::collector::CollectorHandle;
+use crate::pool::PoolHandle;
+use crate::ports::{Clock, Journal};
+use crate::quality::QualityHandle;
+use crate::router::RouterHandle;
+use std::sync::Arc;
+
+/// The services that all campaigns of an engine share. Clones are cheap.
+#[derive(Clone)]
+pub struct EngineServices {
+    /// Warm sandboxes. A campaign has a clone with its own name, so that campaigns take turns.
+    pub pool: PoolHandle,
+    /// Model calls and money.
+    pub router: RouterHandle,
+    /// Writes to the journal, without the entries of dead attempts.
+    pub collector: CollectorHandle,
+    /// Rows and datasets.
+    pub quality: QualityHandle,
+    /// For reading. Writes go through the collector.
+    pub journal: Arc<dyn Journal>,
+    /// Times for records.
+    pub clock: Arc<dyn Clock>,
+    /// Gateway sessions for external agents.
+    pub agents: Arc<dyn AgentAccess>,
+}

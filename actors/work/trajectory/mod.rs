@@ -1,0 +1,141 @@
+//! Trajectories: a task, tried by a model and an agent in a sandbox, and judged by sealed checks.
+//! Its unit is an episode.
+//!
+//! An attempt is one future (`run.rs`): take a sandbox, lay the task, replay recorded turns of an
+//! earlier attempt, take new turns until the agent stops, verify the final workspace in fresh
+//! sandboxes, and record the verdict. If the future is dropped, its sandbox and its calls end with
+//! it.
+//!
+//! - `sources`, `plan`: which templates this host can run, and which episodes they make.
+//! - `orders`: what an attempt is made from. `phase`: the state machine of an attempt.
+//! - `run`: the whole attempt. `turns`: the turns of a native agent. `external_agent`: the turns of
+//!   an agent that is a program.
+//! - `replay_match`: whether a recorded turn has repeated.
+//! - `milestones`, `verify`: measuring and judging a workspace.
+//! - `engine_commands`: commands of the engine itself in a sandbox.
+
+mod changes;
+mod engine_commands;
+mod external_agent;
+mod milestones;
+mod orders;
+mod phase;
+mod plan;
+mod replay_match;
+mod run;
+mod sources;
+mod turns;
+mod verify;
+
+pub use milestones::milestone_potential;
+pub use orders::AttemptOrders;
+pub use phase::AttemptPhase;
+pub use replay_match::matches_recorded;
+pub use run::provision_task;
+pub(crate) use sources::missing_programs;
+pub use sources::runnable_templates;
+pub use verify::verify_snapshot;
+
+use super::{AttemptResult, AttemptSpec, CampaignPlan, EngineServices, WorkKind, WorkSources};
+use crate::model::{
+    CampaignConfig, EpisodeRecord, Fault, FaultKind, Outcome, PlannedEpisode, TaskId,
+};
+use crate::pool::PoolHandle;
+use crate::quality::{FinishedEpisode, FinishedUnit};
+use crate::task::{Catalog, TemplateError};
+use async_trait::async_trait;
+use orders::AttemptState;
+use std::collections::HashSet;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// The kind `trajectories`, with the settings of one campaign and the templates to choose from.
+pub struct TrajectoryWork {
+    pub config: Arc<CampaignConfig>,
+    pub catalog: Arc<Catalog>,
+}
+
+#[async_trait]
+impl WorkKind for TrajectoryWork {
+    fn config(&self) -> &Arc<CampaignConfig> {
+        &self.config
+    }
+
+    async fn sources(&self, pool: &PoolHandle) -> Result<WorkSources, Fault> {
+        let (templates, skipped) = runnable_templates(pool, self).await?;
+        Ok(WorkSources {
+            editions: self.editions(&templates),
+            usable: templates.iter().map(|template| template.id.clone()).collect(),
+            skipped,
+        })
+    }
+
+    fn plan(
+        &self,
+        sources: &WorkSources,
+        known: &[EpisodeRecord],
+        wanted: &dyn Fn() -> bool,
+    ) -> Result<CampaignPlan, TemplateError> {
+        let mut templates = self.templates();
+        templates.retain(|template| sources.usable.contains(&template.id));
+        self.plan_templates(&templates, known, wanted)
+    }
+
+    fn may_run(&self, unit: &PlannedEpisode) -> bool {
+        self.config.scaffolds.contains(&unit.scaffold)
+    }
+
+    /// The same place (template and index) has another task now, because the template has changed.
+    fn is_superseded(
+        &self,
+        unit: &PlannedEpisode,
+        sources: &WorkSources,
+        tasks: &HashSet<TaskId>,
+    ) -> bool {
+        sources.usable.contains(&unit.template)
+            && unit.index < self.config.tasks.per_template
+            && !tasks.contains(&unit.task)
+    }
+
+    async fn attempt(
+        &self,
+        services: &EngineServices,
+        spec: &AttemptSpec,
+        cancel: &CancellationToken,
+    ) -> Result<AttemptResult, Fault> {
+        let orders = AttemptOrders::of(spec, self.config.clone(), self.tasks()).await?;
+        let state = AttemptState::new();
+        let ended = run::run(services, &orders, &state, cancel).await;
+        if ended.is_err() {
+            state.enter_phase(AttemptPhase::Faulted);
+        }
+        let episode = ended?;
+        let outcome = Outcome::Judged { stop: episode.stop, verdict: episode.verdict.clone() };
+        Ok(AttemptResult { outcome, unit: Arc::new(episode) })
+    }
+
+    /// Fails with `TaskSetup` as well, if the template has changed.
+    async fn recover(
+        &self,
+        services: &EngineServices,
+        record: EpisodeRecord,
+    ) -> Result<Arc<dyn FinishedUnit>, Fault> {
+        let Some(Outcome::Judged { stop, verdict }) = record.outcome else {
+            let what = format!("episode {} has no verdict to make a row of", record.plan.id);
+            return Err(Fault::new(FaultKind::Store, what));
+        };
+        let turns = services.journal.turns(&record.plan.id, record.attempt).await?;
+        Ok(Arc::new(FinishedEpisode {
+            attempt: record.attempt,
+            task: self.tasks().planned_task(record.plan.clone()).await?,
+            plan: record.plan,
+            turns: Arc::new(turns),
+            stop,
+            verdict,
+            fingerprint: record.fingerprint.unwrap_or_default(),
+            finished_at_ms: record.finished_at_ms.unwrap_or_default(),
+            policy: self.config.quality.clone(),
+            splits: self.config.dataset.splits,
+        }))
+    }
+}
