@@ -168,7 +168,7 @@ impl Engine {
         let world = EngineServices { pool, router, collector, quality, journal, clock, agents };
         let (handle, life) = EngineHandle::start(EngineResources {
             world: world.clone(),
-            inputs: WorkInputs { catalog: options.catalog },
+            inputs: WorkInputs { catalog: options.catalog, ..WorkInputs::default() },
             models: Arc::new(AdapterFactory::new(crate::store::open_archive)),
             places: Arc::new(Semaphore::new(options.max_episodes)),
         });

@@ -9,13 +9,17 @@
 use crate::error::{Code, Error, Result};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
-use synthd_actors::model::{CampaignConfig, ModelConfig, Money, SamplePolicy};
+use synthd_actors::model::{
+    CampaignConfig, Difficulty, ModelConfig, Money, SamplePolicy, WorkName,
+};
 use synthd_actors::policy::{
     AssignmentRules, CostEstimate, SampleCounts, TaskProfile, episode_estimate, more_samples,
     shares, worst_case,
 };
 use synthd_actors::scaffold;
 use synthd_actors::task::Catalog;
+use synthd_actors::work::WorkInputs;
+use synthd_actors::work::completion::request;
 
 /// The estimate of a whole campaign, and of each of its models.
 #[derive(Clone, Debug, Serialize)]
@@ -86,13 +90,28 @@ struct ModelTotals {
     sum: CostEstimate,
 }
 
+/// The sums of all models, by their names.
+type TotalsByModel<'a> = BTreeMap<&'a str, ModelTotals>;
+
 /// Computes the estimate. Task 0 of each template stands for all its tasks, because the tasks of a
-/// template differ only in their parameters. The error is `TemplateInvalid` if a template cannot
-/// make its task.
-pub fn estimate_campaign(catalog: &Catalog, config: &CampaignConfig) -> Result<CampaignEstimate> {
-    let selected = catalog.select(&config.tasks.templates, &config.tasks.exclude);
-    let mut found: BTreeMap<&str, ModelTotals> = BTreeMap::new();
-    for template in &selected {
+/// template differ only in their parameters. Every prompt counts for itself. The error is
+/// `TemplateInvalid` if a template cannot make its task.
+pub fn estimate_campaign(inputs: &WorkInputs, config: &CampaignConfig) -> Result<CampaignEstimate> {
+    let mut found = TotalsByModel::new();
+    match config.kind {
+        WorkName::Trajectories => add_tasks(&mut found, &inputs.catalog, config)?,
+        WorkName::Completions => add_prompts(&mut found, inputs, config),
+    }
+    Ok(estimate_of(&found, config))
+}
+
+/// Adds the tasks of every selected template, with each scaffold.
+fn add_tasks<'a>(
+    found: &mut TotalsByModel<'a>,
+    catalog: &Catalog,
+    config: &'a CampaignConfig,
+) -> Result<()> {
+    for template in &catalog.select(&config.tasks.templates, &config.tasks.exclude) {
         let task = template.task(config.seed, 0).map_err(|error| {
             let what = format!("{}: {}", error.template, error.message);
             Error::new(Code::TemplateInvalid, what)
@@ -102,42 +121,71 @@ pub fn estimate_campaign(catalog: &Catalog, config: &CampaignConfig) -> Result<C
             // nothing.
             let Some(opening) = scaffold::opening(config, name, &task) else { continue };
             let asked = TaskProfile::of(&task, &opening, name);
-            // The model tries `share` of every `of` tasks.
-            for (model, share, of) in shares(&AssignmentRules::of(config), &asked) {
-                // One template adds `per_template` tasks, each with up to `samples.most` samples.
-                // `share / of` of them go to this model.
-                let one = one_episode(config, model, &asked);
-                let known = found.entry(&model.name).or_default();
-                let tasks = u128::from(config.tasks.per_template) * u128::from(share);
-                let most = u128::from(config.tasks.samples.most);
-                known.parts += tasks * most * PARTS / u128::from(of.max(1));
-                known.sum = known.sum.plus(part(sampled(one, &config.tasks.samples), tasks, of));
-                known.first_call =
-                    known.first_call.max(model.price.worst(worst_case(&asked.opening_for(model))));
-            }
+            add(found, config, &asked, config.tasks.per_template);
         }
     }
+    Ok(())
+}
+
+/// Adds every prompt. An answer is an episode of one turn.
+fn add_prompts<'a>(found: &mut TotalsByModel<'a>, inputs: &WorkInputs, config: &'a CampaignConfig) {
+    let limit = config.completions.limit.and_then(|limit| usize::try_from(limit).ok());
+    for prompt in inputs.prompts.iter().take(limit.unwrap_or(usize::MAX)) {
+        let opening = request(prompt);
+        let asked = TaskProfile {
+            id: &prompt.id,
+            difficulty: Difficulty::Medium,
+            expected_steps: (1, 1),
+            opening: &opening,
+            own: true,
+        };
+        add(found, config, &asked, 1);
+    }
+}
+
+/// Adds `tasks` tasks like this one to the models that try them.
+fn add<'a>(
+    found: &mut TotalsByModel<'a>,
+    config: &'a CampaignConfig,
+    asked: &TaskProfile<'_>,
+    tasks: u32,
+) {
+    // The model tries `share` of every `of` tasks, each with up to `samples.most` samples.
+    for (model, share, of) in shares(&AssignmentRules::of(config), asked) {
+        let one = one_episode(config, model, asked);
+        let known = found.entry(&model.name).or_default();
+        let tasks = u128::from(tasks) * u128::from(share);
+        let most = u128::from(config.tasks.samples.most);
+        known.parts += tasks * most * PARTS / u128::from(of.max(1));
+        known.sum = known.sum.plus(part(sampled(one, &config.tasks.samples), tasks, of));
+        known.first_call =
+            known.first_call.max(model.price.worst(worst_case(&asked.opening_for(model))));
+    }
+}
+
+/// The estimate from the sums of all models.
+fn estimate_of(found: &TotalsByModel<'_>, config: &CampaignConfig) -> CampaignEstimate {
     let first_call = found.values().map(|one| one.first_call).max().unwrap_or_default();
-    let caps = caps(config, &found, first_call);
+    let caps = caps(config, found, first_call);
     let total = found.values().fold(CostEstimate::default(), |sum, one| sum.plus(one.sum));
     let parts: u128 = found.values().map(|one| one.parts).sum();
     let episodes = u64::try_from(parts.div_ceil(PARTS)).unwrap_or(u64::MAX);
     let SamplePolicy { most, .. } = config.tasks.samples;
     let least = u64::from(more_samples(&config.tasks.samples, SampleCounts::default()));
-    let told = |(model, found): (&str, ModelTotals)| ModelEstimate {
-        model: model.to_owned(),
+    let told = |(model, found): (&&str, &ModelTotals)| ModelEstimate {
+        model: (*model).to_owned(),
         episodes: u64::try_from(found.parts.div_ceil(PARTS)).unwrap_or(u64::MAX),
         sums: found.sum.into(),
     };
-    Ok(CampaignEstimate {
+    CampaignEstimate {
         episodes,
         least_episodes: (episodes / u64::from(most.max(1))).saturating_mul(least),
-        models: found.into_iter().map(told).collect(),
+        models: found.iter().map(told).collect(),
         total: total.into(),
         first_call_usd: first_call,
         budget_usd: config.budget,
         caps,
-    })
+    }
 }
 
 /// The caps besides `[budget] usd`: per day, per episode and per model. Each comes with the most

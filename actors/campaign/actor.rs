@@ -113,7 +113,8 @@ impl CampaignActor {
         let PreparedCampaign { kind, episodes, skipped, tasks, ordinal, .. } = prepared;
         let config = kind.config().clone();
         let sampler = SamplePlanner::new(&config, &episodes, ordinal);
-        let mut progress = CampaignProgress::new(config.name.clone(), tasks, skipped);
+        let mut progress =
+            CampaignProgress::new((config.name.clone(), config.kind), tasks, skipped);
         episodes.iter().for_each(|record| progress.add_record(record));
         progress.cost_usd = world.router.spent(&config.name);
         progress.already_complete = episodes.iter().all(|record| record.outcome.is_some());

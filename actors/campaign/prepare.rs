@@ -112,6 +112,7 @@ pub async fn prepare(
     }
     let record = CampaignRecord {
         name: config.name.clone(),
+        kind: config.kind,
         identity: config.identity(),
         sampling: Some(CampaignRecord::sampling_with(earlier.as_ref(), &config)),
         config: source,

@@ -8,7 +8,7 @@
 use crate::model::{
     CampaignCounts, CampaignName, CampaignRecord, CampaignState, DatasetRecord, EpisodeCounts,
     EpisodeRecord, Fault, FaultCounts, FaultKind, Money, NewVersion, Outcome, RowCounts,
-    RowDecision, TokenCounts, Turn,
+    RowDecision, TokenCounts, Turn, WorkName,
 };
 use crate::work::SkippedTemplate;
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CampaignProgress {
     pub campaign: CampaignName,
+    /// What kind of work it is.
+    #[serde(default, skip_serializing_if = "WorkName::is_usual")]
+    pub kind: WorkName,
     pub state: CampaignState,
     /// Why it is paused, stopped or cancelled, for people.
     pub reason: Option<String>,
@@ -61,9 +64,14 @@ pub struct CampaignProgress {
 
 impl CampaignProgress {
     /// The progress of a campaign that runs and has no counts yet.
-    pub(super) fn new(campaign: CampaignName, tasks: u64, skipped: Vec<SkippedTemplate>) -> Self {
+    pub(super) fn new(
+        (campaign, kind): (CampaignName, WorkName),
+        tasks: u64,
+        skipped: Vec<SkippedTemplate>,
+    ) -> Self {
         Self {
             campaign,
+            kind,
             state: CampaignState::Running,
             reason: None,
             escalated: false,
@@ -93,7 +101,7 @@ impl CampaignProgress {
         dataset: Option<DatasetRecord>,
         spent: Money,
     ) -> Self {
-        let mut progress = Self::new(record.name.clone(), figures.tasks, Vec::new());
+        let mut progress = Self::new((record.name.clone(), record.kind), figures.tasks, Vec::new());
         progress.episodes = figures.episodes;
         progress.steps = figures.steps;
         progress.tokens = figures.tokens;

@@ -16,6 +16,7 @@ async fn plan(kit: &Kit) {
     let name = CampaignName("c".to_owned());
     let record = CampaignRecord {
         name: name.clone(),
+        kind: Default::default(),
         identity: String::new(),
         sampling: None,
         config: String::new(),

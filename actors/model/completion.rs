@@ -3,7 +3,7 @@
 //! A prompt is known by the digest of its messages. So prompts may be added to a file, moved in it
 //! or removed from it, and every other prompt stays what it was.
 
-use super::{ChatMessage, TaskId, digest_of};
+use super::{ChatMessage, RowFormat, TaskId, digest_of};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -23,7 +23,7 @@ impl WorkName {
     pub const ALL: [Self; 2] = [Self::Trajectories, Self::Completions];
 
     /// The word in campaign files and reports.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Trajectories => "trajectories",
             Self::Completions => "completions",
@@ -35,6 +35,22 @@ impl WorkName {
         match self {
             Self::Trajectories => "episode",
             Self::Completions => "completion",
+        }
+    }
+
+    /// What one thing to do of it is called, in the singular. Several units may try the same.
+    pub const fn task(self) -> &'static str {
+        match self {
+            Self::Trajectories => "task",
+            Self::Completions => "prompt",
+        }
+    }
+
+    /// The format of its rows.
+    pub const fn row_format(self) -> RowFormat {
+        match self {
+            Self::Trajectories => RowFormat::Trajectory,
+            Self::Completions => RowFormat::Completion,
         }
     }
 

@@ -7,7 +7,7 @@
 
 use super::{
     AttemptNumber, CallRecord, CampaignConfig, CampaignName, DatasetRow, EpisodeId, Fault, Money,
-    Outcome, SandboxFingerprint, TaskId, Turn, Usage,
+    Outcome, SandboxFingerprint, StageFinding, TaskId, Turn, Usage, WorkName,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashSet};
@@ -58,6 +58,9 @@ impl CampaignState {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CampaignRecord {
     pub name: CampaignName,
+    /// What kind of work it is.
+    #[serde(default, skip_serializing_if = "WorkName::is_usual")]
+    pub kind: WorkName,
     /// The digest of the settings that must not change, see [`super::CampaignConfig::identity`].
     pub identity: String,
     /// The sampling parameters of each model that the campaign ever had, see
@@ -226,6 +229,10 @@ pub struct RowRecord {
     pub ordinal: u64,
     /// Which stage rejected the row, and why; none for an accepted row.
     pub rejected: Option<RowRejection>,
+    /// What the stages found, also where the campaign ignores it. Empty in records of earlier
+    /// versions, which kept only the rejection.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<StageFinding>,
     /// The split of the row, by the cluster of its task.
     pub split: DatasetSplit,
     /// Rows with the same task, actions and observations have the same digest. The stage

@@ -4,8 +4,8 @@
 use super::messages::{JudgeReply, JudgeUnit, PublishDataset, QualityServices};
 use super::unit::FinishedUnit;
 use crate::model::{
-    EpisodeId, Fault, FaultKind, JournalEntry, PassRate, PlannedEpisode, Publication, RowFormat,
-    RowRejection, StageAction,
+    EpisodeId, EpisodeRecord, Fault, FaultKind, JournalEntry, Outcome, PassRate, PlannedEpisode,
+    Publication, RowRejection, StageAction,
 };
 use crate::policy::SampleTracker;
 use crate::ports::DatasetWriteRequest;
@@ -83,7 +83,7 @@ async fn publish(tools: &QualityServices, publish: PublishDataset) -> Result<Pub
         late_rejections,
         late_labels,
         pass_rates: pass_rates(tools, &publish).await?,
-        format: RowFormat::Trajectory,
+        format: config.kind.row_format(),
         faulted: publish.faulted,
         planned: publish.planned,
         licence: config.dataset.licence.clone(),
@@ -107,7 +107,9 @@ async fn pass_rates(
     let episodes = tools.journal.episodes(&publish.campaign).await?;
     let trials = SampleTracker::of(&episodes);
     let rate = |plan: &PlannedEpisode| Some((plan.id.clone(), trials.pass_rate(plan)?));
-    Ok(episodes.iter().filter_map(|record| rate(&record.plan)).collect())
+    // An answer that nobody verified says nothing about a pass rate.
+    let verified = |record: &&EpisodeRecord| matches!(record.outcome, Some(Outcome::Judged { .. }));
+    Ok(episodes.iter().filter(verified).filter_map(|record| rate(&record.plan)).collect())
 }
 
 /// The label `duplicate` for each duplicate.

@@ -33,6 +33,7 @@ impl FinishedUnit for FinishedEpisode {
             campaign: self.plan.campaign.clone(),
             ordinal: self.plan.ordinal,
             rejected: findings.rejected,
+            findings: findings.found,
             // The split depends on the cluster of the task alone, so related tasks are never in two
             // splits.
             split: split_of(&self.task.cluster, self.splits),

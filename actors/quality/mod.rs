@@ -9,6 +9,7 @@
 mod actor;
 mod episode_unit;
 mod messages;
+mod pipeline;
 mod row;
 mod stages;
 #[cfg(test)]
@@ -17,6 +18,7 @@ mod unit;
 
 pub use actor::QualityActor;
 pub use messages::{JudgeReply, JudgeUnit, PublishDataset, QualityHandle, QualityServices};
+pub use pipeline::{RowStage, StageFindings, run_stages};
 pub use row::{FinishedEpisode, build_row};
-pub use stages::{ERROR_STEPS, LABELS, MALFORMED_STEPS, StageFindings, judge};
+pub use stages::{ERROR_STEPS, LABELS, MALFORMED_STEPS, judge};
 pub use unit::FinishedUnit;

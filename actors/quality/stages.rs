@@ -4,9 +4,10 @@
 //!
 //! The stage `duplicates` needs all rows, so it runs when a dataset is written (`actor.rs`).
 
+use super::pipeline::{RowStage, StageFindings, run_stages};
 use super::row::FinishedEpisode;
 use crate::model::{
-    ActionType, MoveAction, RowMessage, RowRejection, RowStep, SEALED, StageAction, StopReason,
+    ActionType, MoveAction, QualityPolicy, RowMessage, RowStep, SEALED, StageAction, StopReason,
     Task, TrajectoryRow,
 };
 use std::collections::HashSet;
@@ -55,53 +56,37 @@ pub const LABELS: [(&str, &str); 22] = [
     ("duplicate", "the same task, actions and observations as an earlier row (stage `duplicates`)"),
 ];
 
-/// What the stages found in one row.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct StageFindings {
-    /// The first stage that rejected the row, and why. None: the row is accepted.
-    pub rejected: Option<RowRejection>,
-    /// The labels, in the order in which they were found.
-    pub labels: Vec<String>,
+/// A row with the episode that it was made of: what a stage looks at.
+pub(super) struct JudgedRow<'a> {
+    pub(super) judged: &'a FinishedEpisode,
+    pub(super) row: &'a TrajectoryRow,
 }
 
-impl StageFindings {
-    /// Adds a label, once.
-    fn label(&mut self, label: &str) {
-        if !self.labels.iter().any(|known| known == label) {
-            self.labels.push(label.to_owned());
-        }
-    }
-
-    /// Does with the finding of a stage what the campaign says. `found` is None if the row is
-    /// clean.
-    fn apply(&mut self, stage: &str, action: StageAction, found: Option<String>) {
-        let Some(detail) = found else { return };
-        match action {
-            StageAction::Off => {}
-            StageAction::Label => self.label(stage),
-            StageAction::Reject if self.rejected.is_none() => {
-                self.rejected = Some(RowRejection { stage: stage.to_owned(), detail });
-            }
-            StageAction::Reject => {}
-        }
-    }
+/// The stages in their order.
+fn stages<'a>() -> [RowStage<JudgedRow<'a>>; 6] {
+    [
+        stage("format", |policy| policy.format, |it| unrepresentable(it.row)),
+        stage("leak", |policy| policy.leak, |it| leak(it.row, &it.judged.task)),
+        stage("tampering", |policy| policy.tampering, |it| tampering(it.row)),
+        stage("loops", |policy| policy.loops, |it| looping(it.row, it.judged.policy.loop_length)),
+        stage("truncation", |policy| policy.truncation, |it| truncated(it.judged.stop)),
+        stage("unresolved", |policy| policy.unresolved, |it| unresolved(it.row)),
+    ]
 }
 
-/// Runs every stage in a fixed order. The first rejection counts; later stages still add their
-/// labels.
+/// The first version of a stage.
+fn stage<'a>(
+    name: &'static str,
+    action: fn(&QualityPolicy) -> StageAction,
+    find: fn(&JudgedRow<'a>) -> Option<String>,
+) -> RowStage<JudgedRow<'a>> {
+    RowStage { name, version: 1, action, find }
+}
+
+/// Runs every stage over the row of an episode.
 pub fn judge(judged: &FinishedEpisode, row: &TrajectoryRow) -> StageFindings {
-    let policy = &judged.policy;
-    let mut findings = StageFindings::default();
-    findings.apply("format", policy.format, unrepresentable(row));
-    findings.apply("leak", policy.leak, leak(row, &judged.task));
-    findings.apply("tampering", policy.tampering, tampering(row));
-    findings.apply("loops", policy.loops, looping(row, policy.loop_length));
-    findings.apply("truncation", policy.truncation, truncated(judged.stop));
-    findings.apply("unresolved", policy.unresolved, unresolved(row));
-    for label in plain_labels(judged, row) {
-        findings.label(&label);
-    }
-    findings
+    let plain = plain_labels(judged, row);
+    run_stages(&stages(), &judged.policy, &JudgedRow { judged, row }, plain)
 }
 
 /// The labels that do not come from a stage: the result, the stop reason, errors and others.

@@ -21,6 +21,7 @@ mod yaml;
 
 pub use catalog::{Catalog, glob_matches};
 pub use params::{CountSpec, OrderedParams, ParamSpec};
+pub(crate) use render::fill;
 pub use source::TaskSource;
 pub use template::{TEMPLATE_SCHEMA, Template};
 pub use template_error::{TemplateError, UnknownWord};

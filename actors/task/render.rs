@@ -23,6 +23,16 @@ pub(super) fn render(source: &str, context: &RenderContext) -> Result<String, Te
         .map_err(|failure| failure.explain(source, context))
 }
 
+/// Renders a text that belongs to no template, such as the prompt template of a campaign. Err says
+/// what is wrong, for people.
+pub(crate) fn fill(
+    source: &str,
+    fields: &serde_json::Map<String, Value>,
+) -> Result<String, String> {
+    let context = fields.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+    render(source, &context).map_err(|problem| problem.message)
+}
+
 /// Evaluates an expression, such as `count * 2`, to a JSON value.
 pub(super) fn evaluate(
     expression: &str,

@@ -46,7 +46,7 @@ pub struct FakeModel {
     limited: Mutex<(u32, Option<Duration>)>,
     /// On their way now, and most at once.
     crowd: Mutex<(usize, usize)>,
-    /// Events are `<template> <task index> turn <turn>`.
+    /// Events are `<template> <task index> turn <turn>`, or `<id> turn <turn>` without a task.
     pub traps: Traps,
 }
 
@@ -127,6 +127,19 @@ impl FakeModel {
         get(&self.replies)
     }
 
+    /// The answer to a prompt that belongs to no task: the script's text, or else an echo.
+    fn answer(&self, request: &ChatRequest, context: &CallContext) -> (ChatMessage, FinishReason) {
+        let asked = request.messages.last().map_or("", |message| message.content.as_str());
+        let line = (self.script.lock().unwrap_or_else(PoisonError::into_inner))(context);
+        let (text, finish) = match line {
+            Line::Prose(text) => (text, FinishReason::Stop),
+            Line::Cut => ("and so".to_owned(), FinishReason::Length),
+            Line::Refuse => ("no".to_owned(), FinishReason::Refusal),
+            _ => (format!("about {asked}"), FinishReason::Stop),
+        };
+        (ChatMessage::text(ChatRole::Assistant, text), finish)
+    }
+
     fn speak(&self, context: &CallContext, stage: &ScriptContext) -> (ChatMessage, FinishReason) {
         let line = (self.script.lock().unwrap_or_else(PoisonError::into_inner))(context);
         let express = |think: &str, deed: &MoveAction| {
@@ -185,11 +198,18 @@ impl ChatModel for FakeModel {
         let latency = get(&self.latency);
         tokio::time::sleep(latency).await;
         self.limit()?;
-        let absent = || Fault::new(FaultKind::ModelPermanent, "a fake model wants a stage");
-        let stage = context.stage.as_ref().ok_or_else(absent)?;
-        let (task, turn) = (&stage.task, context.turn);
-        self.traps.pass(&format!("{} {} turn {turn}", task.template, task.index)).await?;
-        let (message, finish) = self.speak(context, stage);
+        let turn = context.turn;
+        let (message, finish) = match &context.stage {
+            Some(stage) => {
+                let task = &stage.task;
+                self.traps.pass(&format!("{} {} turn {turn}", task.template, task.index)).await?;
+                self.speak(context, stage)
+            }
+            None => {
+                self.traps.pass(&format!("{} turn {turn}", context.episode)).await?;
+                self.answer(request, context)
+            }
+        };
         push(&self.replies, (context.episode.clone(), context.turn));
         Ok(ChatReply::new(message, finish, get(&self.usage)))
     }

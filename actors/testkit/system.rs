@@ -11,6 +11,7 @@ use crate::ports::{Clock, Journal};
 use crate::quality::{QualityHandle, QualityServices};
 use crate::router::RouterHandle;
 use crate::supervisor::{ActorExit, LiveCounts};
+use crate::work::completion::PromptSet;
 use crate::work::{EngineServices, WorkInputs};
 use std::cell::RefCell;
 use std::future::Future;
@@ -140,6 +141,19 @@ impl Kit {
     ) -> CampaignHandle {
         let config = Arc::new(config.clone());
         let submitted = self.engine.submit_again(config, String::new(), again).await;
+        submitted.unwrap_or_else(|error| panic!("not submitted: {error}"))
+    }
+
+    /// Starts a campaign of completions over these prompts.
+    #[expect(clippy::panic, reason = "a test's")]
+    pub async fn submit_prompts(
+        &self,
+        config: &CampaignConfig,
+        prompts: PromptSet,
+    ) -> CampaignHandle {
+        let inputs = WorkInputs { prompts: Arc::new(prompts), ..WorkInputs::default() };
+        let (config, again) = (Arc::new(config.clone()), ReopenFilter::Nothing.into());
+        let submitted = self.engine.submit_with(inputs, config, String::new(), again).await;
         submitted.unwrap_or_else(|error| panic!("not submitted: {error}"))
     }
 

@@ -10,12 +10,14 @@
 //! ```
 //!
 //! - `trajectory`: a task, tried by a model and an agent in a sandbox. Its unit is an episode.
+//! - `completion`: a prompt, answered by a model. Its unit is one answer.
 //! - `unit_actor`: the actor of one attempt, of any kind.
 //! - `services`: what the engine gives to every attempt.
 //!
 //! A new kind adds its folder, its name in [`WorkName`](crate::model::WorkName), its row in
 //! [`DatasetRow`](crate::model::DatasetRow), and one line in [`kind_of`].
 
+pub mod completion;
 mod services;
 pub mod trajectory;
 mod unit_actor;
@@ -25,11 +27,13 @@ pub use unit_actor::{AttemptExit, AttemptSpec, UnitActor, launch};
 
 use crate::model::{
     CampaignConfig, EpisodeRecord, Fault, Outcome, PlannedEpisode, TaskId, TemplateEdition,
+    WorkName,
 };
 use crate::pool::PoolHandle;
 use crate::quality::FinishedUnit;
 use crate::task::{Catalog, TemplateError};
 use async_trait::async_trait;
+use completion::{CompletionWork, PromptSet};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -132,9 +136,14 @@ pub trait WorkKind: Send + Sync + 'static {
 pub struct WorkInputs {
     /// The templates.
     pub catalog: Arc<Catalog>,
+    /// The prompts, in the order of their files. Empty for kinds without prompts.
+    pub prompts: Arc<PromptSet>,
 }
 
 /// The kind of work of a campaign.
 pub fn kind_of(config: Arc<CampaignConfig>, inputs: WorkInputs) -> Arc<dyn WorkKind> {
-    Arc::new(TrajectoryWork { config, catalog: inputs.catalog })
+    match config.kind {
+        WorkName::Trajectories => Arc::new(TrajectoryWork { config, catalog: inputs.catalog }),
+        WorkName::Completions => Arc::new(CompletionWork { config, prompts: inputs.prompts }),
+    }
 }

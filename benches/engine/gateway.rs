@@ -210,6 +210,7 @@ async fn ledger() -> Figure {
     };
     let record = CampaignRecord {
         name: campaign.clone(),
+        kind: Default::default(),
         identity: "x".to_owned(),
         sampling: None,
         config: String::new(),

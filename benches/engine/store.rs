@@ -41,6 +41,7 @@ async fn prepare(store: &Store) {
     let name = CampaignName("bench".to_owned());
     let record = CampaignRecord {
         name: name.clone(),
+        kind: Default::default(),
         identity: "x".to_owned(),
         sampling: None,
         config: String::new(),

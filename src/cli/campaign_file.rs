@@ -11,8 +11,7 @@ use clap::Args;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
-use synthd_actors::task::Catalog;
+use synthd_actors::work::WorkInputs;
 
 #[derive(Args)]
 pub(super) struct CampaignFile {
@@ -31,11 +30,14 @@ impl CampaignFile {
     /// Reads the file. `Break` has an exit code: the file has mistakes, and they were printed
     /// already. The price table is set first, because models without a price in the file take
     /// theirs from it.
-    pub(super) fn load(&self) -> Result<ControlFlow<ExitCode, (LoadedCampaign, Arc<Catalog>)>> {
+    pub(super) fn load(&self) -> Result<ControlFlow<ExitCode, (LoadedCampaign, WorkInputs)>> {
         self.prices.table()?;
         let library = TemplateLibrary::load(&self.templates.directories)?;
         match config::load_campaign_with(&library, &self.campaign) {
-            Ok((loaded, library)) => Ok(ControlFlow::Continue((loaded, library.catalog))),
+            Ok((loaded, library)) => {
+                let inputs = loaded.inputs(&library.catalog);
+                Ok(ControlFlow::Continue((loaded, inputs)))
+            }
             Err(errors) => {
                 print_config_errors(&errors, self.json);
                 Ok(ControlFlow::Break(ExitCode::from(errors.code().exit_code())))

@@ -23,9 +23,9 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use synthd_actors::model::{CampaignName, CampaignRecord, SamplePolicy};
+use synthd_actors::model::{CampaignName, CampaignRecord, SamplePolicy, WorkName};
 use synthd_actors::ports::{Journal, SandboxBackend};
-use synthd_actors::task::Catalog;
+use synthd_actors::work::WorkInputs;
 
 #[derive(Args)]
 #[command(
@@ -58,22 +58,22 @@ pub(super) struct CheckArgs {
 /// command before anything on the host is looked at, because the campaign that they describe is not
 /// known.
 pub(super) fn run(args: &CheckArgs) -> Result<ExitCode> {
-    let (loaded, catalog) = match args.file.load()? {
+    let (loaded, inputs) = match args.file.load()? {
         ControlFlow::Continue(loaded) => loaded,
         ControlFlow::Break(code) => return Ok(code),
     };
-    let mut looked = look(args, &loaded, &catalog)?;
+    let mut looked = look(args, &loaded, &inputs)?;
     // A call costs money, so models are asked only if everything else is in order.
     if args.live && looked.findings.is_empty() {
         dry_run::ask_models(&args.data.data_dir, &loaded, &mut looked)?;
     }
-    conclude(args, &loaded, &catalog, looked)
+    conclude(args, &loaded, &inputs, looked)
 }
 
 /// Runs the preflight in an actor system of its own.
-fn look(args: &CheckArgs, loaded: &LoadedCampaign, catalog: &Catalog) -> Result<DryRunReport> {
+fn look(args: &CheckArgs, loaded: &LoadedCampaign, inputs: &WorkInputs) -> Result<DryRunReport> {
     let data_dir = &args.data.data_dir;
-    let survey = run_in_actor_system(run_preflight(data_dir, loaded, catalog, args.file_only))??;
+    let survey = run_in_actor_system(run_preflight(data_dir, loaded, inputs, args.file_only))??;
     Ok(DryRunReport::from(survey))
 }
 
@@ -81,11 +81,11 @@ fn look(args: &CheckArgs, loaded: &LoadedCampaign, catalog: &Catalog) -> Result<
 pub(super) async fn run_preflight(
     data_dir: &Path,
     loaded: &LoadedCampaign,
-    catalog: &Catalog,
+    inputs: &WorkInputs,
     file_only: bool,
 ) -> Result<PreflightReport> {
     let known = known(data_dir, &loaded.config.name).await?;
-    let preflight = Preflight { catalog, config: &loaded.config, known: known.as_ref() };
+    let preflight = Preflight { inputs, config: &loaded.config, known: known.as_ref() };
     let mut findings = preflight.check_file();
     if file_only {
         return Ok(PreflightReport { findings, ..PreflightReport::default() });
@@ -122,10 +122,10 @@ async fn known(data_dir: &Path, name: &CampaignName) -> Result<Option<CampaignRe
 fn conclude(
     args: &CheckArgs,
     loaded: &LoadedCampaign,
-    catalog: &Catalog,
+    inputs: &WorkInputs,
     looked: DryRunReport,
 ) -> Result<ExitCode> {
-    let plan = plan(loaded, catalog);
+    let plan = plan(loaded, inputs);
     if args.file.json {
         let findings: Vec<ErrorBody> = looked.findings.iter().map(ErrorBody::from).collect();
         print_json(&json!({
@@ -149,39 +149,96 @@ fn conclude(
     }
 }
 
-/// The size of the campaign as JSON: templates, tasks, samples, episodes, models, scaffolds. The
+/// The size of the campaign as JSON: what it is made from, samples, episodes, models, scaffolds. The
 /// text output is made from it too.
-fn plan(loaded: &LoadedCampaign, catalog: &Catalog) -> Value {
+fn plan(loaded: &LoadedCampaign, inputs: &WorkInputs) -> Value {
     let config = &loaded.config;
     let samples = &config.tasks.samples;
     // None if a template makes no task; that is a finding already.
-    let episodes = estimate::estimate_campaign(catalog, config).ok();
-    let selected = catalog.select(&config.tasks.templates, &config.tasks.exclude);
-    json!({
+    let episodes = estimate::estimate_campaign(inputs, config).ok();
+    let mut plan = json!({
         "campaign": config.name,
-        "templates": selected.iter().map(|t| &t.id).collect::<Vec<_>>(),
-        "tasks": selected.len() as u64 * u64::from(config.tasks.per_template),
+        "kind": config.kind,
         "samples": samples.most,
-        "stop_after_solved": samples.stop_after_solved,
-        "pass_rate_width": samples.pass_rate_width.map(share),
-        "episodes": episodes.map(|one| json!({ "least": one.least_episodes, "most": one.episodes })),
         "models": config.models.iter().map(|m| &m.name).collect::<Vec<_>>(),
-        "scaffolds": config.scaffolds,
-    })
+    });
+    let counts = |name: &str| {
+        let counts = episodes.as_ref();
+        (
+            name.to_owned(),
+            json!(counts.map(|one| json!({ "least": one.least_episodes, "most": one.episodes }))),
+        )
+    };
+    let more = match config.kind {
+        WorkName::Trajectories => {
+            let selected = inputs.catalog.select(&config.tasks.templates, &config.tasks.exclude);
+            vec![
+                ("templates".to_owned(), json!(selected.iter().map(|t| &t.id).collect::<Vec<_>>())),
+                (
+                    "tasks".to_owned(),
+                    json!(selected.len() as u64 * u64::from(config.tasks.per_template)),
+                ),
+                ("stop_after_solved".to_owned(), json!(samples.stop_after_solved)),
+                ("pass_rate_width".to_owned(), json!(samples.pass_rate_width.map(share))),
+                ("scaffolds".to_owned(), json!(config.scaffolds)),
+                counts("episodes"),
+            ]
+        }
+        WorkName::Completions => vec![
+            ("prompts".to_owned(), json!(prompts(loaded, inputs))),
+            ("repeated_prompts".to_owned(), json!(inputs.prompts.repeated())),
+            counts("completions"),
+        ],
+    };
+    if let Value::Object(plan) = &mut plan {
+        plan.extend(more);
+    }
+    plan
+}
+
+/// The number of prompts that the campaign asks for.
+fn prompts(loaded: &LoadedCampaign, inputs: &WorkInputs) -> u64 {
+    let all = inputs.prompts.len() as u64;
+    loaded.config.completions.limit.map_or(all, |limit| all.min(limit))
 }
 
 /// The text for a campaign without findings: `campaign.toml is valid: 3 templates, 12 tasks, ...`.
 fn valid(loaded: &LoadedCampaign, plan: &Value) -> String {
-    let count = |key: &str| plan[key].as_array().map_or(0, Vec::len) as u64;
-    let first = format!(
-        "{} is valid: {}, {}, {}, {}",
-        loaded.path.display(),
-        pluralize(count("templates"), "template"),
-        pluralize(plan["tasks"].as_u64().unwrap_or(0), "task"),
-        pluralize(count("models"), "model"),
-        pluralize(count("scaffolds"), "scaffold"),
-    );
-    let lines = [Some(first), sampled(&loaded.config.tasks.samples), episodes(&plan["episodes"])];
+    let count = |key: &str, noun: &str| {
+        let count = plan[key].as_array().map_or(0, Vec::len) as u64;
+        pluralize(plan[key].as_u64().unwrap_or(count), noun)
+    };
+    let name = loaded.path.display();
+    let most = loaded.config.tasks.samples.most;
+    let lines = match loaded.config.kind {
+        WorkName::Trajectories => {
+            let parts = [
+                count("templates", "template"),
+                count("tasks", "task"),
+                count("models", "model"),
+                count("scaffolds", "scaffold"),
+            ];
+            let first = format!("{name} is valid: {}", parts.join(", "));
+            let sampled = sampled(&loaded.config.tasks.samples);
+            vec![Some(first), sampled, counted(&plan["episodes"], "episode")]
+        }
+        WorkName::Completions => {
+            let parts = [count("prompts", "prompt"), count("models", "model")];
+            let first = format!("{name} is valid: {}", parts.join(", "));
+            let each = (most > 1).then(|| format!("{most} answers of each model to each prompt"));
+            let repeated = plan["repeated_prompts"].as_u64().filter(|count| *count > 0);
+            let repeated = repeated.map(|count| {
+                format!(
+                    "{} an earlier prompt and are left out",
+                    match count {
+                        1 => "1 line repeats".to_owned(),
+                        many => format!("{many} lines repeat"),
+                    }
+                )
+            });
+            vec![Some(first), repeated, each, counted(&plan["completions"], "completion")]
+        }
+    };
     lines.into_iter().flatten().collect::<Vec<_>>().join("\n")
 }
 
@@ -207,13 +264,13 @@ fn sampled(samples: &SamplePolicy) -> Option<String> {
     })
 }
 
-/// The number of episodes as text: `12 episodes`, or `12 to 48 episodes` if sampling may stop
-/// early. None if there is no estimate.
-fn episodes(counts: &Value) -> Option<String> {
+/// A number of units as text: `12 episodes`, or `12 to 48 episodes` if sampling may stop early.
+/// None if there is no estimate.
+fn counted(counts: &Value, unit: &str) -> Option<String> {
     let (least, most) = (counts["least"].as_u64()?, counts["most"].as_u64()?);
     Some(match least == most {
-        true => pluralize(most, "episode"),
-        false => format!("{least} to {}", pluralize(most, "episode")),
+        true => pluralize(most, unit),
+        false => format!("{least} to {}", pluralize(most, unit)),
     })
 }
 

@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use synthd_actors::pool::PoolConfig;
 use synthd_actors::task::Catalog;
-use synthd_actors::work::SkippedTemplate;
+use synthd_actors::work::{SkippedTemplate, WorkInputs};
 
 /// What the preflight found, and what the models answered.
 #[derive(Default)]
@@ -92,15 +92,15 @@ async fn asked(data_dir: &Path, loaded: &LoadedCampaign) -> Result<LiveCheckRepo
 pub(super) fn run(
     data_dir: &Path,
     loaded: &LoadedCampaign,
-    catalog: &Catalog,
+    inputs: &WorkInputs,
     json: bool,
 ) -> Result<ExitCode> {
     let mut looked =
-        DryRunReport::from(run_in_actor_system(run_preflight(data_dir, loaded, catalog, false))??);
+        DryRunReport::from(run_in_actor_system(run_preflight(data_dir, loaded, inputs, false))??);
     if looked.findings.is_empty() {
         ask_models(data_dir, loaded, &mut looked)?;
     }
-    let estimate = estimate::estimate_campaign(catalog, &loaded.config)?;
+    let estimate = estimate::estimate_campaign(inputs, &loaded.config)?;
     let episodes = estimate.episodes;
     if json {
         let findings: Vec<ErrorBody> = looked.findings.iter().map(ErrorBody::from).collect();
@@ -122,7 +122,11 @@ pub(super) fn run(
         true => "would run",
         false => "cannot run",
     };
-    print_line(&format!("{} {would}: {}", loaded.config.name, pluralize(episodes, "episode")));
+    print_line(&format!(
+        "{} {would}: {}",
+        loaded.config.name,
+        pluralize(episodes, loaded.config.kind.unit())
+    ));
     print_line(&page(&estimate));
     Error::combine(looked.findings).map_or(Ok(ExitCode::SUCCESS), Err)
 }

@@ -10,6 +10,7 @@ use crate::preflight::unmatched;
 use clap::Args;
 use std::ops::ControlFlow;
 use std::process::ExitCode;
+use synthd_actors::model::WorkName;
 
 #[derive(Args)]
 #[command(
@@ -32,14 +33,16 @@ pub(super) struct EstimateArgs {
 /// estimate is printed even if the budget is too small; then the command fails with
 /// `BudgetTooSmall`.
 pub(super) fn run(args: &EstimateArgs) -> Result<ExitCode> {
-    let (loaded, catalog) = match args.file.load()? {
+    let (loaded, inputs) = match args.file.load()? {
         ControlFlow::Continue(loaded) => loaded,
         ControlFlow::Break(code) => return Ok(code),
     };
-    if let Some(error) = Error::combine(unmatched(&catalog, &loaded.config.tasks)) {
+    let is_completions = loaded.config.kind == WorkName::Completions;
+    let unmatched = unmatched(&inputs.catalog, &loaded.config.tasks);
+    if let Some(error) = Error::combine(unmatched).filter(|_| !is_completions) {
         return Err(error);
     }
-    let estimate = estimate::estimate_campaign(&catalog, &loaded.config)?;
+    let estimate = estimate::estimate_campaign(&inputs, &loaded.config)?;
     if args.file.json {
         print_json(&estimate)?;
     } else {

@@ -150,6 +150,7 @@ async fn open(
     }
     let record = CampaignRecord {
         name: config.name.clone(),
+        kind: Default::default(),
         identity,
         sampling: None,
         config: config.source.clone(),

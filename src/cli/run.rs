@@ -44,6 +44,7 @@ use synthd_actors::model::{CampaignConfig, CampaignState};
 use synthd_actors::policy::{CapScope, CapStats};
 use synthd_actors::pool::PoolConfig;
 use synthd_actors::ports::Clock;
+use synthd_actors::work::WorkInputs;
 
 /// The most time that running episodes have to finish after a first Ctrl-C.
 const GRACE: Duration = Duration::from_secs(30);
@@ -98,7 +99,8 @@ pub(super) fn run(args: RunArgs) -> Result<ExitCode> {
         }
     };
     if args.dry_run {
-        return dry_run::run(&args.dial.data.data_dir, &loaded, &library.catalog, args.json);
+        let inputs = loaded.inputs(&library.catalog);
+        return dry_run::run(&args.dial.data.data_dir, &loaded, &inputs, args.json);
     }
     let changed = match args.accept_changed {
         true => ChangedTemplates::Accept,
@@ -126,6 +128,7 @@ pub(super) struct RunRequest {
 impl RunRequest {
     /// Runs the campaign in a new actor system and returns the exit code of the command.
     pub(super) fn run(self) -> Result<ExitCode> {
+        let inputs = self.loaded.inputs(&self.library.catalog);
         let config = Arc::new(self.loaded.config);
         let run = ForegroundRun {
             options: EngineOptions {
@@ -138,6 +141,7 @@ impl RunRequest {
             },
             socket: self.dial.path(),
             library: Arc::new(self.library),
+            inputs,
             config,
             source: self.loaded.source,
             again: self.again,
@@ -158,6 +162,8 @@ struct ForegroundRun {
     /// The path of the control socket.
     socket: PathBuf,
     library: Arc<TemplateLibrary>,
+    /// The templates and the prompts of the campaign.
+    inputs: WorkInputs,
     /// The campaign as its file describes it.
     config: Arc<CampaignConfig>,
     /// The text of the campaign file, which the store keeps.
@@ -245,7 +251,7 @@ impl ForegroundRun {
         let told = |pulled: &PullProgress| shown.show(pulled);
         let admitted = start_campaign(
             engine,
-            &self.library.catalog,
+            &self.inputs,
             &self.config,
             self.source.clone(),
             self.again.clone(),

@@ -13,7 +13,7 @@
 //! was wrong is marked (`RawField::Bad`), so that later checks do not complain about it again.
 //!
 //! Nothing here reads the environment or the network. Only prompts and template directories are
-//! read from other files (`prompts`, `template_dirs`). API keys come from the environment in `llm`;
+//! read from other files (`prompts`, `prompt_files`, `template_dirs`). API keys come from the environment in `llm`;
 //! a file only holds the names of the variables, and error messages never show what could be a key
 //! (`key_redaction`).
 
@@ -41,7 +41,11 @@ use reading::reader::{ConfigProblem, ConfigReader};
 use reading::section::ConfigSection;
 use reading::source::SourceText;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use synthd_actors::model::CampaignConfig;
+use synthd_actors::task::Catalog;
+use synthd_actors::work::WorkInputs;
+use synthd_actors::work::completion::PromptSet;
 use toml::de::DeTable;
 
 /// A campaign together with the text that it was made from. The store keeps the text, so that
@@ -53,6 +57,15 @@ pub struct LoadedCampaign {
     pub source: String,
     /// What errors call the file; `<stdin>` for standard input.
     pub path: PathBuf,
+    /// The prompts of its files. Only the functions that read other files fill it.
+    pub prompts: Arc<PromptSet>,
+}
+
+impl LoadedCampaign {
+    /// What the tasks of the campaign are made from: these templates, and its own prompts.
+    pub fn inputs(&self, catalog: &Arc<Catalog>) -> WorkInputs {
+        WorkInputs { catalog: catalog.clone(), prompts: self.prompts.clone() }
+    }
 }
 
 /// A daemon's configuration and the file that it came from.
@@ -79,6 +92,7 @@ pub fn load_campaign_with<Templates: TemplateStore>(
     let text = reading::source::read(path)?;
     let text = reading::source::strip_bom(&text);
     let loaded = whole_text(path, text).and_then(|whole| parse_campaign(&name, &whole));
+    let loaded = campaign::prompt_files::read(&name, text, base_of(path), loaded);
     campaign::template_dirs::read(library, &name, text, base_of(path), loaded)
 }
 
@@ -94,7 +108,7 @@ pub fn read_text(path: &Path) -> Result<String, ConfigErrors> {
 /// directory of its file.
 fn whole_text(path: &Path, text: &str) -> Result<String, ConfigErrors> {
     let text = campaign::prompts::inline(path, text)?;
-    campaign::template_dirs::made_whole(path, base_of(path), &text)
+    campaign::whole_paths::made_whole(path, base_of(path), &text)
 }
 
 /// The directory at which relative paths in a campaign file begin. It is the working directory for
@@ -109,14 +123,9 @@ pub fn parse_campaign_with<Templates: TemplateStore>(
     name: &str,
     text: &str,
 ) -> Result<(LoadedCampaign, Templates), ConfigErrors> {
-    let loaded = parse_campaign(name, text);
-    campaign::template_dirs::read(
-        library,
-        name,
-        reading::source::strip_bom(text),
-        Path::new(""),
-        loaded,
-    )
+    let (loaded, text) = (parse_campaign(name, text), reading::source::strip_bom(text));
+    let loaded = campaign::prompt_files::read(name, text, Path::new(""), loaded);
+    campaign::template_dirs::read(library, name, text, Path::new(""), loaded)
 }
 
 /// Checks the text of a campaign. `name` is what errors call the text. All names that this version
@@ -137,7 +146,7 @@ pub fn parse_campaign_for(
     };
     let config = parse(name, source, read)?;
     let source = reading::source::strip_bom(source).to_owned();
-    Ok(LoadedCampaign { config, source, path: PathBuf::from(name) })
+    Ok(LoadedCampaign { config, source, path: PathBuf::from(name), prompts: Arc::default() })
 }
 
 /// The hint for an empty file.

@@ -20,7 +20,7 @@ use synthd_actors::model::FaultCounts;
 use synthd_actors::model::{CampaignConfig, CampaignRecord, CampaignState};
 use synthd_actors::policy::ChangedTemplate;
 use synthd_actors::ports::Journal;
-use synthd_actors::task::{Catalog, TemplateError};
+use synthd_actors::task::TemplateError;
 use synthd_actors::work::WorkInputs;
 use tokio_util::sync::DropGuard;
 
@@ -36,32 +36,31 @@ const ENGINE_AGAIN: Duration = Duration::from_secs(10);
 /// may be stored already.
 pub async fn start_campaign(
     engine: &Engine,
-    catalog: &Arc<Catalog>,
+    inputs: &WorkInputs,
     config: &Arc<CampaignConfig>,
     source: String,
     again: RestartOptions,
     told: PullListener<'_>,
 ) -> Result<CampaignHandle> {
     let known = engine.store.campaign(&config.name).await.map_err(store_error)?;
-    let mut digests = ready(engine, catalog, config, known.as_ref(), told).await?;
+    let mut digests = ready(engine, inputs, config, known.as_ref(), told).await?;
     // The stored digests also cover images of templates that are not selected now. They must stay,
     // in case the templates are selected again.
     digests.extend(known.iter().flat_map(|record| record.images.clone()));
     let config = Arc::new(CampaignConfig { digests, ..CampaignConfig::clone(config) });
-    let inputs = WorkInputs { catalog: catalog.clone() };
-    let submitted = engine.handle.submit_with(inputs, config.clone(), source, again).await;
+    let submitted = engine.handle.submit_with(inputs.clone(), config.clone(), source, again).await;
     submitted.map_err(|error| refused(&error, &config, known.as_ref()))
 }
 
 /// Runs the preflight. Returns the digests of the images, or all findings as one error.
 async fn ready(
     engine: &Engine,
-    catalog: &Catalog,
+    inputs: &WorkInputs,
     config: &CampaignConfig,
     known: Option<&CampaignRecord>,
     told: PullListener<'_>,
 ) -> Result<BTreeMap<String, String>> {
-    let preflight = Preflight { catalog, config, known };
+    let preflight = Preflight { inputs, config, known };
     let mut findings = preflight.check_file();
     // An image may be large, so nothing is pulled for a file that is refused anyway.
     let told = findings.is_empty().then_some(told);
@@ -99,10 +98,9 @@ pub(super) async fn restart_campaign(
     let name = format!("the stored campaign {}", record.name);
     let (loaded, library) = with_templates(library, name, record.config.clone()).await??;
     let told = |pulled: &PullProgress| tracing::debug!(%pulled, "an image");
-    let config = Arc::new(loaded.config);
+    let (config, inputs) = (Arc::new(loaded.config.clone()), loaded.inputs(&library.catalog));
     // Boxed, because this large future is nested in the futures of its callers.
-    Box::pin(start_campaign(engine, &library.catalog, &config, loaded.source, reopen.into(), &told))
-        .await
+    Box::pin(start_campaign(engine, &inputs, &config, loaded.source, reopen.into(), &told)).await
 }
 
 /// Resumes the campaigns that were running when the last daemon ended, in whatever way it ended. A

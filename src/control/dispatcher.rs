@@ -107,6 +107,7 @@ impl EngineDispatcher {
         let read = with_templates(&self.library, name, source).await?;
         let (loaded, library) =
             read.map_err(|errors| DispatchError::Refused(Box::new(listing(errors))))?;
+        let inputs = loaded.inputs(&library.catalog);
         let config = Arc::new(loaded.config);
         // What the preflight does right now. The listener of pulls writes it, and the events of
         // `waiting` show it.
@@ -117,7 +118,7 @@ impl EngineDispatcher {
         // Boxed, because the future is large and is nested in the futures of the session.
         let admitted = Box::pin(start_campaign(
             &self.engine,
-            &library.catalog,
+            &inputs,
             &config,
             loaded.source,
             RestartOptions {

@@ -60,6 +60,7 @@ mod tests {
     fn resting(state: CampaignState) -> CampaignProgress {
         let record = CampaignRecord {
             name: CampaignName("a".to_owned()),
+            kind: Default::default(),
             identity: String::new(),
             sampling: None,
             config: String::new(),

@@ -158,6 +158,7 @@ pub(super) fn record(n: u64) -> RowRecord {
         ordinal: n * 2,
         rejected,
         split,
+        findings: Vec::new(),
         content_digest: format!("{n}"),
         row: row(n).into(),
     }

@@ -334,6 +334,7 @@ mod tests {
         let episode = EpisodeId("ep-1".to_owned());
         let opened = CampaignRecord {
             name: campaign.clone(),
+            kind: Default::default(),
             identity: String::new(),
             sampling: None,
             config: String::new(),

@@ -84,6 +84,7 @@ async fn open(engine: &Engine, config: &CampaignConfig, source: &str) -> Result<
     let name = CampaignName(format!("{}.check", config.name));
     let record = CampaignRecord {
         name: name.clone(),
+        kind: Default::default(),
         identity: digest_of(&["model-check"]),
         sampling: None,
         config: source.to_owned(),

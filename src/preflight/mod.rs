@@ -26,20 +26,19 @@ use crate::sandbox::docker::PullProgress;
 use sandboxes::SandboxPreflight;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use synthd_actors::model::{CampaignConfig, CampaignRecord};
+use synthd_actors::model::{CampaignConfig, CampaignRecord, WorkName};
 use synthd_actors::pool::{PoolConfig, PoolHandle};
 use synthd_actors::router::ModelClients;
-use synthd_actors::task::Catalog;
-use synthd_actors::work::SkippedTemplate;
 use synthd_actors::work::trajectory::{TrajectoryWork, runnable_templates};
+use synthd_actors::work::{SkippedTemplate, WorkInputs};
 
 /// A callback that hears the progress of an image pull.
 pub type PullListener<'a> = &'a (dyn Fn(&PullProgress) + Send + Sync);
 
 /// A campaign that is to be checked.
 pub struct Preflight<'a> {
-    /// The templates to select from.
-    pub catalog: &'a Catalog,
+    /// The templates to select from, and the prompts.
+    pub inputs: &'a WorkInputs,
     /// The campaign as its file describes it.
     pub config: &'a CampaignConfig,
     /// The campaign's record in the store, if the campaign was begun before.
@@ -63,11 +62,14 @@ impl Preflight<'_> {
     /// Checks the file alone, against the templates and the prices: globs that match nothing, and a
     /// budget that cannot be enough.
     pub fn check_file(&self) -> Vec<Error> {
-        let mut findings = unmatched(self.catalog, &self.config.tasks);
+        let mut findings = match self.config.kind {
+            WorkName::Trajectories => unmatched(&self.inputs.catalog, &self.config.tasks),
+            WorkName::Completions => Vec::new(),
+        };
         // The least cost of the whole campaign is compared with the budget only at the first
         // start. A campaign that goes on has paid a part of it already.
         if self.known.is_none() {
-            let estimate = estimate::estimate_campaign(self.catalog, self.config);
+            let estimate = estimate::estimate_campaign(self.inputs, self.config);
             findings.extend(estimate.and_then(|estimate| check_affordable(&estimate)).err());
         }
         findings
@@ -83,7 +85,7 @@ impl Preflight<'_> {
         let mut survey =
             PreflightReport { findings: self.keys().await, ..PreflightReport::default() };
         let sandboxes = SandboxPreflight { config: self.config, known: self.known, backends, told };
-        sandboxes.look(self.catalog, &mut survey).await;
+        sandboxes.look(&self.inputs.catalog, &mut survey).await;
         survey
     }
 
@@ -112,7 +114,7 @@ impl Preflight<'_> {
         // note means that an image is missing. Findings about models do not matter for sandboxes.
         let can_run = survey.notes.is_empty() && survey.findings.iter().all(is_not_of_sandboxes);
         let selected = &self.config.tasks;
-        let some = !self.catalog.select(&selected.templates, &selected.exclude).is_empty();
+        let some = !self.inputs.catalog.select(&selected.templates, &selected.exclude).is_empty();
         if can_run && some {
             self.look_for_programs(backends, &mut survey).await;
         }
@@ -131,7 +133,7 @@ impl Preflight<'_> {
         // these images.
         let digests = survey.digests.clone();
         let config = Arc::new(CampaignConfig { digests, ..self.config.clone() });
-        let work = TrajectoryWork { config, catalog: Arc::new(self.catalog.clone()) };
+        let work = TrajectoryWork { config, catalog: self.inputs.catalog.clone() };
         // One sandbox at a time, and none in advance: the pool lives only for this check.
         let limits = PoolConfig { warm: 0, parallel_creation: 1, ..PoolConfig::default() };
         let (pool, life) = PoolHandle::start(backends.clone(), limits);

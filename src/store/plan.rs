@@ -20,8 +20,8 @@ pub(super) fn open_campaign(conn: &Connection, record: &CampaignRecord) -> Store
     let kept = conn
         .prepare_cached(
             "INSERT INTO campaign (name, identity, config, state, reason, created_at_ms, images,
-                 price_table, sampling)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+                 price_table, sampling, kind)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
              ON CONFLICT (name) DO UPDATE SET config = excluded.config, images = excluded.images,
                  price_table = excluded.price_table, identity = excluded.identity,
                  sampling = coalesce(excluded.sampling, sampling)
@@ -37,7 +37,8 @@ pub(super) fn open_campaign(conn: &Connection, record: &CampaignRecord) -> Store
             record.created_at_ms,
             json(&record.images)?,
             record.price_table,
-            record.sampling.as_ref().map(json).transpose()?
+            record.sampling.as_ref().map(json).transpose()?,
+            record.kind.as_str()
         ])?;
     if kept == 0 {
         let what = format!("a campaign named {name} with other settings is stored already");

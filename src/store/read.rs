@@ -16,19 +16,22 @@ use std::collections::BTreeMap;
 use synthd_actors::model::{
     AttemptNumber, AttemptRecord, CampaignName, CampaignRecord, CampaignState, CostOverrun,
     DatasetRecord, EpisodeId, EpisodeRecord, Money, PlannedEpisode, RowDecision, RowRecord,
-    SpendingTotals, TaskId, TemplateEdition, Turn, Usage, day_of, day_that_counts,
+    SpendingTotals, TaskId, TemplateEdition, Turn, Usage, WorkName, day_of, day_that_counts,
 };
 use synthd_actors::model::{CampaignCounts, EpisodeCounts, RowCounts, TokenCounts};
 
-/// The query for the columns that [`campaign_of`] reads.
-const CAMPAIGN: &str = "SELECT name, identity, config, state, reason, created_at_ms, images,
-    price_table, {sampling} FROM campaign";
-
-/// The query [`CAMPAIGN`] for the schema of this store. An older schema has no sampling parameters.
+/// The query for the columns that [`campaign_of`] reads, for the schema of this store. An older
+/// schema has no sampling parameters, and trajectories only.
 fn campaign_sql(conn: &Connection) -> StoreResult<String> {
-    let sql = "SELECT 1 FROM pragma_table_info('campaign') WHERE name = 'sampling'";
-    let sampling = if conn.prepare_cached(sql)?.exists([])? { "sampling" } else { "NULL" };
-    Ok(CAMPAIGN.replace("{sampling}", sampling))
+    let sql = "SELECT 1 FROM pragma_table_info('campaign') WHERE name = ?1";
+    let mut has = conn.prepare_cached(sql)?;
+    let sampling = if has.exists(["sampling"])? { "sampling" } else { "NULL" };
+    let kind = if has.exists(["kind"])? { "kind" } else { "'trajectories'" };
+    Ok(format!(
+        "SELECT name, identity, config, state, reason, created_at_ms, images, price_table,
+             {sampling}, {kind}
+         FROM campaign"
+    ))
 }
 
 /// Whether the store records which calls were counted. An archive with an older schema does not.
@@ -297,10 +300,11 @@ fn collect<T>(
     Ok(found)
 }
 
-/// Reads one row of the query [`CAMPAIGN`].
+/// Reads one row of the query of [`campaign_sql`].
 fn campaign_of(row: &Row<'_>) -> StoreResult<CampaignRecord> {
     Ok(CampaignRecord {
         name: CampaignName(row.get(0)?),
+        kind: kind_of(&row.get::<_, String>(9)?)?,
         identity: row.get(1)?,
         config: row.get(2)?,
         state: state_of(&row.get::<_, String>(3)?)?,
@@ -318,6 +322,14 @@ fn campaign_of(row: &Row<'_>) -> StoreResult<CampaignRecord> {
 fn texts_of(text: &str, what: &str) -> StoreResult<BTreeMap<String, String>> {
     serde_json::from_str(text)
         .map_err(|e| StoreError::unreadable(format!("a campaign's {what}: {e}")))
+}
+
+/// The kind of work with this stored name.
+fn kind_of(text: &str) -> StoreResult<WorkName> {
+    let mut kinds = WorkName::ALL.into_iter();
+    kinds
+        .find(|kind| kind.as_str() == text)
+        .ok_or_else(|| StoreError::unreadable(format!("kind of work {text:?}")))
 }
 
 /// The campaign state with this stored name.

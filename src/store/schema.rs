@@ -26,6 +26,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0011_editions.sql"),
     include_str!("migrations/0012_counted.sql"),
     include_str!("migrations/0013_sampling.sql"),
+    include_str!("migrations/0014_kind.sql"),
 ];
 
 /// The first schema version of stores that have a high-water mark beside them.

@@ -65,6 +65,7 @@ async fn record(directory: &Path, call: &CallContext, fault: Option<Fault>) {
     let campaign = CampaignName("c".to_owned());
     let opened = CampaignRecord {
         name: campaign.clone(),
+        kind: Default::default(),
         identity: String::new(),
         sampling: None,
         config: String::new(),

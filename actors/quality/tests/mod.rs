@@ -3,8 +3,9 @@
 mod conversation;
 mod stages;
 
+use super::pipeline::StageFindings;
 use super::row::{FinishedEpisode, build_row};
-use super::stages::{StageFindings, judge};
+use super::stages::judge;
 use crate::model::{
     ActionType, AttemptNumber, CampaignName, ChatMessage, ChatReply, ChatRole, CheckResult,
     EpisodeId, ExecEnd, FinishReason, Money, PlannedEpisode, QualityPolicy, SandboxFingerprint,

@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 use synthd_actors::campaign::CampaignProgress;
-use synthd_actors::model::Money;
+use synthd_actors::model::{Money, WorkName};
 
 /// How often the display is updated.
 pub(in crate::cli) const TICK: Duration = Duration::from_millis(200);
@@ -76,8 +76,8 @@ impl ProgressDisplay {
             eprint_line(&format!(
                 "{}: {} over {}, {} done before",
                 first.campaign,
-                pluralize(counts.planned, "episode"),
-                pluralize(first.tasks, "task"),
+                pluralize(counts.planned, first.kind.unit()),
+                pluralize(first.tasks, first.kind.task()),
                 counts.finished
             ));
         }
@@ -153,11 +153,18 @@ fn bar(length: u64) -> ProgressBar {
 /// The state as text: `8 resolved, 4 not, 97 steps, $0.12`.
 pub(in crate::cli) fn line(progress: &CampaignProgress) -> String {
     let counts = &progress.episodes;
-    let mut line = format!("{} resolved, {} not", counts.resolved, counts.unresolved);
+    let mut line = match progress.kind {
+        WorkName::Trajectories => {
+            format!("{} resolved, {} not", counts.resolved, counts.unresolved)
+        }
+        WorkName::Completions => format!("{} answered", counts.answered),
+    };
     if counts.faulted > 0 {
         line.push_str(&format!(", {} faulted", counts.faulted));
     }
-    line.push_str(&format!(", {} steps", progress.steps));
+    if progress.kind == WorkName::Trajectories {
+        line.push_str(&format!(", {} steps", progress.steps));
+    }
     if !progress.cost_usd.is_zero() {
         line.push_str(&format!(", ${}", progress.cost_usd));
     }

@@ -6,13 +6,16 @@ use serde::Serialize;
 use std::time::Duration;
 use synthd_actors::campaign::CampaignProgress;
 use synthd_actors::model::{
-    CampaignState, EpisodeCounts, FaultCounts, Money, NewVersion, RowCounts, TokenCounts,
+    CampaignState, EpisodeCounts, FaultCounts, Money, NewVersion, RowCounts, TokenCounts, WorkName,
 };
 
 /// The document that `run --json` ends with. Scripts depend on its keys, so they must not change.
 #[derive(Serialize)]
 pub(in crate::cli) struct RunSummary {
     campaign: String,
+    /// The kind of work. It is absent for trajectories, as before there were kinds.
+    #[serde(skip_serializing_if = "WorkName::is_usual")]
+    kind: WorkName,
     /// The campaign's state, or `interrupted`.
     state: &'static str,
     /// Why the campaign is paused or stopped.
@@ -55,6 +58,7 @@ impl RunSummary {
         let cut_short = interrupted && last.state == CampaignState::Running;
         Self {
             campaign: last.campaign.to_string(),
+            kind: last.kind,
             state: if cut_short { "interrupted" } else { last.state.as_str() },
             reason: last.reason.clone(),
             tasks: last.tasks,
@@ -130,7 +134,7 @@ fn faulted(last: &CampaignProgress) -> String {
     let have = if count == 1 { "has" } else { "have" };
     format!(
         "\n{} faulted and {have} no label{kinds}.\nTry again: synthd retry {}",
-        pluralize(count, "episode"),
+        pluralize(count, last.kind.unit()),
         last.campaign
     )
 }
@@ -141,25 +145,34 @@ fn figures(last: &CampaignProgress, summary: &RunSummary) -> comfy_table::Table 
     let counts = &last.episodes;
     let mut rows = table(&["campaign", last.campaign.as_str()]);
     let finished = format!("{} of {}", counts.finished, counts.planned);
-    let solved = format!(
-        "{} resolved, {} unresolved, {} faulted",
-        counts.resolved, counts.unresolved, counts.faulted
-    );
+    let is_completions = last.kind == WorkName::Completions;
+    let solved = match last.kind {
+        WorkName::Trajectories => format!(
+            "{} resolved, {} unresolved, {} faulted",
+            counts.resolved, counts.unresolved, counts.faulted
+        ),
+        WorkName::Completions => {
+            format!("{} answered, {} faulted", counts.answered, counts.faulted)
+        }
+    };
     let state = match (last.state, counts.faulted) {
         (CampaignState::Complete, 1..) => {
             format!(
                 "complete, except {} of {}",
                 counts.faulted,
-                pluralize(counts.planned, "episode")
+                pluralize(counts.planned, last.kind.unit())
             )
         }
         _ => summary.state.to_owned(),
     };
     rows.add_row(["state", &state]);
-    rows.add_row(["tasks", &last.tasks.to_string()]);
-    rows.add_row(["episodes", &finished]);
+    let (tasks, units) = (last.kind.task(), last.kind.unit());
+    rows.add_row([format!("{tasks}s"), last.tasks.to_string()]);
+    rows.add_row([format!("{units}s"), finished]);
     rows.add_row(["", &solved]);
-    rows.add_row(["steps", &last.steps.to_string()]);
+    if !is_completions {
+        rows.add_row(["steps", &last.steps.to_string()]);
+    }
     rows.add_row(["tokens", &last.tokens.to_string()]);
     rows.add_row(["cost", &format!("${}", last.cost_usd)]);
     rows.add_row([

@@ -6,11 +6,13 @@
 //! explains every key; a test compares the two. Defaults are filled in by `validate`, because some
 //! of them depend on other keys.
 
+use crate::config::campaign::kinds::{KINDS, OF_COMPLETIONS, OF_TRAJECTORIES};
 use crate::config::campaign::names::{self, KnownNames};
 use crate::config::campaign::prompts::RawPrompts;
 use crate::config::campaign::raw_agents::RawAgent;
+use crate::config::campaign::raw_completions::RawCompletions;
 use crate::config::campaign::raw_models::{RawModel, RawProvider, RawRouting};
-use crate::config::campaign::template_dirs;
+use crate::config::campaign::whole_paths;
 use crate::config::reading::reader::RawField;
 use crate::config::reading::section::{ConfigSection, NamedText};
 use crate::config::reading::source::Span;
@@ -21,7 +23,7 @@ use crate::config::reading::values::{
 use std::time::Duration;
 use synthd_actors::model::{
     AllowedHost, BackendKind, ImagePullPolicy, Money, SandboxProtection, SeccompProfile,
-    ShellChoice, StageAction,
+    ShellChoice, StageAction, WorkName,
 };
 use toml::de::DeValue;
 
@@ -31,11 +33,16 @@ pub(in crate::config) type RawList<T> = RawField<Vec<(T, Span)>>;
 /// A whole campaign file.
 pub(in crate::config) struct RawCampaign {
     pub(in crate::config) name: RawField<String>,
+    /// The kind of work.
+    kind: RawField<WorkName>,
+    /// The sections of the file that only some kinds have, with their positions.
+    pub(in crate::config) present: Vec<(&'static str, Span)>,
     /// The seed of the plan: from it the tasks are drawn.
     pub(in crate::config) seed: RawField<u64>,
     /// Episodes at the same time.
     pub(in crate::config) concurrency: RawField<usize>,
     pub(in crate::config) tasks: RawTasks,
+    pub(in crate::config) completions: RawCompletions,
     pub(in crate::config) providers: Vec<RawProvider>,
     pub(in crate::config) models: Vec<RawModel>,
     pub(in crate::config) routing: RawRouting,
@@ -143,6 +150,7 @@ pub(in crate::config) struct RawQuality {
     pub(in crate::config) truncation: RawField<StageAction>,
     pub(in crate::config) duplicates: RawField<StageAction>,
     pub(in crate::config) unresolved: RawField<StageAction>,
+    pub(in crate::config) refusal: RawField<StageAction>,
     /// How often an action is repeated before it counts as a loop.
     pub(in crate::config) loop_length: RawField<u32>,
 }
@@ -191,11 +199,24 @@ impl RawCampaign {
             root.named_sections("agents").into_iter().map(RawAgent::read).collect();
         let external: Vec<String> = agents.iter().map(|agent| agent.scaffold()).collect();
         let own: Vec<String> = providers.iter().map(|provider| provider.name.clone()).collect();
+        let name = campaign.required("name", "\"my-campaign\"", text(names::campaign));
+        let kind = campaign.optional("kind", choice(&KINDS));
+        let [tasks, completions] = match kind.given() {
+            Some(WorkName::Completions) => {
+                [root.section("tasks"), root.required_section(OF_COMPLETIONS)]
+            }
+            Some(WorkName::Trajectories) | None => {
+                [root.required_section("tasks"), root.section(OF_COMPLETIONS)]
+            }
+        };
         let raw = Self {
-            name: campaign.required("name", "\"my-campaign\"", text(names::campaign)),
+            name,
+            kind,
+            present: present(&root),
             seed: campaign.optional("seed", whole(0..=i64::MAX.unsigned_abs())),
             concurrency: campaign.optional("concurrency", whole(1..=4096)),
-            tasks: RawTasks::read(root.required_section("tasks")),
+            tasks: RawTasks::read(tasks),
+            completions: RawCompletions::read(completions),
             models: root
                 .sections("models")
                 .into_iter()
@@ -217,6 +238,17 @@ impl RawCampaign {
         root.finish();
         raw
     }
+
+    /// The kind of work. A wrong word, which was reported, counts as the usual kind.
+    pub(in crate::config) fn kind(&self) -> WorkName {
+        self.kind.given().copied().unwrap_or_default()
+    }
+}
+
+/// The sections of the file that only some kinds of work have.
+fn present(root: &ConfigSection<'_, '_>) -> Vec<(&'static str, Span)> {
+    let names = OF_TRAJECTORIES.into_iter().chain([OF_COMPLETIONS]);
+    names.filter_map(|name| Some((name, root.place_of(name)?))).collect()
 }
 
 /// A host that a network allows, such as `*.crates.io`.
@@ -257,7 +289,7 @@ impl RawBudget {
 }
 
 /// The most samples of one task.
-const MOST_SAMPLES: u32 = 1_000;
+pub(in crate::config) const MOST_SAMPLES: u32 = 1_000;
 
 /// Reads `stop_after_solved`: a number, or true for 1.
 fn solved(value: &DeValue<'_>) -> ValueResult<u32> {
@@ -276,7 +308,7 @@ impl RawTasks {
         let raw = Self {
             templates: section.required_list("templates", "[\"**\"]", text(names::template_glob)),
             exclude: section.list("exclude", 0, text(names::template_glob)),
-            template_dirs: section.list("template_dirs", 0, text(template_dirs::whole_path)),
+            template_dirs: section.list("template_dirs", 0, text(whole_paths::whole_path)),
             per_template: section.optional("per_template", whole(1..=1_000_000)),
             samples: section.optional("samples", whole(1..=MOST_SAMPLES)),
             stop_after_solved: section.optional("stop_after_solved", solved),
@@ -347,6 +379,7 @@ impl RawQuality {
             truncation: section.optional("truncation", &stage),
             duplicates: section.optional("duplicates", &stage),
             unresolved: section.optional("unresolved", &stage),
+            refusal: section.optional("refusal", &stage),
             loop_length: section.optional("loop_length", whole(2..=1_000)),
         };
         section.finish();

@@ -48,6 +48,11 @@ impl RawAgent {
         raw
     }
 
+    /// The position of the table.
+    pub(in crate::config) fn place(&self) -> &Span {
+        &self.place
+    }
+
     /// The name of this program among the scaffolds: `external/` and its own name.
     pub(in crate::config) fn scaffold(&self) -> String {
         format!("{}{}", ExternalScaffold::PREFIX, self.name)

@@ -5,6 +5,7 @@
 //! already reported as wrong, no rule that needs this value reports anything. The campaign is built
 //! in any case, and the caller (`config::parse`) throws it away if there was a problem.
 
+use crate::config::campaign::kinds;
 use crate::config::campaign::names::KnownNames;
 use crate::config::campaign::prompts::RawPrompts;
 use crate::config::campaign::providers;
@@ -13,6 +14,7 @@ use crate::config::campaign::raw::{
     RawCampaign, RawDataset, RawEpisode, RawList, RawQuality, RawSandbox,
 };
 use crate::config::campaign::raw_agents::RawAgent;
+use crate::config::campaign::raw_completions::RawCompletions;
 use crate::config::campaign::raw_models::{RawModel, RawProvider};
 use crate::config::campaign::routing;
 use crate::config::campaign::sampling::{self, SamplingTarget};
@@ -24,10 +26,10 @@ use crate::word_suggestion;
 use std::collections::BTreeMap;
 use std::thread::available_parallelism;
 use synthd_actors::model::{
-    AllowedHost, BackendKind, CampaignConfig, CampaignName, CompletionSettings, DatasetConfig,
-    EpisodeLimits, ImagePullPolicy, MOST_SEED, ModelAssignment, ModelConfig, ModelPrice, Money,
-    NetworkPolicy, QualityPolicy, SamplePolicy, SandboxLimits, SandboxSpec, SeccompProfile,
-    ShellChoice, TaskSelection, TokenRates, WorkName,
+    AllowedHost, BackendKind, CampaignConfig, CampaignName, DatasetConfig, EpisodeLimits,
+    ImagePullPolicy, MOST_SEED, ModelAssignment, ModelConfig, ModelPrice, Money, NetworkPolicy,
+    QualityPolicy, SamplePolicy, SandboxLimits, SandboxSpec, SeccompProfile, ShellChoice,
+    TaskSelection, TokenRates, WorkName,
 };
 use synthd_actors::scaffold;
 
@@ -47,7 +49,16 @@ pub(in crate::config) fn campaign(
     // Several samples of one task must differ. So each sample gets a seed of its own, if the
     // model's format accepts a seed. Seeds have 31 bits at most.
     let seed = raw.seed.given().copied().unwrap_or(SEED) & MOST_SEED;
-    let several = raw.tasks.samples.given().is_some_and(|samples| *samples > 1);
+    let kind = raw.kind();
+    let (tasks, limits) = match kind {
+        WorkName::Trajectories => (tasks(raw.tasks), episode(raw.episode)),
+        WorkName::Completions => (answers(&raw.completions), raw.completions.limits()),
+    };
+    let several = tasks.samples.most > 1;
+    let concurrency = match kind {
+        WorkName::Trajectories => default_concurrency(),
+        WorkName::Completions => calls_at_once(&raw.models),
+    };
     let seeded = |model: ModelConfig| {
         let dialect = model.endpoint.as_ref().map(|endpoint| endpoint.dialect.as_str());
         // A replayed model may have any format. The seed was part of the recorded request, so it is
@@ -57,12 +68,13 @@ pub(in crate::config) fn campaign(
     };
     CampaignConfig {
         name: CampaignName(raw.name.or(String::new())),
-        kind: WorkName::default(),
-        completions: CompletionSettings::default(),
+        kind,
+        episode: limits,
+        completions: raw.completions.settings(),
         // The plan's seed has all of its bits; only the seeds that are sent to providers are cut to
         // 31.
         seed: raw.seed.or(SEED),
-        tasks: tasks(raw.tasks),
+        tasks,
         models: raw
             .models
             .into_iter()
@@ -79,8 +91,7 @@ pub(in crate::config) fn campaign(
         pull: raw.sandbox.pull.clone().or(ImagePullPolicy::default()),
         images: raw.sandbox.images.iter().map(|e| (e.name.clone(), e.text.clone())).collect(),
         sandbox: sandbox(raw.sandbox, raw.networks),
-        episode: episode(raw.episode),
-        concurrency: raw.concurrency.or(default_concurrency()),
+        concurrency: raw.concurrency.or(concurrency),
         budget: raw.budget.usd.into_option(),
         day_budget: raw.budget.day.into_option(),
         episode_budget: raw.budget.episode.into_option(),
@@ -96,8 +107,27 @@ pub(in crate::config) fn default_concurrency() -> usize {
     (2 * cores).clamp(1, 4096)
 }
 
+/// Completions at the same time, if the file does not say it: as many as the models may have calls.
+fn calls_at_once(models: &[RawModel]) -> usize {
+    let calls = models.iter().map(|model| model.concurrency.clone().or(MODEL_CONCURRENCY));
+    calls.fold(0, usize::saturating_add).clamp(1, 4096)
+}
+
+/// Completions have no templates; each prompt is answered so many times.
+fn answers(raw: &RawCompletions) -> TaskSelection {
+    let most = raw.samples.clone().or(SamplePolicy::default().most);
+    TaskSelection {
+        templates: Vec::new(),
+        exclude: Vec::new(),
+        template_dirs: Vec::new(),
+        per_template: 1,
+        samples: SamplePolicy { most, ..SamplePolicy::default() },
+    }
+}
+
 /// Runs all checks of a campaign. Each of them is independent of the others.
 fn check(raw: &RawCampaign, offer: &KnownNames<'_>, reader: &ConfigReader) {
+    kinds::check(raw, reader);
     check_model_names(&raw.models, reader);
     check_weights(raw, reader);
     routing::check(&raw.models, Some(&raw.routing), offer, reader);
@@ -506,7 +536,7 @@ fn quality(raw: RawQuality) -> QualityPolicy {
         truncation: raw.truncation.or(default.truncation),
         duplicates: raw.duplicates.or(default.duplicates),
         unresolved: raw.unresolved.or(default.unresolved),
-        refusal: default.refusal,
+        refusal: raw.refusal.or(default.refusal),
         loop_length: raw.loop_length.or(default.loop_length),
     }
 }

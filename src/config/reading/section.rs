@@ -232,6 +232,11 @@ impl<'r, 't> ConfigSection<'r, 't> {
         list.iter().map(|item| self.element(key, item)).collect()
     }
 
+    /// The position of the value at `key`. None if the table does not have the key.
+    pub(in crate::config) fn place_of(&self, key: &str) -> Option<Span> {
+        self.peek(key).map(Spanned::span)
+    }
+
     /// Reports every key that was never asked for. Must be called after the last key was read.
     pub(in crate::config) fn finish(self) {
         let keys = self.table.into_iter().flat_map(|table| table.iter());

@@ -15,6 +15,7 @@ pub(in crate::store) fn id(campaign: &str, ordinal: u64) -> EpisodeId {
 pub(in crate::store) fn campaign(campaign: &str) -> CampaignRecord {
     CampaignRecord {
         name: name(campaign),
+        kind: Default::default(),
         identity: format!("identity of {campaign}"),
         sampling: None,
         config: "seed = 1".to_owned(),
@@ -212,6 +213,7 @@ pub(in crate::store) fn row(campaign: &str, ordinal: u64, rejected: Option<&str>
         rejected: rejected
             .map(|stage| RowRejection { stage: stage.to_owned(), detail: "why".to_owned() }),
         split: DatasetSplit::Validation,
+        findings: Vec::new(),
         content_digest: "abc".to_owned(),
         row: trajectory(campaign, ordinal).into(),
     }

@@ -1,0 +1,147 @@
+//! One attempt at a completion.
+//!
+//! ```text
+//!  record the start (fence) ─► ask (router) ─► record the answer and the outcome, as one batch
+//! ```
+//! The answer and the outcome are durable together, so a completion never has one without the
+//! other. If the process dies in between, the completion is asked for again; at most the calls in
+//! flight are asked twice.
+
+use super::plan::request;
+use super::row::FinishedCompletion;
+use crate::model::{
+    ActionType, CampaignConfig, Fault, FaultKind, JournalEntry, Outcome, Prompt, Step, StepAction,
+    StepState, Turn,
+};
+use crate::ports::CallContext;
+use crate::router::{ModelAnswer, ModelCall};
+use crate::work::{AttemptSpec, EngineServices};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Runs an attempt until its outcome is recorded, or until it is cancelled.
+pub(super) async fn run(
+    services: &EngineServices,
+    spec: &AttemptSpec,
+    config: &CampaignConfig,
+    prompt: Arc<Prompt>,
+    cancel: &CancellationToken,
+) -> Result<(Outcome, FinishedCompletion), Fault> {
+    let answer = tokio::select! {
+        biased;
+        () = cancel.cancelled() => {
+            return Err(Fault::new(FaultKind::Cancelled, "the completion was cancelled"));
+        }
+        answer = ask(services, spec, config, &prompt) => answer?,
+    };
+    // `cancel` does not reach this part: the answer is paid for.
+    let finished_at_ms = services.clock.now_ms();
+    let turn = turn_of(&spec.plan.model, answer);
+    let outcome = Outcome::Answered { finish: turn.reply.finish };
+    record(services, spec, &turn, outcome.clone(), finished_at_ms).await?;
+    let unit = FinishedCompletion {
+        plan: spec.plan.clone(),
+        attempt: spec.attempt,
+        prompt: Some(prompt),
+        turns: vec![turn],
+        finished_at_ms,
+        policy: config.quality.clone(),
+        splits: config.dataset.splits,
+    };
+    Ok((outcome, unit))
+}
+
+/// Records the start, which is the fence, and asks the model.
+async fn ask(
+    services: &EngineServices,
+    spec: &AttemptSpec,
+    config: &CampaignConfig,
+    prompt: &Prompt,
+) -> Result<ModelAnswer, Fault> {
+    let start = JournalEntry::AttemptStarted {
+        episode: spec.plan.id.clone(),
+        attempt: spec.attempt,
+        resumed_from: None,
+        at_ms: services.clock.now_ms(),
+    };
+    services.collector.record(vec![start]).await?;
+    let call = ModelCall {
+        campaign: spec.plan.campaign.clone(),
+        attempt: spec.attempt,
+        model: spec.plan.model.clone(),
+        request: Arc::new(request(prompt)),
+        sample: spec.plan.id.sample(),
+        context: CallContext {
+            episode: spec.plan.id.clone(),
+            stage: None,
+            turn: 0,
+            retry: 0,
+            witness: Default::default(),
+        },
+        limit: config.episode.timeout,
+    };
+    services.router.call(call).await
+}
+
+/// Records the answer and the outcome in one batch.
+async fn record(
+    services: &EngineServices,
+    spec: &AttemptSpec,
+    turn: &Turn,
+    outcome: Outcome,
+    at_ms: i64,
+) -> Result<(), Fault> {
+    let (episode, attempt) = (spec.plan.id.clone(), spec.attempt);
+    let turn = Box::new(turn.clone());
+    let taken = JournalEntry::TurnTaken { episode: episode.clone(), attempt, turn };
+    let finished = JournalEntry::Finished {
+        episode,
+        attempt,
+        outcome: Box::new(outcome),
+        fingerprint: None,
+        at_ms,
+    };
+    services.collector.record(vec![taken, finished]).await
+}
+
+/// The answer as the one turn of a completion.
+fn turn_of(planned_model: &str, answer: ModelAnswer) -> Turn {
+    let reply = answer.reply;
+    let step = Step {
+        index: 0,
+        state: StepState::default(),
+        action: StepAction {
+            kind: ActionType::Message,
+            tool: String::new(),
+            arguments: "{}".to_owned(),
+        },
+        observation: String::new(),
+        reasoning: reply.message.thoughts(),
+        potential: 0.0,
+        end: None,
+        error: None,
+        truncated: false,
+        usage: reply.usage,
+        cost: answer.cost,
+        duration_ms: 0,
+        model_ms: Some(millis(answer.took.saturating_add(answer.failed))),
+        failed_ms: (!answer.failed.is_zero()).then(|| millis(answer.failed)),
+    };
+    Turn {
+        step,
+        messages: vec![reply.message.clone()],
+        reply,
+        command: None,
+        more_commands: Vec::new(),
+        changes: Vec::new(),
+        calls: answer.tries,
+        model: Some(answer.model).filter(|model| model != planned_model),
+        opening: Some(Box::new(crate::model::ChatRequest::clone(&answer.request))),
+    }
+}
+
+/// Whole milliseconds.
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,47 @@
+//! The quality stages over one completion, and the labels that every completion has.
+
+use crate::model::CompletionRow;
+use crate::quality::RowStage;
+
+/// Every label that a completion can have, with its meaning. A label that is named for a stage is
+/// there only if the campaign sets this stage to `label`.
+pub const COMPLETION_LABELS: [(&str, &str); 8] = [
+    ("finish:stop", "the model ended its answer by itself"),
+    ("finish:tool_calls", "the model called a tool, though none was offered"),
+    ("finish:length", "the answer was cut by its output cap"),
+    ("finish:refusal", "the model or its provider declined to answer"),
+    ("format", "the answer has no text (stage `format`)"),
+    ("truncation", "the answer was cut by its output cap (stage `truncation`)"),
+    ("refusal", "the model or its provider declined to answer (stage `refusal`)"),
+    ("duplicate", "the same prompt and answer as an earlier row (stage `duplicates`)"),
+];
+
+/// The stages in their order.
+pub(super) fn stages() -> [RowStage<CompletionRow>; 3] {
+    [
+        RowStage { name: "format", version: 1, action: |policy| policy.format, find: empty },
+        RowStage { name: "truncation", version: 1, action: |policy| policy.truncation, find: cut },
+        RowStage { name: "refusal", version: 1, action: |policy| policy.refusal, find: declined },
+    ]
+}
+
+/// The labels that do not come from a stage.
+pub(super) fn plain_labels(row: &CompletionRow) -> Vec<String> {
+    vec![format!("finish:{}", row.finish_reason)]
+}
+
+/// Stage `format`: there is no text to train on.
+fn empty(row: &CompletionRow) -> Option<String> {
+    let empty = row.response.trim().is_empty() && row.finish_reason != "refusal";
+    empty.then(|| "the answer has no text".to_owned())
+}
+
+/// Stage `truncation`: the output cap cut the answer.
+fn cut(row: &CompletionRow) -> Option<String> {
+    (row.finish_reason == "length").then(|| "the answer was cut by its output cap".to_owned())
+}
+
+/// Stage `refusal`: the model declined.
+fn declined(row: &CompletionRow) -> Option<String> {
+    (row.finish_reason == "refusal").then(|| "the model declined to answer".to_owned())
+}

@@ -1,0 +1,94 @@
+//! `completions.prompts`: the files with the prompts of a campaign. They are read when the campaign
+//! is checked, run or submitted. A line that is no prompt is a mistake with its file and its number.
+
+use crate::config::LoadedCampaign;
+use crate::config::campaign::whole_paths::PROMPT_FILES;
+use crate::config::reading::errors::{ConfigError, ConfigErrors};
+use crate::config::reading::source::{SourceText, Span};
+use crate::error::Code;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::Path;
+use std::sync::Arc;
+use synthd_actors::model::CompletionSettings;
+use synthd_actors::work::completion::{PromptFormat, PromptSet, read_prompt};
+
+/// The most bytes of a line. No model reads a longer prompt.
+const MOST_LINE: u64 = 16 << 20;
+/// The most wrong lines of a file that are shown.
+const MOST_SHOWN: usize = 5;
+
+/// The campaign with its prompts, or all that is wrong with both. A campaign of another kind has no
+/// prompts. `base` is where relative paths begin.
+pub(in crate::config) fn read(
+    name: &str,
+    text: &str,
+    base: &Path,
+    loaded: Result<LoadedCampaign, ConfigErrors>,
+) -> Result<LoadedCampaign, ConfigErrors> {
+    let loaded = loaded?;
+    let settings = &loaded.config.completions;
+    let source = SourceText::new(name, text);
+    let (mut prompts, mut mistakes) = (PromptSet::default(), Vec::new());
+    for (file, span) in PROMPT_FILES.named(text) {
+        let found = add_file(&mut prompts, settings, &base.join(&file), &file);
+        mistakes.extend(found.into_iter().map(|what| told(&source, &span, what)));
+    }
+    if mistakes.is_empty() && prompts.is_empty() && !settings.files.is_empty() {
+        let spans = PROMPT_FILES.named(text);
+        let first = spans.first().map_or(0..0, |(_, span)| span.clone());
+        mistakes.push(told(&source, &first, "there is no prompt in these files".to_owned()));
+    }
+    if mistakes.is_empty() {
+        return Ok(LoadedCampaign { prompts: Arc::new(prompts), ..loaded });
+    }
+    let none = ConfigErrors::new(Code::ConfigInvalid, Path::new(name), vec![], 0);
+    Err(none.and(mistakes))
+}
+
+/// A mistake at the path of its file.
+fn told(source: &SourceText<'_>, span: &Span, what: String) -> ConfigError {
+    source.error(span, what, Some(PROMPT_FILES.hint.to_owned()))
+}
+
+/// Adds the prompts of one file, which people call `shown`. Returns what is wrong with it.
+fn add_file(
+    prompts: &mut PromptSet,
+    settings: &CompletionSettings,
+    path: &Path,
+    shown: &str,
+) -> Vec<String> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) => return vec![format!("{shown}: {error}")],
+    };
+    let label = path.file_name().map_or(shown.into(), |name| name.to_string_lossy());
+    let format = PromptFormat::of(&label);
+    let (mut reader, mut line) = (BufReader::new(file), Vec::new());
+    let (mut found, mut wrong) = (Vec::new(), 0_usize);
+    for index in 0_u32.. {
+        line.clear();
+        match reader.by_ref().take(MOST_LINE + 1).read_until(b'\n', &mut line) {
+            Ok(0) => break,
+            Ok(_) => {}
+            Err(error) => return vec![format!("{shown}: {error}")],
+        }
+        if line.len() as u64 > MOST_LINE {
+            return vec![format!("{shown}:{}: longer than 16 MiB", u64::from(index) + 1)];
+        }
+        let read = std::str::from_utf8(&line).map_err(|_| "the line is not UTF-8".to_owned());
+        match read.and_then(|line| read_prompt(settings, format, &label, index, line)) {
+            Ok(prompt) => prompt.into_iter().for_each(|prompt| prompts.push(prompt)),
+            Err(what) => {
+                wrong += 1;
+                if found.len() < MOST_SHOWN {
+                    found.push(format!("{shown}:{}: {what}", u64::from(index) + 1));
+                }
+            }
+        }
+    }
+    if wrong > found.len() {
+        found.push(format!("{shown}: and {} more lines", wrong - found.len()));
+    }
+    found
+}
