@@ -159,18 +159,6 @@ pub enum ToolChoice {
     Tool(String),
 }
 
-impl FinishReason {
-    /// The word in rows and labels.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Stop => "stop",
-            Self::ToolCalls => "tool_calls",
-            Self::Length => "length",
-            Self::Refusal => "refusal",
-        }
-    }
-}
-
 impl RequestSettings {
     /// Whether no setting differs from its default. Such settings are left out of the serialized
     /// request.

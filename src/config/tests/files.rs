@@ -83,6 +83,9 @@ fn the_reference_has_every_key_and_no_other() {
         ["sandbox.images.", "networks.", "providers.", "agents.", "models.extra.", "prompts."];
     written.retain(|key| !own.iter().any(|above| key.starts_with(above)));
     assert_eq!(written, flat(campaign_keys()));
+    // The last section is for another kind of work.
+    let (text, completions) = text.split_once("\n[completions]\n").expect("the last section");
+    let (text, completions) = (text.to_owned(), completions.to_owned());
     // A runtime is for containers only, a difficulty for tasks that are assigned by it, a
     // fallback for two models, and no scripted model is asked in one way or another.
     let changes = [
@@ -95,11 +98,17 @@ fn the_reference_has_every_key_and_no_other() {
         ("name = \"scripted/oracle\"", "name = \"openrouter/some\""),
         ("thinking_budget = 2048\n", ""),
         ("\"./my-templates\"", "\"/srv/my-templates\""),
+        ("\nrefusal = \"label\"\n", "\n"),
     ];
     let text = changes.into_iter().fold(text, |text, (from, to)| text.replace(from, to));
     let config = campaign(&format!("{text}\n[[models]]\nname = \"scripted/echo\"\n"));
     assert_eq!(config.concurrency, 8);
     assert!(config.budget.is_some() && !config.models[0].price.is_free());
+    let least =
+        "[campaign]\nname = \"c\"\nkind = \"completions\"\n[[models]]\nname = \"scripted/echo\"\n";
+    let completions = completions.replace("\"prompts.jsonl\"", "\"/srv/prompts.jsonl\"");
+    let config = campaign(&format!("{least}[completions]\n{completions}"));
+    assert_eq!((config.completions.limit, config.episode.attempts), (Some(1_000), 3));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod accepts;
 mod broken;
+mod completions;
 mod files;
 mod fuzz;
 mod mistakes;
