@@ -11,6 +11,7 @@
 
 mod bare;
 mod commands;
+mod completions;
 mod containers;
 mod crowd;
 mod floor;
@@ -115,6 +116,9 @@ fn main() {
     }
     if is_wanted("crowd") {
         figures.extend(run_in_actor_system(crowd::measure()).unwrap());
+    }
+    if is_wanted("completions") {
+        figures.extend(run_in_actor_system(completions::measure()).unwrap());
     }
     if is_wanted("containers") {
         figures.extend(run_in_actor_system(containers::measure()).unwrap());

@@ -1,6 +1,7 @@
 //! The real binary, killed again and again in the middle of a campaign. Promise 1: nothing
 //! paid for is lost, nothing is there twice.
 
+mod completions;
 mod lost;
 mod outage;
 
