@@ -1,7 +1,7 @@
-//! A token bucket: the limit of tokens a minute, or of requests a minute, for one model with one
-//! key. Before a call is sent, it takes what it will likely use at most ([`super::reserved`]), and
-//! afterwards it gives back what it did not use. A call that uses more than it took makes the level
-//! lower, even negative, and later calls wait longer.
+//! A token bucket: the limit of tokens a minute for one model with one key. Before a call is sent,
+//! it takes what it will likely use at most ([`super::reserved`]), and afterwards it gives back
+//! what it did not use. A call that uses more than it took makes the level lower, even negative,
+//! and later calls wait longer.
 
 use std::time::Duration;
 use tokio::time::Instant;
@@ -10,12 +10,10 @@ use tokio::time::Instant;
 /// nanoseconds. So each nanosecond adds exactly `per_minute` parts, and nothing is rounded.
 const PARTS: i128 = 60_000_000_000;
 
-/// The bucket. It refills continuously.
+/// The bucket. It holds at most the tokens of one minute, and it refills continuously.
 #[derive(Clone, Debug)]
 pub struct TokenBucket {
     per_minute: u64,
-    /// How many tokens it holds at most.
-    most: u64,
     /// The tokens that are left, in parts. Negative after a call that used more than it had taken.
     level: i128,
     /// The time of the last refill.
@@ -23,21 +21,14 @@ pub struct TokenBucket {
 }
 
 impl TokenBucket {
-    /// A full bucket, which holds the tokens of one minute.
+    /// A full bucket.
     pub fn new(per_minute: u64, now: Instant) -> Self {
-        Self { per_minute, most: per_minute, level: i128::from(per_minute) * PARTS, at: now }
-    }
-
-    /// A full bucket, which holds the tokens of one second and at least one. So what is taken is
-    /// spread over the minute.
-    pub fn spread(per_minute: u64, now: Instant) -> Self {
-        let most = (per_minute / 60).max(1);
-        Self { per_minute, most, level: i128::from(most) * PARTS, at: now }
+        Self { per_minute, level: i128::from(per_minute) * PARTS, at: now }
     }
 
     /// The level of a full bucket.
     fn full(&self) -> i128 {
-        i128::from(self.most) * PARTS
+        i128::from(self.per_minute) * PARTS
     }
 
     /// Adds what the time since the last refill is worth. A clock that goes back adds nothing.
@@ -49,12 +40,12 @@ impl TokenBucket {
         self.at = self.at.max(now);
     }
 
-    /// Takes tokens for a call: all of `wanted`, or a full bucket if `wanted` is more; otherwise
-    /// such a call could never be sent. Ok has the number of tokens that were taken. Err has the
-    /// time after which there will be enough, and nothing is taken.
+    /// Takes tokens for a call: all of `wanted`, or the tokens of one minute if `wanted` is more;
+    /// otherwise such a call could never be sent. Ok has the number of tokens that were taken. Err
+    /// has the time after which there will be enough, and nothing is taken.
     pub fn take(&mut self, wanted: u64, now: Instant) -> Result<u64, Duration> {
         self.refill(now);
-        let taken = wanted.min(self.most);
+        let taken = wanted.min(self.per_minute);
         let short = i128::from(taken) * PARTS - self.level;
         if short <= 0 {
             self.level -= i128::from(taken) * PARTS;
