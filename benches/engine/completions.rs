@@ -53,7 +53,7 @@ async fn resumed(directory: &Path) -> Figure {
     // A call that was cut off has a start of its completion that came to nothing.
     let conn = rusqlite::Connection::open(directory.join("killed/synthd.db")).unwrap();
     let sql = "SELECT count(*) FROM attempt WHERE attempt > 1";
-    let twice: u64 = conn.query_row(sql, [], |row| row.get(0)).unwrap();
+    let twice: i64 = conn.query_row(sql, [], |row| row.get(0)).unwrap();
     Figure::plain("killed at half: asked twice", twice.to_string(), "<= 256")
 }
 
