@@ -227,14 +227,9 @@ fn valid(loaded: &LoadedCampaign, plan: &Value) -> String {
             let first = format!("{name} is valid: {}", parts.join(", "));
             let each = (most > 1).then(|| format!("{most} answers of each model to each prompt"));
             let repeated = plan["repeated_prompts"].as_u64().filter(|count| *count > 0);
-            let repeated = repeated.map(|count| {
-                format!(
-                    "{} an earlier prompt and are left out",
-                    match count {
-                        1 => "1 line repeats".to_owned(),
-                        many => format!("{many} lines repeat"),
-                    }
-                )
+            let repeated = repeated.map(|count| match count {
+                1 => "1 line repeats an earlier prompt and is left out".to_owned(),
+                many => format!("{many} lines repeat an earlier prompt and are left out"),
             });
             vec![Some(first), repeated, each, counted(&plan["completions"], "completion")]
         }

@@ -100,7 +100,7 @@ fn tell(answer: Value, json: bool) -> Result<ExitCode> {
     let name = &now.campaign;
     print_line(&format!(
         "{name}: {} to run\nWatch it: synthd watch {name}",
-        pluralize(left, "episode")
+        pluralize(left, now.kind.unit())
     ));
     Ok(ExitCode::SUCCESS)
 }

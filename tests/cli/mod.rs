@@ -3,6 +3,7 @@
 
 mod campaign;
 mod check;
+mod completions;
 mod dataset;
 mod editions;
 mod episodes;

@@ -112,7 +112,12 @@ fn object(line: &str) -> Result<Map<String, Value>, String> {
     match serde_json::from_str(line) {
         Ok(Value::Object(fields)) => Ok(fields),
         Ok(_) => Err("the line is no JSON object".to_owned()),
-        Err(error) => Err(format!("the line is no JSON: {error}")),
+        Err(error) => {
+            // serde counts the lines of the text it was given, which is one line.
+            let what = error.to_string();
+            let what = what.split(" at line ").next().unwrap_or_default();
+            Err(format!("the line is no JSON: {what}, at column {}", error.column()))
+        }
     }
 }
 

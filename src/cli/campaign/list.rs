@@ -69,7 +69,7 @@ pub(super) async fn run(store: &Store, args: &CampaignListArgs) -> Result<ExitCo
 fn document(line: &CampaignListRow) -> Value {
     let CampaignListRow { record, state, figures, spent, versions } = line;
     json!({
-        "campaign": record.name, "state": state, "reason": record.reason,
+        "campaign": record.name, "kind": record.kind, "state": state, "reason": record.reason,
         "created_at_ms": record.created_at_ms, "tasks": figures.tasks,
         "episodes": figures.episodes, "steps": figures.steps, "tokens": figures.tokens,
         "rows": figures.rows, "cost_usd": spent, "versions": versions,
@@ -88,7 +88,7 @@ fn show(lines: &[CampaignListRow]) {
                 escape_line(record.name.as_str()),
                 (*state).to_owned(),
                 format!("{} of {}", episodes.finished, episodes.planned),
-                rate(episodes.resolved, episodes.finished.saturating_sub(episodes.faulted)),
+                rate(episodes.resolved, episodes.resolved.saturating_add(episodes.unresolved)),
                 episodes.faulted.to_string(),
                 format!("${spent}"),
                 versions.to_string(),

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::process::ExitCode;
 use synthd_actors::campaign::CampaignProgress;
+use synthd_actors::model::WorkName;
 
 #[derive(Args)]
 #[command(after_help = "Examples:
@@ -121,7 +122,11 @@ fn campaigns(campaigns: &[CampaignProgress]) -> comfy_table::Table {
             progress.state.as_str().to_owned(),
             format!("{}/{}", counts.finished, counts.planned),
             progress.running.to_string(),
-            counts.resolved.to_string(),
+            // An answer is not verified, so it is never resolved.
+            match progress.kind {
+                WorkName::Trajectories => counts.resolved.to_string(),
+                WorkName::Completions => "-".to_owned(),
+            },
             counts.faulted.to_string(),
             format!("${}", progress.cost_usd),
         ]);

@@ -69,8 +69,8 @@ fn told(progress: &CampaignProgress) -> String {
     let counts = &progress.episodes;
     format!(
         "{name}: {} over {}, {} done before\nWatch it: synthd watch {name}",
-        pluralize(counts.planned, "episode"),
-        pluralize(progress.tasks, "task"),
+        pluralize(counts.planned, progress.kind.unit()),
+        pluralize(progress.tasks, progress.kind.task()),
         counts.finished
     )
 }

@@ -74,12 +74,17 @@ impl EpisodePage {
         let plan = &whole.episode.plan;
         let id = self.paint.styled(TextStyle::Strong, plan.id.as_str());
         self.line(format!("{id} of campaign {}", escape_line(plan.campaign.as_str())));
-        let place = format!("{}, task {} of its template", plan.difficulty, plan.index);
-        self.field(
-            "task",
-            format!("{} ({})", escape_line(plan.task.as_str()), escape_line(&place)),
-        );
-        let through = format!("{} through {}", plan.model, plan.scaffold);
+        let is_answer = matches!(whole.episode.outcome, Some(Outcome::Answered { .. }));
+        let (title, place) = match is_answer {
+            true => ("prompt", format!("line {} of {}", u64::from(plan.index) + 1, plan.template)),
+            false => ("task", format!("{}, task {} of its template", plan.difficulty, plan.index)),
+        };
+        let place = format!("{} ({})", escape_line(plan.task.as_str()), escape_line(&place));
+        self.field(title, place);
+        let through = match is_answer {
+            true => plan.model.clone(),
+            false => format!("{} through {}", plan.model, plan.scaffold),
+        };
         self.field("model", escape_line(&through));
         self.sandbox(whole.episode.fingerprint.as_ref());
         self.outcome(whole);

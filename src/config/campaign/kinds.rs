@@ -22,6 +22,7 @@ pub(in crate::config) const OF_COMPLETIONS: &str = "completions";
 /// Reports sections and keys that have no meaning for the kind of the campaign.
 pub(in crate::config) fn check(raw: &RawCampaign, reader: &ConfigReader) {
     match raw.kind() {
+        _ if raw.is_of_no_kind() => {}
         WorkName::Trajectories => of_trajectories(raw, reader),
         WorkName::Completions => of_completions(raw, reader),
     }

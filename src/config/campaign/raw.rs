@@ -205,9 +205,14 @@ impl RawCampaign {
             Some(WorkName::Completions) => {
                 [root.section("tasks"), root.required_section(OF_COMPLETIONS)]
             }
-            Some(WorkName::Trajectories) | None => {
+            Some(WorkName::Trajectories) => {
                 [root.required_section("tasks"), root.section(OF_COMPLETIONS)]
             }
+            None if kind.is_absent() => {
+                [root.required_section("tasks"), root.section(OF_COMPLETIONS)]
+            }
+            // A word that is no kind was reported. Which sections belong to it is not known.
+            None => [root.section("tasks"), root.section(OF_COMPLETIONS)],
         };
         let raw = Self {
             name,
@@ -237,6 +242,11 @@ impl RawCampaign {
         campaign.finish();
         root.finish();
         raw
+    }
+
+    /// Whether the kind is a word that is none, which was reported.
+    pub(in crate::config) fn is_of_no_kind(&self) -> bool {
+        matches!(self.kind, RawField::Bad)
     }
 
     /// The kind of work. A wrong word, which was reported, counts as the usual kind.
