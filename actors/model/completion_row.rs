@@ -22,11 +22,12 @@ row_columns! {
         pub prompt_id: String,
         /// The name of the file with the prompts.
         pub source: String,
-        /// The number of the prompt in its file, from 0.
+        /// The number of the prompt's line in its file, from 0. Blank lines count.
         pub prompt_index: i64,
-        /// The other fields of the prompt's line: a JSON object as text.
+        /// The other fields of the prompt's line: a JSON object as text; null if they are not
+        /// known.
         #[long_text(true)]
-        pub fields: String,
+        pub fields: Option<String>,
         /// The whole conversation, exactly as sent and received. The answer is the last message.
         pub messages: Vec<RowMessage>,
         /// The text of the answer.
@@ -45,7 +46,7 @@ row_columns! {
         pub model_version: Option<String>,
         /// How the model was asked: a JSON object as text; null if it is not known.
         pub sampling: Option<String>,
-        /// Which of the prompt's samples by this model, from 0.
+        /// Which of the prompt's samples by the planned model, from 0.
         pub sample: i32,
         /// What the quality stages noted.
         pub labels: Vec<String>,

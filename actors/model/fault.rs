@@ -410,13 +410,18 @@ impl Fault {
         Self { kind, message: message.into() }
     }
 
+    /// The same fault, with the kind that it has before the first turn.
+    pub fn before_any_turn(self) -> Self {
+        let kind = self.kind.policy().before_a_turn.unwrap_or(self.kind);
+        Self { kind, ..self }
+    }
+
     /// The reason for which an agent stops whose call failed, after `turns` turns. Err with the
     /// fault if it is not an ending of the agent. Before the first turn, the kind in
     /// `before_a_turn` replaces this one, because an agent that has done nothing must not get a
     /// label.
     pub fn stop_after(self, turns: usize) -> Result<StopReason, Self> {
-        let other = self.kind.policy().before_a_turn.filter(|_| turns == 0);
-        let kind = other.unwrap_or(self.kind);
-        kind.stop_reason().ok_or(Self { kind, ..self })
+        let fault = if turns == 0 { self.before_any_turn() } else { self };
+        fault.kind.stop_reason().ok_or(fault)
     }
 }

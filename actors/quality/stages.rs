@@ -142,7 +142,9 @@ fn leak(row: &TrajectoryRow, task: &Task) -> Option<String> {
         Some(format!("step {} shows {what}", step.step))
     };
     let in_message = |(at, message): (usize, &RowMessage)| {
-        let what = shown(canary, &passages, &message.content, &message_texts(message))?;
+        // What the model wrote itself was not shown to it. Only the canary cannot be its own.
+        let output = if message.role == "assistant" { "" } else { &message.content };
+        let what = shown(canary, &passages, output, &message_texts(message))?;
         Some(format!("message {at} shows {what}"))
     };
     let messages = row.messages.iter().flatten().enumerate();

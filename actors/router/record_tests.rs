@@ -86,3 +86,28 @@ fn a_new_account_writes_what_the_old_one_owes() {
         assert_eq!((records(&kit), kit.journal.unsettled()), (1, 0));
     });
 }
+
+/// Money that only waits for the store is not spent. Who waits for it hears of the store, and not of
+/// an exhausted budget.
+#[test]
+fn who_waits_for_money_that_is_not_recorded_hears_of_the_store() {
+    in_test_system(Options::default(), |kit| async move {
+        let desk = Desk::new(Duration::from_secs(10), |_| Ok(Usage::of(10, 1)));
+        let first = call("fake/one", "e", 100);
+        let worst = worst_case(&first.request).total();
+        let cap = Money::from_nanos(worst + worst / 2);
+        let caps = SpendingCaps { campaign: Some(cap), ..SpendingCaps::default() };
+        open(&kit, &[priced("fake/one", 1)], &[("fake/one", &desk)], caps);
+        let first = begin(&kit, first);
+        sleep(Duration::from_secs(1)).await;
+        let second = begin(&kit, call("fake/one", "f", 100));
+        sleep(Duration::from_secs(1)).await;
+        kit.journal.break_down(true);
+        first.await.unwrap().unwrap();
+        let told = second.await.unwrap().unwrap_err();
+        assert_eq!((told.kind, desk.came().len()), (FaultKind::Store, 1));
+        kit.journal.break_down(false);
+        begin(&kit, call("fake/one", "g", 100)).await.unwrap().unwrap();
+        assert_eq!((spent(&kit).await, records(&kit)), (22, 2));
+    });
+}

@@ -89,7 +89,6 @@ impl TicketIssuer {
         unwanted: &CancellationToken,
     ) -> Result<CallTicket, Fault> {
         let TicketRequest { place, why, worst, asked } = wanted;
-        account.backlog.clear(&self.collector).await?;
         let admission = CallAdmission {
             clock: &*self.clock,
             account,
@@ -99,7 +98,7 @@ impl TicketIssuer {
             asked,
             unwanted,
         };
-        let (pass, granted) = admission.admitted().await?;
+        let (pass, granted) = self.admitted(account, &admission).await?;
         let held = match granted {
             None => None,
             Some(granted) => match self.write(account, slot, &place, granted).await {
@@ -130,6 +129,27 @@ impl TicketIssuer {
             key_limiter,
             why,
         })
+    }
+
+    /// Waits until the call may be made, with an empty backlog. A call that became unrecorded during
+    /// the wait counts in full until it is written. So nothing is sent and nothing is refused for
+    /// want of money before the backlog is written. Err if the store does not take it.
+    async fn admitted(
+        &self,
+        account: &CampaignAccount,
+        admission: &CallAdmission<'_>,
+    ) -> Result<(CallPermit, Option<MoneyGrant>), Fault> {
+        loop {
+            account.backlog.clear(&self.collector).await?;
+            let admitted = admission.admitted().await;
+            if account.backlog.len() == 0 {
+                return admitted;
+            }
+            if let Ok((pass, granted)) = admitted {
+                granted.into_iter().for_each(|granted| granted.held.settle(Money::ZERO, false));
+                pass.unused();
+            }
+        }
     }
 
     /// Makes a hold durable before the request may be sent.

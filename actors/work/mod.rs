@@ -14,7 +14,7 @@
 //! - `unit_actor`: the actor of one attempt, of any kind.
 //! - `services`: what the engine gives to every attempt.
 //!
-//! A new kind adds its folder, its name in [`WorkName`](crate::model::WorkName), its row in
+//! A new kind adds its folder, its name in [`WorkName`], its row in
 //! [`DatasetRow`](crate::model::DatasetRow), and one line in [`kind_of`].
 
 pub mod completion;

@@ -14,13 +14,21 @@ pub(super) fn broken_completion(row: &CompletionRow) -> Vec<String> {
     if !is_finish_reason(&row.finish_reason) {
         broken.push(format!("finish_reason is {:?}", row.finish_reason));
     }
-    let texts = [("fields", Some(&row.fields)), ("sampling", row.sampling.as_ref())];
+    let texts = [("fields", row.fields.as_ref()), ("sampling", row.sampling.as_ref())];
     for (name, text) in texts {
         if text.is_some_and(|text| !is_object(text)) {
             broken.push(format!("{name} is not a JSON object"));
         }
     }
     broken.extend(broken_messages(&row.messages));
+    let answer = row.messages.len().saturating_sub(1);
+    let weighs = row.messages.iter().map(|message| message.weight == Some(1));
+    if weighs.enumerate().any(|(at, weighs)| weighs != (at == answer)) {
+        broken.push("the weight is not that of the answer alone".to_owned());
+    }
+    if row.attempt < 1 || row.calls < 1 {
+        broken.push("there is no attempt or no call".to_owned());
+    }
     broken.extend(negative(row).map(|name| format!("{name} is negative")));
     broken
 }
@@ -47,11 +55,14 @@ mod tests {
     #[test]
     fn each_rule_is_noticed() {
         type Break = fn(&mut CompletionRow);
-        let cases: [(Break, &str); 8] = [
+        let cases: [(Break, &str); 11] = [
             (|r| r.response.push('x'), "the response is not the last message"),
             (|r| r.messages.clear(), "the response is not the last message"),
             (|r| r.finish_reason = "done".into(), "finish_reason is \"done\""),
-            (|r| r.fields = "[1]".into(), "fields is not a JSON object"),
+            (|r| r.fields = Some("[1]".into()), "fields is not a JSON object"),
+            (|r| r.calls = 0, "there is no attempt or no call"),
+            (|r| r.attempt = 0, "there is no attempt or no call"),
+            (|r| r.messages.last_mut().unwrap().weight = None, "not that of the answer alone"),
             (|r| r.sampling = Some("x".into()), "sampling is not a JSON object"),
             (|r| r.messages[0].role = "human".into(), "message 0 has the role \"human\""),
             (|r| r.messages[0].weight = Some(1), "message 0 of \"user\" has the weight 1"),

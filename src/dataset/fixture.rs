@@ -185,7 +185,7 @@ pub(super) fn completion(n: u64) -> CompletionRow {
         prompt_id: format!("questions@{:08x}", n / 3),
         source: ["questions.jsonl", "more.txt"][usize::from(n.is_multiple_of(7))].to_owned(),
         prompt_index: i64::try_from(n / 3).unwrap(),
-        fields: format!("{{\"topic\":\"numbers\",\"n\":{n}}}"),
+        fields: Some(format!("{{\"topic\":\"numbers\",\"n\":{n}}}")),
         messages: vec![asked, said],
         response,
         reasoning: (!n.is_multiple_of(3)).then(|| format!("{n} is a number")),

@@ -208,13 +208,14 @@ impl VersionJob {
     /// Brings a row to the present format, and adds the labels and the pass rate that were found over
     /// all rows.
     fn complete(&self, record: &mut RowRecord) {
-        if let Some(labels) = self.edition.late_labels.get(&record.episode) {
-            record.row.labels_mut().extend(labels.iter().cloned());
-        }
         if let Some(row) = record.row.as_trajectory_mut() {
             carry_over(row);
             let rate = self.edition.pass_rates.get(&record.episode);
             row.pass_rate = rate.copied().or(row.pass_rate);
+        }
+        // After the others: the digest of a row depends on the order of its labels.
+        if let Some(labels) = self.edition.late_labels.get(&record.episode) {
+            record.row.labels_mut().extend(labels.iter().cloned());
         }
     }
 

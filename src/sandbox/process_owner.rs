@@ -7,6 +7,7 @@
 
 use std::fmt;
 use std::fs;
+use std::io;
 use std::os::unix::fs::MetadataExt;
 
 /// A process that differs from every other one of this host, past or present.
@@ -24,7 +25,7 @@ impl ProcessOwner {
     /// This process.
     pub(super) fn this() -> Self {
         let pid = std::process::id();
-        Self { namespace: pid_namespace(), pid, started: birth(pid).unwrap_or(0) }
+        Self { namespace: pid_namespace(), pid, started: birth(pid).ok().flatten().unwrap_or(0) }
     }
 
     /// Reads an owner as it is displayed. None: the text is no owner.
@@ -40,7 +41,7 @@ impl ProcessOwner {
     pub(super) fn is_dead(self) -> bool {
         self.namespace == pid_namespace()
             && self.started != 0
-            && birth(self.pid) != Some(self.started)
+            && birth(self.pid).is_ok_and(|born| born != Some(self.started))
     }
 
     /// Owners for tests: an earlier process with this process's number, and a process with the same
@@ -65,13 +66,26 @@ fn pid_namespace() -> u64 {
 }
 
 /// When a process started, in clock ticks since boot. None: there is no such process, or it is
-/// dead and its parent has not reaped it yet.
-fn birth(pid: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let (_, after) = stat.rsplit_once(')')?;
+/// dead and its parent has not reaped it yet. Err: nobody knows, for example because this process
+/// may open no more files. Then nobody may take the other one for dead.
+fn birth(pid: u32) -> io::Result<Option<u64>> {
+    let stat = match fs::read_to_string(format!("/proc/{pid}/stat")) {
+        Err(error) if is_gone(&error) => return Ok(None),
+        read => read?,
+    };
+    let unreadable = || io::Error::from(io::ErrorKind::InvalidData);
+    let (_, after) = stat.rsplit_once(')').ok_or_else(unreadable)?;
     let mut fields = after.split_whitespace();
-    let dead = matches!(fields.next()?, "Z" | "X");
-    fields.nth(18)?.parse().ok().filter(|_| !dead)
+    if matches!(fields.next(), Some("Z" | "X")) {
+        return Ok(None);
+    }
+    let started = fields.nth(18).and_then(|text| text.parse().ok());
+    started.map(Some).ok_or_else(unreadable)
+}
+
+/// Whether the error says that there is no such process.
+fn is_gone(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(nix::libc::ESRCH)
 }
 
 #[cfg(test)]

@@ -123,3 +123,19 @@ fn a_leak_in_the_conversation_is_found() {
     assert_eq!(rejected.stage, "leak");
     assert!(rejected.detail.starts_with("message 0 shows"), "{rejected:?}");
 }
+
+/// What a model writes itself was not shown to it: three lines like those of a sealed program may be
+/// its own. In what it was shown they are a leak.
+#[test]
+fn a_sealed_program_in_the_models_own_words_is_no_leak() {
+    let lines = "import the_first_module\nassert the_second == 2\nreturn the_third_value";
+    for (role, leaks) in [(ChatRole::Assistant, false), (ChatRole::User, true)] {
+        let mut judged = good();
+        super::stages::seal(&mut judged, &[("check.py", lines)]);
+        let mut turns = judged.turns.to_vec();
+        turns[0].opening = request(vec![text(ChatRole::User, "go"), text(role, lines)]);
+        judged.turns = Arc::new(turns);
+        let rejected = super::found(&judged).rejected;
+        assert_eq!(rejected.is_some_and(|why| why.stage == "leak"), leaks, "{role:?}");
+    }
+}

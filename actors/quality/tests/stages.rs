@@ -55,7 +55,7 @@ fn change(judged: &mut FinishedEpisode, change: impl FnOnce(&mut Vec<crate::mode
 }
 
 /// Sealed files as a template's checks use them.
-fn seal(judged: &mut FinishedEpisode, files: &[(&str, &str)]) {
+pub(super) fn seal(judged: &mut FinishedEpisode, files: &[(&str, &str)]) {
     let mut task = (*judged.task).clone();
     task.verification.checks = vec![TaskCheck {
         name: "c".to_owned(),

@@ -37,13 +37,12 @@ pub(super) async fn run(
     };
     // `cancel` does not reach this part: the answer is paid for.
     let finished_at_ms = services.clock.now_ms();
-    let turn = turn_of(&spec.plan.model, answer);
+    let turn = turn_of(&spec.plan.model, &prompt, answer);
     let outcome = Outcome::Answered { finish: turn.reply.finish };
     record(services, spec, &turn, outcome.clone(), finished_at_ms).await?;
     let unit = FinishedCompletion {
         plan: spec.plan.clone(),
         attempt: spec.attempt,
-        prompt: Some(prompt),
         turns: vec![turn],
         finished_at_ms,
         policy: config.quality.clone(),
@@ -81,7 +80,8 @@ async fn ask(
         },
         limit: config.episode.timeout,
     };
-    services.router.call(call).await
+    // There was no turn before this call, so a fault means what it means before the first turn.
+    services.router.call(call).await.map_err(Fault::before_any_turn)
 }
 
 /// Records the answer and the outcome in one batch.
@@ -105,8 +105,9 @@ async fn record(
     services.collector.record(vec![taken, finished]).await
 }
 
-/// The answer as the one turn of a completion.
-fn turn_of(planned_model: &str, answer: ModelAnswer) -> Turn {
+/// The answer as the one turn of a completion. The fields of the prompt's line stand in it, so that
+/// the row does not depend on what the file says later.
+fn turn_of(planned_model: &str, prompt: &Prompt, answer: ModelAnswer) -> Turn {
     let reply = answer.reply;
     let step = Step {
         index: 0,
@@ -114,7 +115,7 @@ fn turn_of(planned_model: &str, answer: ModelAnswer) -> Turn {
         action: StepAction {
             kind: ActionType::Message,
             tool: String::new(),
-            arguments: "{}".to_owned(),
+            arguments: prompt.fields.clone(),
         },
         observation: String::new(),
         reasoning: reply.message.thoughts(),

@@ -62,14 +62,14 @@ impl WorkKind for CompletionWork {
         true
     }
 
-    /// The files do not have the prompt any more.
+    /// The files do not have the prompt any more, or not so many prompts are asked for now.
     fn is_superseded(
         &self,
         unit: &PlannedEpisode,
         _sources: &WorkSources,
-        _tasks: &HashSet<TaskId>,
+        tasks: &HashSet<TaskId>,
     ) -> bool {
-        self.prompts.get(&unit.task).is_none()
+        !tasks.contains(&unit.task)
     }
 
     async fn attempt(
@@ -98,7 +98,6 @@ impl WorkKind for CompletionWork {
         }
         Ok(Arc::new(FinishedCompletion {
             attempt: record.attempt,
-            prompt: self.prompts.get(&record.plan.task).cloned(),
             plan: record.plan,
             turns,
             finished_at_ms: record.finished_at_ms.unwrap_or_default(),

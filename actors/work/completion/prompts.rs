@@ -123,7 +123,10 @@ fn object(line: &str) -> Result<Map<String, Value>, String> {
 
 /// The template with the fields of a line.
 fn filled(template: &str, fields: &Map<String, Value>) -> Result<String, String> {
-    let text = fill(template, fields)?;
+    // A null would be written as a word. Left out, it is a mistake if the template asks for it.
+    let known = fields.iter().filter(|(_, value)| !value.is_null());
+    let known = known.map(|(name, value)| (name.clone(), value.clone())).collect();
+    let text = fill(template, &known)?;
     match text.trim().is_empty() {
         true => Err("the template makes an empty prompt of it".to_owned()),
         false => Ok(text),
@@ -149,7 +152,11 @@ fn conversation(fields: &mut Map<String, Value>) -> Result<Vec<ChatMessage>, Str
                 .to_owned());
         }
     };
-    Ok(with_system(system.as_deref(), messages))
+    let has_own = messages.first().is_some_and(|first| first.role == ChatRole::System);
+    match has_own && system.is_some() {
+        true => Err("the line has a `system` and a system message".to_owned()),
+        false => Ok(with_system(system.as_deref(), messages)),
+    }
 }
 
 /// A text that is not blank.

@@ -2,12 +2,11 @@
 
 use super::stages::{plain_labels, stages};
 use crate::model::{
-    AttemptNumber, COMPLETION_SCHEMA, ChatMessage, CompletionRow, PlannedEpisode, Prompt,
-    QualityPolicy, RowMessage, RowRecord, SamplingParams, SandboxFingerprint, Turn, digest_of,
+    AttemptNumber, COMPLETION_SCHEMA, ChatMessage, CompletionRow, PlannedEpisode, QualityPolicy,
+    RowMessage, RowRecord, SOONEST, SamplingParams, SandboxFingerprint, Turn, digest_of,
 };
 use crate::policy::split_of;
 use crate::quality::{FinishedUnit, run_stages};
-use std::sync::Arc;
 
 /// Everything that is known of a finished completion.
 #[derive(Clone, Debug)]
@@ -15,8 +14,6 @@ pub struct FinishedCompletion {
     pub plan: PlannedEpisode,
     /// The attempt that was answered.
     pub attempt: AttemptNumber,
-    /// None if the files do not have the prompt any more. Then the row has no fields of its line.
-    pub prompt: Option<Arc<Prompt>>,
     /// One turn: the request and the answer.
     pub turns: Vec<Turn>,
     /// Milliseconds since the Unix epoch.
@@ -46,7 +43,8 @@ impl FinishedUnit for FinishedCompletion {
 
     fn judged(&self, stamp: String) -> RowRecord {
         let mut row = self.row(stamp);
-        let findings = run_stages(&stages(), &self.policy, &row, plain_labels(&row));
+        let findings =
+            run_stages(&stages(), &self.policy, &row, plain_labels(&row, self.is_fallback()));
         row.labels = findings.labels;
         RowRecord {
             episode: self.plan.id.clone(),
@@ -81,7 +79,7 @@ impl FinishedCompletion {
             prompt_id: self.plan.task.to_string(),
             source: self.plan.template.clone(),
             prompt_index: i64::from(self.plan.index),
-            fields: self.prompt.as_ref().map_or("{}", |prompt| &prompt.fields).to_owned(),
+            fields: turn.map(|turn| turn.step.action.arguments.clone()),
             messages: self.messages(),
             response: reply.map(|reply| reply.message.content.clone()).unwrap_or_default(),
             reasoning: thought.map(|it| it.text.clone()).filter(|text| !text.is_empty()),
@@ -102,6 +100,12 @@ impl FinishedCompletion {
         }
     }
 
+    /// Whether another model than the planned one has answered.
+    fn is_fallback(&self) -> bool {
+        let answered_by = self.turns.first().and_then(|turn| turn.model.as_deref());
+        answered_by.is_some() && self.plan.model != SOONEST
+    }
+
     /// The conversation as it was sent, and the answer behind it.
     fn messages(&self) -> Vec<RowMessage> {
         let Some(turn) = self.turns.first() else { return Vec::new() };
@@ -113,7 +117,8 @@ impl FinishedCompletion {
 }
 
 /// Equal for answers that a trainer could not tell apart. Several samples of a prompt are wanted
-/// even if they are equal, so the number of a sample above 0 is a part of its digest.
+/// even if they are equal, so the number of the sample is a part of the digest: only answers of
+/// different models can be equal.
 fn content_digest(row: &CompletionRow) -> String {
     let sample = row.sample.to_string();
     let reasoning = row.reasoning.as_deref().unwrap_or_default();

@@ -5,11 +5,12 @@ use crate::quality::RowStage;
 
 /// Every label that a completion can have, with its meaning. A label that is named for a stage is
 /// there only if the campaign sets this stage to `label`.
-pub const COMPLETION_LABELS: [(&str, &str); 8] = [
+pub const COMPLETION_LABELS: [(&str, &str); 9] = [
     ("finish:stop", "the model ended its answer by itself"),
     ("finish:tool_calls", "the model called a tool, though none was offered"),
     ("finish:length", "the answer was cut by its output cap"),
     ("finish:refusal", "the model or its provider declined to answer"),
+    ("fallback", "another model than the planned one has answered"),
     ("format", "the answer has no text (stage `format`)"),
     ("truncation", "the answer was cut by its output cap (stage `truncation`)"),
     ("refusal", "the model or its provider declined to answer (stage `refusal`)"),
@@ -26,14 +27,14 @@ pub(super) fn stages() -> [RowStage<CompletionRow>; 3] {
 }
 
 /// The labels that do not come from a stage.
-pub(super) fn plain_labels(row: &CompletionRow) -> Vec<String> {
-    vec![format!("finish:{}", row.finish_reason)]
+pub(super) fn plain_labels(row: &CompletionRow, is_fallback: bool) -> Vec<String> {
+    let finish = format!("finish:{}", row.finish_reason);
+    [Some(finish), is_fallback.then(|| "fallback".to_owned())].into_iter().flatten().collect()
 }
 
 /// Stage `format`: there is no text to train on.
 fn empty(row: &CompletionRow) -> Option<String> {
-    let empty = row.response.trim().is_empty() && row.finish_reason != "refusal";
-    empty.then(|| "the answer has no text".to_owned())
+    row.response.trim().is_empty().then(|| "the answer has no text".to_owned())
 }
 
 /// Stage `truncation`: the output cap cut the answer.

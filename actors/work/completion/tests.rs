@@ -55,6 +55,7 @@ fn a_template_makes_the_prompt_of_the_fields() {
     assert_eq!(fields(&prompt), serde_json::json!({ "topic": "rain", "id": "x" }));
     let wrong = read(&with, r#"{"topik": "rain"}"#).unwrap_err();
     assert!(wrong.contains("topic"), "{wrong}");
+    assert!(read(&with, r#"{"topic": null}"#).is_err(), "a hole is no prompt");
 }
 
 #[test]
@@ -68,6 +69,10 @@ fn what_is_no_prompt_is_told_and_never_asked() {
         (r#"{"prompt": 3}"#, "`prompt` is no text"),
         (r#"{"prompt": "a", "system": ["b"]}"#, "`system` is no text"),
         (r#"{"messages": []}"#, "`messages` is empty"),
+        (
+            r#"{"system": "s", "messages": [{"role": "system", "content": "t"}, {"role": "user", "content": "u"}]}"#,
+            "a `system` and a system message",
+        ),
         (r#"{"messages": {"role": "user"}}"#, "no list"),
         (r#"{"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}"#, "no text"),
         (r#"{"messages": [{"role": "tool", "content": "x"}]}"#, "role of message 0"),
@@ -201,8 +206,8 @@ fn every_prompt_is_answered_once_by_each_model_and_sample() {
         assert_eq!(rows.len(), 24);
         let row = rows[0].row.as_completion().unwrap();
         assert_eq!(
-            (row.response.as_str(), row.fields.as_str()),
-            ("about question 0", r#"{"n":0}"#)
+            (row.response.as_str(), row.fields.as_deref()),
+            ("about question 0", Some(r#"{"n":0}"#))
         );
         assert_eq!(row.messages.last().map(|last| last.weight), Some(Some(1)));
         // Equal samples are no duplicates; equal answers of two models are. Nothing was verified,
@@ -305,6 +310,9 @@ fn stages_reject_label_or_ignore_and_are_always_kept_beside_the_row() {
                 assert_eq!(found, [stage], "{action:?}");
                 let labelled = row.row.labels().iter().any(|label| label == stage);
                 assert_eq!(labelled, action == StageAction::Label, "{stage} {action:?}");
+                for label in row.row.labels() {
+                    assert!(COMPLETION_LABELS.iter().any(|(known, _)| known == label), "{label}");
+                }
             }
             assert!(rows[3].findings.is_empty() && rows[3].rejected.is_none());
             assert_eq!(rows[3].row.labels(), ["finish:stop"]);

@@ -464,15 +464,18 @@ impl<'a> ActiveAttempt<'a> {
             turn: Box::new(turn.clone()),
         };
         let entries = turns.iter().map(entry).collect();
-        // The journal gets whole requests. In memory only the first turn keeps its request, because
-        // they would add up.
-        let bare = |turn: Turn| match turn.step.index {
-            0 => turn,
-            _ => Turn { opening: None, ..turn },
-        };
-        self.turns.extend(turns.into_iter().map(bare));
+        turns.into_iter().for_each(|turn| keep_openings(&mut self.turns, turn));
         self.world.collector.record(entries).await
     }
+}
+
+/// Adds a turn. The journal gets whole requests. In memory only the first turn and the newest one
+/// that has a request keep theirs, because requests would add up: a row is made of these two.
+fn keep_openings(turns: &mut Vec<Turn>, turn: Turn) {
+    if turn.opening.is_some() {
+        turns.iter_mut().skip(1).for_each(|earlier| earlier.opening = None);
+    }
+    turns.push(turn);
 }
 
 /// The result of a reply in which the model declines: the episode stops.
@@ -519,5 +522,68 @@ pub(super) fn describe(report: &ExecReport) -> String {
         ExecEnd::OutOfMemory => "out of memory".to_owned(),
         ExecEnd::OutputLimit => "output limit".to_owned(),
         ExecEnd::NotStarted(why) => format!("not started: {why}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{ChatRole, Money, Usage};
+
+    fn turn(index: u32, opens: bool) -> Turn {
+        let message = ChatMessage::text(ChatRole::Assistant, "");
+        let request = ChatRequest {
+            messages: vec![ChatMessage::text(ChatRole::User, index.to_string())],
+            tools: Vec::new(),
+            max_output_tokens: 1,
+            settings: Default::default(),
+        };
+        let action = StepAction {
+            kind: ActionType::Message,
+            tool: String::new(),
+            arguments: "{}".to_owned(),
+        };
+        Turn {
+            step: Step {
+                index,
+                state: StepState::default(),
+                action,
+                observation: String::new(),
+                reasoning: String::new(),
+                potential: 0.0,
+                end: None,
+                error: None,
+                truncated: false,
+                usage: Usage::default(),
+                cost: Money::ZERO,
+                duration_ms: 0,
+                model_ms: None,
+                failed_ms: None,
+            },
+            reply: ChatReply::new(message, FinishReason::Stop, Usage::default()),
+            messages: Vec::new(),
+            command: None,
+            more_commands: Vec::new(),
+            changes: Vec::new(),
+            calls: 1,
+            model: None,
+            opening: opens.then(|| Box::new(request)),
+        }
+    }
+
+    /// A row of the turns in memory must be the row of the turns in the journal: both need the first
+    /// request and the newest one.
+    #[test]
+    fn the_first_and_the_newest_request_stay_in_memory() {
+        let mut turns = Vec::new();
+        for (index, opens) in [true, false, true, false, true, false].into_iter().enumerate() {
+            keep_openings(&mut turns, turn(index as u32, opens));
+        }
+        let kept: Vec<u32> = turns
+            .iter()
+            .filter(|turn| turn.opening.is_some())
+            .map(|turn| turn.step.index)
+            .collect();
+        assert_eq!(kept, [0, 4]);
     }
 }

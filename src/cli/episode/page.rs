@@ -74,7 +74,8 @@ impl EpisodePage {
         let plan = &whole.episode.plan;
         let id = self.paint.styled(TextStyle::Strong, plan.id.as_str());
         self.line(format!("{id} of campaign {}", escape_line(plan.campaign.as_str())));
-        let is_answer = matches!(whole.episode.outcome, Some(Outcome::Answered { .. }));
+        // A completion has no scaffold.
+        let is_answer = plan.scaffold == "none";
         let (title, place) = match is_answer {
             true => ("prompt", format!("line {} of {}", u64::from(plan.index) + 1, plan.template)),
             false => ("task", format!("{}, task {} of its template", plan.difficulty, plan.index)),

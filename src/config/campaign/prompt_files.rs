@@ -4,8 +4,9 @@
 use crate::config::LoadedCampaign;
 use crate::config::campaign::whole_paths::PROMPT_FILES;
 use crate::config::reading::errors::{ConfigError, ConfigErrors};
-use crate::config::reading::source::{SourceText, Span};
+use crate::config::reading::source::{SourceText, Span, strip_bom};
 use crate::error::Code;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
@@ -30,7 +31,12 @@ pub(in crate::config) fn read(
     let settings = &loaded.config.completions;
     let source = SourceText::new(name, text);
     let (mut prompts, mut mistakes) = (PromptSet::default(), Vec::new());
+    let mut names = BTreeSet::new();
     for (file, span) in PROMPT_FILES.named(text) {
+        // Rows tell a prompt by the name of its file and its line.
+        if !names.insert(Path::new(&file).file_name().map(ToOwned::to_owned)) {
+            mistakes.push(told(&source, &span, format!("{file}: another file has this name")));
+        }
         let found = add_file(&mut prompts, settings, &base.join(&file), &file);
         mistakes.extend(found.into_iter().map(|what| told(&source, &span, what)));
     }
@@ -51,6 +57,15 @@ fn told(source: &SourceText<'_>, span: &Span, what: String) -> ConfigError {
     source.error(span, what, Some(PROMPT_FILES.hint.to_owned()))
 }
 
+/// Opens a regular file. Opening a pipe could wait for ever, and a device may never end.
+fn open(path: &Path) -> Result<File, String> {
+    let found = std::fs::metadata(path).map_err(|error| error.to_string())?;
+    match found.is_file() {
+        true => File::open(path).map_err(|error| error.to_string()),
+        false => Err("is no regular file".to_owned()),
+    }
+}
+
 /// Adds the prompts of one file, which people call `shown`. Returns what is wrong with it.
 fn add_file(
     prompts: &mut PromptSet,
@@ -58,9 +73,9 @@ fn add_file(
     path: &Path,
     shown: &str,
 ) -> Vec<String> {
-    let file = match File::open(path) {
+    let file = match open(path) {
         Ok(file) => file,
-        Err(error) => return vec![format!("{shown}: {error}")],
+        Err(why) => return vec![format!("{shown}: {why}")],
     };
     let label = path.file_name().map_or(shown.into(), |name| name.to_string_lossy());
     let format = PromptFormat::of(&label);
@@ -77,6 +92,8 @@ fn add_file(
             return vec![format!("{shown}:{}: longer than 16 MiB", u64::from(index) + 1)];
         }
         let read = std::str::from_utf8(&line).map_err(|_| "the line is not UTF-8".to_owned());
+        // Some editors begin a file with a byte-order mark.
+        let read = read.map(|line| if index == 0 { strip_bom(line) } else { line });
         match read.and_then(|line| read_prompt(settings, format, &label, index, line)) {
             Ok(prompt) => prompt.into_iter().for_each(|prompt| prompts.push(prompt)),
             Err(what) => {

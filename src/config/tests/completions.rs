@@ -77,6 +77,15 @@ fn a_line_that_is_no_prompt_is_told_with_its_file_and_number() {
     }
     let told = refusal(LEAST, &[]);
     assert!(told.contains("p.jsonl: No such file"), "{told}");
+    let twice = LEAST.replace("[\"p.jsonl\"]", "[\"p.jsonl\", \"other/p.jsonl\"]");
+    let told = refusal(&twice, &[("p.jsonl", b"{\"prompt\": \"a\"}")]);
+    assert!(told.contains("another file has this name"), "{told}");
+    // A pipe would be waited for, and a device never ends.
+    let told = refusal(&LEAST.replace("p.jsonl", "/dev/zero"), &[]);
+    assert!(told.contains("/dev/zero: is no regular file"), "{told}");
+    let marked = "\u{feff}{\"prompt\": \"a\"}\n".as_bytes();
+    let loaded = load(LEAST, &[("p.jsonl", marked)]).unwrap_or_else(|errors| panic!("{errors}"));
+    assert_eq!(loaded.prompts.len(), 1);
     let told = refusal(&LEAST.replace("\"p.jsonl\"", "\"~/p\", \"\""), &[]);
     assert!(told.contains("`~` is not expanded"), "{told}");
 }

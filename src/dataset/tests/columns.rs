@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 use synthd_actors::model::RowFormat;
 use synthd_actors::quality::LABELS;
+use synthd_actors::work::completion::COMPLETION_LABELS;
 
 const HEAD: &str = "\
 # Columns and labels
@@ -66,8 +67,12 @@ fn tables(format: RowFormat) -> String {
     columns(format).replacen("## Columns\n\n", "", 1)
 }
 
+/// The rows of a table of labels.
+fn labels(all: &'static [(&str, &str)]) -> impl Iterator<Item = Vec<String>> {
+    all.iter().map(|(label, about)| vec![format!("`{label}`"), cell(about)])
+}
+
 fn page() -> String {
-    let labels = LABELS.iter().map(|(label, about)| vec![format!("`{label}`"), cell(about)]);
     let parts = [
         HEAD.to_owned(),
         TRAJECTORIES.to_owned(),
@@ -77,7 +82,10 @@ fn page() -> String {
         COMPLETIONS.to_owned(),
         tables(RowFormat::Completion),
         LABELS_HEAD.to_owned(),
-        table(&["label", "meaning"], labels),
+        "Trajectories:".to_owned(),
+        table(&["label", "meaning"], labels(&LABELS)),
+        "Completions:".to_owned(),
+        table(&["label", "meaning"], labels(&COMPLETION_LABELS)),
     ];
     parts.join("\n\n") + "\n"
 }

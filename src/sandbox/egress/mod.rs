@@ -14,8 +14,8 @@
 //! network policy. All sandboxes with the same policy share one proxy, which is a Unix socket and
 //! a task. A failure to open the proxy is a fault of the sandbox's start (`SandboxStart`).
 //!
-//! The sockets are in a directory of this user and are named for the process ([`ProcessOwner`]):
-//! `egress-OWNER-NUMBER` for a proxy, `agents-OWNER` for the agent gateway. [`sweep`] removes the
+//! The sockets are in a directory of this user and are named for the process (`ProcessOwner`):
+//! `egress-OWNER-NUMBER` for a proxy, `agents-OWNER` for the agent gateway. `sweep` removes the
 //! sockets of dead processes.
 
 mod addresses;
