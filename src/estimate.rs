@@ -9,9 +9,7 @@
 use crate::error::{Code, Error, Result};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
-use synthd_actors::model::{
-    CampaignConfig, Difficulty, ModelConfig, Money, SamplePolicy, WorkName,
-};
+use synthd_actors::model::{CampaignConfig, ModelConfig, Money, SamplePolicy, WorkName};
 use synthd_actors::policy::{
     AssignmentRules, CostEstimate, SampleCounts, TaskProfile, episode_estimate, more_samples,
     shares, worst_case,
@@ -129,16 +127,9 @@ fn add_tasks<'a>(
 
 /// Adds every prompt. An answer is an episode of one turn.
 fn add_prompts<'a>(found: &mut TotalsByModel<'a>, inputs: &WorkInputs, config: &'a CampaignConfig) {
-    let limit = config.completions.limit.and_then(|limit| usize::try_from(limit).ok());
-    for prompt in inputs.prompts.iter().take(limit.unwrap_or(usize::MAX)) {
+    for prompt in inputs.prompts.up_to(config.completions.limit) {
         let opening = request(prompt);
-        let asked = TaskProfile {
-            id: &prompt.id,
-            difficulty: Difficulty::Medium,
-            expected_steps: (1, 1),
-            opening: &opening,
-            own: true,
-        };
+        let asked = TaskProfile::of_prompt(&prompt.id, &opening);
         add(found, config, &asked, 1);
     }
 }

@@ -6,8 +6,7 @@
 //! samples from the start and this file plans nothing.
 
 use crate::model::{
-    AttemptNumber, CampaignConfig, EpisodeId, EpisodeRecord, Money, Outcome, PlannedEpisode,
-    SamplePolicy, Usage,
+    CampaignConfig, EpisodeId, EpisodeRecord, Outcome, PlannedEpisode, SamplePolicy,
 };
 use crate::policy::{SampleTracker, trial_of};
 
@@ -40,7 +39,7 @@ impl SamplePlanner {
         let wanted = self.trials.wanted(&trial_of(ended), &self.rule);
         let plans: Vec<PlannedEpisode> = wanted.map(|number| self.another(ended, number)).collect();
         plans.iter().for_each(|plan| self.trials.planned(plan));
-        plans.into_iter().map(begun).collect()
+        plans.into_iter().map(EpisodeRecord::planned).collect()
     }
 
     /// A copy of a planned episode with another sample number, at the next place in the plan.
@@ -49,23 +48,5 @@ impl SamplePlanner {
         let ordinal = self.ordinal;
         self.ordinal += 1;
         PlannedEpisode { id, ordinal, ..of.clone() }
-    }
-}
-
-/// The record of an episode of which nothing has been done.
-fn begun(plan: PlannedEpisode) -> EpisodeRecord {
-    EpisodeRecord {
-        plan,
-        attempt: AttemptNumber::default(),
-        failed_attempts: 0,
-        outcome: None,
-        judged: None,
-        steps: 0,
-        usage: Usage::default(),
-        uncounted_calls: 0,
-        cost: Money::ZERO,
-        fingerprint: None,
-        started_at_ms: None,
-        finished_at_ms: None,
     }
 }

@@ -172,6 +172,26 @@ pub struct EpisodeRecord {
     pub finished_at_ms: Option<i64>,
 }
 
+impl EpisodeRecord {
+    /// The record of a planned episode of which nothing has been done.
+    pub fn planned(plan: PlannedEpisode) -> Self {
+        Self {
+            plan,
+            attempt: AttemptNumber::default(),
+            failed_attempts: 0,
+            outcome: None,
+            judged: None,
+            steps: 0,
+            usage: Usage::default(),
+            uncounted_calls: 0,
+            cost: Money::ZERO,
+            fingerprint: None,
+            started_at_ms: None,
+            finished_at_ms: None,
+        }
+    }
+}
+
 /// What the quality stages decided about the row of an episode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

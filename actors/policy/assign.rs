@@ -63,6 +63,12 @@ impl<'a> TaskProfile<'a> {
         Self { id, difficulty, expected_steps, opening, own: !ExternalScaffold::is(scaffold) }
     }
 
+    /// The profile of a prompt: one turn, asked by the engine itself.
+    pub fn of_prompt(id: &'a TaskId, opening: &'a ChatRequest) -> Self {
+        let (difficulty, expected_steps) = (Difficulty::Medium, (1, 1));
+        Self { id, difficulty, expected_steps, opening, own: true }
+    }
+
     /// The first request as this model would get it.
     pub fn opening_for(&self, model: &ModelConfig) -> Cow<'a, ChatRequest> {
         match self.own && !model.sampling.is_usual() {

@@ -19,8 +19,7 @@ mod sampling;
 mod sharing;
 
 use crate::model::{
-    AttemptNumber, CampaignName, EpisodeId, EpisodeRecord, Money, Outcome, PlannedEpisode,
-    StopReason, TaskId, Usage, Verdict,
+    CampaignName, EpisodeId, EpisodeRecord, Outcome, PlannedEpisode, StopReason, TaskId, Verdict,
 };
 use crate::ports::Journal;
 use crate::testkit::{Kit, Options};
@@ -29,27 +28,9 @@ fn options() -> Options {
     Options::default()
 }
 
-/// A planned episode as the journal has it before its first attempt.
-fn found(plan: PlannedEpisode) -> EpisodeRecord {
-    EpisodeRecord {
-        plan,
-        attempt: AttemptNumber(0),
-        failed_attempts: 0,
-        outcome: None,
-        judged: None,
-        steps: 0,
-        usage: Usage::default(),
-        uncounted_calls: 0,
-        cost: Money::ZERO,
-        fingerprint: None,
-        started_at_ms: None,
-        finished_at_ms: None,
-    }
-}
-
 /// One at a place of the plan, for a model.
 pub(super) fn planned(model: &str, ordinal: u64) -> EpisodeRecord {
-    found(PlannedEpisode {
+    EpisodeRecord::planned(PlannedEpisode {
         id: EpisodeId(format!("ep-{ordinal}")),
         campaign: CampaignName("c".to_owned()),
         ordinal,

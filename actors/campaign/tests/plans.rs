@@ -1,6 +1,5 @@
 //! Plans: what is planned once stays, whatever is added.
 
-use super::found;
 use crate::model::{CampaignConfig, EpisodeRecord, ModelAssignment};
 use crate::task::Template;
 use crate::testkit::{campaign, catalog, priced};
@@ -32,7 +31,7 @@ proptest! {
         let small = planner(assign, few, models);
         let all = small.templates();
         let first = small.plan_templates(&some(&all, 1), &[], || true).unwrap().episodes;
-        let known: Vec<EpisodeRecord> = first.iter().cloned().map(found).collect();
+        let known: Vec<EpisodeRecord> = first.iter().cloned().map(EpisodeRecord::planned).collect();
         let added = planner(assign, few + more, models).plan_templates(&all, &known, || true).unwrap().episodes;
         let ids: HashSet<_> = first.iter().chain(&added).map(|e| &e.id).collect();
         prop_assert_eq!(ids.len(), first.len() + added.len(), "nothing is planned twice");

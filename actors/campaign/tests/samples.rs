@@ -1,6 +1,6 @@
 //! Tasks that are tried several times: all of the samples, or as many as are needed.
 
-use super::{assert_nothing_lost_or_doubled, episodes, found, options};
+use super::{assert_nothing_lost_or_doubled, episodes, options};
 use crate::model::{
     CampaignConfig, CampaignName, CampaignState, EpisodeId, EpisodeRecord, FaultKind, Outcome,
     SamplePolicy, StopReason, Verdict,
@@ -162,7 +162,10 @@ fn samples_that_are_left_out_leave_nothing_undecided() {
         let records = plans.iter().cloned().zip(0..).map(|(mut plan, number): (_, usize)| {
             plan.id.0.push('x');
             plan.task.0.push('x');
-            EpisodeRecord { outcome: solved.get(number).map(outcome), ..found(plan) }
+            EpisodeRecord {
+                outcome: solved.get(number).map(outcome),
+                ..EpisodeRecord::planned(plan)
+            }
         });
         records.collect()
     };

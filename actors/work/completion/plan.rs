@@ -5,8 +5,8 @@
 
 use super::CompletionWork;
 use crate::model::{
-    ChatRequest, Difficulty, EpisodeId, EpisodeRecord, ModelAssignment, PlannedEpisode, Prompt,
-    TaskId, USUAL_OUTPUT_TOKENS,
+    ChatRequest, EpisodeId, EpisodeRecord, ModelAssignment, PlannedEpisode, Prompt, TaskId,
+    USUAL_OUTPUT_TOKENS,
 };
 use crate::policy::{AssignmentRules, SampleTracker, TaskProfile, assign};
 use crate::work::CampaignPlan;
@@ -19,8 +19,7 @@ const NO_SCAFFOLD: &str = "none";
 impl CompletionWork {
     /// The prompts that the campaign asks for now.
     pub fn wanted_prompts(&self) -> impl Iterator<Item = &Arc<Prompt>> {
-        let limit = self.config.completions.limit.and_then(|limit| usize::try_from(limit).ok());
-        self.prompts.iter().take(limit.unwrap_or(usize::MAX))
+        self.prompts.up_to(self.config.completions.limit)
     }
 
     /// Every completion that is not in `known`, numbered behind the known ones. A prompt for which
@@ -89,13 +88,7 @@ impl CompletionWork {
     /// The models for a prompt to which none was assigned yet. `turn` counts the prompts before it.
     fn assigned(&self, prompt: &Prompt, turn: u64) -> Vec<&str> {
         let opening = request(prompt);
-        let profile = TaskProfile {
-            id: &prompt.id,
-            difficulty: Difficulty::Medium,
-            expected_steps: (1, 1),
-            opening: &opening,
-            own: true,
-        };
+        let profile = TaskProfile::of_prompt(&prompt.id, &opening);
         assign(&AssignmentRules::of(&self.config), &profile, turn)
     }
 }

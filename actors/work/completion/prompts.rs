@@ -37,6 +37,12 @@ impl PromptSet {
         self.prompts.iter()
     }
 
+    /// The first `limit` prompts; None means all.
+    pub fn up_to(&self, limit: Option<u64>) -> impl Iterator<Item = &Arc<Prompt>> {
+        let limit = limit.and_then(|limit| usize::try_from(limit).ok());
+        self.prompts.iter().take(limit.unwrap_or(usize::MAX))
+    }
+
     /// The prompt with this id. None if the files do not have it (any more).
     pub fn get(&self, id: &TaskId) -> Option<&Arc<Prompt>> {
         self.prompts.get(*self.places.get(id)?)

@@ -3,8 +3,8 @@
 use super::*;
 use crate::campaign::CampaignProgress;
 use crate::model::{
-    AttemptNumber, CampaignName, CampaignState, ChatRole, CompletionSettings, Money, Prompt,
-    QualityPolicy, StageAction, Usage, WorkName,
+    CampaignName, CampaignState, ChatRole, CompletionSettings, Money, Prompt, QualityPolicy,
+    StageAction, WorkName,
 };
 use crate::testkit::{Kit, Line, Options, Trap, campaign, in_test_system, priced};
 use proptest::prelude::*;
@@ -126,24 +126,6 @@ fn completions(samples: u32) -> CampaignConfig {
     config
 }
 
-/// The record of a planned completion that was never tried.
-fn planned(plan: PlannedEpisode) -> EpisodeRecord {
-    EpisodeRecord {
-        plan,
-        attempt: AttemptNumber(0),
-        failed_attempts: 0,
-        outcome: None,
-        judged: None,
-        steps: 0,
-        usage: Usage::default(),
-        uncounted_calls: 0,
-        cost: Money::ZERO,
-        fingerprint: None,
-        started_at_ms: None,
-        finished_at_ms: None,
-    }
-}
-
 proptest! {
     /// Lines that are added, repeated or moved leave every other completion where it is: the same
     /// id, the same place, the same model; and nothing is planned twice.
@@ -163,7 +145,7 @@ proptest! {
             CompletionWork { config: Arc::new(config), prompts: Arc::new(set_of(texts)) }
         };
         let before = work(&first, samples.0).plan_prompts(&[], &|| true);
-        let known: Vec<EpisodeRecord> = before.episodes.iter().cloned().map(planned).collect();
+        let known: Vec<EpisodeRecord> = before.episodes.iter().cloned().map(EpisodeRecord::planned).collect();
         let mut texts = more;
         texts.extend(first);
         let after = work(&texts, samples.0 + samples.1).plan_prompts(&known, &|| true);
