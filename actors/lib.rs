@@ -5,7 +5,7 @@
 //!
 //! - `model` has the domain types: campaign, episode, task, fault, money, journal entry.
 //! - `policy` has pure functions: retries, limits, the ledger, model assignment, estimates.
-//! - `task` and `scaffold` are pure as well: how a task is drawn, and what a model is shown.
+//! - `task` and `agent` are pure as well: how a task is drawn, and what a model is shown.
 //! - `ports` and `agent_access` are the traits that the `synthd` package implements: store,
 //!   sandboxes, models, datasets, the clock, and the agent gateway.
 //! - `work` has the kinds of work (trajectories, completions) behind one port.
@@ -14,6 +14,7 @@
 //! - `supervisor` starts actors and tasks, and restarts actors after a panic.
 //! - `testkit` has scripted implementations of the ports, for tests only.
 
+pub mod agent;
 pub mod agent_access;
 pub mod campaign;
 pub mod collector;
@@ -25,7 +26,6 @@ pub mod ports;
 pub mod proof;
 pub mod quality;
 pub mod router;
-pub mod scaffold;
 pub mod supervisor;
 pub mod task;
 #[cfg(any(test, feature = "testkit"))]

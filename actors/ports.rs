@@ -9,6 +9,7 @@
 //! a limit or count money. The actors decide about these. Every error is a typed [`Fault`],
 //! [`CallFault`] or [`StoreFault`], because the actors act on its kind.
 
+use crate::agent::Scaffold;
 use crate::model::PassRate;
 use crate::model::{
     AnsweredCalls, AttemptRecord, CallFault, CallRecord, CampaignName, CampaignRecord, ChatReply,
@@ -17,7 +18,6 @@ use crate::model::{
     Money, Publication, RowFormat, RowRecord, RowRejection, SandboxFingerprint, SandboxSpec,
     SandboxTree, SpendingTotals, Task, TemplateEdition, Turn, WorkspaceCopy,
 };
-use crate::scaffold::Scaffold;
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -121,6 +121,20 @@ pub trait Sandbox: Send + 'static {
     /// runs out of time is a report and not an error. An error means that the sandbox itself
     /// failed.
     async fn exec(&mut self, request: &ExecRequest) -> Result<ExecReport, Fault>;
+
+    /// Performs one operation of a tool.
+    async fn perform(
+        &mut self,
+        operation: &crate::model::SandboxOperation,
+    ) -> Result<crate::model::OperationReport, Fault> {
+        let crate::model::SandboxOperation::Run(request) = operation else {
+            return Err(Fault::new(FaultKind::SandboxRefused, "not here"));
+        };
+        let mut report = self.exec(request).await?;
+        let (scan, duration) = (report.scan.take(), report.duration);
+        let result = crate::model::OperationResult::Ran(report);
+        Ok(crate::model::OperationReport { result, scan, duration })
+    }
 
     /// Starts a command and returns at once. The guest answers other requests while the command
     /// runs. At most one such command runs at a time.

@@ -9,12 +9,12 @@
 use crate::error::{Code, Error, Result};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
+use synthd_actors::agent;
 use synthd_actors::model::{CampaignConfig, ModelConfig, Money, SamplePolicy, WorkName};
 use synthd_actors::policy::{
     AssignmentRules, CostEstimate, SampleCounts, TaskProfile, episode_estimate, more_samples,
     shares, worst_case,
 };
-use synthd_actors::scaffold;
 use synthd_actors::task::Catalog;
 use synthd_actors::work::WorkInputs;
 use synthd_actors::work::completion::request;
@@ -117,7 +117,7 @@ fn add_tasks<'a>(
         for name in &config.scaffolds {
             // None means that there is no opening to price for this scaffold and task; it adds
             // nothing.
-            let Some(opening) = scaffold::opening(config, name, &task) else { continue };
+            let Some(opening) = agent::opening(config, name, &task) else { continue };
             let asked = TaskProfile::of(&task, &opening, name);
             add(found, config, &asked, config.tasks.per_template);
         }

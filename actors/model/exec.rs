@@ -47,6 +47,24 @@ impl ExecEnd {
         matches!(self, Self::Exited(0))
     }
 
+    /// What went wrong. None for a command that exited by itself, whatever its exit code.
+    pub fn failure(&self) -> Option<String> {
+        (!matches!(self, Self::Exited(_))).then(|| self.describe())
+    }
+
+    /// The end in words, for example `killed by signal 9`.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Exited(code) => format!("exit code {code}"),
+            Self::Signaled(signal) => format!("killed by signal {signal}"),
+            Self::TimedOut => "timeout".to_owned(),
+            Self::CpuLimit => "processor time limit".to_owned(),
+            Self::OutOfMemory => "out of memory".to_owned(),
+            Self::OutputLimit => "output limit".to_owned(),
+            Self::NotStarted(why) => format!("not started: {why}"),
+        }
+    }
+
     /// The end as one exit code, as shells write it: 128 plus the signal, 124 for a timeout, 152
     /// (SIGXCPU) for the processor time, 137 (SIGKILL) for memory, 141 (SIGPIPE) for too much
     /// output, 126 if it did not start.

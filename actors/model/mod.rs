@@ -43,6 +43,7 @@ mod sampling;
 mod sandbox;
 mod spending;
 mod step;
+mod stored_turn;
 mod task;
 mod timeouts;
 

@@ -190,27 +190,18 @@ fn round_reward(value: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{ActionType, Money, StepAction, StepState, Usage};
+    use crate::model::{ActionType, Money, StepAction, StepState, TurnAction, Usage};
     use proptest::prelude::*;
 
     fn step(potential: f64) -> Step {
         Step {
             index: 0,
             state: StepState::default(),
-            action: StepAction {
-                kind: ActionType::ToolCall,
-                tool: String::new(),
-                arguments: String::new(),
-            },
-            observation: String::new(),
+            actions: vec![TurnAction::unrun(StepAction::bare(ActionType::ToolCall))],
             reasoning: String::new(),
             potential,
-            end: None,
-            error: None,
-            truncated: false,
             usage: Usage::default(),
             cost: Money::ZERO,
-            duration_ms: 0,
             model_ms: Some(0),
             failed_ms: None,
         }

@@ -6,6 +6,7 @@
 //! Editions of the format: in files of edition 0, every count of tokens is a number. In edition 1,
 //! a count may be null. Edition 2 added `template_digest`. Edition 3 added what was sent to the model
 //! and came back (`messages`, `tools`, `model_version`, `finish_reason`), `milestones` and `calls`.
+//! Edition 4 added `actions` of steps whose reply asked for several.
 
 use super::column::row_columns;
 use super::{Money, RowMessage, SandboxFingerprint};
@@ -175,6 +176,41 @@ row_columns! {
         /// engine made the row.
         #[since(3)]
         pub calls: Option<i32>,
+        /// If the reply asked for several actions: each of them with its own observation. Then
+        /// `action` lists them under the tool `parallel`, and `observation` joins their
+        /// observations. Null for a step with one action, and where an older engine made the row.
+        #[since(4)]
+        pub actions: Option<Vec<RowStepAction>>,
+    }
+}
+
+row_columns! {
+    /// One of several actions of a step, with what came of it.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    pub struct RowStepAction {
+        /// `tool_call`, `submit`, `message`, `malformed` or `refusal`.
+        #[named("type")]
+        pub kind: String,
+        /// The name of the tool.
+        pub tool: String,
+        /// The arguments of the tool: a JSON object as text.
+        #[long_text(true)]
+        pub arguments: String,
+        /// The id of the call in the model's reply; null if the action is no call.
+        pub call_id: Option<String>,
+        /// Whether the action ran. Actions behind the one that ended the episode did not.
+        pub ran: bool,
+        /// What the agent was shown after the action.
+        #[long_text(true)]
+        pub observation: String,
+        /// What went wrong; null otherwise, whatever the exit code is.
+        pub error: Option<String>,
+        /// The exit code of the last command of the action; null where none ran.
+        pub exit_code: Option<i32>,
+        /// Whether a part of the observation is missing.
+        pub truncated: bool,
+        /// The time of the action in milliseconds.
+        pub duration_ms: i64,
     }
 }
 

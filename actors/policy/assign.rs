@@ -4,12 +4,12 @@
 //! is assignment by least latency: then the plan has the placeholder [`SOONEST`], and the router
 //! chooses the model when the episode begins.
 
+use crate::agent::ExternalAgent;
 use crate::model::{
     CampaignConfig, ChatRequest, Difficulty, EpisodeLimits, ModelAbility, ModelAssignment,
     ModelConfig, Money, SOONEST, Task, TaskId, digest_of,
 };
 use crate::policy::{episode_estimate, likely_length};
-use crate::scaffold::ExternalScaffold;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
@@ -60,7 +60,7 @@ impl<'a> TaskProfile<'a> {
     /// The profile of a task that is tried through `scaffold`.
     pub fn of(task: &'a Task, opening: &'a ChatRequest, scaffold: &str) -> Self {
         let (id, difficulty, expected_steps) = (&task.id, task.difficulty, task.expected_steps);
-        Self { id, difficulty, expected_steps, opening, own: !ExternalScaffold::is(scaffold) }
+        Self { id, difficulty, expected_steps, opening, own: !ExternalAgent::is(scaffold) }
     }
 
     /// The profile of a prompt: one turn, asked by the engine itself.

@@ -3,15 +3,16 @@
 #[cfg(test)]
 mod tests;
 
+use crate::agent::Scaffold;
 use crate::model::{
-    ChatReply, CheckResult, ExecRequest, Fault, FaultOwner, FinishReason, MoveAction, SandboxSpec,
-    ScriptedMove, Task, Usage, Verdict,
+    ChatReply, CheckResult, Fault, FaultOwner, FinishReason, MoveAction, SandboxSpec, ScriptedMove,
+    Task, Usage, Verdict,
 };
 use crate::pool::{PoolHandle, SandboxLease};
-use crate::scaffold::Scaffold;
 use crate::task::{Template, TemplateError};
 use crate::work::trajectory::{
-    milestone_potential, missing_programs, provision_task, verify_snapshot,
+    ActionLimits, milestone_potential, missing_programs, provision_task, run_action,
+    verify_snapshot,
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -177,25 +178,26 @@ impl TemplateProver {
         lease: &mut SandboxLease,
         moves: &[ScriptedMove],
     ) -> Result<Option<String>, Fault> {
+        let mut tools = self.scaffold.tools();
+        let time = self.spec.limits.command_timeout;
+        let limits = ActionLimits { operation: time, left: time };
         for (at, step) in moves.iter().enumerate() {
             let message = self.scaffold.express(&step.think, &step.deed, at as u32);
             let (finish, usage) = (FinishReason::ToolCalls, Usage::default());
             let reply = ChatReply::new(message, finish, usage);
-            let action = match self.scaffold.parse(&reply) {
-                Ok(action) => action,
+            let calls = match self.scaffold.parse(&reply) {
+                Ok(calls) => calls,
                 Err(error) => return Ok(Some(format!("step {}: {error}", at + 1))),
             };
-            let request = ExecRequest {
-                command: action.command,
-                session: true,
-                timeout: self.spec.limits.command_timeout,
-                scan: false,
-            };
-            let report = lease.sandbox().exec(&request).await?;
             let must_succeed = !matches!(step.deed, MoveAction::Run(_));
-            if must_succeed && !report.end.success() {
-                let why = report.stderr.text();
-                return Ok(Some(format!("step {} does not apply: {}", at + 1, why.trim())));
+            for call in &calls {
+                let done = run_action(lease.sandbox(), &mut tools, call, limits).await?;
+                let ended = done.action.end.as_ref();
+                let failed = ended.is_some_and(|end| !end.success()) || done.action.error.is_some();
+                if must_succeed && failed {
+                    let why = done.diagnostics;
+                    return Ok(Some(format!("step {} does not apply: {}", at + 1, why.trim())));
+                }
             }
         }
         Ok(None)

@@ -1,8 +1,8 @@
 //! What a proof finds, over fake sandboxes.
 
 use super::{SeedProof, TemplateProver};
+use crate::agent::MinimalScaffold;
 use crate::model::FaultKind;
-use crate::scaffold::MinimalScaffold;
 use crate::task::Template;
 use crate::testkit::{Kit, Options, TEMPLATES, Trap, in_test_system};
 use std::sync::Arc;

@@ -3,9 +3,10 @@
 
 use crate::model::{
     ActionType, AttemptNumber, ChatMessage, ChatRequest, ChatRole, Money, PlannedEpisode,
-    QualityPolicy, ROW_SCHEMA, RowAction, RowCheck, RowMessage, RowState, RowStep, RowVerification,
-    SamplingParams, SandboxFingerprint, Step, StopReason, Task, TrajectoryRow, Turn, Verdict,
-    digest_of, reached_milestones, returns_to_go, rewards,
+    QualityPolicy, ROW_SCHEMA, RowAction, RowCheck, RowMessage, RowState, RowStep, RowStepAction,
+    RowVerification, SamplingParams, SandboxFingerprint, Step, StepAction, StopReason, Task,
+    TrajectoryRow, Turn, TurnAction, Verdict, digest_of, reached_milestones, returns_to_go,
+    rewards,
 };
 use crate::policy::same_message;
 use std::sync::Arc;
@@ -183,40 +184,58 @@ fn verification(verdict: &Verdict, score: f64) -> RowVerification {
 /// One turn as the row shows it. `done` marks the last step.
 fn row_step(turn: &Turn, reward: f64, return_to_go: f64, done: bool) -> RowStep {
     let step = &turn.step;
+    let action = step.action();
     // None if the provider did not count the reply.
     let usage = turn.reply.counted().map(|_| step.usage);
     RowStep {
         step: i32::try_from(step.index).unwrap_or(i32::MAX),
         state: RowState { cwd: step.state.cwd.clone(), files: step.state.files.clone() },
         action: RowAction {
-            kind: step.action.kind.as_str().to_owned(),
-            tool: step.action.tool.clone(),
-            arguments: arguments(step),
+            kind: action.kind.as_str().to_owned(),
+            arguments: arguments(&action),
+            tool: action.tool,
         },
-        observation: step.observation.clone(),
+        observation: step.observation(),
         reward,
         reasoning: step.reasoning.clone(),
         return_to_go,
         done,
-        error: step.error.clone(),
-        exit_code: step.end.as_ref().map(crate::model::ExecEnd::exit_code),
-        truncated: step.truncated,
+        error: step.error().map(str::to_owned),
+        exit_code: step.end().map(crate::model::ExecEnd::exit_code),
+        truncated: step.truncated(),
         input_tokens: usage.map(|usage| signed(usage.input_tokens)),
         output_tokens: usage.map(|usage| signed(usage.output_tokens)),
         cost_usd: step.cost,
-        duration_ms: signed(step.duration_ms),
+        duration_ms: signed(step.duration_ms()),
         model_ms: step.model_ms.map(signed),
         finish_reason: Some(turn.reply.finish.as_str().to_owned()),
         calls: Some(i32::try_from(turn.calls).unwrap_or(i32::MAX)),
+        actions: (step.actions.len() > 1).then(|| step.actions.iter().map(row_action).collect()),
+    }
+}
+
+/// One of several actions of a step.
+fn row_action(action: &TurnAction) -> RowStepAction {
+    RowStepAction {
+        kind: action.request.kind.as_str().to_owned(),
+        tool: action.request.tool.clone(),
+        arguments: arguments(&action.request),
+        call_id: Some(action.call_id.clone()).filter(|id| !id.is_empty()),
+        ran: action.ran,
+        observation: action.observation.clone(),
+        error: action.error.clone(),
+        exit_code: action.end.as_ref().map(crate::model::ExecEnd::exit_code),
+        truncated: action.truncated,
+        duration_ms: signed(action.duration_ms),
     }
 }
 
 /// The arguments of an action as a JSON object in text. What a model wrote in place of an object is
 /// kept inside one, as in `{"unparsed": "..."}`.
-fn arguments(step: &Step) -> String {
-    let written = &step.action.arguments;
+fn arguments(action: &StepAction) -> String {
+    let written = &action.arguments;
     let is_object = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(written);
-    if is_object.is_ok() || step.action.kind != ActionType::Malformed {
+    if is_object.is_ok() || action.kind != ActionType::Malformed {
         return written.clone();
     }
     serde_json::json!({ "unparsed": written }).to_string()

@@ -222,11 +222,13 @@ fn tampering(row: &TrajectoryRow) -> Option<String> {
         .map(|step| format!("the command of step {} reaches for {SEALED}", step.step))
 }
 
-/// Stage `loops`: the same action `length` times in a row, at least twice.
+/// Stage `loops`: the same action `length` times in a row, at least twice. A text without a call
+/// says nothing of what an agent's program does with it, so it is no action here.
 fn looping(row: &TrajectoryRow, length: u32) -> Option<String> {
     let mut run = 0;
     let mut last: Option<(&str, &str)> = None;
-    for step in &row.trajectory {
+    let acts = |step: &&RowStep| step.action.kind != ActionType::Message.as_str();
+    for step in row.trajectory.iter().filter(acts) {
         let action = (step.action.tool.as_str(), step.action.arguments.as_str());
         run = if last == Some(action) { run + 1 } else { 1 };
         last = Some(action);

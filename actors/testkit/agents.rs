@@ -3,6 +3,7 @@
 
 use super::models::FakeModels;
 use super::sandbox::FakeBackend;
+use crate::agent::ShellTool;
 use crate::agent_access::{
     AdmittedCall, AgentAccess, AgentCall, AgentCallResult, AgentSession, AgentSessionSpec,
     CallDecision,
@@ -12,7 +13,6 @@ use crate::model::{
     Money,
 };
 use crate::ports::{CallContext, ChatModel};
-use crate::scaffold::{MinimalScaffold, Scaffold};
 use crate::supervisor::spawn;
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -75,14 +75,19 @@ impl Program {
                 continue;
             };
             refused = 0;
-            let action = MinimalScaffold.parse(&reply);
+            let calls = reply.message.tool_calls.clone();
             messages.push(reply.message);
-            let Ok(action) = action else { break };
-            if action.command.contains("COMPLETE") {
-                return jobs.end(&self.token, 0);
+            for call in &calls {
+                let Ok(command) = ShellTool::command(&call.arguments) else { break };
+                if command.contains("COMPLETE") {
+                    return jobs.end(&self.token, 0);
+                }
+                let told = jobs.run(&self.token, &command).await;
+                messages.push(ChatMessage::tool_result(&call.id, told));
             }
-            let told = jobs.run(&self.token, &action.command).await;
-            messages.push(ChatMessage::tool_result(&action.call_id, told));
+            if messages.last().is_none_or(|last| last.role == ChatRole::Assistant) {
+                break;
+            }
         }
         jobs.end(&self.token, 1);
     }

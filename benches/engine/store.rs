@@ -8,7 +8,7 @@ use synthd::store::Store;
 use synthd_actors::model::{
     ActionType, AttemptNumber, CampaignName, CampaignRecord, CampaignState, ChatMessage, ChatReply,
     ChatRole, EpisodeId, ExecEnd, FinishReason, JournalEntry, Money, PlannedEpisode, Step,
-    StepAction, StepState, TaskId, Turn, Usage,
+    StepAction, StepState, TaskId, Turn, TurnAction, Usage,
 };
 use synthd_actors::ports::Journal;
 use synthd_actors::supervisor::spawn;
@@ -97,28 +97,30 @@ fn turn(index: u32) -> Turn {
     let step = Step {
         index,
         state: StepState { cwd: "/work".to_owned(), files: vec!["a.txt".to_owned()] },
-        action: StepAction {
-            kind: ActionType::ToolCall,
-            tool: "bash".to_owned(),
-            arguments: "{\"command\":\"ls -la\"}".to_owned(),
-        },
-        observation: "<returncode>0</returncode>\n<stdout>\na.txt\n</stdout>".to_owned(),
+        actions: vec![TurnAction {
+            request: StepAction {
+                kind: ActionType::ToolCall,
+                tool: "bash".to_owned(),
+                arguments: "{\"command\":\"ls -la\"}".to_owned(),
+            },
+            call_id: "call_0".to_owned(),
+            ran: true,
+            observation: "<returncode>0</returncode>\n<stdout>\na.txt\n</stdout>".to_owned(),
+            error: None,
+            end: Some(ExecEnd::Exited(0)),
+            truncated: false,
+            duration_ms: 1,
+        }],
         reasoning: "Let me look at the files first.".to_owned(),
         potential: 0.0,
-        end: Some(ExecEnd::Exited(0)),
-        error: None,
-        truncated: false,
         usage: Usage::of(300, 20),
         cost: Money::ZERO,
-        duration_ms: 1,
         model_ms: Some(1),
         failed_ms: None,
     };
     Turn {
-        messages: vec![reply.clone(), ChatMessage::tool_result("call_0", step.observation.clone())],
+        messages: vec![reply.clone(), ChatMessage::tool_result("call_0", step.observation())],
         reply: ChatReply::new(reply, FinishReason::ToolCalls, step.usage),
-        command: Some("ls -la".to_owned()),
-        more_commands: Vec::new(),
         changes: Vec::new(),
         calls: 1,
         model: None,

@@ -92,6 +92,23 @@ fn step(n: u64, i: u64, count: u64, reward: f64, return_to_go: f64) -> RowStep {
         model_ms: (!n.is_multiple_of(3)).then(|| i64::try_from(n).unwrap()),
         finish_reason: (!n.is_multiple_of(6)).then(|| "tool_calls".to_owned()),
         calls: (!n.is_multiple_of(6)).then_some(1),
+        actions: (i % 3 == 2).then(|| vec![step_action(n, 0), step_action(n, 1)]),
+    }
+}
+
+/// One of two actions of a step; the second one did not run.
+fn step_action(n: u64, at: u64) -> RowStepAction {
+    RowStepAction {
+        kind: "tool_call".to_owned(),
+        tool: "bash".to_owned(),
+        arguments: serde_json::json!({ "command": format!("mv a{at} \"b{n}\"") }).to_string(),
+        call_id: Some(format!("call_{at}")),
+        ran: at == 0,
+        observation: format!("output {n}/{at}"),
+        error: (at == 1).then(|| "killed by signal 9".to_owned()),
+        exit_code: (at == 0).then_some(0),
+        truncated: at == 1,
+        duration_ms: i64::try_from(n).unwrap(),
     }
 }
 

@@ -26,13 +26,13 @@ use host::Host;
 use std::sync::Arc;
 use std::time::Duration;
 use synthd::llm::AdapterFactory;
+use synthd_actors::agent::MinimalScaffold;
 use synthd_actors::model::ProviderTimeouts;
 use synthd_actors::model::{
     CallFault, ChatMessage, ChatReply, ChatRequest, ChatRole, EpisodeId, ModelConfig,
     ProviderEndpoint, ToolSchema,
 };
 use synthd_actors::ports::{CallContext, ChatModel, ModelFactory, ScriptContext};
-use synthd_actors::scaffold;
 use synthd_actors::testkit;
 
 /// Stands in the environment of the tests, and must be seen nowhere else.
@@ -66,7 +66,7 @@ fn context() -> CallContext {
         episode: EpisodeId("e".to_owned()),
         stage: Some(ScriptContext {
             task: Arc::new(template.task(1, 0).unwrap()),
-            scaffold: scaffold::by_name("minimal").unwrap(),
+            scaffold: Arc::new(MinimalScaffold),
         }),
         turn: 0,
         retry: 0,

@@ -38,13 +38,13 @@ fn each_of_its_calls_is_a_turn_of_the_episode() {
         let record = episodes(&kit, "c").await.remove(0);
         assert!(resolved(record.outcome.as_ref().unwrap()));
         let turns = kit.journal.turns(&record.plan.id, record.attempt).await.unwrap();
-        let kinds: Vec<ActionType> = turns.iter().map(|turn| turn.step.action.kind).collect();
+        let kinds: Vec<ActionType> = turns.iter().map(|turn| turn.step.kind()).collect();
         use ActionType::{Submit, ToolCall};
         assert_eq!(kinds, [ToolCall, ToolCall, ToolCall, Submit]);
         // What a turn has led to is what the program tells its model next.
-        let word = turns[0].step.observation.clone();
+        let word = turns[0].step.observation();
         assert!(record.plan.task.to_string().len() > 3 && word.len() == 8, "{word}");
-        assert!(turns[1].step.action.arguments.contains(&word));
+        assert!(turns[1].step.action().arguments.contains(&word));
         assert_eq!(turns[0].step.state.files, ["start"]);
         assert_eq!(turns[2].step.state.files, ["letter", "start"]);
         let measured: Vec<f64> = turns.iter().map(|turn| turn.step.potential).collect();

@@ -67,7 +67,7 @@ fn a_replay_that_differs_starts_over_in_a_fresh_attempt() {
         let turns = kit.journal.turns(&record.plan.id, AttemptNumber(3)).await.unwrap();
         let row = kit.journal.rows(&record.plan.campaign, None, 9).await.unwrap().remove(0).row;
         let row = row.as_trajectory().unwrap();
-        let kept: Vec<_> = turns.iter().map(|t| t.step.observation.clone()).collect();
+        let kept: Vec<_> = turns.iter().map(|t| t.step.observation()).collect();
         let shown: Vec<_> = row.trajectory.iter().map(|s| s.observation.clone()).collect();
         assert_eq!(kept, shown);
         assert_eq!(kit.models.named("fake/one").calls().len(), 8);
@@ -174,9 +174,11 @@ fn parallel_calls_are_run_answered_and_replayed() {
         let attempts = kit.journal.attempts(&record.plan.id).await.unwrap();
         assert_eq!(attempts[1].resumed_from, Some(AttemptNumber(1)), "both commands repeat");
         let turns = kit.journal.turns(&record.plan.id, AttemptNumber(2)).await.unwrap();
-        let ran: Vec<&String> = turns[0].commands().collect();
-        assert_eq!(ran, ["put a one", "get a", "exit 3"]);
-        assert_eq!(turns[2].commands().count(), 1, "the work was handed in");
+        let ran: Vec<String> =
+            turns[0].ran().map(|action| action.request.arguments.clone()).collect();
+        let commands = ["put a one", "get a", "exit 3"];
+        assert_eq!(ran, commands.map(|c| serde_json::json!({ "command": c }).to_string()));
+        assert_eq!(turns[2].ran().count(), 1, "the work was handed in");
         for turn in &turns {
             let asked: Vec<&str> =
                 turn.reply.message.tool_calls.iter().map(|call| call.id.as_str()).collect();
@@ -190,6 +192,15 @@ fn parallel_calls_are_run_answered_and_replayed() {
         assert_eq!((step.action.tool.as_str(), step.exit_code), ("parallel", Some(3)));
         assert!(step.observation.contains("one"), "{}", step.observation);
         assert_eq!(step.error, None, "an exit code is no error");
+        let actions = step.actions.as_ref().unwrap();
+        let codes: Vec<Option<i32>> = actions.iter().map(|action| action.exit_code).collect();
+        assert_eq!(codes, [Some(0), Some(0), Some(3)]);
+        assert!(actions[1].observation.contains("one") && !actions[0].observation.contains("one"));
+        let ids: Vec<Option<&str>> = actions.iter().map(|a| a.call_id.as_deref()).collect();
+        let messages = row.row.as_trajectory().unwrap().messages.as_ref().unwrap();
+        let asked = messages.iter().find_map(|message| message.tool_calls.as_ref()).unwrap();
+        assert_eq!(ids, asked.iter().map(|call| Some(call.id.as_str())).collect::<Vec<_>>());
+        assert!(row.row.as_trajectory().unwrap().trajectory[1].actions.is_none(), "one action");
         assert!(!row.row.labels().contains(&"error-steps".to_owned()), "{:?}", row.row.labels());
     });
 }

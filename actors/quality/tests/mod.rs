@@ -9,7 +9,7 @@ use super::stages::judge;
 use crate::model::{
     ActionType, AttemptNumber, CampaignName, ChatMessage, ChatReply, ChatRole, CheckResult,
     EpisodeId, ExecEnd, FinishReason, Money, PlannedEpisode, QualityPolicy, SandboxFingerprint,
-    Step, StepAction, StepState, StopReason, Task, Turn, Usage, Verdict,
+    Step, StepAction, StepState, StopReason, Task, Turn, TurnAction, Usage, Verdict,
 };
 use crate::testkit::catalog;
 use std::sync::Arc;
@@ -24,16 +24,18 @@ fn turn(index: u32, command: &str, observation: &str) -> Turn {
     let step = Step {
         index,
         state: StepState::default(),
-        action,
-        observation: observation.to_owned(),
+        actions: vec![TurnAction {
+            call_id: "call_0".to_owned(),
+            ran: true,
+            observation: observation.to_owned(),
+            end: Some(ExecEnd::Exited(0)),
+            duration_ms: 1,
+            ..TurnAction::unrun(action)
+        }],
         reasoning: String::new(),
         potential: 0.0,
-        end: Some(ExecEnd::Exited(0)),
-        error: None,
-        truncated: false,
         usage: Usage::of(5, 2),
         cost: Money::from_nanos(3),
-        duration_ms: 1,
         model_ms: Some(1),
         failed_ms: None,
     };
@@ -43,8 +45,6 @@ fn turn(index: u32, command: &str, observation: &str) -> Turn {
         step,
         reply,
         messages: Vec::new(),
-        command: Some(command.to_owned()),
-        more_commands: Vec::new(),
         changes: Vec::new(),
         calls: 1,
         model: None,
@@ -62,7 +62,7 @@ fn good() -> FinishedEpisode {
     let task = task();
     let mut turns = vec![turn(0, "get start", "word"), turn(1, "put a b", "")];
     turns.push(turn(2, "echo done", "done"));
-    turns[2].step.action.kind = ActionType::Submit;
+    turns[2].step.actions[0].request.kind = ActionType::Submit;
     FinishedEpisode {
         plan: PlannedEpisode {
             id: EpisodeId("e".to_owned()),
@@ -158,8 +158,8 @@ fn a_flaky_success_is_worth_nothing() {
 fn arguments_are_always_an_object() {
     let mut judged = good();
     let mut turns = (*judged.turns).clone();
-    turns[0].step.action.kind = ActionType::Malformed;
-    turns[0].step.action.arguments = "{\"command\": ".to_owned();
+    turns[0].step.actions[0].request.kind = ActionType::Malformed;
+    turns[0].step.actions[0].request.arguments = "{\"command\": ".to_owned();
     judged.turns = Arc::new(turns);
     let row = build_row(&judged, String::new());
     let kept: serde_json::Value =

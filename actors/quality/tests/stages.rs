@@ -77,7 +77,9 @@ pub(super) fn seal(judged: &mut FinishedEpisode, files: &[(&str, &str)]) {
 fn format() {
     let spoils: [fn(&mut FinishedEpisode); 3] = [
         |judged| change(judged, Vec::clear),
-        |judged| change(judged, |turns| turns[1].step.action.arguments = "[1]".to_owned()),
+        |judged| {
+            change(judged, |turns| turns[1].step.actions[0].request.arguments = "[1]".to_owned())
+        },
         |judged| change(judged, |turns| turns[1].step.index = 5),
     ];
     for spoil in spoils {
@@ -96,9 +98,12 @@ fn leak_of_the_canary() {
                 change(judged, |turns| {
                     let step = &mut turns[1].step;
                     match place {
-                        0 => step.observation = format!("x{canary}y"),
+                        0 => step.actions[0].observation = format!("x{canary}y"),
                         1 => step.reasoning = canary,
-                        _ => step.action.arguments = format!("{{\"command\":\"echo {canary}\"}}"),
+                        _ => {
+                            step.actions[0].request.arguments =
+                                format!("{{\"command\":\"echo {canary}\"}}")
+                        }
                     }
                 });
             },
@@ -114,7 +119,7 @@ fn leak_of_a_sealed_program() {
         |judged| {
             seal(judged, &[("check.sh", PROGRAM)]);
             let indented: Vec<String> = PROGRAM.lines().map(|line| format!("   {line}")).collect();
-            change(judged, |turns| turns[1].step.observation = indented.join("\n"));
+            change(judged, |turns| turns[1].step.actions[0].observation = indented.join("\n"));
         },
     );
 }
@@ -125,17 +130,17 @@ fn honest_output_is_no_leak() {
     // Expected results are no program; an honest agent prints them too.
     let result = "total of all orders: $14.00 == paid\n".repeat(4);
     seal(&mut judged, &[("check.sh", PROGRAM), ("expected.txt", &result)]);
-    change(&mut judged, |turns| turns[1].step.observation = result.clone());
+    change(&mut judged, |turns| turns[1].step.actions[0].observation = result.clone());
     assert_eq!(found(&judged).rejected, None);
     // Single lines are coincidence.
     let line = PROGRAM.lines().nth(1).unwrap().to_owned();
-    change(&mut judged, |turns| turns[1].step.observation = line);
+    change(&mut judged, |turns| turns[1].step.actions[0].observation = line);
     assert_eq!(found(&judged).rejected, None);
     // What the task shows openly is no secret.
     let mut task = (*judged.task).clone();
     task.files.push(FileSpec { path: "x.sh".to_owned(), content: PROGRAM.to_owned(), mode: 0o644 });
     judged.task = Arc::new(task);
-    change(&mut judged, |turns| turns[1].step.observation = PROGRAM.to_owned());
+    change(&mut judged, |turns| turns[1].step.actions[0].observation = PROGRAM.to_owned());
     assert_eq!(found(&judged).rejected, None);
 }
 
@@ -208,9 +213,9 @@ fn the_first_stage_that_rejects_is_named() {
 fn an_unreadable_reply_is_a_label_and_costs_no_row() {
     let mut judged = good();
     change(&mut judged, |turns| {
-        turns[1].step.action.kind = ActionType::Malformed;
-        turns[1].step.action.arguments = "{\"command\": ".to_owned();
-        turns[1].step.error = Some("the tool's arguments are not valid JSON".to_owned());
+        turns[1].step.actions[0].request.kind = ActionType::Malformed;
+        turns[1].step.actions[0].request.arguments = "{\"command\": ".to_owned();
+        turns[1].step.actions[0].error = Some("the tool's arguments are not valid JSON".to_owned());
     });
     let findings = found(&judged);
     assert_eq!(findings.rejected, None);

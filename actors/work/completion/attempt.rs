@@ -11,7 +11,7 @@ use super::plan::request;
 use super::row::FinishedCompletion;
 use crate::model::{
     ActionType, CampaignConfig, Fault, FaultKind, JournalEntry, Outcome, Prompt, Step, StepAction,
-    StepState, Turn,
+    StepState, Turn, TurnAction,
 };
 use crate::ports::CallContext;
 use crate::router::{ModelAnswer, ModelCall};
@@ -112,20 +112,15 @@ fn turn_of(planned_model: &str, prompt: &Prompt, answer: ModelAnswer) -> Turn {
     let step = Step {
         index: 0,
         state: StepState::default(),
-        action: StepAction {
+        actions: vec![TurnAction::unrun(StepAction {
             kind: ActionType::Message,
             tool: String::new(),
             arguments: prompt.fields.clone(),
-        },
-        observation: String::new(),
+        })],
         reasoning: reply.message.thoughts(),
         potential: 0.0,
-        end: None,
-        error: None,
-        truncated: false,
         usage: reply.usage,
         cost: answer.cost,
-        duration_ms: 0,
         model_ms: Some(millis(answer.took.saturating_add(answer.failed))),
         failed_ms: (!answer.failed.is_zero()).then(|| millis(answer.failed)),
     };
@@ -133,8 +128,6 @@ fn turn_of(planned_model: &str, prompt: &Prompt, answer: ModelAnswer) -> Turn {
         step,
         messages: vec![reply.message.clone()],
         reply,
-        command: None,
-        more_commands: Vec::new(),
         changes: Vec::new(),
         calls: answer.tries,
         model: Some(answer.model).filter(|model| model != planned_model),

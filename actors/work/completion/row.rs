@@ -79,7 +79,7 @@ impl FinishedCompletion {
             prompt_id: self.plan.task.to_string(),
             source: self.plan.template.clone(),
             prompt_index: i64::from(self.plan.index),
-            fields: turn.map(|turn| turn.step.action.arguments.clone()),
+            fields: turn.map(|turn| turn.step.action().arguments),
             messages: self.messages(),
             response: reply.map(|reply| reply.message.content.clone()).unwrap_or_default(),
             reasoning: thought.map(|it| it.text.clone()).filter(|text| !text.is_empty()),

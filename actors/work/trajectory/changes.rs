@@ -1,14 +1,13 @@
-//! The file changes of several commands in one turn, merged into one list. Each command's scan
+//! The file changes of several operations in one turn, merged into one list. Each operation's scan
 //! lists what changed since the scan before it.
 
-use crate::model::{ExecReport, FileChangeKind, WorkspaceChange};
+use crate::model::{FileChangeKind, WorkspaceChange, WorkspaceScan};
 use std::collections::BTreeMap;
 
-/// What changed between the state before the first command and the state after the last one. A file
+/// What changed between the state before the first operation and the state after the last one. A file
 /// that was added and then removed is not listed.
-pub(super) fn changes_of(reports: &[ExecReport]) -> Vec<WorkspaceChange> {
-    let scans = reports.iter().filter_map(|report| report.scan.as_ref());
-    let mut each = scans.map(|scan| scan.changes.as_slice());
+pub(super) fn changes_of(scans: &[WorkspaceScan]) -> Vec<WorkspaceChange> {
+    let mut each = scans.iter().map(|scan| scan.changes.as_slice());
     let first = each.next().unwrap_or_default().to_vec();
     each.fold(first, merge)
 }

@@ -8,27 +8,31 @@
 //!
 //! - `sources`, `plan`: which templates this host can run, and which episodes they make.
 //! - `orders`: what an attempt is made from. `phase`: the state machine of an attempt.
-//! - `run`: the whole attempt. `turns`: the turns of a native agent. `external_agent`: the turns of
-//!   an agent that is a program.
+//! - `run`: the whole attempt. `active_attempt`: what every agent's attempt has. `native_agent`: the
+//!   turns of a scaffold. `external_agent`: the turns of an agent that is a program.
+//! - `actions`: runs one action of a native agent through its tool.
 //! - `replay_match`: whether a recorded turn has repeated.
 //! - `milestones`, `verify`: measuring and judging a workspace.
 //! - `engine_commands`: commands of the engine itself in a sandbox.
 
+mod actions;
+mod active_attempt;
 mod changes;
 mod engine_commands;
 mod external_agent;
 mod milestones;
+mod native_agent;
 mod orders;
 mod phase;
 mod plan;
 mod replay_match;
 mod run;
 mod sources;
-mod turns;
 mod verify;
 
+pub use actions::{ActionLimits, PerformedAction, run_action};
 pub use milestones::milestone_potential;
-pub use orders::AttemptOrders;
+pub use orders::{AttemptAgent, AttemptOrders};
 pub use phase::AttemptPhase;
 pub use replay_match::matches_recorded;
 pub use run::provision_task;

@@ -1,11 +1,11 @@
 //! What an attempt at an episode is made from: its task, its agent and its sandboxes.
 
 use super::phase::AttemptPhase;
+use crate::agent::{Agent, Scaffold};
 use crate::model::{
     AgentProgram, AttemptNumber, CampaignConfig, Fault, FaultKind, PlannedEpisode, SandboxSpec,
     Task,
 };
-use crate::scaffold::{self, ExternalScaffold, Scaffold};
 use crate::task::TaskSource;
 use crate::work::AttemptSpec;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,9 +19,9 @@ pub struct AttemptOrders {
     /// this one. The turns up to it did not repeat.
     pub replay_after: AttemptNumber,
     pub task: Arc<Task>,
-    pub scaffold: Arc<dyn Scaffold>,
-    /// The program to run, for an external agent. None for a native one.
-    pub program: Option<Arc<AgentProgram>>,
+    pub agent: AttemptAgent,
+    /// The protocol in which scripted models write, see [`Agent::script_format`].
+    pub script_format: Arc<dyn Scaffold>,
     /// The sandbox in which the agent works.
     pub spec: Arc<SandboxSpec>,
     /// The sandboxes in which its work is checked. They have no network.
@@ -40,9 +40,10 @@ impl AttemptOrders {
     ) -> Result<Self, Fault> {
         let plan = spec.plan.clone();
         let name = &plan.scaffold;
-        let scaffold = scaffold::by_name(name)
+        let named = Agent::by_name(name)
             .ok_or_else(|| Fault::new(FaultKind::TaskSetup, format!("no scaffold {name}")))?;
-        let program = program(&config, name)?.map(Arc::new);
+        let script_format = named.script_format();
+        let agent = AttemptAgent::of(named, &config)?;
         let task = tasks.planned_task(plan.clone()).await?;
         let sandbox = config.sandbox_for(&task.image).ok_or_else(|| {
             Fault::new(FaultKind::SandboxRefused, format!("no image stands for {}", task.image))
@@ -52,8 +53,8 @@ impl AttemptOrders {
             attempt: spec.attempt,
             replay_after: spec.replay_after,
             task,
-            scaffold,
-            program,
+            agent,
+            script_format,
             checking: Arc::new(sandbox.offline()),
             spec: Arc::new(sandbox),
             config,
@@ -61,13 +62,25 @@ impl AttemptOrders {
     }
 }
 
-/// The program of an external scaffold. None for a native one. Fails with `AgentBroken` if the
-/// campaign defines no agent of that name.
-fn program(config: &CampaignConfig, scaffold: &str) -> Result<Option<AgentProgram>, Fault> {
-    let Some(name) = scaffold.strip_prefix(ExternalScaffold::PREFIX) else { return Ok(None) };
-    match config.agents.get(name) {
-        Some(program) => Ok(Some(program.clone())),
-        None => Err(Fault::new(FaultKind::AgentBroken, format!("no agent is named {name}"))),
+/// What acts in an attempt.
+#[derive(Clone)]
+pub enum AttemptAgent {
+    Native(Arc<dyn Scaffold>),
+    /// The program to run.
+    External(Arc<AgentProgram>),
+}
+
+impl AttemptAgent {
+    /// Fails with `AgentBroken` if the campaign defines no program of that name.
+    fn of(agent: Agent, config: &CampaignConfig) -> Result<Self, Fault> {
+        let program = match agent {
+            Agent::Native(scaffold) => return Ok(Self::Native(scaffold)),
+            Agent::External(program) => program,
+        };
+        let what = || format!("no agent {} is configured", program.program());
+        let configured = config.agents.get(program.program()).cloned();
+        let configured = configured.ok_or_else(|| Fault::new(FaultKind::AgentBroken, what()))?;
+        Ok(Self::External(Arc::new(configured)))
     }
 }
 

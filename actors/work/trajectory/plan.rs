@@ -6,6 +6,7 @@
 //! samples add episodes behind the existing ones, and planned episodes keep their ids and places.
 
 use super::TrajectoryWork;
+use crate::agent;
 use crate::model::{
     EpisodeId, EpisodeRecord, ModelAssignment, PlannedEpisode, SamplePolicy, Task, TaskId,
     TemplateEdition,
@@ -13,7 +14,6 @@ use crate::model::{
 use crate::policy::{
     AssignmentRules, SampleCounts, SampleKey, SampleTracker, TaskProfile, assign, more_samples,
 };
-use crate::scaffold;
 use crate::task::{TaskSource, Template, TemplateError};
 use crate::work::CampaignPlan;
 use std::collections::{HashMap, HashSet};
@@ -171,7 +171,7 @@ impl TrajectoryWork {
     fn assigned(&self, task: &Task, turn: u64) -> Vec<&str> {
         let config = &self.config;
         let first = config.scaffolds.first();
-        let opening = first.and_then(|name| Some((name, scaffold::opening(config, name, task)?)));
+        let opening = first.and_then(|name| Some((name, agent::opening(config, name, task)?)));
         let Some((first, opening)) = opening else { return Vec::new() };
         assign(&AssignmentRules::of(config), &TaskProfile::of(task, &opening, first), turn)
     }

@@ -5,11 +5,12 @@
 //!    ─► replay ─► act ─► copy the workspace ─► verify twice ─► record the outcome
 //! ```
 
+use super::active_attempt::{ActiveAttempt, StoppedAttempt};
 use super::engine_commands::{ensure_exited, run_engine_command};
 use super::external_agent::ExternalAttempt;
-use super::orders::{AttemptOrders, AttemptState};
+use super::native_agent::NativeAttempt;
+use super::orders::{AttemptAgent, AttemptOrders, AttemptState};
 use super::phase::AttemptPhase;
-use super::turns::{ActiveAttempt, StoppedAttempt};
 use super::verify;
 use crate::model::{
     AttemptNumber, AttemptRecord, Fault, FaultKind, JournalEntry, Outcome, SandboxSpec,
@@ -148,14 +149,16 @@ async fn play(
 ) -> Result<StoppedAttempt, Fault> {
     let mut lease = provision_task(&world.pool, &orders.task, &orders.spec).await?;
     lease.sandbox().set_holder(&format!("{}-{}", orders.plan.id, orders.attempt));
-    let mut acting = ActiveAttempt::begin(world, orders, standing, lease).await?;
-    if let Some(program) = orders.program.clone() {
-        return ExternalAttempt::run(acting, &program, recorded).await;
+    match &orders.agent {
+        AttemptAgent::Native(scaffold) => {
+            NativeAttempt::run(world, orders, standing, lease, scaffold, recorded).await
+        }
+        AttemptAgent::External(program) => {
+            // The program opens its own conversation.
+            let acting = ActiveAttempt::begin(world, orders, standing, lease, Vec::new()).await?;
+            ExternalAttempt::run(acting, program, recorded).await
+        }
     }
-    if !recorded.is_empty() {
-        acting.replay(recorded).await?;
-    }
-    acting.act().await
 }
 
 /// Takes a fresh sandbox, lays the task's files in it, and runs the task's setup commands. Fails

@@ -9,14 +9,14 @@ use crate::store::Store;
 use crate::templates;
 use std::path::PathBuf;
 use std::sync::Arc;
+use synthd_actors::agent::Agent;
 use synthd_actors::model::{CampaignConfig, PlannedEpisode, Task};
 use synthd_actors::ports::Journal;
-use synthd_actors::scaffold::{self, Scaffold};
 
 /// What an episode began with.
 pub(super) struct EpisodeOrigin {
     pub(super) task: Arc<Task>,
-    pub(super) scaffold: Arc<dyn Scaffold>,
+    pub(super) agent: Agent,
 }
 
 /// The configuration of the episode's campaign, from its text in the store. A store without the
@@ -55,8 +55,8 @@ impl EpisodeOrigin {
         if task.id != plan.task {
             return Err(changed(plan, &task));
         }
-        let scaffold = scaffold::by_name(&plan.scaffold).ok_or_else(|| no_scaffold(plan))?;
-        Ok(Self { task: Arc::new(task), scaffold })
+        let agent = Agent::by_name(&plan.scaffold).ok_or_else(|| no_scaffold(plan))?;
+        Ok(Self { task: Arc::new(task), agent })
     }
 }
 

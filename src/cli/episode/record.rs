@@ -7,9 +7,10 @@ use crate::engine::store_error;
 use crate::error::{Code, Error, Result};
 use crate::store::Store;
 use serde::Serialize;
+use synthd_actors::agent::Agent;
 use synthd_actors::model::{
     AttemptNumber, AttemptRecord, ChatMessage, ChatRole, DatasetRow, DatasetSplit, EpisodeRecord,
-    QualityPolicy, RowRecord, RowRejection, StageAction, ToolSchema, Turn,
+    QualityPolicy, RowRecord, RowRejection, StageAction, ToolSchema, Turn, USUAL_OUTPUT_TOKENS,
 };
 use synthd_actors::ports::Journal;
 
@@ -133,16 +134,18 @@ impl ConversationOpening {
         })
     }
 
-    /// The opening that the scaffold would send for the rendered task.
+    /// The opening that a native agent would send for the rendered task. What a program would send
+    /// is not known, so only the instruction stands in its opening.
     fn of(origin: &EpisodeOrigin) -> Self {
-        let messages = origin.scaffold.open(&origin.task);
-        let first = origin.scaffold.request(&messages);
-        Self {
-            instruction: origin.task.instruction.clone(),
-            messages,
-            tools: first.tools,
-            max_output_tokens: first.max_output_tokens,
-        }
+        let instruction = origin.task.instruction.clone();
+        let Agent::Native(scaffold) = &origin.agent else {
+            let (messages, tools) = (Vec::new(), Vec::new());
+            return Self { instruction, messages, tools, max_output_tokens: USUAL_OUTPUT_TOKENS };
+        };
+        let messages = scaffold.open(&origin.task);
+        let first = scaffold.request(&messages);
+        let (tools, max_output_tokens) = (first.tools, first.max_output_tokens);
+        Self { instruction, messages, tools, max_output_tokens }
     }
 }
 

@@ -8,6 +8,7 @@ use super::diff::diff;
 use super::find;
 use super::origin::{EpisodeOrigin, campaign_config};
 use super::record::chosen;
+use super::steps::command;
 use crate::cli::doctor::{guest_dir, this_executable};
 use crate::cli::terminal::output::{eprint_line, print_json, print_line};
 use crate::cli::terminal::terminal_text::{TextStyle, TextStyler, elide_middle, escape_line};
@@ -21,15 +22,14 @@ use serde::Serialize;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
+use synthd_actors::agent::{Agent, ExternalAgent, Scaffold, Toolbox};
 use synthd_actors::model::{
-    AttemptNumber, CampaignConfig, EpisodeId, EpisodeRecord, ExecEnd, ExecReport, ExecRequest,
-    Fault, SandboxFingerprint, SandboxSpec, Turn,
+    AttemptNumber, CampaignConfig, EpisodeId, EpisodeRecord, ExecEnd, ExecRequest, Fault,
+    SandboxFingerprint, SandboxSpec, Turn, TurnAction, joined_observation,
 };
 use synthd_actors::pool::{PoolConfig, PoolHandle, SandboxLease};
-use synthd_actors::ports::{Journal, Sandbox, SandboxBackend};
-use synthd_actors::scaffold::{ExternalScaffold, observe_calls};
-use synthd_actors::work::trajectory::matches_recorded;
-use synthd_actors::work::trajectory::provision_task;
+use synthd_actors::ports::{Journal, SandboxBackend};
+use synthd_actors::work::trajectory::{ActionLimits, matches_recorded, provision_task, run_action};
 
 #[derive(Args)]
 #[command(
@@ -61,9 +61,9 @@ struct ReplayReport {
     episode: EpisodeId,
     /// The attempt whose commands ran again.
     attempt: AttemptNumber,
-    /// Commands that ran again.
+    /// Actions that ran again.
     ran: u64,
-    /// Commands that are recorded.
+    /// Actions that ran and are recorded.
     commands: u64,
     /// Whether every observation was the same.
     repeats: bool,
@@ -78,7 +78,7 @@ struct ReplayReport {
 struct ReplayDifference {
     /// The number of the step.
     step: u32,
-    /// The commands of the step, one on each line.
+    /// The actions of the step, one on each line: the command, or the tool with its arguments.
     command: String,
     /// The observation in the record.
     recorded: String,
@@ -86,8 +86,8 @@ struct ReplayDifference {
     found: String,
     /// None if the recorded step has no end of a command.
     recorded_exit_code: Option<i32>,
-    /// The exit code of the last command of the step in the replay.
-    found_exit_code: i32,
+    /// The exit code of the last command of the step in the replay. None if no command ran.
+    found_exit_code: Option<i32>,
 }
 
 /// Replays the newest attempt, or the one that was asked for. An external agent issued its own
@@ -96,7 +96,7 @@ struct ReplayDifference {
 pub(super) async fn run(store: &Store, args: &EpisodeReplayArgs) -> Result<ExitCode> {
     let episode = find(store, &args.id).await?;
     let id = &episode.plan.id;
-    if episode.plan.scaffold.starts_with(ExternalScaffold::PREFIX) {
+    if ExternalAgent::is(&episode.plan.scaffold) {
         let what = format!("its agent ran by itself, so there is no command of {id} to repeat");
         print_line(&what);
         return Ok(ExitCode::SUCCESS);
@@ -143,7 +143,7 @@ async fn in_sandbox(
     Ok(finding)
 }
 
-/// Runs the turns one after the other until an observation differs. Later commands depend on
+/// Runs the turns one after the other until an observation differs. Later actions depend on
 /// earlier ones, so a comparison after the first difference would mean nothing. A fault is a
 /// failure of the sandbox.
 async fn replay(
@@ -155,20 +155,19 @@ async fn replay(
     mut lease: SandboxLease,
 ) -> Result<ReplayReport, Fault> {
     let sandbox = lease.sandbox();
-    let timeout = config.sandbox.limits.command_timeout;
     // An attempt begins with such a command too. It scans the workspace and starts the shell
     // session.
-    execute(sandbox, ":", Duration::from_secs(30)).await?;
+    let (command, timeout) = (":".to_owned(), Duration::from_secs(30));
+    sandbox.exec(&ExecRequest { command, session: true, timeout, scan: true }).await?;
     let host_changes = host_changes(episode.fingerprint.as_ref(), sandbox.fingerprint());
-    let commands = turns.iter().flat_map(Turn::commands).count() as u64;
+    let commands = turns.iter().flat_map(Turn::ran).count() as u64;
+    let time = config.sandbox.limits.command_timeout;
+    let limits = ActionLimits { operation: time, left: time };
+    let mut again = TurnReplay::new(origin, lease, limits);
     let (mut ran, mut difference) = (0, None);
     for turn in turns {
-        let mut reports = Vec::new();
-        for command in turn.commands() {
-            reports.push(execute(sandbox, command, timeout).await?);
-            ran += 1;
-        }
-        difference = compare(origin, turn, &reports);
+        difference = again.compare(turn).await?;
+        ran += turn.ran().count() as u64;
         if difference.is_some() {
             break;
         }
@@ -178,36 +177,60 @@ async fn replay(
     Ok(ReplayReport { episode, attempt, ran, commands, repeats, difference, host_changes })
 }
 
-/// Runs one command in the shell session of the sandbox.
-async fn execute(
-    sandbox: &mut dyn Sandbox,
-    command: &str,
-    timeout: Duration,
-) -> Result<ExecReport, Fault> {
-    let command = command.to_owned();
-    sandbox.exec(&ExecRequest { command, session: true, timeout, scan: true }).await
+/// Runs the actions of recorded turns again, with tools that remember what the first ones did.
+struct TurnReplay {
+    scaffold: Arc<dyn Scaffold>,
+    tools: Toolbox,
+    lease: SandboxLease,
+    limits: ActionLimits,
 }
 
-/// Lets the scaffold build the observation from the new reports, and compares it with the recorded
-/// one. None if they are the same, or if the turn had no command.
-fn compare(
-    origin: &EpisodeOrigin,
-    turn: &Turn,
-    reports: &[ExecReport],
-) -> Option<ReplayDifference> {
-    let last = reports.last()?;
-    let found = match origin.scaffold.parse(&turn.reply) {
-        Ok(action) => observe_calls(origin.scaffold.as_ref(), &action, reports).text,
-        Err(error) => format!("the reply can no longer be read: {error}"),
-    };
-    (!matches_recorded(&turn.step.observation, &found)).then(|| ReplayDifference {
-        step: turn.step.index,
-        command: turn.commands().map(String::as_str).collect::<Vec<_>>().join("\n"),
-        recorded: turn.step.observation.clone(),
-        found,
-        recorded_exit_code: turn.step.end.as_ref().map(ExecEnd::exit_code),
-        found_exit_code: last.end.exit_code(),
-    })
+impl TurnReplay {
+    fn new(origin: &EpisodeOrigin, lease: SandboxLease, limits: ActionLimits) -> Self {
+        // External agents never come here.
+        let scaffold = match &origin.agent {
+            Agent::Native(scaffold) => scaffold.clone(),
+            external @ Agent::External(_) => external.script_format(),
+        };
+        Self { tools: scaffold.tools(), scaffold, lease, limits }
+    }
+
+    /// Runs a turn's actions again and compares what the agent would see with what it saw. None if
+    /// they are the same, or if nothing ran in the turn.
+    async fn compare(&mut self, turn: &Turn) -> Result<Option<ReplayDifference>, Fault> {
+        if turn.ran().next().is_none() {
+            return Ok(None);
+        }
+        let (found, end) = match self.scaffold.parse(&turn.reply) {
+            Err(error) => (format!("the reply can no longer be read: {error}"), None),
+            Ok(calls) => {
+                let (mut observed, mut end) = (Vec::new(), None);
+                for call in calls.iter().take(turn.ran().count()) {
+                    let sandbox = self.lease.sandbox();
+                    let done = run_action(sandbox, &mut self.tools, call, self.limits).await?;
+                    observed.push(done.action.observation);
+                    end = done.action.end.or(end);
+                }
+                observed.resize(calls.len(), self.scaffold.not_run().to_owned());
+                (joined_observation(observed.iter().map(String::as_str)), end)
+            }
+        };
+        let recorded = turn.step.observation();
+        Ok((!matches_recorded(&recorded, &found)).then(|| ReplayDifference {
+            step: turn.step.index,
+            command: turn.ran().map(shown_action).collect::<Vec<_>>().join("\n"),
+            recorded,
+            found,
+            recorded_exit_code: turn.step.end().map(ExecEnd::exit_code),
+            found_exit_code: end.as_ref().map(ExecEnd::exit_code),
+        }))
+    }
+}
+
+/// An action as one text: a command as it is, another tool with its arguments.
+fn shown_action(action: &TurnAction) -> String {
+    command(action)
+        .unwrap_or_else(|| format!("{} {}", action.request.tool, action.request.arguments))
 }
 
 /// What differs between the recorded sandbox and this one, as sentences.
@@ -265,9 +288,10 @@ fn text_of(difference: &ReplayDifference) -> String {
     let paint = TextStyler::for_stdout();
     let command = elide_middle(&difference.command, 12).replace('\n', "\n    ");
     let command = paint.styled(TextStyle::Mark, &format!("  $ {command}"));
+    let found = difference.found_exit_code;
     let ends = match difference.recorded_exit_code {
-        Some(then) if then != difference.found_exit_code => {
-            format!("  exit code {then} was recorded, {} was found\n", difference.found_exit_code)
+        Some(then) if found.is_some_and(|found| found != then) => {
+            format!("  exit code {then} was recorded, {} was found\n", found.unwrap_or_default())
         }
         _ => String::new(),
     };

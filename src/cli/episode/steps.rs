@@ -6,9 +6,10 @@ use super::page::EpisodePage;
 use super::record::FullEpisode;
 use crate::cli::terminal::terminal_text::{TextStyle, escape_line};
 use std::collections::BTreeMap;
+use synthd_actors::agent::ShellTool;
 use synthd_actors::model::{
-    ActionType, ExecEnd, FileChangeKind, Outcome, RowStep, Step, StepAction, Turn, WorkspaceChange,
-    returns_to_go, rewards,
+    ActionType, ExecEnd, FileChangeKind, Outcome, RowStep, Step, StepAction, Turn, TurnAction,
+    WorkspaceChange, returns_to_go, rewards,
 };
 
 /// The reward of one step.
@@ -27,8 +28,7 @@ pub(super) fn write_steps(page: &mut EpisodePage, whole: &FullEpisode) {
         page.gap();
         heading(page, turn);
         thought(page, &turn.step);
-        action(page, turn);
-        observation(page, &turn.step);
+        actions(page, &turn.step);
         changes(page, &turn.changes);
         worth(page, &turn.step, worths.get(at).copied());
     }
@@ -68,7 +68,7 @@ fn heading(page: &mut EpisodePage, turn: &Turn) {
     let step = &turn.step;
     let name = page.paint.styled(TextStyle::Strong, &format!("step {}", step.index));
     let cwd = page.paint.styled(TextStyle::Faint, &escape_line(&step.state.cwd));
-    let end = step.end.as_ref().map(|end| format!("  {}", ending(page, end))).unwrap_or_default();
+    let end = step.end().map(|end| format!("  {}", ending(page, end))).unwrap_or_default();
     let calls =
         if turn.calls > 1 { format!("  {} model calls", turn.calls) } else { String::new() };
     page.line(format!("{name}  {cwd}{end}  {} ms{calls}", step.took_ms()));
@@ -95,28 +95,46 @@ fn thought(page: &mut EpisodePage, step: &Step) {
     }
 }
 
+/// Adds each action with what the agent was shown after it. With several actions, each is followed
+/// by its own observation, and by how it ended if it is not the last one.
+fn actions(page: &mut EpisodePage, step: &Step) {
+    for (at, action) in step.actions.iter().enumerate() {
+        action_line(page, action);
+        if let Some(end) = action.end.as_ref().filter(|_| at + 1 < step.actions.len()) {
+            let end = ending(page, end);
+            page.line(format!("    {end}"));
+        }
+        observation(page, action);
+    }
+}
+
 /// Adds what the model wanted to do: a command, a tool call, a refusal, or a reply that could not
 /// be read. A text without a call adds no line.
-fn action(page: &mut EpisodePage, turn: &Turn) {
-    let step = &turn.step;
-    let (first, tone, text) = match (&turn.command, step.action.kind) {
-        (Some(_), _) => ("  $ ", TextStyle::Mark, ran(turn)),
-        (None, ActionType::ToolCall | ActionType::Submit) => ("  > ", TextStyle::Mark, asked(step)),
-        (None, ActionType::Message) => return,
-        (None, ActionType::Refusal) => ("  ! ", TextStyle::Warn, "the model declined".to_owned()),
-        (None, _) => ("  ! ", TextStyle::Warn, unread(step)),
+fn action_line(page: &mut EpisodePage, action: &TurnAction) {
+    let (first, tone, text) = match (action.request.kind, command(action)) {
+        (ActionType::ToolCall | ActionType::Submit, Some(command)) => {
+            ("  $ ", TextStyle::Mark, command)
+        }
+        (ActionType::Submit, None) if action.request.tool.is_empty() => return,
+        (ActionType::ToolCall | ActionType::Submit, None) => {
+            ("  > ", TextStyle::Mark, asked(action))
+        }
+        (ActionType::Message, _) => return,
+        (ActionType::Refusal, _) => ("  ! ", TextStyle::Warn, "the model declined".to_owned()),
+        (ActionType::Malformed, _) => ("  ! ", TextStyle::Warn, unread(action)),
     };
     page.block(first, "    ", Some(tone), &text);
 }
 
-/// The commands of a turn; a turn may have several.
-fn ran(turn: &Turn) -> String {
-    turn.commands().map(String::as_str).collect::<Vec<_>>().join("\n$ ")
+/// The command of an action that ran in the shell of a native agent.
+pub(super) fn command(action: &TurnAction) -> Option<String> {
+    let is_shell = action.ran && action.request.tool == ShellTool::NAME;
+    is_shell.then(|| ShellTool::command(&action.request.arguments).ok()).flatten()
 }
 
 /// A tool call as text. If its only argument is a text, that text is shown instead of the JSON.
-fn asked(step: &Step) -> String {
-    let StepAction { tool, arguments, .. } = &step.action;
+fn asked(action: &TurnAction) -> String {
+    let StepAction { tool, arguments, .. } = &action.request;
     let only = serde_json::from_str::<BTreeMap<String, String>>(arguments)
         .ok()
         .filter(|fields| fields.len() == 1)
@@ -126,20 +144,21 @@ fn asked(step: &Step) -> String {
 
 /// A reply that could not be turned into an action: the reason, then the reply as the model wrote
 /// it.
-fn unread(step: &Step) -> String {
-    let why = step.error.as_deref().unwrap_or("the reply could not be read");
-    if step.action.tool.is_empty() {
+fn unread(action: &TurnAction) -> String {
+    let why = action.error.as_deref().unwrap_or("the reply could not be read");
+    let StepAction { tool, arguments, .. } = &action.request;
+    if tool.is_empty() {
         return why.to_owned();
     }
-    format!("{why}\n{} {}", step.action.tool, step.action.arguments)
+    format!("{why}\n{tool} {arguments}")
 }
 
-/// Adds what the agent was shown after the action.
-fn observation(page: &mut EpisodePage, step: &Step) {
-    if !step.observation.trim().is_empty() {
-        page.block("  | ", "  | ", Some(TextStyle::Faint), &step.observation);
+/// Adds what the agent was shown after an action.
+fn observation(page: &mut EpisodePage, action: &TurnAction) {
+    if !action.observation.trim().is_empty() {
+        page.block("  | ", "  | ", Some(TextStyle::Faint), &action.observation);
     }
-    if step.truncated {
+    if action.truncated {
         page.line("  the output was cut when it was recorded");
     }
 }

@@ -7,7 +7,7 @@ use crate::config::reading::values::{ValueFault, ValueResult, name_of, some_text
 use crate::prices::PriceTable;
 use crate::word_suggestion;
 use reqwest::Url;
-use synthd_actors::scaffold;
+use synthd_actors::agent;
 
 /// A provider that a campaign can name without describing it.
 #[derive(Clone, Copy, Debug)]
@@ -122,7 +122,7 @@ pub const DIALECTS: [&str; 15] = [
 
 /// What this version offers, without prices.
 pub const OFFER: KnownNames<'static> =
-    KnownNames { providers: &KNOWN_PROVIDERS, scaffolds: &scaffold::NAMES, prices: None };
+    KnownNames { providers: &KNOWN_PROVIDERS, scaffolds: &agent::NAMES, prices: None };
 
 /// What this version offers, with the price table of this process.
 pub(in crate::config) fn known_names() -> KnownNames<'static> {

@@ -17,8 +17,8 @@ use crate::config::reading::values::{ValueFault, ValueResult};
 use crate::error::Code;
 use crate::word_suggestion;
 use std::path::Path;
+use synthd_actors::agent::{PromptKind, variables};
 use synthd_actors::model::PromptOverrides;
-use synthd_actors::scaffold::{PromptKind, variables};
 use toml::de::{DeTable, DeValue};
 
 /// The size limit of one prompt.

@@ -8,8 +8,8 @@ use crate::config::reading::section::{ConfigSection, NamedText};
 use crate::config::reading::source::Span;
 use crate::config::reading::values::{ValueFault, some_text, text, whole};
 use std::collections::BTreeMap;
+use synthd_actors::agent::ExternalAgent;
 use synthd_actors::model::AgentProgram;
-use synthd_actors::scaffold::ExternalScaffold;
 
 /// The most bytes of an environment variable's value. The kernel refuses longer ones.
 const MOST_VALUE: usize = 90 << 10;
@@ -55,7 +55,7 @@ impl RawAgent {
 
     /// The name of this program among the scaffolds: `external/` and its own name.
     pub(in crate::config) fn scaffold(&self) -> String {
-        format!("{}{}", ExternalScaffold::PREFIX, self.name)
+        format!("{}{}", ExternalAgent::PREFIX, self.name)
     }
 
     /// Reports a name with other characters than lower-case letters, digits and hyphens, and

@@ -25,13 +25,13 @@ use crate::config::reading::values::ValueFault;
 use crate::word_suggestion;
 use std::collections::BTreeMap;
 use std::thread::available_parallelism;
+use synthd_actors::agent;
 use synthd_actors::model::{
     AllowedHost, BackendKind, CampaignConfig, CampaignName, DatasetConfig, EpisodeLimits,
     ImagePullPolicy, MOST_SEED, ModelAssignment, ModelConfig, ModelPrice, Money, NetworkPolicy,
     QualityPolicy, SamplePolicy, SandboxLimits, SandboxSpec, SeccompProfile, ShellChoice,
     TaskSelection, TokenRates, WorkName,
 };
-use synthd_actors::scaffold;
 
 /// The seed of a campaign that sets none. It is fixed, so that such a campaign can be repeated.
 pub(in crate::config) const SEED: u64 = 20_260_101;
@@ -82,7 +82,7 @@ pub(in crate::config) fn campaign(
             .collect(),
         assign: raw.routing.assign.or(ModelAssignment::default()),
         needs: entries(raw.routing.needs, Vec::new).into_iter().collect(),
-        scaffolds: entries(raw.scaffolds, || vec![scaffold::NAMES[0].to_owned()]),
+        scaffolds: entries(raw.scaffolds, || vec![agent::NAMES[0].to_owned()]),
         agents: raw.agents.into_iter().map(RawAgent::program).collect(),
         prompts: raw.prompts.into_iter().map(RawPrompts::prompts).collect(),
         backend: raw.sandbox.backend.clone().or(BackendKind::default()).as_str().to_owned(),
@@ -210,7 +210,7 @@ fn check_budget(budget: &RawField<Money>, reader: &ConfigReader) {
 /// refused, because the programs set them in their own requests.
 fn check_sampling(raw: &RawCampaign, offer: &KnownNames<'_>, reader: &ConfigReader) {
     let scaffolds = raw.scaffolds.given().into_iter().flatten();
-    let mut all = scaffolds.map(|(name, _)| scaffold::ExternalScaffold::is(name)).peekable();
+    let mut all = scaffolds.map(|(name, _)| agent::ExternalAgent::is(name)).peekable();
     let programs = all.peek().is_some() && all.all(|is| is);
     for model in &raw.models {
         if programs {

@@ -28,6 +28,7 @@ prop_compose! {
         model_ms in option::of(any::<i64>()),
         (finish_reason, calls) in (option::of(text()), option::of(any::<i32>())),
         cost_usd in money(),
+        actions in option::of(vec(step_action(), 0..3)),
     ) -> RowStep {
         RowStep {
             step,
@@ -35,6 +36,21 @@ prop_compose! {
             action: RowAction { kind, tool, arguments },
             observation, reward, reasoning, return_to_go, done, error, exit_code, truncated,
             input_tokens, output_tokens, cost_usd, duration_ms, model_ms, finish_reason, calls,
+            actions,
+        }
+    }
+}
+
+prop_compose! {
+    fn step_action()(
+        (kind, tool, arguments) in (text(), text(), text()),
+        (call_id, error) in (option::of(text()), option::of(text())),
+        (observation, exit_code) in (text(), option::of(any::<i32>())),
+        (ran, truncated, duration_ms) in any::<(bool, bool, i64)>(),
+    ) -> RowStepAction {
+        RowStepAction {
+            kind, tool, arguments, call_id, ran, observation, error, exit_code, truncated,
+            duration_ms,
         }
     }
 }

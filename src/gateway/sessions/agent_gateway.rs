@@ -289,10 +289,10 @@ mod tests {
     use crate::llm::WireFormat;
     use crate::sandbox::egress;
     use std::path::Path;
+    use synthd_actors::agent::MinimalScaffold;
     use synthd_actors::agent_access::GatewayDelays;
     use synthd_actors::model::{AttemptNumber, EpisodeId};
     use synthd_actors::ports::ScriptContext;
-    use synthd_actors::scaffold;
     use synthd_actors::testkit::{self, Kit, Options, in_test_system};
     use tokio::sync::mpsc;
     use tokio_util::sync::CancellationToken;
@@ -310,7 +310,7 @@ mod tests {
             config: Arc::new(config),
             stage: ScriptContext {
                 task: Arc::new(template.task(1, 0).unwrap()),
-                scaffold: scaffold::by_name("minimal").unwrap(),
+                scaffold: Arc::new(MinimalScaffold),
             },
             max_output_tokens: 100,
             calls: mpsc::channel(1).0,

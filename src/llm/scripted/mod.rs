@@ -13,12 +13,12 @@ use async_trait::async_trait;
 use script::{EpisodeScript, ScriptedReply};
 use std::sync::Arc;
 use std::time::Duration;
+use synthd_actors::agent::Scaffold;
 use synthd_actors::model::{
     CallFault, ChatMessage, ChatReply, ChatRequest, ChatRole, FaultKind, FinishReason, ToolCall,
     Usage,
 };
 use synthd_actors::ports::{CallContext, ChatModel};
-use synthd_actors::scaffold::Scaffold;
 
 /// A model that plays one behaviour. It has no state: the turn in the context says how far it is.
 pub struct ScriptedModel {

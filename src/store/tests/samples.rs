@@ -77,20 +77,24 @@ pub(in crate::store) fn turn_of(index: u32, cost: u64, observation: &str) -> Tur
     let step = Step {
         index,
         state: StepState { cwd: "/work".to_owned(), files: vec!["a.py".to_owned()] },
-        action: StepAction {
-            kind: ActionType::ToolCall,
-            tool: "bash".to_owned(),
-            arguments: r#"{"command":"ls -l"}"#.to_owned(),
-        },
-        observation: observation.to_owned(),
+        actions: vec![TurnAction {
+            request: StepAction {
+                kind: ActionType::ToolCall,
+                tool: "bash".to_owned(),
+                arguments: r#"{"command":"ls -l"}"#.to_owned(),
+            },
+            call_id: "call-1".to_owned(),
+            ran: true,
+            observation: observation.to_owned(),
+            error: Some("exit 1".to_owned()),
+            end: Some(ExecEnd::Exited(1)),
+            truncated: false,
+            duration_ms: 12,
+        }],
         reasoning: "let me look".to_owned(),
         potential: 0.1 + 0.2,
-        end: Some(ExecEnd::Exited(1)),
-        error: Some("exit 1".to_owned()),
-        truncated: false,
         usage,
         cost: Money::from_nanos(cost),
-        duration_ms: 12,
         model_ms: None,
         failed_ms: None,
     };
@@ -98,9 +102,7 @@ pub(in crate::store) fn turn_of(index: u32, cost: u64, observation: &str) -> Tur
         step,
         reply: ChatReply::new(message.clone(), FinishReason::ToolCalls, usage),
         messages: vec![message, ChatMessage::tool_result("call-1", observation)],
-        command: Some("ls -l".to_owned()),
         opening: None,
-        more_commands: Vec::new(),
         changes: Vec::new(),
         calls: 1,
         model: None,
@@ -283,6 +285,7 @@ fn row_step() -> RowStep {
         model_ms: None,
         finish_reason: None,
         calls: None,
+        actions: None,
     }
 }
 

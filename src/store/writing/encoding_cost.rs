@@ -2,7 +2,7 @@
 //! it prepares an append: heavy entries go to a blocking thread, because they would delay the other
 //! tasks of an async thread. The estimate adds up lengths and encodes nothing.
 
-use synthd_actors::model::{ChatMessage, ChatRequest, JournalEntry, Outcome, Turn};
+use synthd_actors::model::{ChatMessage, ChatRequest, JournalEntry, Outcome, Turn, TurnAction};
 
 /// The entries of one append are heavy if they have more bytes than this together.
 const HEAVY_BYTES: usize = 64 * 1024;
@@ -30,14 +30,19 @@ fn of_entry(entry: &JournalEntry) -> usize {
 /// The estimated size of a turn: all texts in it that can be long.
 fn of_turn(turn: &Turn) -> usize {
     let step = &turn.step;
-    let texts = [&step.observation, &step.reasoning, &step.action.arguments, &step.state.cwd];
+    let texts = [&step.reasoning, &step.state.cwd];
     let files = step.state.files.iter();
     texts.into_iter().chain(files).map(String::len).sum::<usize>()
         + of_message(&turn.reply.message)
         + turn.messages.iter().map(of_message).sum::<usize>()
-        + turn.commands().map(String::len).sum::<usize>()
+        + step.actions.iter().map(of_action).sum::<usize>()
         + turn.changes.iter().map(|change| change.path.len() + PER_CHANGE).sum::<usize>()
         + turn.opening.as_deref().map_or(0, of_request)
+}
+
+/// The estimated size of an action: its arguments and its observation.
+fn of_action(action: &TurnAction) -> usize {
+    action.request.arguments.len() + action.observation.len()
 }
 
 /// The estimated size of a message with its tool calls and its reasoning.
@@ -89,11 +94,10 @@ mod tests {
     #[test]
     fn every_text_of_a_turn_is_weighed() {
         assert!(!heavy(|_| ()));
-        assert!(heavy(|turn| turn.step.observation = long()));
+        assert!(heavy(|turn| turn.step.actions[0].observation = long()));
         assert!(heavy(|turn| turn.step.reasoning = long()));
-        assert!(heavy(|turn| turn.step.action.arguments = long()));
+        assert!(heavy(|turn| turn.step.actions[0].request.arguments = long()));
         assert!(heavy(|turn| turn.step.state.files = vec![long()]));
-        assert!(heavy(|turn| turn.command = Some(long())));
         assert!(heavy(|turn| turn.reply.message.content = long()));
         assert!(heavy(|turn| {
             let (id, name, arguments) = ("1".to_owned(), "bash".to_owned(), long());

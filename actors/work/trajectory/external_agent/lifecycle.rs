@@ -5,8 +5,8 @@ use crate::model::{
     AgentProgram, ExecEnd, ExecReport, ExecRequest, Fault, FaultKind, HostAddress, NetworkPolicy,
     StopReason,
 };
+use crate::work::trajectory::active_attempt::ActiveAttempt;
 use crate::work::trajectory::engine_commands::tail;
-use crate::work::trajectory::turns::{ActiveAttempt, describe};
 use std::time::Duration;
 
 /// A time limit that is never reached: the engine stops the program, the guest does not.
@@ -76,7 +76,7 @@ impl ExternalAttempt<'_> {
 /// The fault for a program that never called its model. It is no agent, and nothing can be said of
 /// its model. The message has the last output of the program, without the token.
 fn unused(report: &ExecReport, token: &str) -> Fault {
-    let how = format!("ended without asking its model ({})", describe(report));
+    let how = format!("ended without asking its model ({})", report.end.describe());
     broken(&how, report, token)
 }
 

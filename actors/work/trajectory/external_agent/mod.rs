@@ -22,8 +22,8 @@ mod lifecycle;
 mod replay;
 mod turn;
 
+use super::active_attempt::{ActiveAttempt, StoppedAttempt};
 use super::phase::AttemptPhase;
-use super::turns::{ActiveAttempt, StoppedAttempt};
 use crate::agent_access::{
     AdmittedCall, AgentCall, AgentCallResult, AgentSessionSpec, CallDecision, GatewayDelays,
 };
@@ -119,7 +119,10 @@ impl<'a> ExternalAttempt<'a> {
             attempt: orders.attempt,
             model: orders.plan.model.clone(),
             config: orders.config.clone(),
-            stage: ScriptContext { task: orders.task.clone(), scaffold: orders.scaffold.clone() },
+            stage: ScriptContext {
+                task: orders.task.clone(),
+                scaffold: orders.script_format.clone(),
+            },
             max_output_tokens: program.max_output_tokens,
             calls,
             delays: delays.clone(),
@@ -190,7 +193,7 @@ impl<'a> ExternalAttempt<'a> {
     /// program ran out of time then. The repeated program gets the same time.
     fn was_late(&self) -> Option<Duration> {
         let last = self.repeated.last().filter(|_| self.recorded.is_empty())?;
-        let is_late = last.step.end == Some(ExecEnd::TimedOut);
+        let is_late = last.step.end() == Some(&ExecEnd::TimedOut);
         is_late.then(|| Duration::from_millis(last.step.own_ms()))
     }
 

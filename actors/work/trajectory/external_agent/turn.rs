@@ -1,10 +1,12 @@
 //! How an answered call becomes a turn, as soon as it is known what it led to.
 
 use super::{ExternalAttempt, OpenTurn};
-use crate::model::{ActionType, ChatRequest, ExecEnd, ExecReport, Fault, Money, Step, Turn};
-use crate::policy::{messages_since, told};
-use crate::scaffold::ExternalScaffold;
-use crate::work::trajectory::turns::{describe, failed_ms, millis};
+use crate::agent::ExternalAgent;
+use crate::model::{
+    ActionType, ChatMessage, ChatRequest, ExecEnd, ExecReport, Fault, Money, Step, Turn,
+};
+use crate::policy::messages_since;
+use crate::work::trajectory::active_attempt::{failed_ms, millis};
 
 impl ExternalAttempt<'_> {
     /// Completes the open turn and records it. Returns when it is durable, before the next call is
@@ -43,10 +45,8 @@ impl ExternalAttempt<'_> {
         }
         let opening = open.is_opening.then(|| Box::new((*open.request).clone()));
         let turn = Turn {
-            step: self.step(&open, told(new), end),
+            step: self.step(&open, new, end),
             messages,
-            command: None,
-            more_commands: Vec::new(),
             changes: std::mem::take(&mut self.changes),
             calls: std::mem::take(&mut self.tries),
             model: Some(open.heard.model).filter(|model| *model != self.acting.orders.plan.model),
@@ -56,29 +56,32 @@ impl ExternalAttempt<'_> {
         self.acting.record(vec![turn]).await
     }
 
-    /// The step of a turn. The action is `Submit` if the program exited with code 0 after it,
-    /// unless the model declined. The counters of tries, cost and failed time begin anew.
-    fn step(&mut self, open: &OpenTurn, observation: String, end: Option<&ExecReport>) -> Step {
-        let mut action = ExternalScaffold::action(&open.reply);
+    /// The step of a turn. `told` are the messages that the program added after the reply. The last
+    /// action is `Submit` if the program exited with code 0 after it, unless the model declined. The
+    /// counters of tries, cost and failed time begin anew.
+    fn step(&mut self, open: &OpenTurn, told: &[ChatMessage], end: Option<&ExecReport>) -> Step {
+        let mut actions = ExternalAgent::actions(&open.reply, told);
         // A program that ends with exit code 0 has submitted its work.
         let handed_in = end.is_some_and(|report| report.end == ExecEnd::Exited(0));
-        if handed_in && action.kind != ActionType::Refusal {
-            action.kind = ActionType::Submit;
+        if let Some(last) = actions.last_mut() {
+            if handed_in && last.request.kind != ActionType::Refusal {
+                last.request.kind = ActionType::Submit;
+            }
+            last.end = end.map(|report| report.end.clone());
+            let failed = end.filter(|report| !report.end.success());
+            last.error = failed.map(|report| report.end.describe());
+            // The program does not say how long each of its actions took.
+            last.duration_ms = millis(open.worked);
         }
         let failed = std::mem::take(&mut self.failed);
         Step {
             index: self.acting.turns.len() as u32,
             state: open.before.clone(),
-            action,
-            observation,
+            actions,
             reasoning: open.reply.message.thoughts(),
             potential: self.acting.potential,
-            end: end.map(|report| report.end.clone()),
-            error: end.filter(|report| !report.end.success()).map(describe),
-            truncated: false,
             usage: open.reply.usage,
             cost: std::mem::replace(&mut self.cost, Money::ZERO),
-            duration_ms: millis(open.worked),
             model_ms: Some(millis(open.heard.took.saturating_add(failed))),
             failed_ms: failed_ms(failed),
         }

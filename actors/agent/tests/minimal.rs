@@ -1,10 +1,11 @@
 //! Round trips, every format error, and the shapes of what the agent is shown.
 
+use crate::agent::{Agent, MinimalScaffold, RequestedAction, Scaffold, ToolObservation, ToolStep};
 use crate::model::{
     ActionType, CapturedOutput, ChatMessage, ChatReply, ChatRole, ExecEnd, ExecReport,
-    FinishReason, MoveAction, ToolCall, Usage,
+    FinishReason, MoveAction, OperationReport, OperationResult, SandboxOperation, ToolCall,
+    TurnAction, Usage,
 };
-use crate::scaffold::{MinimalScaffold, ParsedAction, Scaffold, by_name, observe_calls};
 use proptest::prelude::*;
 use std::time::Duration;
 
@@ -51,9 +52,29 @@ fn call(name: &str, arguments: &str) -> ChatReply {
     reply(ChatMessage { tool_calls: vec![call], ..ChatMessage::text(ChatRole::Assistant, "") })
 }
 
-fn parsed(command: &str) -> ParsedAction {
+fn parsed(command: &str) -> RequestedAction {
     let arguments = serde_json::json!({ "command": command }).to_string();
-    MinimalScaffold.parse(&call("bash", &arguments)).unwrap()
+    MinimalScaffold.parse(&call("bash", &arguments)).unwrap().remove(0)
+}
+
+/// The command that the tool asks the sandbox to run.
+fn command_of(action: &RequestedAction) -> String {
+    match MinimalScaffold.tools().begin(action) {
+        ToolStep::Ask(SandboxOperation::Run(request)) => request.command,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What the tool shows for a report.
+fn observed(action: &RequestedAction, report: ExecReport) -> ToolObservation {
+    let mut tools = MinimalScaffold.tools();
+    assert!(matches!(tools.begin(action), ToolStep::Ask(_)));
+    let result = OperationResult::Ran(report);
+    let report = OperationReport { result, scan: None, duration: Duration::ZERO };
+    match tools.advance(action, report) {
+        ToolStep::Done(told) => told,
+        other => panic!("{other:?}"),
+    }
 }
 
 /// The value of shell text that consists of plain and single-quoted parts.
@@ -84,14 +105,14 @@ proptest! {
     fn what_is_expressed_is_parsed(think in text(), deed in deed(), turn in 0u32..99) {
         let message = MinimalScaffold.express(&think, &deed, turn);
         prop_assert_eq!(&message.content, &think);
-        let action = MinimalScaffold.parse(&reply(message)).unwrap();
-        prop_assert_eq!(action.call_id, format!("call_{turn}"));
+        let action = MinimalScaffold.parse(&reply(message)).unwrap().remove(0);
+        prop_assert_eq!(&action.call_id, &format!("call_{turn}"));
         let submits = deed == MoveAction::Submit
             || matches!(&deed, MoveAction::Run(c) if c.split_whitespace().eq(["echo", "COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT"]));
         let kind = if submits { ActionType::Submit } else { ActionType::ToolCall };
         prop_assert_eq!(action.action.kind, kind);
         if let MoveAction::Run(command) = deed {
-            prop_assert_eq!(action.command, command);
+            prop_assert_eq!(command_of(&action), command);
         }
     }
 
@@ -99,7 +120,7 @@ proptest! {
     #[test]
     fn a_heredoc_ends_where_it_should(content in text()) {
         let deed = MoveAction::Write { path: "f".to_owned(), content: content.clone() };
-        let command = MinimalScaffold.parse(&reply(MinimalScaffold.express("", &deed, 0))).unwrap().command;
+        let command = command_of(&MinimalScaffold.parse(&reply(MinimalScaffold.express("", &deed, 0))).unwrap()[0]);
         if let Some(script) = command.strip_prefix("cat > f <<'") {
             let (word, rest) = script.split_once("'\n").unwrap();
             let mut written = String::new();
@@ -126,7 +147,7 @@ proptest! {
     fn an_edit_quotes_all_it_is_given(path in "[a-z ']{1,9}", search in text(), replace in text()) {
         let deed =
             MoveAction::Edit { path: path.clone(), search: search.clone(), replace: replace.clone() };
-        let command = MinimalScaffold.parse(&reply(MinimalScaffold.express("", &deed, 0))).unwrap().command;
+        let command = command_of(&MinimalScaffold.parse(&reply(MinimalScaffold.express("", &deed, 0))).unwrap()[0]);
         let (found, rest) = unquote(command.strip_prefix("SEARCH=").unwrap()).unwrap();
         prop_assert_eq!(found, search);
         let (found, rest) = unquote(rest.strip_prefix(" REPLACE=").unwrap()).unwrap();
@@ -148,7 +169,7 @@ proptest! {
         let told = MinimalScaffold.correct(&reply, &error);
         let answered: Vec<String> = told.messages.iter().filter_map(|m| m.tool_call_id.clone()).collect();
         prop_assert_eq!(answered, ids);
-        prop_assert!(!told.submitted && told.text.contains(&error.reason));
+        prop_assert!(told.text.contains(&error.reason));
         prop_assert_eq!(told.messages[0].role, if names.is_empty() { ChatRole::User } else { ChatRole::Tool });
     }
 }
@@ -199,10 +220,11 @@ fn report(end: ExecEnd, stdout: &str, stderr: &str) -> ExecReport {
 #[test]
 fn observations_have_one_shape() {
     let action = parsed("ls");
-    let seen = MinimalScaffold.observe(&action, &report(ExecEnd::Exited(0), "a\nb", ""));
+    let seen = observed(&action, report(ExecEnd::Exited(0), "a\nb", ""));
     assert_eq!(seen.text, "<returncode>0</returncode>\n<stdout>\na\nb\n</stdout>");
-    assert_eq!(seen.messages, [ChatMessage::tool_result("1", seen.text.clone())]);
-    let seen = MinimalScaffold.observe(&action, &report(ExecEnd::Exited(2), "", "no\n"));
+    assert_eq!((seen.error, seen.end), (None, Some(ExecEnd::Exited(0))));
+    let seen = observed(&action, report(ExecEnd::Exited(2), "", "no\n"));
+    assert_eq!((seen.error.as_ref(), seen.diagnostics.as_str()), (None, "no\n"));
     let expected = "<returncode>2</returncode>\n<stdout>\n</stdout>\n<stderr>\nno\n</stderr>";
     assert_eq!(seen.text, expected);
     for (end, code, note) in [
@@ -213,7 +235,9 @@ fn observations_have_one_shape() {
         (ExecEnd::OutputLimit, 141, "wrote too much"),
         (ExecEnd::NotStarted("no fork".to_owned()), 126, "no fork"),
     ] {
-        let text = MinimalScaffold.observe(&action, &report(end, "", "")).text;
+        let seen = observed(&action, report(end.clone(), "", ""));
+        assert_eq!((seen.error, seen.end.as_ref()), (end.failure(), Some(&end)));
+        let text = seen.text;
         assert!(text.starts_with(&format!("<returncode>{code}</returncode>\n<note>")), "{text}");
         assert!(text.contains(note), "{text}");
     }
@@ -223,8 +247,7 @@ fn observations_have_one_shape() {
 fn only_a_marker_that_comes_first_and_succeeds_submits() {
     let marker = "COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT";
     let action = parsed(&format!("echo {marker}"));
-    let submitted =
-        |end, stdout: &str| MinimalScaffold.observe(&action, &report(end, stdout, "")).submitted;
+    let submitted = |end, stdout: &str| observed(&action, report(end, stdout, "")).submits;
     assert!(submitted(ExecEnd::Exited(0), &format!("{marker}\nmore")));
     assert!(submitted(ExecEnd::Exited(0), &format!("{marker}  \n")));
     assert!(!submitted(ExecEnd::Exited(0), &format!("first\n{marker}\n")));
@@ -241,7 +264,10 @@ fn the_opening_and_the_tool_are_fixed() {
     assert!(opening[1].content.contains(&task.instruction));
     let request = MinimalScaffold.request(&opening);
     assert_eq!((request.messages, request.tools.len()), (opening, 1));
-    assert!(by_name("minimal").is_some() && by_name("maximal").is_none());
+    let named = |name| Agent::by_name(name).map(|agent| agent.name().to_owned());
+    assert_eq!(named("minimal").as_deref(), Some("minimal"));
+    assert_eq!(named("external/aider").as_deref(), Some("external/aider"));
+    assert_eq!(named("maximal"), None);
 }
 
 /// A reply with a call for each command.
@@ -256,30 +282,49 @@ fn calls(commands: &[&str]) -> ChatReply {
 }
 
 #[test]
-fn several_calls_are_read_in_order_and_recorded_as_one_action() {
-    let action = MinimalScaffold.parse(&calls(&["ls", "cat a", "pwd"])).unwrap();
-    let commands: Vec<&str> = action.calls().map(|call| call.command.as_str()).collect();
+fn several_calls_are_read_in_order() {
+    let actions = MinimalScaffold.parse(&calls(&["ls", "cat a", "pwd"])).unwrap();
+    let commands: Vec<String> = actions.iter().map(command_of).collect();
     assert_eq!(commands, ["ls", "cat a", "pwd"]);
-    let recorded = action.recorded();
-    assert_eq!((recorded.kind, recorded.tool.as_str()), (ActionType::ToolCall, "parallel"));
-    let arguments: serde_json::Value = serde_json::from_str(&recorded.arguments).unwrap();
-    assert_eq!(arguments["calls"][1]["arguments"]["command"], "cat a");
-    let alone = MinimalScaffold.parse(&calls(&["ls"])).unwrap();
-    assert_eq!(alone.recorded(), alone.action);
+    let ids: Vec<&str> = actions.iter().map(|action| action.call_id.as_str()).collect();
+    assert_eq!(ids, ["id-0", "id-1", "id-2"]);
+}
+
+#[test]
+fn a_call_that_no_tool_can_serve_says_why() {
+    let mut unknown = parsed("ls");
+    unknown.action.tool = "python".to_owned();
+    let mut broken = parsed("ls");
+    broken.action.arguments = "{}".to_owned();
+    for (call, why) in [
+        (unknown, "there is no tool named \"python\""),
+        (broken, "the arguments need a string named \"command\""),
+    ] {
+        let ToolStep::Done(told) = MinimalScaffold.tools().begin(&call) else { panic!("it ran") };
+        assert_eq!((told.text.as_str(), told.error.as_deref()), (why, Some(why)));
+    }
 }
 
 proptest! {
     /// However many calls of a reply ran, each is answered once, by its own id.
     #[test]
     fn every_call_is_answered(count in 1usize..6, ran in 1usize..6) {
-        let action = MinimalScaffold.parse(&calls(&vec!["ls"; count])).unwrap();
-        let reports = vec![report(ExecEnd::Exited(0), "a", ""); ran.min(count)];
-        let told = observe_calls(&MinimalScaffold, &action, &reports);
-        let answered: Vec<String> = told.messages.iter().filter_map(|m| m.tool_call_id.clone()).collect();
-        let wanted: Vec<String> = (0..count).map(|at| format!("id-{at}")).collect();
-        prop_assert_eq!(answered, wanted);
-        let not_run = told.messages.iter().filter(|m| m.content.contains("was not run")).count();
-        prop_assert_eq!(not_run, count - ran.min(count));
-        prop_assert_eq!(told.text.matches("<returncode>").count(), ran.min(count));
+        let requested = MinimalScaffold.parse(&calls(&vec!["ls"; count])).unwrap();
+        let actions: Vec<TurnAction> = requested
+            .iter()
+            .enumerate()
+            .map(|(at, call)| TurnAction {
+                call_id: call.call_id.clone(),
+                ran: at < ran,
+                observation: format!("observation {at}"),
+                ..TurnAction::unrun(call.action.clone())
+            })
+            .collect();
+        let answers = MinimalScaffold.answer(&actions);
+        for (at, answer) in answers.iter().enumerate() {
+            prop_assert_eq!(answer.tool_call_id.clone(), Some(format!("id-{at}")));
+            prop_assert_eq!(&answer.content, &format!("observation {at}"));
+        }
+        prop_assert_eq!(answers.len(), count);
     }
 }

@@ -1,28 +1,18 @@
-//! `minimal`: the native scaffold with one tool, `bash`. A reply should contain one call. Several
-//! calls run in their order. To submit its work, the agent runs a command whose first line of
-//! output is the marker.
-//!
-//! A call has the arguments `{"command": "ls -l"}`. The observation looks like this:
-//!
-//! ```text
-//!  <returncode>0</returncode>
-//!  <stdout>
-//!  a.txt
-//!  </stdout>
-//! ```
+//! `minimal`: the native scaffold with one tool, `bash` ([`ShellTool`]). A reply should contain one
+//! call. Several calls run in their order. To submit its work, the agent runs a command whose first
+//! line of output is the marker.
 
-use super::{AgentObservation, FormatError, ParsedAction, Scaffold};
+use crate::agent::{Correction, FormatError, RequestedAction, Scaffold, ShellTool, Toolbox};
 use crate::model::{
-    ActionType, ChatMessage, ChatReply, ChatRequest, ChatRole, ExecEnd, ExecReport, FinishReason,
-    MoveAction, StepAction, Task, ToolCall, ToolSchema, USUAL_OUTPUT_TOKENS, WORKSPACE,
+    ActionType, ChatMessage, ChatReply, ChatRequest, ChatRole, FinishReason, MoveAction,
+    StepAction, Task, ToolCall, TurnAction, USUAL_OUTPUT_TOKENS, WORKSPACE,
 };
 use serde_json::json;
-use std::collections::VecDeque;
 
 /// The line of output that submits the work. It must be the first line of a command that succeeded.
 const SUBMIT_MARKER: &str = "COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT";
 /// The name of the only tool.
-const TOOL: &str = "bash";
+const TOOL: &str = ShellTool::NAME;
 
 /// The native scaffold. It has no state.
 pub struct MinimalScaffold;
@@ -44,33 +34,31 @@ impl Scaffold for MinimalScaffold {
         ]
     }
 
+    fn tools(&self) -> Toolbox {
+        Toolbox::new(vec![Box::new(ShellTool { submit_marker: SUBMIT_MARKER })])
+    }
+
     fn request(&self, history: &[ChatMessage]) -> ChatRequest {
         ChatRequest {
             settings: Default::default(),
             messages: history.to_vec(),
-            tools: vec![tool_schema()],
+            tools: self.tools().schemas(),
             max_output_tokens: USUAL_OUTPUT_TOKENS,
         }
     }
 
-    fn parse(&self, reply: &ChatReply) -> Result<ParsedAction, FormatError> {
-        let calls = calls_of(reply)?.iter().map(parse_call);
-        let mut calls = calls.collect::<Result<VecDeque<_>, _>>()?;
-        let first = calls.pop_front().ok_or_else(no_call)?;
-        Ok(ParsedAction { rest: calls.into(), ..first })
+    fn parse(&self, reply: &ChatReply) -> Result<Vec<RequestedAction>, FormatError> {
+        calls_of(reply)?.iter().map(parse_call).collect()
     }
 
-    fn observe(&self, action: &ParsedAction, report: &ExecReport) -> AgentObservation {
-        let text = render_observation(report);
-        // Only the output counts, not the command: an `echo` that failed has submitted nothing.
-        let submitted = report.end.success()
-            && String::from_utf8_lossy(&report.stdout.head).lines().next().map(str::trim_end)
-                == Some(SUBMIT_MARKER);
-        let messages = vec![ChatMessage::tool_result(&action.call_id, text.clone())];
-        AgentObservation { text, messages, submitted }
+    fn answer(&self, actions: &[TurnAction]) -> Vec<ChatMessage> {
+        let result = |action: &TurnAction| {
+            ChatMessage::tool_result(&action.call_id, action.observation.clone())
+        };
+        actions.iter().map(result).collect()
     }
 
-    fn correct(&self, reply: &ChatReply, error: &FormatError) -> AgentObservation {
+    fn correct(&self, reply: &ChatReply, error: &FormatError) -> Correction {
         let text = format!(
             "Your reply could not be used: {}.\nReply with exactly one call of the tool \
              \"{TOOL}\". Its arguments must be {{\"command\": \"...\"}}. To submit your work, run: \
@@ -87,11 +75,11 @@ impl Scaffold for MinimalScaffold {
         if messages.is_empty() {
             messages.push(ChatMessage::text(ChatRole::User, text.clone()));
         }
-        AgentObservation { text, messages, submitted: false }
+        Correction { text, messages }
     }
 
-    fn express(&self, think: &str, deed: &MoveAction, turn: u32) -> ChatMessage {
-        let arguments = json!({ "command": command_for(deed) }).to_string();
+    fn express(&self, think: &str, scripted: &MoveAction, turn: u32) -> ChatMessage {
+        let arguments = json!({ "command": command_for(scripted) }).to_string();
         ChatMessage {
             tool_calls: vec![ToolCall {
                 id: format!("call_{turn}"),
@@ -117,25 +105,9 @@ fn system_prompt() -> String {
     )
 }
 
-/// The tool `bash` as the model sees it.
-fn tool_schema() -> ToolSchema {
-    ToolSchema {
-        name: TOOL.to_owned(),
-        description: "Run a shell command in the sandbox and see its output.".to_owned(),
-        parameters: json!({
-            "type": "object",
-            "properties": {
-                "command": { "type": "string", "description": "The command to run." }
-            },
-            "required": ["command"],
-            "additionalProperties": false
-        }),
-    }
-}
-
 /// Parses one call of a reply. If one call cannot be read, the whole reply cannot be read: a call
 /// may depend on the calls before it.
-fn parse_call(call: &ToolCall) -> Result<ParsedAction, FormatError> {
+fn parse_call(call: &ToolCall) -> Result<RequestedAction, FormatError> {
     let fail = |reason: &str| FormatError {
         reason: reason.to_owned(),
         tool: call.name.clone(),
@@ -144,27 +116,12 @@ fn parse_call(call: &ToolCall) -> Result<ParsedAction, FormatError> {
     if call.name != TOOL {
         return Err(fail(&format!("there is no tool named {:?}; use {TOOL:?}", call.name)));
     }
-    let arguments: serde_json::Value = serde_json::from_str(&call.arguments)
-        .map_err(|_| fail("the tool's arguments are not valid JSON"))?;
-    let command = arguments
-        .get("command")
-        .and_then(serde_json::Value::as_str)
-        .ok_or_else(|| fail("the arguments need a string named \"command\""))?;
-    if command.trim().is_empty() {
-        return Err(fail("the command is empty"));
-    }
+    let command = ShellTool::command(&call.arguments).map_err(fail)?;
     // A guess for the record; the output of the command decides.
-    let kind = if is_submission(command) { ActionType::Submit } else { ActionType::ToolCall };
-    Ok(ParsedAction {
-        action: StepAction {
-            kind,
-            tool: TOOL.to_owned(),
-            arguments: json!({ "command": command }).to_string(),
-        },
-        command: command.to_owned(),
-        call_id: call.id.clone(),
-        rest: Vec::new(),
-    })
+    let kind = if is_submission(&command) { ActionType::Submit } else { ActionType::ToolCall };
+    let arguments = json!({ "command": command }).to_string();
+    let action = StepAction { kind, tool: TOOL.to_owned(), arguments };
+    Ok(RequestedAction { action, call_id: call.id.clone() })
 }
 
 /// The calls of a whole reply, at least one. A reply that was cut by the output limit is refused,
@@ -195,48 +152,9 @@ fn is_submission(command: &str) -> bool {
     words == ["echo", SUBMIT_MARKER]
 }
 
-/// The report of a command as text: exit code, a note if it was killed, output, and errors if there
-/// are any.
-fn render_observation(report: &ExecReport) -> String {
-    let mut text = format!("<returncode>{}</returncode>\n", report.end.exit_code());
-    if let Some(note) = note_of(&report.end) {
-        text.push_str(&format!("<note>{note}</note>\n"));
-    }
-    let stdout = report.stdout.text();
-    let stderr = report.stderr.text();
-    text.push_str(&format!("<stdout>\n{stdout}"));
-    close(&mut text, "</stdout>");
-    if !stderr.is_empty() {
-        text.push_str(&format!("\n<stderr>\n{stderr}"));
-        close(&mut text, "</stderr>");
-    }
-    text
-}
-
-/// Ends a section on a line of its own.
-fn close(text: &mut String, tag: &str) {
-    if !text.ends_with('\n') {
-        text.push('\n');
-    }
-    text.push_str(tag);
-}
-
-/// Why a command did not exit by itself. None if it did.
-fn note_of(end: &ExecEnd) -> Option<String> {
-    match end {
-        ExecEnd::Exited(_) => None,
-        ExecEnd::Signaled(signal) => Some(format!("the command was killed by signal {signal}")),
-        ExecEnd::TimedOut => Some("the command ran out of time and was killed".to_owned()),
-        ExecEnd::CpuLimit => Some("the command used up its processor time".to_owned()),
-        ExecEnd::OutOfMemory => Some("the sandbox ran out of memory".to_owned()),
-        ExecEnd::OutputLimit => Some("the command wrote too much and was killed".to_owned()),
-        ExecEnd::NotStarted(why) => Some(format!("the command could not be started: {why}")),
-    }
-}
-
 /// A scripted move as a POSIX shell command. This scaffold has no other tool.
-fn command_for(deed: &MoveAction) -> String {
-    match deed {
+fn command_for(scripted: &MoveAction) -> String {
+    match scripted {
         MoveAction::Run(command) => command.clone(),
         MoveAction::Submit => format!("echo {SUBMIT_MARKER}"),
         MoveAction::Write { path, content } => write_command(path, content),

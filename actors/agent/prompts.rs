@@ -110,7 +110,7 @@ fn filled(text: &str, builtin: &str, task: &Task) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scaffold::{MinimalScaffold, Scaffold};
+    use crate::agent::{MinimalScaffold, Scaffold};
     use crate::testkit;
     use proptest::prelude::*;
 

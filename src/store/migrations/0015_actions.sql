@@ -1,0 +1,2 @@
+-- Turns have a list of actions since this schema. Turns that are here already stay as they are and are
+-- read in their old form. Older versions of the engine cannot read new turns, so the number rises.
