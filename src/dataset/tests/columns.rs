@@ -25,8 +25,9 @@ A row is one trajectory: one task tried by one model with one scaffold. `synthd 
 Earlier editions of `synthd.trajectory/2` are read too. They lack these columns, which read as null:";
 
 const STEPS: &str = "\
-A reply with several tool calls is one step: its `tool` is `parallel`, its `arguments` list the
-calls in the order they ran (`{\"calls\": [{\"tool\": ..., \"arguments\": {...}}]}`), its
+A reply with several tool calls is one step. Its `actions` have each call with its own observation.
+Its `action` stands for all of them: its `tool` is `parallel`, its `arguments` list the calls in the
+order they ran (`{\"calls\": [{\"tool\": ..., \"arguments\": {...}}]}`), its
 `observation` holds what each of them showed, and `exit_code` is of the last command that ran.";
 
 const COMPLETIONS: &str = "\
