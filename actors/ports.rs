@@ -14,8 +14,9 @@ use crate::model::{
     AnsweredCalls, AttemptRecord, CallFault, CallRecord, CampaignName, CampaignRecord, ChatReply,
     ChatRequest, CommandStatus, DatasetRecord, EpisodeId, EpisodeRecord, ExchangeRecorder,
     ExecReport, ExecRequest, Fault, FaultKind, FileSpec, HostAddress, JournalEntry, ModelConfig,
-    Money, Publication, RowFormat, RowRecord, RowRejection, SandboxFingerprint, SandboxSpec,
-    SandboxTree, SpendingTotals, Task, TemplateEdition, Turn, WorkspaceCopy,
+    Money, OperationReport, Publication, RowFormat, RowRecord, RowRejection, SandboxFingerprint,
+    SandboxOperation, SandboxSpec, SandboxTree, SpendingTotals, Task, TemplateEdition, Turn,
+    WorkspaceCopy,
 };
 use crate::scaffold::Scaffold;
 use async_trait::async_trait;
@@ -121,6 +122,12 @@ pub trait Sandbox: Send + 'static {
     /// runs out of time is a report and not an error. An error means that the sandbox itself
     /// failed.
     async fn exec(&mut self, request: &ExecRequest) -> Result<ExecReport, Fault>;
+
+    /// Performs what a tool of the agent asks for, with the rights of the agent's programs.
+    /// [`SandboxOperation::Run`] is the same as [`Sandbox::exec`]. What cannot be done for a reason
+    /// of the agent's own, such as a file that is not there, is a refusal in the report and not an
+    /// error. An error means that the sandbox itself failed.
+    async fn perform(&mut self, operation: &SandboxOperation) -> Result<OperationReport, Fault>;
 
     /// Starts a command and returns at once. The guest answers other requests while the command
     /// runs. At most one such command runs at a time.
