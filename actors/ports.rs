@@ -15,8 +15,9 @@ use crate::model::{
     AnsweredCalls, AttemptRecord, CallFault, CallRecord, CampaignName, CampaignRecord, ChatReply,
     ChatRequest, CommandStatus, DatasetRecord, EpisodeId, EpisodeRecord, ExchangeRecorder,
     ExecReport, ExecRequest, Fault, FaultKind, FileSpec, HostAddress, JournalEntry, ModelConfig,
-    Money, Publication, RowFormat, RowRecord, RowRejection, SandboxFingerprint, SandboxSpec,
-    SandboxTree, SpendingTotals, Task, TemplateEdition, Turn, WorkspaceCopy,
+    Money, OperationReport, Publication, RowFormat, RowRecord, RowRejection, SandboxFingerprint,
+    SandboxOperation, SandboxSpec, SandboxTree, SpendingTotals, Task, TemplateEdition, Turn,
+    WorkspaceCopy,
 };
 use async_trait::async_trait;
 use std::collections::BTreeMap;
@@ -122,19 +123,11 @@ pub trait Sandbox: Send + 'static {
     /// failed.
     async fn exec(&mut self, request: &ExecRequest) -> Result<ExecReport, Fault>;
 
-    /// Performs one operation of a tool.
-    async fn perform(
-        &mut self,
-        operation: &crate::model::SandboxOperation,
-    ) -> Result<crate::model::OperationReport, Fault> {
-        let crate::model::SandboxOperation::Run(request) = operation else {
-            return Err(Fault::new(FaultKind::SandboxRefused, "not here"));
-        };
-        let mut report = self.exec(request).await?;
-        let (scan, duration) = (report.scan.take(), report.duration);
-        let result = crate::model::OperationResult::Ran(report);
-        Ok(crate::model::OperationReport { result, scan, duration })
-    }
+    /// Performs what a tool of the agent asks for, with the rights of the agent's programs.
+    /// [`SandboxOperation::Run`] is the same as [`Sandbox::exec`]. What cannot be done for a reason
+    /// of the agent's own, such as a file that is not there, is a refusal in the report and not an
+    /// error. An error means that the sandbox itself failed.
+    async fn perform(&mut self, operation: &SandboxOperation) -> Result<OperationReport, Fault>;
 
     /// Starts a command and returns at once. The guest answers other requests while the command
     /// runs. At most one such command runs at a time.

@@ -27,9 +27,10 @@ pub enum SandboxOperation {
 /// first input of a name starts the terminal, in the working directory of the shell session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TerminalInput {
-    /// The name of the terminal, such as `main`.
+    /// The name of the terminal, such as `main`: at most [`TerminalInput::MAX_NAME`] bytes.
     pub terminal: String,
-    /// The bytes to type, control characters included. Empty: only wait.
+    /// The bytes to type, control characters included, at most [`TerminalInput::MAX_KEYS`]. Empty:
+    /// only wait.
     pub keys: Vec<u8>,
     /// Columns and rows. They are set before the input.
     pub size: (u16, u16),
@@ -39,16 +40,30 @@ pub struct TerminalInput {
     pub timeout: Duration,
 }
 
+impl TerminalInput {
+    /// Bytes of the longest name of a terminal.
+    pub const MAX_NAME: usize = 64;
+    /// Bytes that may be typed at once. More is refused as [`RefusalKind::TooLarge`].
+    pub const MAX_KEYS: usize = 64 << 10;
+}
+
 /// A file to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileRead {
     pub path: String,
-    /// Bytes to read at most. A longer file is refused as [`RefusalKind::TooLarge`].
+    /// Bytes to read at most, and never more than [`FileRead::MAX_BYTES`]. A longer file is refused
+    /// as [`RefusalKind::TooLarge`].
     pub max_bytes: u64,
 }
 
+impl FileRead {
+    /// Bytes of the largest file that is read or written in one operation.
+    pub const MAX_BYTES: u64 = 16 << 20;
+}
+
 /// A file to write. An existing regular file keeps its permission bits and its identity; a link is
-/// followed inside the sandbox.
+/// followed inside the sandbox. A write that is refused leaves the file as it was. Content over
+/// [`FileRead::MAX_BYTES`] is refused as [`RefusalKind::TooLarge`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileWrite {
     pub path: String,
@@ -61,8 +76,14 @@ pub struct DirectoryRead {
     pub path: String,
     /// 1 lists the entries of the directory itself, 2 also those of its directories, and so on.
     pub depth: u32,
-    /// Entries at most. Further ones are counted only.
+    /// Entries at most, and never more than [`DirectoryRead::MAX_ENTRIES`]. Further ones are counted
+    /// only.
     pub max_entries: u32,
+}
+
+impl DirectoryRead {
+    /// The most entries of one list.
+    pub const MAX_ENTRIES: u32 = 16_384;
 }
 
 /// What came of an operation.
@@ -70,10 +91,25 @@ pub struct DirectoryRead {
 pub struct OperationReport {
     pub result: OperationResult,
     /// The workspace afterwards, for operations that may change it: of commands that asked for it,
-    /// of input and of writes.
+    /// of input and of writes. A refused operation has none.
     pub scan: Option<WorkspaceScan>,
     /// Wall time.
     pub duration: Duration,
+}
+
+impl OperationReport {
+    /// The report of a command that ran.
+    pub fn ran(report: ExecReport) -> Self {
+        let (scan, duration) = (report.scan.clone(), report.duration);
+        Self { result: OperationResult::Ran(report), scan, duration }
+    }
+
+    /// The report of an operation that was refused.
+    pub fn refused(kind: RefusalKind, message: impl Into<String>) -> Self {
+        let refusal = OperationRefusal { kind, message: message.into() };
+        let result = OperationResult::Refused(refusal);
+        Self { result, scan: None, duration: Duration::ZERO }
+    }
 }
 
 /// The result of an operation.

@@ -8,6 +8,7 @@ mod jobs;
 mod journal;
 mod ledger;
 mod models;
+mod operations;
 mod sandbox;
 mod sink;
 mod system;

@@ -3,15 +3,15 @@
 //! `:`, `echo TEXT`, `put PATH TEXT`, `has PATH`, `is PATH TEXT`, `get PATH`, `exit N`,
 //! `count` (a number never seen before), `flip` (succeeds every other time),
 //! `command -v NAME` (all are there but `absent`), and for agent programs `hang [COMMAND]`,
-//! which runs COMMAND and never ends.
+//! which runs COMMAND and never ends. Operations on files, and terminals, are in `operations.rs`.
 
 use super::jobs::{Deed, Jobs};
 use super::traps::Traps;
 use crate::model::{
     CapturedOutput, CommandStatus, ExecEnd, ExecReport, ExecRequest, Fault, FaultKind,
-    FileChangeKind, FileSegment, FileSpec, HostAddress, SandboxFingerprint, SandboxSpec,
-    SandboxTree, TreeEntry, TreeEntryKind, WORKSPACE, WorkspaceChange, WorkspaceCopy,
-    WorkspaceScan,
+    FileChangeKind, FileSegment, FileSpec, HostAddress, OperationReport, SandboxFingerprint,
+    SandboxOperation, SandboxSpec, SandboxTree, TreeEntry, TreeEntryKind, WORKSPACE,
+    WorkspaceChange, WorkspaceCopy, WorkspaceScan,
 };
 use crate::ports::{InterruptFuture, Sandbox, SandboxBackend};
 use async_trait::async_trait;
@@ -33,7 +33,8 @@ struct Shared {
     jobs: Jobs,
     /// What was done about sealed files, in order.
     separation: Mutex<Vec<Separation>>,
-    /// Events are `create <image>`, `ping`, `exec <command>`, `pack` and `unpack`.
+    /// Events are `create <image>`, `ping`, `exec <command>`, `read <path>`, `write <path>`,
+    /// `list <path>`, `keys <terminal>`, `pack` and `unpack`.
     traps: Traps,
 }
 
@@ -130,10 +131,10 @@ impl SandboxBackend for FakeBackend {
     }
 }
 
-struct FakeSandbox {
+pub(super) struct FakeSandbox {
     shared: Arc<Shared>,
     print: SandboxFingerprint,
-    files: BTreeMap<String, String>,
+    pub(super) files: BTreeMap<String, String>,
     /// The files as the last scan told of them: like a guest, it tells each change once.
     told: BTreeMap<String, String>,
     /// What its agent program is known by.
@@ -153,8 +154,14 @@ impl FakeSandbox {
         self.shared.separation.lock().unwrap_or_else(PoisonError::into_inner).push(what);
     }
 
+    /// Waits at the trap of an event, if there is one.
+    pub(super) async fn pass(&self, event: &str) -> Result<(), Fault> {
+        let shared = self.shared.clone();
+        shared.traps.pass(event).await
+    }
+
     /// Exit code and output.
-    fn run(&mut self, command: &str) -> (i32, String) {
+    pub(super) fn run(&mut self, command: &str) -> (i32, String) {
         let count = || self.shared.counter.fetch_add(1, Ordering::AcqRel);
         let words: Vec<&str> = command.splitn(3, ' ').collect();
         let truth = |yes: bool| (i32::from(!yes), String::new());
@@ -188,7 +195,7 @@ impl FakeSandbox {
         }
     }
 
-    fn scan(&mut self) -> WorkspaceScan {
+    pub(super) fn scan(&mut self) -> WorkspaceScan {
         let mut hash = DefaultHasher::new();
         self.files.hash(&mut hash);
         let told = std::mem::replace(&mut self.told, self.files.clone());
@@ -241,6 +248,10 @@ impl Sandbox for FakeSandbox {
             Err(fault) => ExecEnd::NotStarted(fault.message),
         };
         Ok(self.report(end, &output, request.scan))
+    }
+
+    async fn perform(&mut self, operation: &SandboxOperation) -> Result<OperationReport, Fault> {
+        self.perform_operation(operation).await
     }
 
     async fn start(&mut self, request: &ExecRequest) -> Result<(), Fault> {

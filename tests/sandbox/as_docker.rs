@@ -18,7 +18,9 @@ fn containers_keep_the_promises_of_a_sandbox() {
         "sandbox::changes",
         "sandbox::copies",
         "sandbox::egress",
+        "sandbox::operations",
         "sandbox::still",
+        "sandbox::terminals",
         "sandbox::tunnel",
         "--nocapture",
     ]);

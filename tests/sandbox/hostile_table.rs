@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 
-const PROGRAMS: [&str; 21] = [
+const PROGRAMS: [&str; 22] = [
     "fork bomb",
     "memory bomb",
     "disk fill",
@@ -34,6 +34,7 @@ const PROGRAMS: [&str; 21] = [
     "attacks on the kernel",
     "engine killed",
     "container engine killed, hung",
+    "the agent's tools as a deputy",
 ];
 const BEGIN: &str = "<!-- made by tests/sandbox/hostile_table.rs: begin -->\n";
 const END: &str = "<!-- end -->\n";

@@ -22,6 +22,8 @@ mod lab;
 pub(crate) use lab::RUNTIME;
 mod lifetime;
 mod odd_images;
+mod operations;
 mod roots;
 mod still;
+mod terminals;
 mod tunnel;

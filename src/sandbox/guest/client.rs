@@ -34,9 +34,9 @@ use tokio::time::{Instant, error::Elapsed, timeout, timeout_at};
 
 /// How much longer than a command's own timeout the host waits. The guest enforces the timeout,
 /// and then needs time to kill the processes and to report.
-const GRACE: Duration = Duration::from_secs(10);
+pub(super) const GRACE: Duration = Duration::from_secs(10);
 /// The timeout of requests that have no deadline of their own.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 /// The timeout of a whole copy out of a sandbox, in however many frames it comes. The wait for
 /// copy memory counts.
 const COPY_PATIENCE: Duration = Duration::from_secs(120);
@@ -60,7 +60,7 @@ pub struct GuestClient<S> {
     /// The id of the request whose answer has not been read to its end. If it is still set when
     /// the next request begins, the earlier future was dropped before its end, and an old answer
     /// may still be in the stream.
-    asking: Option<u32>,
+    pub(super) asking: Option<u32>,
 }
 
 /// What came of waiting for a frame: a frame, a stream that failed, or a timeout.
@@ -342,11 +342,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
         expected: u8,
         patience: Duration,
     ) -> Result<Vec<u8>, Fault> {
-        // A duration that is too long for the clock gets the timeout of a copy instead.
-        let deadline = Instant::now().checked_add(patience);
-        let deadline = deadline.unwrap_or_else(|| Instant::now() + COPY_PATIENCE);
-        let id = self.send(request, payload, deadline).await?;
-        let frame = self.receive(id, deadline).await?;
+        let frame = self.exchange(request, payload, patience).await?;
         match frame.kind {
             kind if kind == expected => {
                 self.asking = None;
@@ -357,9 +353,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
         }
     }
 
+    /// Sends a request and returns the first frame of its answer, whatever its kind.
+    pub(super) async fn exchange(
+        &mut self,
+        request: u8,
+        payload: &[u8],
+        patience: Duration,
+    ) -> Result<GuestFrame, Fault> {
+        // A duration that is too long for the clock gets the timeout of a copy instead.
+        let deadline = Instant::now().checked_add(patience);
+        let deadline = deadline.unwrap_or_else(|| Instant::now() + COPY_PATIENCE);
+        let id = self.send(request, payload, deadline).await?;
+        self.receive(id, deadline).await
+    }
+
     /// Writes a request and returns its id. It fails at once if the client is lost, or if the
     /// answer to the request before was never read.
-    async fn send(&mut self, kind: u8, payload: &[u8], deadline: Instant) -> Result<u32, Fault> {
+    pub(super) async fn send(
+        &mut self,
+        kind: u8,
+        payload: &[u8],
+        deadline: Instant,
+    ) -> Result<u32, Fault> {
         if self.asking.is_some() && self.lost.is_none() {
             self.lose(FaultKind::SandboxLost, "a request was given up half way".to_owned());
         }
@@ -377,7 +392,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
     }
 
     /// Reads the next frame of the answer to the request `id`.
-    async fn receive(&mut self, id: u32, deadline: Instant) -> Result<GuestFrame, Fault> {
+    pub(super) async fn receive(
+        &mut self,
+        id: u32,
+        deadline: Instant,
+    ) -> Result<GuestFrame, Fault> {
         let received = timeout_at(deadline, read_frame(&mut self.line)).await;
         self.taken(id, received)
     }
@@ -402,7 +421,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
 
     /// Parses a whole payload. An error of `parse`, or bytes after the last field, are a breach
     /// of the protocol.
-    fn read<T>(
+    pub(super) fn read<T>(
         &mut self,
         payload: &[u8],
         parse: impl FnOnce(&mut PayloadReader<'_>) -> Result<T, MalformedFrame>,
@@ -414,7 +433,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
 
     /// The fault of a FAILED answer: the guest could not do what it was asked, and says why.
     /// The client can be used again.
-    fn refusal(&mut self, frame: &GuestFrame) -> Fault {
+    pub(super) fn refusal(&mut self, frame: &GuestFrame) -> Fault {
         match self.read(&frame.payload, |reader| reader.bytes().map(shown)) {
             Ok(why) => {
                 self.asking = None;
@@ -434,7 +453,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
     }
 
     /// The fault of a guest that broke the protocol.
-    fn broken(&mut self, error: MalformedFrame) -> Fault {
+    pub(super) fn broken(&mut self, error: MalformedFrame) -> Fault {
         self.lose(FaultKind::SandboxProtocol, error.0.to_owned())
     }
 
@@ -478,6 +497,6 @@ fn not_started(why: &str) -> ExecReport {
 }
 
 /// Whole milliseconds; a duration that is too long becomes the largest number.
-fn millis(duration: Duration) -> u64 {
+pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

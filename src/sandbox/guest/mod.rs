@@ -3,14 +3,15 @@
 //!
 //! A backend starts [`PROGRAM`] inside isolation and gives the byte stream of the guest to
 //! `GuestSandbox`, which implements the engine's `Sandbox` port. Everything below that port is
-//! in this folder: requests and answers (`client.rs`), trees of files (`entries.rs`), reports
-//! of commands (`report.rs`), the tunnel (`tunnel/`), and the bound on the memory of copies
+//! in this folder: requests and answers (`client.rs`), operations of the agent
+//! (`operations.rs`), trees of files (`entries.rs`), reports of commands (`report.rs`), the tunnel (`tunnel/`), and the bound on the memory of copies
 //! (`copy_memory.rs`). The folder `program/` is the guest itself. It is compiled by `build.rs`
 //! and shares only `wire.rs` with the host. `docs/guest-protocol.md` describes the protocol.
 
 mod client;
 mod copy_memory;
 mod entries;
+mod operations;
 mod report;
 mod sandbox;
 mod tunnel;

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use std::collections::BTreeMap;
 use synthd_actors::model::{
     CommandStatus, ExecEnd, ExecReport, ExecRequest, Fault, FaultKind, FileSpec, HostAddress,
-    SandboxFingerprint, SandboxSpec, SandboxTree, WorkspaceCopy,
+    OperationReport, SandboxFingerprint, SandboxOperation, SandboxSpec, SandboxTree, WorkspaceCopy,
 };
 use synthd_actors::ports::{InterruptFuture, Sandbox};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -154,6 +154,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, K: SandboxGuard> Sandbo
         self.kills_before = self.keeper.memory_kills();
         let answer = self.client.exec(request, self.shell, &self.spec.limits).await;
         blamed(&self.keeper, answer).await.map(|report| self.told_of_memory(report))
+    }
+
+    async fn perform(&mut self, operation: &SandboxOperation) -> Result<OperationReport, Fault> {
+        if let SandboxOperation::Run(request) = operation {
+            return self.exec(request).await.map(OperationReport::ran);
+        }
+        let answer = self.client.perform(operation, self.shell, &self.spec.limits).await;
+        blamed(&self.keeper, answer).await
     }
 
     async fn start(&mut self, request: &ExecRequest) -> Result<(), Fault> {

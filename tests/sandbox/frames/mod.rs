@@ -3,5 +3,6 @@
 
 mod fake;
 mod guest;
+mod operations;
 mod tunnel;
 mod wire;

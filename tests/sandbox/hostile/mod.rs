@@ -3,6 +3,7 @@
 //! it, and in a new one.
 
 mod crossing;
+mod deputy;
 mod escape;
 mod kernel;
 mod resources;

@@ -15,8 +15,8 @@
 //!
 //! A command ends when its shell has died, also if background processes hold its pipes open.
 //! Between requests and during a command, the guest waits at one place,
-//! `CommandRunner::wait_for_news`. It watches the stream, the tunnel, dead children and all
-//! pipes at once.
+//! `CommandRunner::wait_for_news`. It watches the stream, the tunnel, dead children, all pipes
+//! and the agent's terminals at once.
 
 use crate::capture::drain;
 use crate::host_channel::HostChannel;
@@ -29,6 +29,7 @@ use crate::spawn::CommandSpawner;
 use crate::shell_session::{MAX_REPORT, ShellSession};
 use crate::sys::{self, ChildExit};
 use crate::process_tree;
+use crate::terminal_set::TerminalSet;
 use crate::wire::{GuestFrame, MalformedFrame, PayloadWriter, end};
 use std::collections::HashSet;
 use std::fs::File;
@@ -58,8 +59,10 @@ pub struct CommandRunner {
     backlog: bool,
     /// `/dev/null`, the standard input of every command.
     null: File,
-    session: ShellSession,
-    spawner: CommandSpawner,
+    pub(crate) session: ShellSession,
+    pub(crate) spawner: CommandSpawner,
+    /// The terminals of the agent.
+    pub(crate) terminals: TerminalSet,
     /// The kernel's count of kills because memory was exhausted.
     kills: OomKillCounter,
     scanner: WorkspaceScanner,
@@ -68,7 +71,7 @@ pub struct CommandRunner {
     /// Read ends of pipes that background processes still write to. They are read and the bytes
     /// dropped, because a full or closed pipe would stop or kill the writer.
     held: Vec<File>,
-    buffer: Vec<u8>,
+    pub(crate) buffer: Vec<u8>,
 }
 
 impl CommandRunner {
@@ -79,6 +82,7 @@ impl CommandRunner {
             null: File::options().read(true).write(true).open("/dev/null")?,
             session: ShellSession::new(),
             spawner,
+            terminals: TerminalSet::default(),
             kills: OomKillCounter::open(),
             scanner: WorkspaceScanner::default(),
             job: None,
@@ -105,7 +109,7 @@ impl CommandRunner {
             if died || self.backlog {
                 self.reap_all(0);
             }
-            self.drain_held();
+            self.serve_background();
         }
     }
 
@@ -240,7 +244,7 @@ impl CommandRunner {
             let millis = left.as_millis().saturating_add(1).min(60_000);
             self.wait_for_news(host, &live, i32::try_from(millis).unwrap_or(60_000))?;
             self.drain_open(&mut running, &mut job.output)?;
-            self.drain_held();
+            self.serve_background();
         };
         if !matches!(ending, CommandEnding::Reaped { .. }) {
             self.end_tree(running.pid, host)?;
@@ -284,11 +288,23 @@ impl CommandRunner {
         let files = self.held.iter().chain(pipes.iter().copied());
         let mut fds = vec![poll_for(self.deaths.as_raw_fd(), sys::POLLIN)];
         fds.extend(files.map(|file| poll_for(file.as_raw_fd(), sys::POLLIN)));
+        fds.extend(self.terminals.watch());
         let hosts = fds.len();
         host.watch(&mut fds);
         sys::wait_for(&mut fds, if self.backlog { 0 } else { millis })?;
         host.attend(&fds[hosts..])?;
         Ok(fds[0].revents != 0)
+    }
+
+    /// Waits for at most `left` and serves everything that goes on by itself.
+    pub(crate) fn await_news(&mut self, host: &mut HostChannel, left: Duration) -> io::Result<()> {
+        let millis = left.as_millis().saturating_add(1).min(60_000);
+        let died = self.wait_for_news(host, &[], i32::try_from(millis).unwrap_or(60_000))?;
+        if died || self.backlog {
+            self.reap_all(0);
+        }
+        self.serve_background();
+        Ok(())
     }
 
     /// Kills the process tree below `root` and waits until the root is reaped and the others are
@@ -309,7 +325,7 @@ impl CommandRunner {
                 sys::kill_process(-1);
             }
             self.wait_for_news(host, &[], 10)?;
-            self.drain_held();
+            self.serve_background();
             self.reap_each(|death| {
                 dying.remove(&death.pid);
             });
@@ -342,17 +358,19 @@ impl CommandRunner {
             if let Some(job) = &mut self.job {
                 job.note(&death);
             }
+            self.terminals.note(death.pid);
             look(&death);
         }
         self.backlog = true;
     }
 
     /// Kills every process but the guest and reaps them all. Afterwards nothing can change a
-    /// tree that is emptied or copied. A job is noted as killed.
+    /// tree that is emptied or copied. A job is noted as killed, and so are the terminals.
     pub fn kill_everything(&mut self) -> io::Result<()> {
         if let Some(job) = &mut self.job {
             job.note_killed();
         }
+        self.terminals.note_killed();
         loop {
             sys::kill_process(-1);
             match sys::reap() {
@@ -375,7 +393,9 @@ impl CommandRunner {
         self.held.push(pipe);
     }
 
-    fn drain_held(&mut self) {
+    /// Serves the agent's terminals and reads the pipes of background processes.
+    fn serve_background(&mut self) {
+        self.terminals.attend(&mut self.buffer);
         let buffer = &mut self.buffer;
         // One read for each pipe, so that much output in the background does not delay the
         // command.

@@ -27,6 +27,7 @@ pub const O_NOFOLLOW: i32 = 0o100_000;
 #[cfg(target_arch = "aarch64")]
 pub const O_DIRECTORY: i32 = 0o40_000;
 pub const O_NONBLOCK: i32 = 0o4_000;
+pub const O_NOCTTY: i32 = 0o400;
 /// The deepest directory that a scan or a copy enters.
 pub const MAX_DEPTH: usize = 64;
 /// The errors of a rename whose new name is taken.

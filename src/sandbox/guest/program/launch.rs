@@ -10,8 +10,9 @@ use crate::stateless_commands::is_stateless;
 use crate::spawn::{SpawnSpec, CommandSpawner};
 use crate::shell_session::{ShellSession, WORKSPACE};
 use crate::sys;
+use crate::terminal_input::KeysRequest;
 use crate::wire::{MalformedFrame, PayloadReader};
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -26,7 +27,9 @@ const SCRIPT_FD: RawFd = 8;
 /// one argument; this stays well below.
 const MAX_ARGUMENT: usize = 96 << 10;
 /// The longest timeout, one week. It keeps sums of times in range.
-const LONGEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+pub const LONGEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// What programs of a terminal are told of it. The host may show its output on such a terminal.
+const TERMINAL_KIND: &CStr = c"TERM=xterm-256color";
 const O_TMPFILE: i32 = 0o20_000_000 | O_DIRECTORY;
 
 // The trap runs however the command ends, except by `exec` or SIGKILL; then the session stays
@@ -130,6 +133,31 @@ fn execute(
         cpu_seconds: request.cpu_seconds,
         stdio,
         extra,
+        terminal: false,
+    })
+}
+
+/// Starts the shell of a terminal and returns its process number.
+pub fn start_terminal(
+    request: &KeysRequest,
+    session: &ShellSession,
+    slave: &File,
+    spawner: &mut CommandSpawner,
+) -> io::Result<i32> {
+    let shell = c_string(request.shell.clone())?;
+    let mut envp = session.environment.clone();
+    envp.retain(|variable| !variable.as_bytes().starts_with(b"TERM="));
+    envp.push(TERMINAL_KIND.to_owned());
+    spawner.spawn(&SpawnSpec {
+        program: &shell,
+        argv: std::slice::from_ref(&shell),
+        envp: &envp,
+        cwd: session.cwd.as_c_str(),
+        fallback_cwd: WORKSPACE,
+        cpu_seconds: request.cpu_seconds,
+        stdio: [slave.as_raw_fd(); 3],
+        extra: &[],
+        terminal: true,
     })
 }
 

@@ -1,7 +1,7 @@
 //! The guest: the program that is PID 1 in a sandbox.
 //!
-//! It reads requests from the host's stream and answers one at a time: run a command, write
-//! files, copy the workspace. Meanwhile it carries connections through the tunnel and reaps
+//! It reads requests from the host's stream and answers one at a time: run a command, read and
+//! write files, copy the workspace. Meanwhile it carries connections through the tunnel and reaps
 //! dead processes. When the stream closes, it exits, and the kernel then kills every process of
 //! the sandbox.
 //!
@@ -19,15 +19,21 @@
 //!
 //! `build.rs` compiles it with nothing but the standard library and embeds it in the engine.
 
+mod agent_terminal;
 mod capture;
 mod files;
 mod freeze;
 mod host_channel;
 mod command_job;
 mod launch;
+mod list_directory;
 mod oom_kills;
+mod operation_refusal;
+mod operations;
 mod pack;
+mod path_resolver;
 mod command_runner;
+mod read_file;
 mod scan;
 mod sha256;
 mod stateless_commands;
@@ -35,8 +41,12 @@ mod spawn;
 mod shell_session;
 mod sys;
 mod process_tree;
+mod terminal_input;
+mod terminal_pair;
+mod terminal_set;
 mod tunnel;
 mod wire;
+mod write_file;
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -69,7 +79,8 @@ fn serve() -> io::Result<()> {
     };
     let shell = command_runner::CommandRunner::new(spawner)?;
     let host = host_channel::HostChannel::new(input, output);
-    let mut guest = GuestServer { host, shell, layer: files::TreeWriter::default(), frozen: None };
+    let (layer, upload) = (files::TreeWriter::default(), write_file::FileUpload::default());
+    let mut guest = GuestServer { host, shell, layer, upload, frozen: None };
     loop {
         let frame = guest.shell.idle(&mut guest.host)?;
         guest.answer(frame)?;
@@ -99,6 +110,8 @@ struct GuestServer {
     shell: command_runner::CommandRunner,
     /// Writes files. It may keep one file open between LAY requests.
     layer: files::TreeWriter,
+    /// The parts of a file that WRITE has brought so far.
+    upload: write_file::FileUpload,
     /// The processes that a FREEZE has stopped. None: nothing is frozen.
     frozen: Option<freeze::FrozenProcesses>,
 }
@@ -109,7 +122,7 @@ impl GuestServer {
         let id = frame.id;
         match self.perform(&frame) {
             Ok(reply) => self.host.send(id, reply.0, &reply.1),
-            // A failure in the middle of EXEC, AWAIT or STOP leaves a command in an unknown
+            // A failure in the middle of EXEC, AWAIT, STOP or KEYS leaves programs in an unknown
             // state, so the guest cannot go on.
             Err(error) if is_protocol(&error) || attends(frame.kind) => Err(error),
             Err(error) => {
@@ -126,6 +139,10 @@ impl GuestServer {
             // Only LAY can add to the open file. It is closed now, because a file that is open
             // for writing cannot be executed.
             self.layer.finish();
+        }
+        if frame.kind != kind::WRITE {
+            // A file whose last part has not come is not written.
+            self.upload = write_file::FileUpload::default();
         }
         let mut reader = PayloadReader::new(&frame.payload);
         match frame.kind {
@@ -166,6 +183,7 @@ impl GuestServer {
                 // Processes that an earlier check started must not change the files of the next
                 // one.
                 self.end_everything()?;
+                self.shell.terminals.clear();
                 files::clear(tree)?;
                 Ok(done(0))
             }
@@ -216,6 +234,10 @@ impl GuestServer {
                 }
                 Ok(done(0))
             }
+            kind::READ => self.read_file(frame.id, reader),
+            kind::WRITE => self.write_file(reader),
+            kind::LIST => self.list_directory(reader),
+            kind::KEYS => self.send_keys(reader),
             _ => Err(invalid(MalformedFrame("unknown kind of frame"))),
         }
     }
@@ -248,9 +270,9 @@ impl GuestServer {
     }
 }
 
-/// Whether the guest attends to a running command during this kind of request.
+/// Whether the guest attends to running programs during this kind of request.
 fn attends(kind: u8) -> bool {
-    matches!(kind, kind::EXEC | kind::AWAIT | kind::STOP)
+    matches!(kind, kind::EXEC | kind::AWAIT | kind::STOP | kind::KEYS)
 }
 
 /// The shells that exist in the sandbox, as bits for PONG.

@@ -20,7 +20,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// Opens an entry without access to its content; this works for any mode and any kind.
-const O_PATH: i32 = 0o10_000_000;
+pub const O_PATH: i32 = 0o10_000_000;
 
 /// The limits of a copy, as the host sends them with PACK.
 pub struct CopyLimits {

@@ -6,7 +6,7 @@
 //! lock or panic, because the memory is the guest's.
 
 use crate::sys::{self, SIGCHLD, SIGPIPE, SigSet, check};
-use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::ffi::{CStr, CString, c_char, c_int, c_ulong, c_void};
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::RawFd;
@@ -17,6 +17,7 @@ const SIG_DFL: usize = 0;
 const SIG_SETMASK: c_int = 2;
 const RLIMIT_CPU: c_int = 0;
 const F_SETFD: c_int = 2;
+const TIOCSCTTY: c_ulong = 0x540e;
 /// Bytes of the stack on which a child runs until it executes.
 const STACK: usize = 64 << 10;
 
@@ -36,6 +37,7 @@ unsafe extern "C" {
         ...
     ) -> c_int;
     fn setsid() -> c_int;
+    fn ioctl(fd: c_int, request: c_ulong, ...) -> c_int;
     fn chdir(path: *const c_char) -> c_int;
     fn dup2(old: c_int, new: c_int) -> c_int;
     fn fcntl(fd: c_int, command: c_int, ...) -> c_int;
@@ -65,6 +67,8 @@ pub struct SpawnSpec<'a> {
     /// Further descriptors as (from, to), moved in this order. No `to` may be the `from` of a
     /// later pair, because it would be overwritten.
     pub extra: &'a [(RawFd, RawFd)],
+    /// Make the child's input, a terminal, the terminal that controls its new session.
+    pub terminal: bool,
 }
 
 /// What the child reads from the guest's memory, as pointers that are ready for the system
@@ -79,6 +83,7 @@ struct ChildSetup {
     stdio: [RawFd; 3],
     extra: *const (RawFd, RawFd),
     extra_count: usize,
+    terminal: bool,
     /// Zero, or why `execve` failed. The guest reads it after `clone`, because both share the
     /// memory.
     errno: c_int,
@@ -152,6 +157,7 @@ impl CommandSpawner {
             stdio: launch.stdio,
             extra: launch.extra.as_ptr(),
             extra_count: launch.extra.len(),
+            terminal: launch.terminal,
             errno: 0,
         };
         let pid = self.clone_victim(&mut child)?;
@@ -187,6 +193,9 @@ extern "C" fn become_command(argument: *mut c_void) -> c_int {
         let child = &mut *argument.cast::<ChildSetup>();
         setsid();
         arrange(child);
+        if child.terminal {
+            ioctl(0, TIOCSCTTY, 0);
+        }
         setrlimit(RLIMIT_CPU, &child.cpu);
         if chdir(child.cwd) < 0 {
             chdir(child.fallback_cwd);

@@ -1,12 +1,12 @@
 //! The few system calls that the standard library does not offer: signals, `poll`, reaping,
-//! pipes, holes of files.
+//! pipes, terminals, holes of files.
 //!
 //! The guest links no crate, not even `libc`, so the functions and the constants are declared
 //! here by hand. Almost all `unsafe` code of the guest is in this file. Each wrapper checks the
 //! result and returns an [`io::Result`]. The constants are those of Linux on `x86_64` and
 //! `aarch64`, which agree unless the code says otherwise.
 
-use std::ffi::{c_int, c_long, c_ulong};
+use std::ffi::{c_int, c_long, c_uint, c_ulong};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -38,6 +38,9 @@ const FD_CLOEXEC: c_int = 1;
 const PR_SET_DUMPABLE: c_int = 4;
 const PR_SET_CHILD_SUBREAPER: c_int = 36;
 const WNOHANG: c_int = 1;
+const TIOCSPTLCK: c_ulong = 0x4004_5431;
+const TIOCGPTN: c_ulong = 0x8004_5430;
+const TIOCSWINSZ: c_ulong = 0x5414;
 
 /// The kernel's `struct pollfd`: what to wait for, and what has happened.
 #[repr(C)]
@@ -75,6 +78,8 @@ unsafe extern "C" {
     fn wait4(pid: c_int, status: *mut c_int, options: c_int, usage: *mut Rusage) -> c_int;
     fn kill(pid: c_int, signal: c_int) -> c_int;
     fn lseek(fd: c_int, offset: i64, whence: c_int) -> i64;
+    fn ioctl(fd: c_int, request: c_ulong, ...) -> c_int;
+    fn fstatfs(fd: c_int, facts: *mut [c_long; 32]) -> c_int;
     fn syscall(number: c_long, ...) -> c_long;
     fn pipe2(fds: *mut c_int, flags: c_int) -> c_int;
     fn setsockopt(fd: c_int, level: c_int, name: c_int, value: *const [c_int; 2], size: u32) -> c_int;
@@ -254,6 +259,15 @@ pub fn data_from(file: &File, at: u64, size: u64) -> Option<(u64, u64)> {
     }
 }
 
+/// The kind of the file system that a descriptor leads to, as `statfs` numbers it.
+pub fn file_system(file: &impl AsRawFd) -> io::Result<c_long> {
+    // The kernel's structure has 120 bytes, and the kind is its first field.
+    let mut facts = [0; 32];
+    // SAFETY: `facts` is larger than what the kernel writes.
+    unsafe { check(fstatfs(file.as_raw_fd(), &mut facts))? };
+    Ok(facts[0])
+}
+
 /// Sends a signal to every process but the guest, in one call that no new process escapes.
 /// Returns whether there is such a process. Signal 0 only asks.
 pub fn signal_everybody(signal: c_int) -> bool {
@@ -275,6 +289,29 @@ pub fn signal_thread(process: i32, thread: i32, signal: c_int) {
     const SYS_TGKILL: c_long = 131;
     // SAFETY: as in `kill_process`; the arguments are integers.
     unsafe { syscall(SYS_TGKILL, process, thread, signal) };
+}
+
+/// Lets the other end of a new terminal be opened.
+pub fn unlock_terminal(master: &File) -> io::Result<()> {
+    let unlocked: c_int = 0;
+    // SAFETY: the kernel reads one integer.
+    unsafe { check(ioctl(master.as_raw_fd(), TIOCSPTLCK, &unlocked)).map(|_| ()) }
+}
+
+/// The number of a terminal, which is its name in `/dev/pts`.
+pub fn terminal_number(master: &File) -> io::Result<u32> {
+    let mut number: c_uint = 0;
+    // SAFETY: the kernel writes one integer.
+    unsafe { check(ioctl(master.as_raw_fd(), TIOCGPTN, &mut number))? };
+    Ok(number)
+}
+
+/// Sets the size of a terminal.
+pub fn resize_terminal(master: &File, columns: u16, rows: u16) -> io::Result<()> {
+    // The kernel's `struct winsize`: rows, columns, and a size in pixels that nobody uses.
+    let size = [rows, columns, 0, 0];
+    // SAFETY: the kernel reads four short integers.
+    unsafe { check(ioctl(master.as_raw_fd(), TIOCSWINSZ, &size)).map(|_| ()) }
 }
 
 /// Makes the later close of a TCP connection send a reset. The other end then sees an error and

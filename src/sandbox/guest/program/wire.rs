@@ -13,7 +13,7 @@
 
 /// The version of the protocol, sent in PONG. It changes with every change in the meaning of
 /// the frames.
-pub const PROTOCOL: u32 = 7;
+pub const PROTOCOL: u32 = 8;
 /// The most bytes that a frame may have after its length field.
 pub const MAX_FRAME: usize = 8 << 20;
 /// The most bytes of file content in one entry. A longer file takes several entries.
@@ -25,6 +25,20 @@ pub const LEAST_HOLE: u64 = 64 << 10;
 /// Bytes that all paths in the list of a scan may have together. The list of changes has the
 /// same limit.
 pub const LISTED: usize = 32 << 10;
+/// Bytes of the largest file that READ and WRITE carry.
+pub const MAX_FILE: u64 = 16 << 20;
+/// Bytes of the longest path of READ, WRITE and LIST. The kernel takes no longer one.
+pub const MAX_PATH: usize = 4_095;
+/// The most entries of one LISTED.
+pub const LISTED_ENTRIES: u32 = 16_384;
+/// Bytes that all paths of one LISTED may have together.
+pub const LISTED_PATHS: usize = 4 << 20;
+/// Bytes of the longest name of a terminal.
+pub const MAX_NAME: usize = 64;
+/// Bytes that may be typed in one KEYS.
+pub const MAX_KEYS: usize = 64 << 10;
+/// Bytes of output of a terminal that are kept until they are told.
+pub const SHOWN_KEPT: usize = 256 << 10;
 /// Bytes of a frame's id and kind.
 const HEADER: usize = 5;
 /// The bit of an id that marks the frames of connections through the tunnel. The ids of
@@ -63,6 +77,14 @@ pub mod kind {
     pub const FREEZE: u8 = 11;
     /// Let every process run on. Answer: DONE.
     pub const THAW: u8 = 12;
+    /// Read a regular file. Answer: any number of CONTENT, then DONE; or REFUSED.
+    pub const READ: u8 = 13;
+    /// Write a part of a file. Answer: DONE, or WRITTEN after the last part, or REFUSED.
+    pub const WRITE: u8 = 14;
+    /// List a directory. Answer: LISTED or REFUSED.
+    pub const LIST: u8 = 15;
+    /// Type into a terminal and wait for what it shows. Answer: SHOWN or REFUSED.
+    pub const KEYS: u8 = 16;
 
     /// The version of the guest and the shells that it found.
     pub const PONG: u8 = 129;
@@ -76,6 +98,16 @@ pub mod kind {
     pub const RUNNING: u8 = 133;
     /// How large a copy will be, in bytes and entries.
     pub const SIZE: u8 = 134;
+    /// A part of a file: bytes to the end of the frame.
+    pub const CONTENT: u8 = 135;
+    /// The file was written. The workspace is scanned.
+    pub const WRITTEN: u8 = 136;
+    /// The entries of a directory.
+    pub const LISTED: u8 = 137;
+    /// What a terminal has shown. The workspace is scanned.
+    pub const SHOWN: u8 = 138;
+    /// An operation of the agent's was refused: the kind of the refusal, and why.
+    pub const REFUSED: u8 = 139;
     /// The request could not be carried out. Its one field says why.
     pub const FAILED: u8 = 255;
 
@@ -141,6 +173,27 @@ pub mod entry {
     /// A run of zeros in the file that was begun last. The content is its length as eight
     /// bytes.
     pub const HOLE: u8 = 4;
+}
+
+/// The kinds of entries of a LISTED.
+pub mod listed {
+    pub const FILE: u8 = 0;
+    pub const DIRECTORY: u8 = 1;
+    pub const SYMLINK: u8 = 2;
+    /// A device, a FIFO or a socket.
+    pub const OTHER: u8 = 3;
+}
+
+/// Why an operation was REFUSED.
+pub mod refusal {
+    pub const NOT_FOUND: u8 = 0;
+    pub const IS_DIRECTORY: u8 = 1;
+    pub const NOT_DIRECTORY: u8 = 2;
+    /// A device, a FIFO or a socket.
+    pub const NOT_REGULAR: u8 = 3;
+    pub const TOO_LARGE: u8 = 4;
+    /// Anything else, such as a missing right or a full disk.
+    pub const FAILED: u8 = 5;
 }
 
 /// A frame that the protocol does not allow, with the reason. An end that reads one gives the
