@@ -41,7 +41,7 @@ use synthd_actors::pool::{PoolConfig, PoolHandle};
 use synthd_actors::ports::{Clock, Journal, SandboxBackend};
 use synthd_actors::quality::{QualityHandle, QualityServices};
 use synthd_actors::router::RouterHandle;
-use synthd_actors::supervisor::ActorExit;
+use synthd_actors::supervisor::{ActorCounters, ActorExit};
 use synthd_actors::task::Catalog;
 use synthd_actors::work::{EngineServices, WorkInputs};
 use tokio::sync::{Semaphore, watch};
@@ -165,7 +165,9 @@ impl Engine {
             prepare_socket,
         );
         let agents = Arc::new(agent_gateway.clone());
-        let world = EngineServices { pool, router, collector, quality, journal, clock, agents };
+        let units = Arc::new(ActorCounters::new("unit"));
+        let world =
+            EngineServices { pool, router, collector, quality, journal, clock, agents, units };
         let (handle, life) = EngineHandle::start(EngineResources {
             world: world.clone(),
             inputs: WorkInputs { catalog: options.catalog, ..WorkInputs::default() },

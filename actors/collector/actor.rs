@@ -62,6 +62,8 @@ impl Actor for CollectorActor {
     type Context = Context<Self>;
 }
 
+crate::takes_deliveries!(CollectorActor);
+
 impl Handler<FindStaleEntries> for CollectorActor {
     type Result = MessageResult<FindStaleEntries>;
 

@@ -4,7 +4,7 @@ use super::CollectorActor;
 use crate::model::{Fault, JournalEntry};
 use crate::policy::RestartIntensity;
 use crate::ports::{Journal, StoreFault};
-use crate::supervisor::{ActorExit, ActorHandle, panic_text, payload_text, spawn, supervise};
+use crate::supervisor::{ActorExit, ActorHandle, ActorStats, panic_text, payload_text, spawn, supervise};
 use actix::Message;
 use serde::Serialize;
 use std::future::poll_fn;
@@ -68,7 +68,7 @@ impl CollectorHandle {
     /// Ok means that all the others are durable. Err means that the store did not take the batch,
     /// or that the actor is gone; the caller decides what stops.
     pub async fn record(&self, entries: Vec<JournalEntry>) -> Result<(), Fault> {
-        let closed = |_| crate::supervisor::ActorGoneError("collector");
+        let closed = |_| crate::supervisor::AskError::Gone("collector");
         let place = self.places.clone().acquire_owned().await.map_err(closed)?;
         // Holds, settlements and call records belong to no attempt that could be dead. The actor is
         // not asked about them.
@@ -113,6 +113,11 @@ impl CollectorHandle {
         stats.queue_bound = QUEUE_BOUND;
         stats.queue_depth = QUEUE_BOUND.saturating_sub(self.places.available_permits());
         stats
+    }
+
+    /// The counts of the collector's actor.
+    pub fn actor_stats(&self) -> ActorStats {
+        self.handle.stats()
     }
 
     /// The handle of the actor itself, for tests that make it panic.

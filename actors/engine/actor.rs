@@ -17,7 +17,7 @@ use crate::model::{
 };
 use crate::ports::ModelFactory;
 use crate::router::ModelClients;
-use crate::supervisor::{panic_text, spawn};
+use crate::supervisor::{ActorCounters, ActorStats, panic_text, spawn};
 use crate::work::kind_of;
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, ResponseActFuture, WrapFuture};
 use std::collections::{BTreeMap, HashSet};
@@ -30,15 +30,33 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub struct CampaignRegistry(Arc<RegistryState>);
 
 /// The shared part of [`CampaignRegistry`].
-#[derive(Default)]
 struct RegistryState {
+    /// Counts the campaigns whose actor has died.
+    counters: ActorCounters,
     campaigns: Mutex<BTreeMap<CampaignName, CampaignHandle>>,
     /// Changed only while `campaigns` is locked. So a campaign is either in the map before the
     /// drain begins, or it is refused. None can start unseen.
     draining: AtomicBool,
 }
 
+impl Default for RegistryState {
+    fn default() -> Self {
+        let counters = ActorCounters::new("campaign");
+        Self { counters, campaigns: Mutex::default(), draining: AtomicBool::new(false) }
+    }
+}
+
 impl CampaignRegistry {
+    /// The counts of the campaigns' actors.
+    pub(super) fn stats(&self) -> ActorStats {
+        self.0.counters.stats()
+    }
+
+    /// Counts a campaign whose actor has died.
+    fn panicked(&self) {
+        self.0.counters.panicked();
+    }
+
     /// Locks the map. A panic while it is locked cannot leave it half changed, so poisoning is
     /// ignored.
     fn campaigns(&self) -> std::sync::MutexGuard<'_, BTreeMap<CampaignName, CampaignHandle>> {
@@ -134,6 +152,7 @@ impl EngineActor {
         let campaign = name.clone();
         ctx.spawn(joined.into_actor(self).map(move |ended, this, ctx| {
             if let Err(failure) = ended {
+                this.registry.panicked();
                 let panic = crate::supervisor::panic_text(failure);
                 tracing::error!(%campaign, %panic, "the campaign's actor died; it can be submitted again");
                 let reason = Some(format!("its actor died: {panic}"));
@@ -162,6 +181,8 @@ impl EngineActor {
 impl Actor for EngineActor {
     type Context = Context<Self>;
 }
+
+crate::takes_deliveries!(EngineActor);
 
 type SubmitResult = Result<CampaignHandle, Arc<SubmitError>>;
 

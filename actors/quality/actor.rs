@@ -32,6 +32,8 @@ impl Actor for QualityActor {
     type Context = Context<Self>;
 }
 
+crate::takes_deliveries!(QualityActor);
+
 impl Handler<JudgeUnit> for QualityActor {
     type Result = ResponseFuture<Result<JudgeReply, Fault>>;
 

@@ -6,7 +6,7 @@ use crate::collector::CollectorHandle;
 use crate::model::{CampaignConfig, CampaignName, Fault, Publication};
 use crate::policy::RestartIntensity;
 use crate::ports::{Clock, DatasetSink, Journal};
-use crate::supervisor::{ActorExit, ActorHandle, supervise};
+use crate::supervisor::{ActorExit, ActorHandle, ActorStats, supervise};
 use actix::Message;
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,6 +77,12 @@ impl QualityHandle {
     /// Publishes a dataset. Err means that no version was recorded; it may be tried again.
     pub async fn publish(&self, publish: PublishDataset) -> Result<Publication, Fault> {
         self.workers[0].ask(publish).await?
+    }
+
+    /// The counts of all quality actors together.
+    pub fn actor_stats(&self) -> ActorStats {
+        let named = ActorStats { name: "quality".to_owned(), ..ActorStats::default() };
+        self.workers.iter().fold(named, |sum, worker| sum.plus(&worker.stats()))
     }
 
     /// The handle of the first actor, for tests that make it panic.

@@ -27,6 +27,8 @@ impl Actor for RouterActor {
     type Context = Context<Self>;
 }
 
+crate::takes_deliveries!(RouterActor);
+
 impl Handler<FindAccount> for RouterActor {
     type Result = MessageResult<FindAccount>;
 

@@ -15,7 +15,7 @@ use crate::model::{
 };
 use crate::policy::{CapStats, RestartIntensity};
 use crate::ports::{CallContext, Clock};
-use crate::supervisor::{ActorExit, ActorHandle, panic_text, spawn, supervise};
+use crate::supervisor::{ActorExit, ActorHandle, ActorStats, panic_text, spawn, supervise};
 use actix::Message;
 use serde::Serialize;
 use std::collections::HashMap;
@@ -174,6 +174,11 @@ impl RouterHandle {
             .collect();
         stats.sort_by(|a, b| a.campaign.cmp(&b.campaign));
         stats
+    }
+
+    /// The counts of the router's actor.
+    pub fn actor_stats(&self) -> ActorStats {
+        self.handle.stats()
     }
 
     /// The state of all providers, over all campaigns.

@@ -10,7 +10,7 @@ use crate::pool::{PoolConfig, PoolHandle};
 use crate::ports::{Clock, Journal};
 use crate::quality::{QualityHandle, QualityServices};
 use crate::router::RouterHandle;
-use crate::supervisor::{ActorExit, LiveCounts};
+use crate::supervisor::{ActorCounters, ActorExit, LiveCounts};
 use crate::work::completion::PromptSet;
 use crate::work::{EngineServices, WorkInputs};
 use std::cell::RefCell;
@@ -113,8 +113,17 @@ impl Kit {
         let (quality, more) = QualityHandle::start(workers, &tools);
         lives.extend(more.into_iter().map(|life| ("quality", life)));
         let agents = Arc::new(FakeAgents { backend: backend.clone(), models: models.clone() });
-        let world =
-            EngineServices { pool, router, collector, quality, journal: store, clock, agents };
+        let units = Arc::new(ActorCounters::new("unit"));
+        let world = EngineServices {
+            pool,
+            router,
+            collector,
+            quality,
+            journal: store,
+            clock,
+            agents,
+            units,
+        };
         let places = Arc::new(Semaphore::new(places));
         let (engine, life) = EngineHandle::start(EngineResources {
             world: world.clone(),

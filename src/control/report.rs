@@ -10,6 +10,7 @@ use synthd_actors::campaign::CampaignProgress;
 use synthd_actors::collector::CollectorStats;
 use synthd_actors::pool::PoolStats;
 use synthd_actors::router::{AccountStats, ProviderStats};
+use synthd_actors::supervisor::ActorStats;
 
 /// The kind of process that listens on the socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -56,6 +57,8 @@ pub(super) struct StatusReport {
     pub(super) store: StoreStats,
     /// Clients of this socket.
     pub(super) control: ControlStats,
+    /// Panics, restarts and kills of each kind of actor.
+    pub(super) actors: Vec<ActorStats>,
 }
 
 /// The part of the report about the process.

@@ -2,7 +2,7 @@
 
 use super::{assert_nothing_lost_or_doubled, episodes, options};
 use crate::model::CampaignState;
-use crate::supervisor::ActorExit;
+use crate::supervisor::{ActorExit, AskError};
 use crate::testkit::{Kit, Panic, Trap, campaign, in_test_system};
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,6 +39,35 @@ fn a_panic_in_any_actor_loses_and_doubles_nothing() {
             assert_nothing_lost_or_doubled(&kit, "c").await;
         });
     }
+}
+
+/// A deadly message costs its sender an answer, and nobody else anything.
+#[test]
+fn a_message_that_kills_the_engine_actor_is_set_aside_while_campaigns_run() {
+    in_test_system(options(), |kit| async move {
+        let handle = kit.submit(&campaign("c", 6)).await;
+        for _ in 0..4 {
+            assert_eq!(kit.engine.raw().ask(Panic).await, Err(AskError::SetAside("engine")));
+            let asked = kit.world.router.raw().ask(Panic).await;
+            assert_eq!(asked, Err(AskError::SetAside("router")));
+        }
+        let done = handle.wait_until_settled().await;
+        assert_eq!((done.state, done.episodes.resolved), (CampaignState::Complete, 6));
+        let [engine, campaigns] = kit.engine.actor_stats();
+        assert_eq!((engine.panics, engine.restarts, engine.set_aside), (8, 8, 4));
+        assert_eq!((campaigns.name.as_str(), campaigns.panics), ("campaign", 0));
+        assert_nothing_lost_or_doubled(&kit, "c").await;
+    });
+}
+
+#[test]
+fn a_campaign_whose_actor_dies_is_counted() {
+    in_test_system(options(), |kit| async move {
+        let handle = kit.submit(&campaign("c", 3)).await;
+        handle.panic().await;
+        handle.wait_until_settled().await;
+        assert_eq!(kit.engine.actor_stats()[1].panics, 1);
+    });
 }
 
 #[test]
