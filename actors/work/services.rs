@@ -34,11 +34,13 @@ pub struct EngineServices {
 impl EngineServices {
     /// The counts of the actors that all campaigns share, and those of all attempts.
     pub fn actor_stats(&self) -> Vec<ActorStats> {
+        let [judges, publisher] = self.quality.actor_stats();
         vec![
             self.collector.actor_stats(),
             self.router.actor_stats(),
             self.pool.actor_stats(),
-            self.quality.actor_stats(),
+            judges,
+            publisher,
             self.units.stats(),
         ]
     }
