@@ -10,7 +10,8 @@
 //! 1. stop admission: nothing new is taken, campaigns launch no more episodes (`cli::daemon::shutdown`)
 //! 2. grace: running episodes finish; a line every five seconds says what remains (`cli::daemon::shutdown`)
 //! 3. cut off what still runs; the journal has every turn of it
-//! 4. close the agent gateway, then the pool: warm sandboxes end; wait until the launcher and the
+//! 4. close the agent gateway, then the router, then the pool: no call is admitted, calls that were
+//!    admitted are settled, warm sandboxes end; wait until the launcher and the
 //!    container engine have reaped everything
 //! 5. quality and collector have finished the work of their campaigns: nothing is in flight
 //! 6. store barrier: everything that was acknowledged is on the disk
@@ -189,6 +190,7 @@ impl Engine {
             tracing::error!("episodes did not end in time; the next start resumes them");
         }
         self.agent_gateway.close().await;
+        self.close_router().await;
         if let Err((calls, fault)) = self.world.router.flush_backlog().await {
             tracing::error!(calls, %fault, "calls are not recorded");
         }
@@ -198,6 +200,19 @@ impl Engine {
         // must be on the disk in any case.
         let kept = self.store.barrier().await.map_err(store_error);
         kept.and(settled)
+    }
+}
+
+impl Engine {
+    /// Admits no more calls and waits until those that were admitted are settled. Their callers have
+    /// been cut off, so they end soon.
+    async fn close_router(&self) {
+        let router = &self.world.router;
+        match tokio::time::timeout(CUT_PATIENCE, router.close()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(fault)) => tracing::error!(%fault, "the router does not close"),
+            Err(_) => tracing::error!(calls = router.open_calls(), "calls are not settled in time"),
+        }
     }
 }
 

@@ -222,7 +222,7 @@ async fn make_ready(
     // What earlier runs have spent counts against the caps of this one.
     let before = tools.world.journal.spending(&config.name, today).await;
     let before = before.map_err(crate::model::Fault::from)?;
-    tools.world.router.open(config.name.clone(), models, config.caps(), before);
+    tools.world.router.open(config.name.clone(), models, config.caps(), before).await?;
     Ok(prepared)
 }
 
