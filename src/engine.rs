@@ -137,8 +137,7 @@ impl Engine {
         let journal: Arc<dyn Journal> = Arc::new(store.clone());
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let mut lives: Vec<JoinHandle<ActorExit>> = Vec::new();
-        let (collector, life) = CollectorHandle::start(journal.clone());
-        lives.push(life);
+        let collector = CollectorHandle::new(journal.clone());
         let (router, life) = RouterHandle::start(collector.clone(), clock.clone());
         lives.push(life);
         let (pool, life) = PoolHandle::start(backend.clone(), roomy(&options));

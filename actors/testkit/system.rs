@@ -98,8 +98,7 @@ impl Kit {
         let store: Arc<dyn Journal> = journal.clone();
         let clock: Arc<dyn Clock> = Arc::new(FakeClock::default());
         let mut lives = Vec::new();
-        let (collector, life) = CollectorHandle::start(store.clone());
-        lives.push(("collector", life));
+        let collector = CollectorHandle::new(store.clone());
         let (router, life) = RouterHandle::start(collector.clone(), clock.clone());
         lives.push(("router", life));
         let (pool, life) = PoolHandle::start(Arc::new(backend.clone()), pool);
@@ -110,7 +109,9 @@ impl Kit {
             sink: sink.clone(),
             clock: clock.clone(),
         };
-        let (quality, more) = QualityHandle::start(workers, &tools);
+        let (quality, mut more) = QualityHandle::start(workers, &tools);
+        // The publisher is the last one.
+        lives.extend(more.pop().map(|life| ("publisher", life)));
         lives.extend(more.into_iter().map(|life| ("quality", life)));
         let agents = Arc::new(FakeAgents { backend: backend.clone(), models: models.clone() });
         let units = Arc::new(ActorCounters::new("unit"));

@@ -36,7 +36,6 @@ impl EngineServices {
     pub fn actor_stats(&self) -> Vec<ActorStats> {
         let [judges, publisher] = self.quality.actor_stats();
         vec![
-            self.collector.actor_stats(),
             self.router.actor_stats(),
             self.pool.actor_stats(),
             judges,

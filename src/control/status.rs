@@ -3,7 +3,7 @@
 
 use super::ControlHandle;
 use super::dispatcher::{DispatchResult, EngineDispatcher, to_answer};
-use super::report::{CampaignStatus, ProcessStatus, StatusReport};
+use super::report::{CampaignStatus, CollectorStats, ProcessStatus, StatusReport};
 use crate::engine::store_error;
 use crate::error::Error;
 use synthd_actors::campaign::CampaignProgress;
@@ -29,7 +29,8 @@ impl EngineDispatcher {
             daemon: ProcessStatus::of(&self.about, handle.running(), handle.is_draining()),
             campaigns,
             pool: world.pool.stats().await,
-            collector: world.collector.stats().await,
+            collector: CollectorStats::of(&self.engine.store.stats()),
+            quality: world.quality.stats(),
             router: world.router.stats(),
             providers: world.router.provider_stats(),
             store: self.engine.store.stats(),

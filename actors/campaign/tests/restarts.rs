@@ -13,15 +13,15 @@ async fn panic_in(kit: &Kit, actor: &str) {
     // to its next incarnation, which would panic too.
     let world = &kit.world;
     match actor {
-        "collector" => world.collector.raw().tell(Panic).await,
         "pool" => world.pool.raw().tell(Panic).await,
         "router" => world.router.raw().tell(Panic).await,
         "quality" => world.quality.raw().tell(Panic).await,
+        "publisher" => world.quality.raw_publisher().tell(Panic).await,
         _ => kit.engine.raw().tell(Panic).await,
     }
 }
 
-const ACTORS: [&str; 5] = ["collector", "pool", "router", "quality", "engine"];
+const ACTORS: [&str; 5] = ["pool", "router", "quality", "publisher", "engine"];
 
 #[test]
 fn a_panic_in_any_actor_loses_and_doubles_nothing() {
@@ -86,7 +86,7 @@ fn several_panics_within_the_intensity_are_survived() {
 
 #[test]
 fn beyond_the_intensity_it_escalates_and_the_campaign_pauses() {
-    for actor in ["collector", "pool", "router", "quality"] {
+    for actor in ["pool", "quality", "publisher"] {
         in_test_system(options(), move |kit| async move {
             let handle = kit.submit(&campaign("c", 40)).await;
             let life = kit.life(actor);
@@ -135,7 +135,7 @@ fn publishing_once_is_enough() {
                 sleep(Duration::from_millis(1)).await;
             }
             sleep(Duration::from_millis(moment)).await;
-            panic_in(&kit, "quality").await;
+            panic_in(&kit, "publisher").await;
             assert_eq!(handle.wait_until_settled().await.state, CampaignState::Complete);
             assert_eq!(kit.sink.written().len(), 1);
         });
