@@ -10,6 +10,7 @@
 //! ```
 //! State that must survive a panic is not in the actor. The factory shares it with every new actor.
 
+use super::blocking;
 use super::counts::ActorCounters;
 use super::delivery::Delivery;
 use super::handle::ActorHandle;
@@ -38,7 +39,7 @@ pub enum ActorExit {
 pub fn spawn_actor<A: Actor<Context = Context<A>>>(actor: A) -> (Addr<A>, JoinHandle<()>) {
     let context = Context::new();
     let address = context.address();
-    let future = live_counts::counted_actor(context.into_future(actor));
+    let future = live_counts::counted_actor(blocking::marked(context.into_future(actor)));
     #[expect(clippy::disallowed_methods, reason = "the supervisor itself starts it")]
     (address, actix::spawn(future))
 }

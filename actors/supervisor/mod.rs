@@ -9,8 +9,10 @@
 //! - [`supervise`] starts an actor and starts it again after a panic. Others hold an
 //!   [`ActorHandle`], which stays valid over restarts. A message of which two actors died is set
 //!   aside, with a fault for its sender.
+//! - [`assert_may_block`] finds blocking work on the actors' thread, in tests.
 //! - [`ActorStats`] says how often actors panicked, were started again or were killed.
 
+mod blocking;
 mod child;
 mod counts;
 mod delivery;
@@ -20,6 +22,7 @@ mod spawn;
 #[cfg(test)]
 mod tests;
 
+pub use blocking::assert_may_block;
 pub use child::{ActorExit, panic_text, payload_text, spawn_actor, supervise};
 pub use counts::{ActorCounters, ActorStats};
 pub use delivery::Delivery;

@@ -1,6 +1,8 @@
 //! Supervision by joining.
 
-use super::{ActorExit, ActorHandle, ActorStats, AskError, LiveCounts, supervise};
+use super::{
+    ActorExit, ActorHandle, ActorStats, AskError, LiveCounts, assert_may_block, supervise,
+};
 use crate::model::Fault;
 use crate::policy::RestartIntensity;
 use crate::testkit::{Options, in_test_system};
@@ -24,6 +26,8 @@ enum Say {
     Panic,
     Stop,
     Late(Duration),
+    /// Blocks the thread in the handler.
+    Block,
     /// Panics in the first incarnation only.
     PanicOnce,
 }
@@ -48,6 +52,7 @@ impl Handler<Say> for Counter {
             Say::PanicOnce => {}
             Say::Stop => actix::ActorContext::stop(ctx),
             Say::Late(by) => wait = by,
+            Say::Block => assert_may_block("a test"),
         }
         Box::pin(async move {
             sleep(wait).await;
@@ -181,6 +186,19 @@ fn work_in_flight_outlives_a_panic_and_is_answered_once() {
         counter.tell(Say::Panic).await;
         assert_eq!(late.await.unwrap(), Ok((1, 1)));
         assert_eq!(made.load(Ordering::Acquire), 2);
+    });
+}
+
+/// A handler may not block; a task may, also on the same thread.
+#[test]
+fn blocking_work_in_an_actor_is_found() {
+    in_test_system(Options::default(), |_| async {
+        let (counter, _life, _) = start(3);
+        assert_may_block("the test itself");
+        super::spawn("may", async { assert_may_block("a task") }).await.unwrap();
+        assert_eq!(counter.ask(Say::Block).await, Err(AskError::SetAside("counter")));
+        assert_eq!(counter.stats().panics, 2);
+        assert_may_block("the test, after an actor has died");
     });
 }
 

@@ -29,6 +29,7 @@ use synthd_actors::model::{
     CampaignName, DatasetRecord, DatasetSplit, Fault, FaultKind, NewVersion, Publication, RowFormat, RowRecord,
 };
 use synthd_actors::ports::{DatasetSink, DatasetWriteRequest, Journal, SetReview};
+use synthd_actors::supervisor::assert_may_block;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::task::spawn_blocking;
 
@@ -256,6 +257,7 @@ impl VersionWriter {
         mut page: Vec<RowRecord>,
         mut review: Box<dyn SetReview>,
     ) -> Result<(Self, Box<dyn SetReview>), DatasetWriteError> {
+        assert_may_block("write rows");
         for record in &mut page {
             record.row.as_trajectory_mut().into_iter().for_each(carry_over);
             review.review(record);
