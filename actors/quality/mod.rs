@@ -20,6 +20,7 @@ mod row;
 mod stages;
 #[cfg(test)]
 mod tests;
+mod turn_parts;
 mod unit;
 
 pub use judge_actor::JudgeActor;
@@ -30,4 +31,5 @@ pub use publish_actor::PublishActor;
 pub use review::DatasetReview;
 pub use row::{FinishedEpisode, build_row};
 pub use stages::{ERROR_STEPS, LABELS, MALFORMED_STEPS, judge};
+pub use turn_parts::TurnParts;
 pub use unit::FinishedUnit;

@@ -27,6 +27,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0012_counted.sql"),
     include_str!("migrations/0013_sampling.sql"),
     include_str!("migrations/0014_kind.sql"),
+    include_str!("migrations/0015_rows_of_turns.sql"),
 ];
 
 /// The first schema version of stores that have a high-water mark beside them.
