@@ -13,8 +13,8 @@ use crate::model::{
     AnsweredCalls, AttemptRecord, CallFault, CallRecord, CampaignName, CampaignRecord, ChatReply,
     ChatRequest, CommandStatus, DatasetRecord, EpisodeId, EpisodeRecord, ExchangeRecorder,
     ExecReport, ExecRequest, Fault, FaultKind, FileSpec, HostAddress, JournalEntry, ModelConfig,
-    Money, Publication, RowFormat, RowRecord, RowRejection, SandboxFingerprint, SandboxSpec,
-    SandboxTree, SpendingTotals, Task, TemplateEdition, Turn, WorkspaceCopy,
+    Money, Publication, RowFormat, RowRecord, SandboxFingerprint, SandboxSpec, SandboxTree,
+    SpendingTotals, Task, TemplateEdition, Turn, WorkspaceCopy,
 };
 use crate::scaffold::Scaffold;
 use async_trait::async_trait;

@@ -36,9 +36,12 @@ impl Handler<JudgeUnit> for JudgeActor {
 
     fn handle(&mut self, message: JudgeUnit, _: &mut Self::Context) -> Self::Result {
         let tools = self.tools.clone();
-        // A panic while judging is answered as a fault; the actor itself lives on. The task owns the
-        // message, so the worker's place is free when the task has ended.
-        let work = spawn("judge", async move { judge(&tools, &*message.unit).await });
+        // A panic while judging is answered as a fault; the actor itself lives on.
+        let work = spawn("judge", async move {
+            // The task owns the whole message, so the worker is free when the task has ended.
+            let JudgeUnit { unit, _lease } = message;
+            judge(&tools, &*unit).await
+        });
         Box::pin(async move { work.await.unwrap_or_else(|f| Err(panicked(f))) })
     }
 }

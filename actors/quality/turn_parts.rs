@@ -28,7 +28,11 @@ impl TurnParts {
     /// The parts of a row with these turns. `score` is the score of its verification: rewards come
     /// from the milestone potential and the score, and sum up to the score.
     pub fn of(turns: &[Turn], score: f64) -> Self {
-        Self { trajectory: trajectory(turns, score), messages: messages(turns), tools: tools(turns) }
+        Self {
+            trajectory: trajectory(turns, score),
+            messages: messages(turns),
+            tools: tools(turns),
+        }
     }
 
     /// Takes the parts out of a row.
@@ -59,7 +63,9 @@ fn trajectory(turns: &[Turn], score: f64) -> Vec<RowStep> {
     let rewards = rewards(&steps, score);
     let returns = returns_to_go(&rewards);
     let numbered = turns.iter().enumerate();
-    numbered.map(|(at, turn)| row_step(turn, rewards[at], returns[at], at + 1 == turns.len())).collect()
+    numbered
+        .map(|(at, turn)| row_step(turn, rewards[at], returns[at], at + 1 == turns.len()))
+        .collect()
 }
 
 /// The request with which the newest conversation began, and the position of its turn. An agent's

@@ -67,7 +67,12 @@ impl ModelFactory for Desks {
 
 pub(super) const CAMPAIGN: &str = "c";
 
-pub(super) async fn open(kit: &Kit, models: &[ModelConfig], desks: &[(&str, &Desk)], caps: SpendingCaps) {
+pub(super) async fn open(
+    kit: &Kit,
+    models: &[ModelConfig],
+    desks: &[(&str, &Desk)],
+    caps: SpendingCaps,
+) {
     let desks = desks.iter().map(|(name, desk)| ((*name).to_owned(), (*desk).clone()));
     let desks = Desks(desks.collect());
     let clients = models.iter().map(|config| ModelClients::new(config, &desks).unwrap()).collect();
@@ -245,7 +250,8 @@ fn one_empty_answer_between_other_failures_means_nothing() {
             &models,
             &[("fake/first", &first), ("other/second", &second)],
             SpendingCaps::default(),
-        ).await;
+        )
+        .await;
         let told = kit.world.router.call(call("fake/first", "e", 9_000)).await.unwrap();
         assert_eq!((told.model.as_str(), second.came().len()), ("other/second", 4));
     });

@@ -103,6 +103,10 @@ impl<A: Actor<Context = Context<A>> + Handler<Delivery<A>>> ActorHandle<A> {
         A: Handler<M>,
     {
         let (delivery, receipt) = Delivery::of(message, self.handling.clone());
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the receipt tells of a delivery that was dropped, and permits bound the senders"
+        )]
         to.do_send(delivery);
         receipt
     }

@@ -157,7 +157,11 @@ impl UnitActor {
     }
 
     /// The work has ended. A panic of the work is a fault of this attempt.
-    fn on_end(&mut self, ended: Result<Result<AttemptResult, Fault>, JoinError>, ctx: &mut Context<Self>) {
+    fn on_end(
+        &mut self,
+        ended: Result<Result<AttemptResult, Fault>, JoinError>,
+        ctx: &mut Context<Self>,
+    ) {
         let exit = match ended {
             Ok(Ok(result)) => AttemptExit::Concluded(Box::new(result)),
             Ok(Err(fault)) => AttemptExit::Faulted(fault),

@@ -237,8 +237,10 @@ fn refused(error: &SubmitError, config: &CampaignConfig, known: Option<&Campaign
             .hint("wait until the daemon is at rest, start it again, and submit again"),
         SubmitError::Unasked(AskError::Gone(_)) => Error::new(Code::Escalated, error.to_string())
             .hint("read the daemon's log; start the daemon again, and its campaigns resume"),
-        SubmitError::Unasked(AskError::SetAside(_)) => Error::new(Code::SetAside, error.to_string())
-            .hint("the daemon lives on; report what its log says of the panic"),
+        SubmitError::Unasked(AskError::SetAside(_)) => {
+            Error::new(Code::SetAside, error.to_string())
+                .hint("the daemon lives on; report what its log says of the panic")
+        }
     }
 }
 

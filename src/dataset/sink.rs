@@ -26,7 +26,8 @@ use async_trait::async_trait;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use synthd_actors::model::{
-    CampaignName, DatasetRecord, DatasetSplit, Fault, FaultKind, NewVersion, Publication, RowFormat, RowRecord,
+    CampaignName, DatasetRecord, DatasetSplit, Fault, FaultKind, NewVersion, Publication,
+    RowFormat, RowRecord,
 };
 use synthd_actors::ports::{DatasetSink, DatasetWriteRequest, Journal, SetReview};
 use synthd_actors::supervisor::assert_may_block;
@@ -286,7 +287,12 @@ impl VersionWriter {
     /// Whether a version has the same rows, the same licence and the same counts of stages as this
     /// draft. This is the usual case if a complete campaign is run again. The digest covers the
     /// accepted rows; the counts are on the card, so they must be equal too.
-    fn would_say(&self, record: &DatasetRecord, said: &DatasetMetadata, facts: &VersionFacts) -> bool {
+    fn would_say(
+        &self,
+        record: &DatasetRecord,
+        said: &DatasetMetadata,
+        facts: &VersionFacts,
+    ) -> bool {
         let said_of = (said.stages.planned, said.stages.faulted, said.stages.judged);
         record.digest == self.digest.clone().finish(facts.format.schema(), &facts.config_digest)
             && said.licence == facts.licence
@@ -354,9 +360,7 @@ pub(super) struct VersionFacts {
 
 impl VersionFacts {
     /// Takes a request apart: where the rows come from, who reviews them, and these facts.
-    pub(super) fn of(
-        edition: DatasetWriteRequest,
-    ) -> (Arc<dyn Journal>, Box<dyn SetReview>, Self) {
+    pub(super) fn of(edition: DatasetWriteRequest) -> (Arc<dyn Journal>, Box<dyn SetReview>, Self) {
         let facts = Self {
             format: edition.format,
             campaign: edition.campaign,

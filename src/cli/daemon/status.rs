@@ -118,7 +118,8 @@ fn show(report: &StatusReply) {
 
 /// One line about the actors: those that panicked, were started again or were killed, by name.
 fn actors(actors: &[ActorStats]) -> String {
-    let told = actors.iter().filter(|one| one.panics + one.restarts + one.kills + one.set_aside > 0);
+    let told =
+        actors.iter().filter(|one| one.panics + one.restarts + one.kills + one.set_aside > 0);
     let told: Vec<String> = told.map(actor).collect();
     match told.is_empty() {
         true => "actors: no panics, no restarts, no kills".to_owned(),
@@ -129,7 +130,9 @@ fn actors(actors: &[ActorStats]) -> String {
 /// The counts of one kind of actor.
 fn actor(stats: &ActorStats) -> String {
     let ActorStats { name, panics, restarts, kills, set_aside } = stats;
-    format!("{name}: {panics} panics, {restarts} restarts, {kills} kills, {set_aside} requests set aside")
+    format!(
+        "{name}: {panics} panics, {restarts} restarts, {kills} kills, {set_aside} requests set aside"
+    )
 }
 
 /// The table of campaigns. `episodes` are the finished ones of the planned ones.

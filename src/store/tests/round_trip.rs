@@ -5,6 +5,8 @@ use super::{keep, started, store};
 use crate::store::{Store, open, schema};
 use synthd_actors::model::*;
 use synthd_actors::ports::Journal;
+use synthd_actors::quality::TurnParts;
+use tempfile::TempDir;
 
 async fn first(store: &Store) -> EpisodeRecord {
     store.episode(&id("c", 0)).await.unwrap().unwrap()

@@ -60,7 +60,9 @@ pub(in crate::store) fn prepare(
             let packed = calls::pack(call, newest)?;
             Ok(PreparedWrite { entry: WriteContent::Call(Box::new(packed)), body: Vec::new() })
         }
-        mut entry => Ok(PreparedWrite { body: body(&mut entry)?, entry: WriteContent::Entry(entry) }),
+        mut entry => {
+            Ok(PreparedWrite { body: body(&mut entry)?, entry: WriteContent::Entry(entry) })
+        }
     };
     entries.into_iter().map(write).collect()
 }
