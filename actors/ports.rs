@@ -10,17 +10,15 @@
 //! [`CallFault`] or [`StoreFault`], because the actors act on its kind.
 
 use crate::agent::Scaffold;
-use crate::model::PassRate;
 use crate::model::{
     AnsweredCalls, AttemptRecord, CallFault, CallRecord, CampaignName, CampaignRecord, ChatReply,
     ChatRequest, CommandStatus, DatasetRecord, EpisodeId, EpisodeRecord, ExchangeRecorder,
     ExecReport, ExecRequest, Fault, FaultKind, FileSpec, HostAddress, JournalEntry, ModelConfig,
-    Money, OperationReport, Publication, RowFormat, RowRecord, RowRejection, SandboxFingerprint,
+    Money, OperationReport, Publication, RowFormat, RowRecord, SandboxFingerprint,
     SandboxOperation, SandboxSpec, SandboxTree, SpendingTotals, Task, TemplateEdition, Turn,
     WorkspaceCopy,
 };
 use async_trait::async_trait;
-use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -276,19 +274,20 @@ pub trait Journal: Send + Sync + 'static {
     async fn barrier(&self) -> Result<(), StoreFault>;
 }
 
-/// The order to write one dataset version. The sink reads the rows themselves from `journal`.
-#[derive(Clone)]
+/// Looks at the rows of a dataset one after the other, in plan order, while the dataset is written.
+/// It knows what only the whole set tells of a row.
+pub trait SetReview: Send {
+    /// Adds to a row its rejection, its labels and its pass rate, as far as they depend on other
+    /// rows. Every row of the set is shown once, also a rejected one.
+    fn review(&mut self, record: &mut RowRecord);
+}
+
+/// The order to write one dataset version. The sink reads the rows themselves from `journal`, once.
 pub struct DatasetWriteRequest {
     pub campaign: CampaignName,
     pub journal: Arc<dyn Journal>,
-    /// Rejections that are found only when all rows are compared (duplicates), by episode.
-    pub late_rejections: BTreeMap<EpisodeId, RowRejection>,
-    /// Labels that are found in the same comparison. They are added to the rows while these are
-    /// written.
-    pub late_labels: BTreeMap<EpisodeId, Vec<String>>,
-    /// For each episode: how often its task was solved, over all samples by the same model and
-    /// scaffold.
-    pub pass_rates: BTreeMap<EpisodeId, PassRate>,
+    /// Shown every row before it is written.
+    pub review: Box<dyn SetReview>,
     /// The format of all rows of the version.
     pub format: RowFormat,
     /// The number of episodes that ended in a fault. The dataset card shows it; these episodes have

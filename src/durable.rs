@@ -9,12 +9,14 @@ use std::fs::{DirBuilder, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
+use synthd_actors::supervisor::assert_may_block;
 
 /// Creates a directory and its missing parents, and syncs each new entry to the disk. `mode` is the
 /// permission mode of the last directory only; the parents get `0o777` less the umask. A directory
 /// that exists already is no error, and its mode is not changed. After an error, some of the
 /// parents may exist.
 pub(crate) fn create_dir(dir: &Path, mode: u32) -> io::Result<()> {
+    assert_may_block("create a directory");
     if dir.is_dir() {
         return Ok(());
     }
@@ -33,5 +35,6 @@ pub(crate) fn create_dir(dir: &Path, mode: u32) -> io::Result<()> {
 /// Syncs the entries of a directory (new, renamed and removed names) to the disk. The content of
 /// the files is not synced here; whoever writes a file syncs it.
 pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
+    assert_may_block("sync a directory");
     File::open(dir)?.sync_all()
 }

@@ -10,7 +10,8 @@
 //! 1. stop admission: nothing new is taken, campaigns launch no more episodes (`cli::daemon::shutdown`)
 //! 2. grace: running episodes finish; a line every five seconds says what remains (`cli::daemon::shutdown`)
 //! 3. cut off what still runs; the journal has every turn of it
-//! 4. close the agent gateway, then the pool: warm sandboxes end; wait until the launcher and the
+//! 4. close the agent gateway, then the router, then the pool: no call is admitted, calls that were
+//!    admitted are settled, warm sandboxes end; wait until the launcher and the
 //!    container engine have reaped everything
 //! 5. quality and collector have finished the work of their campaigns: nothing is in flight
 //! 6. store barrier: everything that was acknowledged is on the disk
@@ -41,7 +42,7 @@ use synthd_actors::pool::{PoolConfig, PoolHandle};
 use synthd_actors::ports::{Clock, Journal, SandboxBackend};
 use synthd_actors::quality::{QualityHandle, QualityServices};
 use synthd_actors::router::RouterHandle;
-use synthd_actors::supervisor::ActorExit;
+use synthd_actors::supervisor::{ActorCounters, ActorExit};
 use synthd_actors::task::Catalog;
 use synthd_actors::work::{EngineServices, WorkInputs};
 use tokio::sync::{Semaphore, watch};
@@ -136,8 +137,7 @@ impl Engine {
         let journal: Arc<dyn Journal> = Arc::new(store.clone());
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let mut lives: Vec<JoinHandle<ActorExit>> = Vec::new();
-        let (collector, life) = CollectorHandle::start(journal.clone());
-        lives.push(life);
+        let collector = CollectorHandle::new(journal.clone());
         let (router, life) = RouterHandle::start(collector.clone(), clock.clone());
         lives.push(life);
         let (pool, life) = PoolHandle::start(backend.clone(), roomy(&options));
@@ -165,7 +165,9 @@ impl Engine {
             prepare_socket,
         );
         let agents = Arc::new(agent_gateway.clone());
-        let world = EngineServices { pool, router, collector, quality, journal, clock, agents };
+        let units = Arc::new(ActorCounters::new("unit"));
+        let world =
+            EngineServices { pool, router, collector, quality, journal, clock, agents, units };
         let (handle, life) = EngineHandle::start(EngineResources {
             world: world.clone(),
             inputs: WorkInputs { catalog: options.catalog, ..WorkInputs::default() },
@@ -187,6 +189,7 @@ impl Engine {
             tracing::error!("episodes did not end in time; the next start resumes them");
         }
         self.agent_gateway.close().await;
+        self.close_router().await;
         if let Err((calls, fault)) = self.world.router.flush_backlog().await {
             tracing::error!(calls, %fault, "calls are not recorded");
         }
@@ -196,6 +199,19 @@ impl Engine {
         // must be on the disk in any case.
         let kept = self.store.barrier().await.map_err(store_error);
         kept.and(settled)
+    }
+}
+
+impl Engine {
+    /// Admits no more calls and waits until those that were admitted are settled. Their callers have
+    /// been cut off, so they end soon.
+    async fn close_router(&self) {
+        let router = &self.world.router;
+        match tokio::time::timeout(CUT_PATIENCE, router.close()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(fault)) => tracing::error!(%fault, "the router does not close"),
+            Err(_) => tracing::error!(calls = router.open_calls(), "calls are not settled in time"),
+        }
     }
 }
 

@@ -64,6 +64,8 @@ codes! {
     Io = "0003", exit 1;
     /// Somebody ended the command before its first episode had begun.
     Interrupted = "0004", exit 130;
+    /// An actor died twice of the same message, and the message was set aside.
+    SetAside = "0005", exit 1;
 
     /// A campaign file or a daemon's configuration could not be read.
     ConfigUnreadable = "0101", exit 2;

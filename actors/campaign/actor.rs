@@ -29,7 +29,7 @@ use crate::model::{
 };
 use crate::policy::RestartIntensity;
 use crate::supervisor::spawn_actor;
-use crate::work::{EngineServices, WorkKind};
+use crate::work::{EngineServices, UnitHandle, WorkKind};
 use actix::{
     Actor, ActorFutureExt, AsyncContext, Context, Handler, ResponseActFuture, SpawnHandle,
     WrapFuture,
@@ -39,7 +39,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinHandle;
-use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// More panics of episodes than this in [`PANIC_WINDOW`] pause the campaign.
 const PANICS: usize = 10;
@@ -51,10 +50,8 @@ const PANIC_WINDOW: Duration = Duration::from_secs(60);
 pub(super) struct RunningEpisode {
     pub(super) attempt: AttemptNumber,
     pub(super) record: EpisodeRecord,
-    /// Cancels the attempt.
-    pub(super) cancel: CancellationToken,
-    /// Cancels the same token when this struct is dropped.
-    pub(super) _cut: DropGuard,
+    /// Cancels the attempt, also when it is dropped.
+    pub(super) unit: UnitHandle,
     /// The place of the engine that the episode takes. It is free again after a fault, or when the
     /// row is judged.
     pub(super) place: OwnedSemaphorePermit,
@@ -198,7 +195,7 @@ impl CampaignActor {
     /// Cuts off every running attempt. Each one ends with a `Cancelled` fault, and its episode
     /// waits again.
     pub(super) fn cancel_running(&mut self) {
-        self.running.values().for_each(|child| child.cancel.cancel());
+        self.running.values().for_each(|child| child.unit.cancel());
     }
 
     /// Sends entries to the journal. If the store does not take them, they are kept for the next

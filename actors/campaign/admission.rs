@@ -5,12 +5,11 @@
 //! campaigns take turns.
 
 use super::actor::{CampaignActor, RunningEpisode};
-use crate::model::{EpisodeRecord, Fault, FaultKind};
-use crate::work::{AttemptExit, AttemptSpec, launch};
+use crate::model::EpisodeRecord;
+use crate::work::{AttemptSpec, launch};
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
 use std::collections::HashMap;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio_util::sync::CancellationToken;
 
 impl CampaignActor {
     /// Decides what to do next. It is called after every change. It asks for a place if the
@@ -77,7 +76,6 @@ impl CampaignActor {
     ) {
         let attempt = record.attempt.next();
         record.attempt = attempt;
-        let cancel = CancellationToken::new();
         let id = record.plan.id.clone();
         let orders = AttemptSpec {
             plan: record.plan.clone(),
@@ -85,24 +83,8 @@ impl CampaignActor {
             replay_after: self.afresh.get(&id).copied().unwrap_or_default(),
             kind: self.kind.clone(),
         };
-        let (address, joined, exit) = launch(self.world.clone(), orders, cancel.clone());
-        let cut = cancel.clone().drop_guard();
-        let child = RunningEpisode { attempt, record, cancel, _cut: cut, place };
-        self.running.insert(id.clone(), child);
-        let ended = async move {
-            let exit = exit.await;
-            // The exit is sent before the actor stops. An actor that sent no exit has died; its
-            // join handle says why.
-            let died = joined.await;
-            drop(address);
-            exit.unwrap_or_else(|_| {
-                let why = died.err().map_or_else(
-                    || "the episode ended without a word".to_owned(),
-                    crate::supervisor::panic_text,
-                );
-                AttemptExit::Faulted(Fault::new(FaultKind::Panicked, why))
-            })
-        };
+        let (unit, ended) = launch(self.world.clone(), orders);
+        self.running.insert(id.clone(), RunningEpisode { attempt, record, unit, place });
         ctx.spawn(ended.into_actor(self).map(move |exit, this, ctx| {
             this.on_exit(&id, attempt, exit, ctx);
         }));

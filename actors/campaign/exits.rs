@@ -105,7 +105,7 @@ impl CampaignActor {
     /// attempt is planned or the episode is given up, the episode waits in front of the pending
     /// ones.
     fn on_fault(&mut self, child: RunningEpisode, fault: Fault, ctx: &mut Context<Self>) {
-        let RunningEpisode { mut record, cancel, .. } = child;
+        let RunningEpisode { mut record, unit, .. } = child;
         tracing::warn!(episode = %record.plan.id, attempt = %record.attempt, %fault, "attempt ended");
         match fault.kind.policy().response {
             // Attempts of other episodes go on; this episode waits for a larger budget.
@@ -114,7 +114,7 @@ impl CampaignActor {
             FaultResponse::Wait => {
                 // This campaign did not cut the attempt off. Another launch would end like this
                 // one, again and again, so the campaign pauses.
-                if !cancel.is_cancelled() {
+                if !unit.is_cancelled() {
                     self.escalate(&fault);
                 }
             }

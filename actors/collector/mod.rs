@@ -1,16 +1,18 @@
-//! The collector: every durable record passes through it on its way to the store's one writer.
+//! The collector: every durable record passes through it on its way to the disk.
 //!
-//! It keeps the fences. A fence is the number of the newest attempt of an episode. An entry with a
-//! lower number comes from a dead attempt and is dropped before it costs a write. The store checks
-//! the same once more, so the fences here may be lost at any time.
+//! ```text
+//!  caller ─► CollectorHandle ─► Journal::append ─► encoded ─► queue (bound) ─► one thread:
+//!                                                    batch ─► fence ─► commit ─► sync ─► answer
+//! ```
+//! Buffering, batching and fencing happen once, in the store's writer thread (`src/store/writing/`):
+//! only there it is known which attempt is the newest, what shares a commit, and what is on the
+//! disk. `docs/adr/0021-the-store-collects.md` says why there is no actor in front of it.
 //!
-//! Callers use [`CollectorHandle::record`]. It returns when the entries are durable. At most 4,096
-//! records are in flight; more callers wait.
+//! This handle adds two rules for callers. What has begun to be written is written whole, also if
+//! the caller is dropped. And a store that panics is a fault, and no end of its caller.
 
-mod actor;
-mod messages;
+mod handle;
 #[cfg(test)]
 mod tests;
 
-pub use actor::CollectorActor;
-pub use messages::{CollectorHandle, CollectorStats, CollectorStatsQuery, FindStaleEntries};
+pub use handle::CollectorHandle;

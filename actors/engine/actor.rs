@@ -17,7 +17,7 @@ use crate::model::{
 };
 use crate::ports::ModelFactory;
 use crate::router::ModelClients;
-use crate::supervisor::{panic_text, spawn};
+use crate::supervisor::{ActorCounters, ActorStats, assert_may_block, panic_text, spawn};
 use crate::work::kind_of;
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, ResponseActFuture, WrapFuture};
 use std::collections::{BTreeMap, HashSet};
@@ -30,15 +30,33 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub struct CampaignRegistry(Arc<RegistryState>);
 
 /// The shared part of [`CampaignRegistry`].
-#[derive(Default)]
 struct RegistryState {
+    /// Counts the campaigns whose actor has died.
+    counters: ActorCounters,
     campaigns: Mutex<BTreeMap<CampaignName, CampaignHandle>>,
     /// Changed only while `campaigns` is locked. So a campaign is either in the map before the
     /// drain begins, or it is refused. None can start unseen.
     draining: AtomicBool,
 }
 
+impl Default for RegistryState {
+    fn default() -> Self {
+        let counters = ActorCounters::new("campaign");
+        Self { counters, campaigns: Mutex::default(), draining: AtomicBool::new(false) }
+    }
+}
+
 impl CampaignRegistry {
+    /// The counts of the campaigns' actors.
+    pub(super) fn stats(&self) -> ActorStats {
+        self.0.counters.stats()
+    }
+
+    /// Counts a campaign whose actor has died.
+    fn panicked(&self) {
+        self.0.counters.panicked();
+    }
+
     /// Locks the map. A panic while it is locked cannot leave it half changed, so poisoning is
     /// ignored.
     fn campaigns(&self) -> std::sync::MutexGuard<'_, BTreeMap<CampaignName, CampaignHandle>> {
@@ -134,6 +152,7 @@ impl EngineActor {
         let campaign = name.clone();
         ctx.spawn(joined.into_actor(self).map(move |ended, this, ctx| {
             if let Err(failure) = ended {
+                this.registry.panicked();
                 let panic = crate::supervisor::panic_text(failure);
                 tracing::error!(%campaign, %panic, "the campaign's actor died; it can be submitted again");
                 let reason = Some(format!("its actor died: {panic}"));
@@ -163,6 +182,8 @@ impl Actor for EngineActor {
     type Context = Context<Self>;
 }
 
+crate::takes_deliveries!(EngineActor);
+
 type SubmitResult = Result<CampaignHandle, Arc<SubmitError>>;
 
 impl Handler<SubmitCampaign> for EngineActor {
@@ -176,7 +197,9 @@ impl Handler<SubmitCampaign> for EngineActor {
         // The name is taken before the first await, so two submissions at once cannot both pass.
         self.starting.insert(name.clone());
         let tools = self.tools.clone();
-        let ready = async move { make_ready(&tools, submit).await };
+        // Preparing plans thousands of units and reads certificates. It runs on the worker threads.
+        let ready = spawn("prepare", async move { make_ready(&tools, submit).await });
+        let ready = async move { ready.await.unwrap_or_else(|died| Err(panicked(died).into())) };
         Box::pin(ready.into_actor(self).map(move |ready, this, ctx| {
             // From here on no await follows: the campaign is in the registry before another message
             // is handled.
@@ -195,30 +218,32 @@ async fn make_ready(
     let config = submit.config;
     let inputs = submit.inputs.unwrap_or_else(|| tools.inputs.clone());
     let kind = kind_of(config.clone(), inputs);
-    let models = build_models(tools.models.clone(), config.clone()).await?;
+    let models = build_models(&*tools.models, &config)?;
     let prepared = prepare(&tools.world, kind, submit.source, &submit.again).await?;
     let today = day_of(tools.world.clock.now_ms());
     // What earlier runs have spent counts against the caps of this one.
     let before = tools.world.journal.spending(&config.name, today).await;
     let before = before.map_err(crate::model::Fault::from)?;
-    tools.world.router.open(config.name.clone(), models, config.caps(), before);
+    tools.world.router.open(config.name.clone(), models, config.caps(), before).await?;
     Ok(prepared)
 }
 
-/// Builds the clients of the campaign's models. They read certificates and open connection pools,
-/// so this runs on a worker thread and not on the one thread of the actors.
-async fn build_models(
-    factory: Arc<dyn ModelFactory>,
-    config: Arc<CampaignConfig>,
+/// Builds the clients of the campaign's models. They read certificates and open connection pools.
+fn build_models(
+    factory: &dyn ModelFactory,
+    config: &CampaignConfig,
 ) -> Result<Vec<ModelClients>, Fault> {
-    let building = spawn("models", async move {
-        let build = |model: &ModelConfig| {
-            let able = model.standing.has(&config.needs);
-            Ok(ModelClients::new(model, &*factory)?.able(able))
-        };
-        config.models.iter().map(build).collect()
-    });
-    building.await.unwrap_or_else(|died| Err(Fault::new(FaultKind::Panicked, panic_text(died))))
+    assert_may_block("build the clients of models");
+    let build = |model: &ModelConfig| {
+        let able = model.standing.has(&config.needs);
+        Ok(ModelClients::new(model, factory)?.able(able))
+    };
+    config.models.iter().map(build).collect()
+}
+
+/// The fault of a preparation that panicked.
+fn panicked(failure: tokio::task::JoinError) -> Fault {
+    Fault::new(FaultKind::Panicked, panic_text(failure))
 }
 
 #[cfg(any(test, feature = "testkit"))]

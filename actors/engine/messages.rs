@@ -7,7 +7,7 @@ use crate::campaign::{
 use crate::model::{CampaignConfig, CampaignName, Fault};
 use crate::policy::RestartIntensity;
 use crate::ports::ModelFactory;
-use crate::supervisor::{ActorExit, ActorGoneError, ActorHandle, supervise};
+use crate::supervisor::{ActorExit, ActorHandle, ActorStats, AskError, supervise};
 use crate::work::EngineServices;
 use crate::work::WorkInputs;
 use actix::Message;
@@ -56,9 +56,9 @@ pub enum SubmitError {
     Prepare(#[from] PrepareError),
     #[error(transparent)]
     Fault(#[from] Fault),
-    /// The engine actor died with the message, or is gone.
+    /// The engine actor is gone, or died twice of the message.
     #[error(transparent)]
-    Gone(#[from] ActorGoneError),
+    Unasked(#[from] AskError),
 }
 
 /// What others hold of the engine. Clones are cheap. The actor ends when the last clone is dropped.
@@ -110,10 +110,11 @@ impl EngineHandle {
         self.ask(SubmitCampaign { config, source, again, inputs: Some(inputs) }).await
     }
 
-    /// Sends the message. An actor that is gone becomes [`SubmitError::Gone`].
+    /// Sends the message. A message without an answer becomes
+    /// [`SubmitError::Unasked`].
     async fn ask(&self, submit: SubmitCampaign) -> Result<CampaignHandle, Arc<SubmitError>> {
         let asked = self.handle.ask(submit).await;
-        asked.unwrap_or_else(|gone| Err(Arc::new(gone.into())))
+        asked.unwrap_or_else(|error| Err(Arc::new(error.into())))
     }
 
     /// The campaign of that name. None if this engine has not run it.
@@ -146,6 +147,11 @@ impl EngineHandle {
         for campaign in self.registry.all() {
             campaign.wait_until_settled().await;
         }
+    }
+
+    /// The counts of the engine's own actor and of the campaigns' actors.
+    pub fn actor_stats(&self) -> [ActorStats; 2] {
+        [self.handle.stats(), self.registry.stats()]
     }
 
     /// The handle of the actor itself, for tests that make it panic.

@@ -86,6 +86,8 @@ pub enum FaultKind {
     Panicked,
     /// An actor ended and was not restarted in time.
     ActorGone,
+    /// Two actors died of the same message, and it was set aside.
+    MessageSetAside,
     /// The recorded turns of an earlier attempt had other results when they were replayed. The next
     /// attempt starts without them.
     ReplayDiffers,
@@ -100,7 +102,7 @@ const PROVIDER: &str = "look whether the provider is up, then run `synthd retry`
 
 impl FaultKind {
     /// Every kind, in the order of the page.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::SandboxStart,
         Self::SandboxRefused,
         Self::EngineDown,
@@ -130,6 +132,7 @@ impl FaultKind {
         Self::StoreDamaged,
         Self::Panicked,
         Self::ActorGone,
+        Self::MessageSetAside,
         Self::ReplayDiffers,
         Self::Cancelled,
     ];
@@ -314,6 +317,11 @@ impl FaultKind {
                 "a part of the engine did not come back",
                 REPORT,
             ),
+            Self::MessageSetAside => row(Engine, R::PauseCampaign).passes().signs(ProviderSign::Nothing).tells(
+                "SYN-0005",
+                "a part of the engine died twice of the same request",
+                REPORT,
+            ),
             Self::ReplayDiffers => row(Engine, R::StartOver)
                 .says("the recorded turns of an earlier attempt came out differently", ""),
             Self::Cancelled => row(Operator, R::Wait).of_backend(BackendSign::Nothing).signs(ProviderSign::Nothing)
@@ -383,6 +391,7 @@ impl FaultKind {
             Self::ContextFull => "context_full",
             Self::Panicked => "panicked",
             Self::ActorGone => "actor_gone",
+            Self::MessageSetAside => "message_set_aside",
             Self::ReplayDiffers => "replay_differs",
             Self::Cancelled => "cancelled",
         }

@@ -284,6 +284,8 @@ impl Actor for PoolActor {
     }
 }
 
+crate::takes_deliveries!(PoolActor);
+
 impl Handler<AcquireSandbox> for PoolActor {
     type Result = ();
 

@@ -8,7 +8,7 @@ use super::state::PoolConfig;
 use crate::model::{BackendKind, CampaignName, Fault, SandboxSpec};
 use crate::policy::RestartIntensity;
 use crate::ports::{Sandbox, SandboxBackend};
-use crate::supervisor::{ActorExit, ActorHandle, supervise};
+use crate::supervisor::{ActorExit, ActorHandle, ActorStats, supervise};
 use actix::Message;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -180,6 +180,11 @@ impl PoolHandle {
     /// The state of the pool; empty if the pool is gone.
     pub async fn stats(&self) -> PoolStats {
         self.actor.ask(PoolStatsQuery).await.unwrap_or_default()
+    }
+
+    /// The counts of the pool's actor.
+    pub fn actor_stats(&self) -> ActorStats {
+        self.actor.stats()
     }
 
     /// Shuts the pool down and waits until it has dropped its sandboxes. Leases that are out stay

@@ -6,6 +6,7 @@ use super::stages;
 use super::unit::FinishedUnit;
 use crate::model::{PlannedEpisode, RowRecord, SandboxFingerprint, TrajectoryRow, Turn, digest_of};
 use crate::policy::split_of;
+use crate::supervisor::assert_may_block;
 
 impl FinishedUnit for FinishedEpisode {
     fn plan(&self) -> &PlannedEpisode {
@@ -25,6 +26,7 @@ impl FinishedUnit for FinishedEpisode {
     }
 
     fn judged(&self, stamp: String) -> RowRecord {
+        assert_may_block("make a row");
         let mut row = build_row(self, stamp);
         let findings = stages::judge(self, &row);
         row.labels = findings.labels;

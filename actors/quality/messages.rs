@@ -1,12 +1,14 @@
 //! The messages to quality, and the handle through which campaigns send them.
 
-use super::QualityActor;
+use super::judge_actor::JudgeActor;
+use super::judge_queue::{JudgeLease, JudgeQueue, QualityStats};
+use super::publish_actor::PublishActor;
 use super::unit::FinishedUnit;
 use crate::collector::CollectorHandle;
 use crate::model::{CampaignConfig, CampaignName, Fault, Publication};
 use crate::policy::RestartIntensity;
 use crate::ports::{Clock, DatasetSink, Journal};
-use crate::supervisor::{ActorExit, ActorHandle, supervise};
+use crate::supervisor::{ActorExit, ActorHandle, ActorStats, AskError, supervise};
 use actix::Message;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +18,11 @@ use tokio::task::JoinHandle;
 /// durable.
 #[derive(Clone, Message)]
 #[rtype(result = "Result<JudgeReply, Fault>")]
-pub struct JudgeUnit(pub Arc<dyn FinishedUnit>);
+pub struct JudgeUnit {
+    pub(super) unit: Arc<dyn FinishedUnit>,
+    /// The worker and the place in the queue. They are free when the last clone is dropped.
+    pub(super) _lease: Arc<JudgeLease>,
+}
 
 /// The decision on a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,42 +52,64 @@ pub struct QualityServices {
     pub clock: Arc<dyn Clock>,
 }
 
-/// What others hold of quality: several actors behind one handle.
+/// What others hold of quality: workers that judge behind one queue, and one publisher.
 #[derive(Clone)]
 pub struct QualityHandle {
-    workers: Arc<Vec<ActorHandle<QualityActor>>>,
+    queue: Arc<JudgeQueue>,
+    publisher: ActorHandle<PublishActor>,
 }
 
 impl QualityHandle {
-    /// Starts `workers` actors, at least one. Each is restarted after a panic, up to 5 times in 10
-    /// s.
+    /// Starts `workers` workers, at least one, and the publisher. Each is restarted after a panic,
+    /// up to 5 times in 10 s.
     pub fn start(workers: usize, tools: &QualityServices) -> (Self, Vec<JoinHandle<ActorExit>>) {
-        let (workers, joined): (Vec<_>, Vec<_>) = (0..workers.max(1))
-            .map(|_| {
-                let intensity = RestartIntensity::new(5, Duration::from_secs(10));
-                let tools = tools.clone();
-                supervise("quality", intensity, move || QualityActor::new(tools.clone()))
-            })
-            .unzip();
-        (Self { workers: Arc::new(workers) }, joined)
+        let intensity = || RestartIntensity::new(5, Duration::from_secs(10));
+        let worker = |_| {
+            let tools = tools.clone();
+            supervise("quality", intensity(), move || JudgeActor::new(tools.clone()))
+        };
+        let (workers, mut joined): (Vec<_>, Vec<_>) = (0..workers.max(1)).map(worker).unzip();
+        let tools = tools.clone();
+        let (publisher, life) =
+            supervise("publisher", intensity(), move || PublishActor::new(tools.clone()));
+        joined.push(life);
+        (Self { queue: JudgeQueue::new(workers), publisher }, joined)
     }
 
-    /// Judges a unit. Its place in the plan decides which actor does it. Err means that no row was
+    /// Judges a unit. It waits for a place in the queue and for a worker. Err means that no row was
     /// written, or that its answer was lost; the same unit may be judged again.
     pub async fn judge(&self, unit: Arc<dyn FinishedUnit>) -> Result<JudgeReply, Fault> {
-        let worker = unit.plan().ordinal % self.workers.len() as u64;
-        let worker = &self.workers[usize::try_from(worker).unwrap_or(0)];
-        worker.ask(JudgeUnit(unit)).await?
+        let lease = self.queue.worker().await.ok_or(AskError::Gone("quality"))?;
+        let worker = lease.worker();
+        worker.ask(JudgeUnit { unit, _lease: Arc::new(lease) }).await?
     }
 
     /// Publishes a dataset. Err means that no version was recorded; it may be tried again.
     pub async fn publish(&self, publish: PublishDataset) -> Result<Publication, Fault> {
-        self.workers[0].ask(publish).await?
+        self.publisher.ask(publish).await?
     }
 
-    /// The handle of the first actor, for tests that make it panic.
+    /// The state of the queue.
+    pub fn stats(&self) -> QualityStats {
+        self.queue.stats()
+    }
+
+    /// The counts of all workers together, and those of the publisher.
+    pub fn actor_stats(&self) -> [ActorStats; 2] {
+        let named = ActorStats { name: "quality".to_owned(), ..ActorStats::default() };
+        let workers = self.queue.workers().iter();
+        [workers.fold(named, |sum, worker| sum.plus(&worker.stats())), self.publisher.stats()]
+    }
+
+    /// The handle of the first worker, for tests that make it panic.
     #[cfg(any(test, feature = "testkit"))]
-    pub fn raw(&self) -> &ActorHandle<QualityActor> {
-        &self.workers[0]
+    pub fn raw(&self) -> &ActorHandle<JudgeActor> {
+        &self.queue.workers()[0]
+    }
+
+    /// The handle of the publisher, for tests that make it panic.
+    #[cfg(any(test, feature = "testkit"))]
+    pub fn raw_publisher(&self) -> &ActorHandle<PublishActor> {
+        &self.publisher
     }
 }

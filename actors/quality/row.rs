@@ -1,14 +1,12 @@
 //! The canonical row of an episode: what one line of the dataset says. `docs/columns.md` describes
 //! the columns. Everything here is pure: the same episode gives the same row.
 
+use super::turn_parts::{TurnParts, signed};
 use crate::model::{
-    ActionType, AttemptNumber, ChatMessage, ChatRequest, ChatRole, Money, PlannedEpisode,
-    QualityPolicy, ROW_SCHEMA, RowAction, RowCheck, RowMessage, RowState, RowStep, RowStepAction,
-    RowVerification, SamplingParams, SandboxFingerprint, Step, StepAction, StopReason, Task,
-    TrajectoryRow, Turn, TurnAction, Verdict, digest_of, reached_milestones, returns_to_go,
-    rewards,
+    AttemptNumber, ChatMessage, ChatRole, Money, PlannedEpisode, QualityPolicy, ROW_SCHEMA,
+    RowCheck, RowVerification, SamplingParams, SandboxFingerprint, Step, StopReason, Task,
+    TrajectoryRow, Turn, Verdict, digest_of, reached_milestones,
 };
-use crate::policy::same_message;
 use std::sync::Arc;
 
 /// Stands in place of the task's own text when the digest of the prompts is computed.
@@ -52,13 +50,7 @@ pub fn build_row(judged: &FinishedEpisode, stamp: String) -> TrajectoryRow {
     let steps: Vec<Step> = judged.turns.iter().map(|turn| turn.step.clone()).collect();
     // A flaky verdict is no success, whatever its score is.
     let score = if judged.verdict.flaky { 0.0 } else { judged.verdict.score };
-    // Rewards come from the milestone potential and the final score. They sum up to the score.
-    let rewards = rewards(&steps, score);
-    let returns = returns_to_go(&rewards);
-    let turns = judged.turns.iter().enumerate();
-    let trajectory: Vec<RowStep> = turns
-        .map(|(at, turn)| row_step(turn, rewards[at], returns[at], at + 1 == steps.len()))
-        .collect();
+    let parts = TurnParts::of(&judged.turns, score);
     // If the provider did not count one reply, the sum of tokens is unknown and not zero.
     let all_counted = judged.turns.iter().all(|turn| turn.reply.counted().is_some());
     let tokens = all_counted.then(|| steps.iter().map(|step| step.usage.total()).sum());
@@ -66,7 +58,7 @@ pub fn build_row(judged: &FinishedEpisode, stamp: String) -> TrajectoryRow {
     let answered = judged.answered_by();
     // A model name is `provider/model`.
     let (provider, model) = answered.split_once('/').unwrap_or(("", answered));
-    TrajectoryRow {
+    let mut row = TrajectoryRow {
         schema_version: ROW_SCHEMA.to_owned(),
         trajectory_id: judged.plan.id.to_string(),
         campaign: judged.plan.campaign.to_string(),
@@ -84,11 +76,11 @@ pub fn build_row(judged: &FinishedEpisode, stamp: String) -> TrajectoryRow {
         sampling: sampling(judged),
         prompt_digest: prompt_digest(judged),
         sample: i32::try_from(judged.plan.id.sample()).unwrap_or(i32::MAX),
-        tools: tools(judged),
+        tools: None,
         sandbox: judged.fingerprint.clone(),
-        total_reward: returns.first().copied().unwrap_or(0.0),
-        trajectory,
-        messages: messages(judged),
+        total_reward: parts.total_reward(),
+        trajectory: Vec::new(),
+        messages: None,
         final_result: final_result(&judged.verdict).to_owned(),
         verification: verification(&judged.verdict, score),
         milestones: Some(reached_milestones(&judged.task.verification.milestones, &steps)),
@@ -101,7 +93,9 @@ pub fn build_row(judged: &FinishedEpisode, stamp: String) -> TrajectoryRow {
         calls: Some(judged.turns.iter().map(|turn| i64::from(turn.calls)).sum()),
         canary: judged.task.canary.clone(),
         created_at: stamp,
-    }
+    };
+    parts.put(&mut row);
+    row
 }
 
 /// The sampling parameters as JSON, from the request with which the episode opened. None if the
@@ -109,38 +103,6 @@ pub fn build_row(judged: &FinishedEpisode, stamp: String) -> TrajectoryRow {
 fn sampling(judged: &FinishedEpisode) -> Option<String> {
     let opening = judged.turns.first()?.opening.as_deref()?;
     serde_json::to_string(&SamplingParams::of(opening)).ok()
-}
-
-/// The request with which the newest conversation began, and the position of its turn. An agent's
-/// program may begin several. None if no request was recorded.
-fn newest_opening(turns: &[Turn]) -> Option<(usize, &ChatRequest)> {
-    let openings = turns.iter().enumerate().rev();
-    openings.into_iter().find_map(|(at, turn)| Some((at, turn.opening.as_deref()?)))
-}
-
-/// The newest conversation: the messages of its first request, then those of each turn. Replies of
-/// the model in this trajectory are marked, also those that an agent's program repeated in its
-/// request.
-fn messages(judged: &FinishedEpisode) -> Option<Vec<RowMessage>> {
-    let (start, opening) = newest_opening(&judged.turns)?;
-    let (before, turns) = judged.turns.split_at(start);
-    let repeated = |message: &&ChatMessage| {
-        before.iter().any(|turn| same_message(&turn.reply.message, message))
-    };
-    let mut own: Vec<bool> = opening.messages.iter().map(|m| repeated(&m)).collect();
-    // The first message of a turn is the reply.
-    own.extend(turns.iter().flat_map(|turn| (0..turn.messages.len()).map(|at| at == 0)));
-    let added = turns.iter().flat_map(|turn| &turn.messages);
-    let all: Vec<&ChatMessage> = opening.messages.iter().chain(added).collect();
-    Some(RowMessage::all_of(&all, |at, _| own.get(at).copied().unwrap_or(false)))
-}
-
-/// The tools of the newest conversation as JSON, in the form that trainers read. None if no request
-/// was recorded.
-fn tools(judged: &FinishedEpisode) -> Option<String> {
-    let (_, opening) = newest_opening(&judged.turns)?;
-    let function = |tool| serde_json::json!({ "type": "function", "function": tool });
-    serde_json::to_string(&opening.tools.iter().map(function).collect::<Vec<_>>()).ok()
 }
 
 /// A digest of the prompts and tools with which the conversation opened, without the task's own
@@ -179,69 +141,4 @@ fn verification(verdict: &Verdict, score: f64) -> RowVerification {
         passed: verdict.passed,
         checks: verdict.checks.iter().map(check).collect(),
     }
-}
-
-/// One turn as the row shows it. `done` marks the last step.
-fn row_step(turn: &Turn, reward: f64, return_to_go: f64, done: bool) -> RowStep {
-    let step = &turn.step;
-    let action = step.action();
-    // None if the provider did not count the reply.
-    let usage = turn.reply.counted().map(|_| step.usage);
-    RowStep {
-        step: i32::try_from(step.index).unwrap_or(i32::MAX),
-        state: RowState { cwd: step.state.cwd.clone(), files: step.state.files.clone() },
-        action: RowAction {
-            kind: action.kind.as_str().to_owned(),
-            arguments: arguments(&action),
-            tool: action.tool,
-        },
-        observation: step.observation(),
-        reward,
-        reasoning: step.reasoning.clone(),
-        return_to_go,
-        done,
-        error: step.error().map(str::to_owned),
-        exit_code: step.end().map(crate::model::ExecEnd::exit_code),
-        truncated: step.truncated(),
-        input_tokens: usage.map(|usage| signed(usage.input_tokens)),
-        output_tokens: usage.map(|usage| signed(usage.output_tokens)),
-        cost_usd: step.cost,
-        duration_ms: signed(step.duration_ms()),
-        model_ms: step.model_ms.map(signed),
-        finish_reason: Some(turn.reply.finish.as_str().to_owned()),
-        calls: Some(i32::try_from(turn.calls).unwrap_or(i32::MAX)),
-        actions: (step.actions.len() > 1).then(|| step.actions.iter().map(row_action).collect()),
-    }
-}
-
-/// One of several actions of a step.
-fn row_action(action: &TurnAction) -> RowStepAction {
-    RowStepAction {
-        kind: action.request.kind.as_str().to_owned(),
-        tool: action.request.tool.clone(),
-        arguments: arguments(&action.request),
-        call_id: Some(action.call_id.clone()).filter(|id| !id.is_empty()),
-        ran: action.ran,
-        observation: action.observation.clone(),
-        error: action.error.clone(),
-        exit_code: action.end.as_ref().map(crate::model::ExecEnd::exit_code),
-        truncated: action.truncated,
-        duration_ms: signed(action.duration_ms),
-    }
-}
-
-/// The arguments of an action as a JSON object in text. What a model wrote in place of an object is
-/// kept inside one, as in `{"unparsed": "..."}`.
-fn arguments(action: &StepAction) -> String {
-    let written = &action.arguments;
-    let is_object = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(written);
-    if is_object.is_ok() || action.kind != ActionType::Malformed {
-        return written.clone();
-    }
-    serde_json::json!({ "unparsed": written }).to_string()
-}
-
-/// Parquet columns are signed. A number that is too large becomes the largest one.
-fn signed(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
 }

@@ -2,9 +2,9 @@
 //! leak of sealed content, tampering, loops, truncation and others. The campaign says for each
 //! stage whether a row with the defect is rejected, gets a label, or is kept as it is.
 //!
-//! The stage `duplicates` needs all rows, so it runs when a dataset is written (`actor.rs`).
+//! The stage `duplicates` needs all rows, so it runs when a dataset is written (`review.rs`).
 
-use super::pipeline::{RowStage, StageFindings, run_stages};
+use super::pipeline::{RowStage, StageFindings, StageRule, run_stages};
 use super::row::FinishedEpisode;
 use crate::model::{
     ActionType, MoveAction, QualityPolicy, RowMessage, RowStep, SEALED, StageAction, StopReason,
@@ -80,7 +80,7 @@ fn stage<'a>(
     action: fn(&QualityPolicy) -> StageAction,
     find: fn(&JudgedRow<'a>) -> Option<String>,
 ) -> RowStage<JudgedRow<'a>> {
-    RowStage { name, version: 1, action, find }
+    RowStage { rule: StageRule::new(name, 1, action), find }
 }
 
 /// Runs every stage over the row of an episode.

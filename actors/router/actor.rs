@@ -1,25 +1,21 @@
-//! The router actor. It only finds the account of a campaign. The calls run in tasks of their own
-//! and not in the actor, so a slow call delays no other call.
+//! The router actor. It owns the state of the router (`state.rs`): it opens accounts, and it closes
+//! the admission of calls. The calls run in tasks of their own and not in the actor, so a slow call
+//! delays no other call.
 
 use super::account::CampaignAccount;
-use super::messages::{AccountMap, FindAccount};
-use actix::{Actor, Context, Handler, MessageResult};
-use std::sync::{Arc, PoisonError};
+use super::messages::{CloseRouter, OpenAccount};
+use super::state::RouterState;
+use actix::{Actor, Context, Handler, ResponseFuture};
+use std::sync::Arc;
 
-/// Answers [`FindAccount`]. All its state is shared with the handle, so it can be restarted at any
-/// time.
+/// The only one that changes the state of the router.
 pub struct RouterActor {
-    accounts: AccountMap,
+    state: Arc<RouterState>,
 }
 
 impl RouterActor {
-    pub(super) fn new(accounts: AccountMap) -> Self {
-        Self { accounts }
-    }
-
-    fn account(&self, route: &FindAccount) -> Option<Arc<CampaignAccount>> {
-        let accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
-        accounts.get(&route.0).cloned()
+    pub(super) fn new(state: Arc<RouterState>) -> Self {
+        Self { state }
     }
 }
 
@@ -27,11 +23,25 @@ impl Actor for RouterActor {
     type Context = Context<Self>;
 }
 
-impl Handler<FindAccount> for RouterActor {
-    type Result = MessageResult<FindAccount>;
+crate::takes_deliveries!(RouterActor);
 
-    fn handle(&mut self, route: FindAccount, _: &mut Self::Context) -> Self::Result {
-        MessageResult(self.account(&route))
+impl Handler<OpenAccount> for RouterActor {
+    type Result = ();
+
+    fn handle(&mut self, open: OpenAccount, _: &mut Self::Context) {
+        let OpenAccount { campaign, models, caps, before } = open;
+        let account = CampaignAccount::open(models, &self.state.providers, caps, before);
+        self.state.open(campaign, account);
+    }
+}
+
+impl Handler<CloseRouter> for RouterActor {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: CloseRouter, _: &mut Self::Context) -> Self::Result {
+        let gate = self.state.gate.clone();
+        gate.close();
+        Box::pin(async move { gate.drained().await })
     }
 }
 

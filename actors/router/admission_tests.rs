@@ -67,12 +67,17 @@ impl ModelFactory for Desks {
 
 pub(super) const CAMPAIGN: &str = "c";
 
-pub(super) fn open(kit: &Kit, models: &[ModelConfig], desks: &[(&str, &Desk)], caps: SpendingCaps) {
+pub(super) async fn open(
+    kit: &Kit,
+    models: &[ModelConfig],
+    desks: &[(&str, &Desk)],
+    caps: SpendingCaps,
+) {
     let desks = desks.iter().map(|(name, desk)| ((*name).to_owned(), (*desk).clone()));
     let desks = Desks(desks.collect());
     let clients = models.iter().map(|config| ModelClients::new(config, &desks).unwrap()).collect();
     let name = CampaignName(CAMPAIGN.to_owned());
-    kit.world.router.open(name, clients, caps, SpendingTotals::default());
+    kit.world.router.open(name, clients, caps, SpendingTotals::default()).await.unwrap();
 }
 
 /// No two calls are the same.
@@ -125,7 +130,7 @@ fn who_waits_for_money_keeps_nobody_from_the_only_place() {
         let caps =
             SpendingCaps { episode: Some(Money::from_nanos(300)), ..SpendingCaps::default() };
         let models = [remote("fake/slow", 1), narrow];
-        open(&kit, &models, &[("fake/slow", &slow), ("fake/quick", &quick)], caps);
+        open(&kit, &models, &[("fake/slow", &slow), ("fake/quick", &quick)], caps).await;
         let before = begin(&kit, call("fake/slow", "poor", 100));
         sleep(Duration::from_secs(1)).await;
         let waits = begin(&kit, call("fake/quick", "poor", 100));
@@ -151,7 +156,7 @@ fn who_waits_for_money_uses_up_no_request_of_the_minute() {
         let caps =
             SpendingCaps { episode: Some(Money::from_nanos(300)), ..SpendingCaps::default() };
         let models = [remote("fake/slow", 1), model];
-        open(&kit, &models, &[("fake/slow", &slow), ("fake/rare", &rare)], caps);
+        open(&kit, &models, &[("fake/slow", &slow), ("fake/rare", &rare)], caps).await;
         let before = begin(&kit, call("fake/slow", "poor", 100));
         sleep(Duration::from_secs(1)).await;
         let began = Instant::now();
@@ -173,7 +178,7 @@ fn who_waits_for_money_is_no_probe() {
         let caps =
             SpendingCaps { episode: Some(Money::from_nanos(300)), ..SpendingCaps::default() };
         let models = [remote("fake/slow", 1), remote("fake/quick", 1)];
-        open(&kit, &models, &[("fake/slow", &slow), ("fake/quick", &quick)], caps);
+        open(&kit, &models, &[("fake/slow", &slow), ("fake/quick", &quick)], caps).await;
         let before = begin(&kit, call("fake/slow", "poor", 100));
         for _ in 0..8 {
             begin(&kit, call("fake/quick", "unlucky", 1)).await.unwrap().unwrap_err();
@@ -214,7 +219,7 @@ fn empty_answers_to_a_long_conversation_end_the_call_without_a_label() {
         in_test_system(Options::default(), move |kit| async move {
             let desk = Desk::new(Duration::from_millis(1), move |_| Err(silent()));
             let model = ModelConfig { context, ..remote("fake/one", 1) };
-            open(&kit, &[model], &[("fake/one", &desk)], SpendingCaps::default());
+            open(&kit, &[model], &[("fake/one", &desk)], SpendingCaps::default()).await;
             let told = kit.world.router.call(call("fake/one", "e", words)).await;
             assert_eq!(told.err().map(|fault| fault.kind), Some(kind), "{context:?} {words}");
             assert_eq!(desk.came().len(), tries, "{context:?} {words}");
@@ -245,7 +250,8 @@ fn one_empty_answer_between_other_failures_means_nothing() {
             &models,
             &[("fake/first", &first), ("other/second", &second)],
             SpendingCaps::default(),
-        );
+        )
+        .await;
         let told = kit.world.router.call(call("fake/first", "e", 9_000)).await.unwrap();
         assert_eq!((told.model.as_str(), second.came().len()), ("other/second", 4));
     });
@@ -258,7 +264,7 @@ fn a_refused_key_is_told_with_its_model_and_provider() {
         let desk = Desk::new(Duration::from_millis(1), |_| {
             Err(CallFault::free(FaultKind::KeyRejected, "http://h does not take the key in K"))
         });
-        open(&kit, &[remote("fake/one", 1)], &[("fake/one", &desk)], SpendingCaps::default());
+        open(&kit, &[remote("fake/one", 1)], &[("fake/one", &desk)], SpendingCaps::default()).await;
         let told = kit.world.router.call(call("fake/one", "e", 1)).await.err().unwrap();
         let expected = "fake/one: provider fake at http://h does not take the key in K";
         assert_eq!((told.kind, told.message.as_str()), (FaultKind::KeyRejected, expected));
@@ -281,7 +287,7 @@ fn who_waits_for_a_key_keeps_no_money_from_others() {
             SpendingCaps { campaign: money(5), episode: money(3), ..SpendingCaps::default() };
         let models = [remote("fake/slow", 1), narrow, remote("fake/healthy", 1)];
         let desks = [("fake/slow", &slow), ("fake/busy", &busy), ("fake/healthy", &healthy)];
-        open(&kit, &models, &desks, caps);
+        open(&kit, &models, &desks, caps).await;
         let before = begin(&kit, call("fake/slow", "poor", 100));
         sleep(Duration::from_secs(1)).await;
         let waits = begin(&kit, call("fake/busy", "poor", 100));
@@ -313,7 +319,7 @@ fn nobody_starves_between_a_narrow_key_and_a_narrow_budget() {
             ..SpendingCaps::default()
         };
         let models = [narrow, remote("fake/healthy", 1)];
-        open(&kit, &models, &[("fake/busy", &busy), ("fake/healthy", &healthy)], caps);
+        open(&kit, &models, &[("fake/busy", &busy), ("fake/healthy", &healthy)], caps).await;
         let asked: Vec<_> = (0..60)
             .map(|n| {
                 let model = if n % 2 == 0 { "fake/busy" } else { "fake/healthy" };
@@ -339,7 +345,7 @@ fn what_failed_tries_took_is_told_apart_from_the_answer() {
                 _ => Ok(Usage::of(10, 1)),
             }
         });
-        open(&kit, &[remote("fake/one", 1)], &[("fake/one", &desk)], SpendingCaps::default());
+        open(&kit, &[remote("fake/one", 1)], &[("fake/one", &desk)], SpendingCaps::default()).await;
         let told = kit.world.router.call(call("fake/one", "e", 1)).await.unwrap();
         let seconds = |time: Duration| time.as_secs_f64().round();
         assert_eq!((seconds(told.took), seconds(told.failed)), (7.0, 14.0));

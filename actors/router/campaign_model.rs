@@ -69,6 +69,7 @@ pub struct ModelStats {
 
 /// A model with one adapter for each of its keys. A campaign prepares it and gives it to the
 /// router.
+#[derive(Clone)]
 pub struct ModelClients {
     pub(super) config: ModelConfig,
     /// The adapter of each key, with the configuration that has only this key.

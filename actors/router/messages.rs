@@ -2,11 +2,11 @@
 //! [`RouterHandle::call`]. The gateway makes its exchanges itself and uses [`RouterHandle::admit`],
 //! which gives it a ticket for one try.
 
-use super::account::CampaignAccount;
 use super::actor::RouterActor;
 use super::call::{perform, perform_once};
 use super::campaign_model::{ModelClients, ModelStats};
-use super::provider_limiter::{ProviderLimiters, ProviderStats};
+use super::provider_limiter::ProviderStats;
+use super::state::{RouterState, RouterView};
 use super::ticket::{CallTicket, TicketIssuer, TicketRequest};
 use crate::collector::CollectorHandle;
 use crate::model::{
@@ -15,11 +15,10 @@ use crate::model::{
 };
 use crate::policy::{CapStats, RestartIntensity};
 use crate::ports::{CallContext, Clock};
-use crate::supervisor::{ActorExit, ActorHandle, panic_text, spawn, supervise};
+use crate::supervisor::{ActorExit, ActorHandle, ActorStats, panic_text, spawn, supervise};
 use actix::Message;
 use serde::Serialize;
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -55,10 +54,21 @@ impl ModelCall {
     }
 }
 
-/// Asks the router actor for the account of a campaign. None if the campaign has no account.
+/// Open the account of a campaign, or replace it. It is answered when every later call sees the
+/// account.
 #[derive(Clone, Message)]
-#[rtype(result = "Option<Arc<CampaignAccount>>")]
-pub struct FindAccount(pub(super) CampaignName);
+#[rtype(result = "()")]
+pub struct OpenAccount {
+    pub(super) campaign: CampaignName,
+    pub(super) models: Vec<ModelClients>,
+    pub(super) caps: SpendingCaps,
+    pub(super) before: SpendingTotals,
+}
+
+/// Admit no more calls. It is answered when every call that was admitted is settled.
+#[derive(Clone, Message)]
+#[rtype(result = "()")]
+pub struct CloseRouter;
 
 /// The answer of a model, and what the call cost.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,18 +100,14 @@ pub struct AccountStats {
     pub models: Vec<ModelStats>,
 }
 
-/// The accounts of all campaigns. The handle and every incarnation of the actor share the map.
-pub(super) type AccountMap = Arc<Mutex<HashMap<CampaignName, Arc<CampaignAccount>>>>;
-
 /// The router for the rest of the engine. Clones share everything.
 #[derive(Clone)]
 pub struct RouterHandle {
     handle: ActorHandle<RouterActor>,
     /// Makes tickets, for calls of the handle and of the gateway.
     issuer: TicketIssuer,
-    accounts: AccountMap,
-    /// The limiters of all providers, over all campaigns.
-    provider_limiters: ProviderLimiters,
+    /// What the actor has published.
+    view: RouterView,
 }
 
 impl RouterHandle {
@@ -110,46 +116,43 @@ impl RouterHandle {
         collector: CollectorHandle,
         clock: Arc<dyn Clock>,
     ) -> (Self, JoinHandle<ActorExit>) {
-        let accounts = AccountMap::default();
-        let shared = accounts.clone();
+        let state = Arc::new(RouterState::new());
+        let view = state.view();
         let intensity = RestartIntensity::new(5, Duration::from_secs(10));
         let (handle, joined) =
-            supervise("router", intensity, move || RouterActor::new(shared.clone()));
-        (
-            Self {
-                handle,
-                issuer: TicketIssuer { collector, clock },
-                accounts,
-                provider_limiters: ProviderLimiters::default(),
-            },
-            joined,
-        )
+            supervise("router", intensity, move || RouterActor::new(state.clone()));
+        let issuer = TicketIssuer { collector, clock, gate: view.gate.clone() };
+        (Self { handle, issuer, view }, joined)
     }
 
     /// Opens the account of a campaign, or replaces it. `before` is what the campaign has spent
-    /// according to the journal.
-    pub fn open(
+    /// according to the journal. Err only if the router actor did not do it.
+    pub async fn open(
         &self,
         campaign: CampaignName,
         models: Vec<ModelClients>,
         caps: SpendingCaps,
         before: SpendingTotals,
-    ) {
-        let account = CampaignAccount::open(models, &self.provider_limiters, caps, before);
-        let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
-        let account = Arc::new(account.after(accounts.get(&campaign)));
-        accounts.insert(campaign, account);
+    ) -> Result<(), Fault> {
+        Ok(self.handle.ask(OpenAccount { campaign, models, caps, before }).await?)
+    }
+
+    /// Admits no more calls, and waits until every call that was admitted is settled.
+    pub async fn close(&self) -> Result<(), Fault> {
+        Ok(self.handle.ask(CloseRouter).await?)
+    }
+
+    /// Calls that were admitted and are not settled yet, over all campaigns.
+    pub fn open_calls(&self) -> usize {
+        self.view.gate.open_calls()
     }
 
     /// Writes the records that the store has not taken yet, of all campaigns. Err has the number of
     /// calls that are still not recorded, and the reason.
     pub async fn flush_backlog(&self) -> Result<(), (usize, Fault)> {
-        let backlogs: Vec<_> = {
-            let accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
-            accounts.values().map(|account| account.backlog.clone()).collect()
-        };
         let mut owed: Option<(usize, Fault)> = None;
-        for backlog in backlogs {
+        for account in self.view.accounts().values() {
+            let backlog = &account.backlog;
             if let Err(fault) = backlog.clear(&self.issuer.collector).await {
                 let before = owed.take().map_or(0, |(calls, _)| calls);
                 owed = Some((before + backlog.len(), fault));
@@ -161,7 +164,7 @@ impl RouterHandle {
     /// The accounts of all campaigns, sorted by name.
     pub fn stats(&self) -> Vec<AccountStats> {
         let today = day_of(self.issuer.clock.now_ms());
-        let accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        let accounts = self.view.accounts();
         let mut stats: Vec<AccountStats> = accounts
             .iter()
             .map(|(campaign, account)| AccountStats {
@@ -176,17 +179,14 @@ impl RouterHandle {
         stats
     }
 
-    /// The state of all providers, over all campaigns.
-    pub fn provider_stats(&self) -> Vec<ProviderStats> {
-        self.provider_limiters.stats()
+    /// The counts of the router's actor.
+    pub fn actor_stats(&self) -> ActorStats {
+        self.handle.stats()
     }
 
-    /// The account of a campaign, asked through the actor. Err if there is none.
-    async fn route(&self, campaign: &CampaignName) -> Result<Arc<CampaignAccount>, Fault> {
-        self.handle.ask(FindAccount(campaign.clone())).await?.ok_or_else(|| {
-            let unknown = format!("campaign {campaign} has no account");
-            Fault::new(FaultKind::ModelPermanent, unknown)
-        })
+    /// The state of all providers, over all campaigns.
+    pub fn provider_stats(&self) -> Vec<ProviderStats> {
+        self.view.providers.stats()
     }
 
     /// Gives the gateway a ticket for one try, after waiting for a key and for money. `why` says
@@ -202,11 +202,7 @@ impl RouterHandle {
         asked: &[String],
         unwanted: &CancellationToken,
     ) -> Result<CallTicket, Fault> {
-        let unknown = || {
-            let what = format!("campaign {} has no account", place.campaign);
-            Fault::new(FaultKind::ModelPermanent, what)
-        };
-        let account = self.account(&place.campaign).ok_or_else(unknown)?;
+        let account = self.view.route(&place.campaign)?;
         let slot = account.model(model)?;
         let wanted = TicketRequest { place, why, worst, asked };
         self.issuer.ticket(&account, &slot, wanted, unwanted).await
@@ -219,16 +215,12 @@ impl RouterHandle {
         campaign: &CampaignName,
         model: &str,
     ) -> Option<std::time::Duration> {
-        self.account(campaign)?.model(model).ok()?.asks_to_wait()
+        self.view.account(campaign)?.model(model).ok()?.asks_to_wait()
     }
 
     /// The model to begin with if `model` is wanted, and the reason if it is another one.
     pub fn choose(&self, campaign: &CampaignName, model: &str) -> Result<(String, String), Fault> {
-        let unknown = || {
-            let what = format!("campaign {campaign} has no account");
-            Fault::new(FaultKind::ModelPermanent, what)
-        };
-        Ok(self.account(campaign).ok_or_else(unknown)?.choose(model)?.into_parts())
+        Ok(self.view.route(campaign)?.choose(model)?.into_parts())
     }
 
     /// The fallback model after this failure of `model`, and the reason. None if there is no
@@ -240,7 +232,7 @@ impl RouterHandle {
         failure: ModelFailure,
         asked: &[String],
     ) -> Option<(String, String)> {
-        let account = self.account(campaign)?;
+        let account = self.view.account(campaign)?;
         let slot = account.model(model).ok()?;
         Some(account.fallback(&slot, failure, asked)?.into_parts())
     }
@@ -258,7 +250,7 @@ impl RouterHandle {
 
     /// Runs the call in a task of its own.
     async fn ask(&self, call: ModelCall, once: bool) -> Result<ModelAnswer, Fault> {
-        let account = self.route(&call.campaign).await?;
+        let account = self.view.route(&call.campaign)?;
         let unwanted = CancellationToken::new();
         let _wanted = unwanted.clone().drop_guard();
         let issuer = self.issuer.clone();
@@ -276,7 +268,7 @@ impl RouterHandle {
 
     /// Waits until no money of the campaign is held. Calls of free models may still be in flight.
     pub async fn wait_until_settled(&self, campaign: &CampaignName) {
-        if let Some(account) = self.account(campaign) {
+        if let Some(account) = self.view.account(campaign) {
             account.wait_until_settled().await;
         }
     }
@@ -284,22 +276,17 @@ impl RouterHandle {
     /// The settled money of a campaign, including failed calls. Zero for a campaign without an
     /// account.
     pub fn spent(&self, campaign: &CampaignName) -> Money {
-        self.account(campaign).map_or(Money::ZERO, |account| account.spent())
+        self.view.account(campaign).map_or(Money::ZERO, |account| account.spent())
     }
 
     /// What is wrong with a campaign's models at the moment, for people.
     pub fn problem(&self, campaign: &CampaignName) -> Option<String> {
-        self.account(campaign)?.warning()
+        self.view.account(campaign)?.warning()
     }
 
     /// The held money of a campaign.
     pub fn held(&self, campaign: &CampaignName) -> Money {
-        self.account(campaign).map_or(Money::ZERO, |account| account.held())
-    }
-
-    /// The account of a campaign, without asking the actor.
-    fn account(&self, campaign: &CampaignName) -> Option<Arc<CampaignAccount>> {
-        self.accounts.lock().unwrap_or_else(PoisonError::into_inner).get(campaign).cloned()
+        self.view.account(campaign).map_or(Money::ZERO, |account| account.held())
     }
 
     #[cfg(any(test, feature = "testkit"))]

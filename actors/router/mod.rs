@@ -12,8 +12,9 @@
 //!
 //! The invariants: no request is sent before its hold is durable (a call of a free model has no
 //! hold), a hold that is never settled counts in full, and memory never counts less than the
-//! journal. What the store does not take waits in `record_backlog.rs`. The router actor itself only finds
-//! accounts. The accounts outlive it, so a restart of the actor loses no money and no limit.
+//! journal. What the store does not take waits in `record_backlog.rs`. The router actor owns the accounts
+//! and the admission of calls (`state.rs`), and gives out the account of each campaign. The accounts
+//! outlive a restart of the actor, so it loses no money and no limit.
 
 mod account;
 mod actor;
@@ -30,6 +31,7 @@ mod record_backlog;
 #[cfg(test)]
 mod record_tests;
 mod route;
+mod state;
 #[cfg(test)]
 mod tests;
 mod ticket;
@@ -39,7 +41,7 @@ pub use account::CampaignAccount;
 pub use actor::RouterActor;
 pub use campaign_model::{ModelClients, ModelStats};
 pub use key_limiter::KeyStats;
-pub use messages::{AccountStats, FindAccount, ModelAnswer, ModelCall, RouterHandle};
+pub use messages::{AccountStats, CloseRouter, ModelAnswer, ModelCall, OpenAccount, RouterHandle};
 pub use provider_limiter::ProviderStats;
 pub use route::{failure_of, failure_of_call};
 pub use ticket::CallTicket;

@@ -5,7 +5,8 @@ use super::admission_tests::{CAMPAIGN, Desk, begin, call, open};
 use crate::model::{CampaignName, FaultKind, JournalEntry, Money, SpendingCaps, Usage};
 use crate::policy::worst_case;
 use crate::ports::Journal;
-use crate::testkit::{Kit, Options, in_test_system, priced};
+use crate::supervisor::spawn;
+use crate::testkit::{Kit, Options, Panic, in_test_system, priced};
 use std::time::Duration;
 use tokio::time::sleep;
 
@@ -13,10 +14,10 @@ fn campaign() -> CampaignName {
     CampaignName(CAMPAIGN.to_owned())
 }
 
-fn desk(kit: &Kit) -> Desk {
+async fn desk(kit: &Kit) -> Desk {
     let desk = Desk::new(Duration::from_secs(10), |_| Ok(Usage::of(10, 1)));
     let model = priced("fake/one", 1);
-    open(kit, &[model], &[("fake/one", &desk)], SpendingCaps::default());
+    open(kit, &[model], &[("fake/one", &desk)], SpendingCaps::default()).await;
     desk
 }
 
@@ -36,7 +37,7 @@ fn records(kit: &Kit) -> usize {
 #[test]
 fn an_answer_that_the_store_does_not_take_is_given_and_recorded_later() {
     in_test_system(Options::default(), |kit| async move {
-        let desk = desk(&kit);
+        let desk = desk(&kit).await;
         let asked = call("fake/one", "e", 100);
         let worst = worst_case(&asked.request).total();
         let asked = begin(&kit, asked);
@@ -56,7 +57,7 @@ fn an_answer_that_the_store_does_not_take_is_given_and_recorded_later() {
 #[test]
 fn a_hold_that_the_store_may_have_kept_counts_until_it_is_settled() {
     in_test_system(Options::default(), |kit| async move {
-        let desk = desk(&kit);
+        let desk = desk(&kit).await;
         let asked = call("fake/one", "e", 100);
         let worst = worst_case(&asked.request).total();
         kit.journal.lose_answers(true);
@@ -73,12 +74,12 @@ fn a_hold_that_the_store_may_have_kept_counts_until_it_is_settled() {
 #[test]
 fn a_new_account_writes_what_the_old_one_owes() {
     in_test_system(Options::default(), |kit| async move {
-        let _ = desk(&kit);
+        let _ = desk(&kit).await;
         let asked = begin(&kit, call("fake/one", "e", 100));
         sleep(Duration::from_secs(1)).await;
         kit.journal.break_down(true);
         asked.await.unwrap().unwrap();
-        let _ = desk(&kit);
+        let _ = desk(&kit).await;
         let (calls, fault) = kit.world.router.flush_backlog().await.unwrap_err();
         assert_eq!((calls, fault.kind), (1, FaultKind::Store));
         kit.journal.break_down(false);
@@ -97,7 +98,7 @@ fn who_waits_for_money_that_is_not_recorded_hears_of_the_store() {
         let worst = worst_case(&first.request).total();
         let cap = Money::from_nanos(worst + worst / 2);
         let caps = SpendingCaps { campaign: Some(cap), ..SpendingCaps::default() };
-        open(&kit, &[priced("fake/one", 1)], &[("fake/one", &desk)], caps);
+        open(&kit, &[priced("fake/one", 1)], &[("fake/one", &desk)], caps).await;
         let first = begin(&kit, first);
         sleep(Duration::from_secs(1)).await;
         let second = begin(&kit, call("fake/one", "f", 100));
@@ -109,5 +110,44 @@ fn who_waits_for_money_that_is_not_recorded_hears_of_the_store() {
         kit.journal.break_down(false);
         begin(&kit, call("fake/one", "g", 100)).await.unwrap().unwrap();
         assert_eq!((spent(&kit).await, records(&kit)), (22, 2));
+    });
+}
+
+/// The shutdown closes the router before it writes what the store has not taken. So no call is
+/// settled behind its back.
+#[test]
+fn a_router_that_closes_admits_nothing_and_waits_for_what_is_out() {
+    in_test_system(Options::default(), |kit| async move {
+        let desk = desk(&kit).await;
+        let out = begin(&kit, call("fake/one", "e", 100));
+        sleep(Duration::from_secs(1)).await;
+        let router = kit.world.router.clone();
+        assert_eq!(router.open_calls(), 1);
+        let closing = spawn("closing", async move { router.close().await });
+        sleep(Duration::from_secs(1)).await;
+        assert!(!closing.is_finished(), "a call is out");
+        let refused = begin(&kit, call("fake/one", "f", 100)).await.unwrap().unwrap_err();
+        assert_eq!((refused.kind, desk.came().len()), (FaultKind::Cancelled, 1));
+        out.await.unwrap().unwrap();
+        closing.await.unwrap().unwrap();
+        assert_eq!((spent(&kit).await, records(&kit)), (11, 1));
+        assert_eq!(kit.world.router.open_calls(), 0);
+    });
+}
+
+/// The actor opens accounts. The call itself asks nobody, and is settled in its account whatever
+/// becomes of the actor meanwhile.
+#[test]
+fn accounts_and_calls_outlive_the_router_actor() {
+    in_test_system(Options::default(), |kit| async move {
+        let desk = desk(&kit).await;
+        let out = begin(&kit, call("fake/one", "e", 100));
+        sleep(Duration::from_secs(1)).await;
+        kit.world.router.raw().tell(Panic).await;
+        begin(&kit, call("fake/one", "f", 100)).await.unwrap().unwrap();
+        out.await.unwrap().unwrap();
+        assert_eq!((spent(&kit).await, records(&kit), desk.came().len()), (22, 2, 2));
+        let stats = kit.world.router.actor_stats();
+        assert_eq!((stats.panics, stats.restarts), (1, 1));
     });
 }

@@ -160,7 +160,7 @@ impl Scene {
         let today = day_of(self.world.clock.now_ms());
         let before = self.journal.spending(&self.name, today).await.unwrap();
         let router = &self.world.router;
-        router.open(self.name.clone(), vec![model], self.caps.clone(), before);
+        router.open(self.name.clone(), vec![model], self.caps.clone(), before).await.unwrap();
     }
 
     fn ask_all(self: &Arc<Self>, askers: &[Asker]) -> Vec<AbortOnDropHandle<()>> {

@@ -17,6 +17,7 @@ use super::campaign_model::CampaignModel;
 use super::key_limiter::{CallPermit, KeyLimiter};
 use super::money_hold::MoneyHold;
 use super::record_backlog::UnrecordedCall;
+use super::state::CallGate;
 use super::unanswered_calls::PendingCallGuard;
 use crate::collector::CollectorHandle;
 use crate::model::{
@@ -30,6 +31,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 /// Makes tickets.
 #[derive(Clone)]
@@ -38,6 +40,8 @@ pub(super) struct TicketIssuer {
     pub(super) collector: CollectorHandle,
     /// The wall clock, for the day of the money and for records.
     pub(super) clock: Arc<dyn Clock>,
+    /// Refuses tickets once the router closes.
+    pub(super) gate: CallGate,
 }
 
 /// A request for a ticket.
@@ -74,6 +78,8 @@ pub struct CallTicket {
     /// The limiter of the key that the try uses.
     key_limiter: Arc<KeyLimiter>,
     why: String,
+    /// Counts the ticket until it is settled or dropped.
+    token: TaskTrackerToken,
 }
 
 impl TicketIssuer {
@@ -88,6 +94,7 @@ impl TicketIssuer {
         wanted: TicketRequest<'_>,
         unwanted: &CancellationToken,
     ) -> Result<CallTicket, Fault> {
+        let token = self.gate.enter()?;
         let TicketRequest { place, why, worst, asked } = wanted;
         let admission = CallAdmission {
             clock: &*self.clock,
@@ -128,6 +135,7 @@ impl TicketIssuer {
             pass,
             key_limiter,
             why,
+            token,
         })
     }
 
@@ -375,11 +383,14 @@ impl CallTicket {
         self.heard(reply);
         let (held, answered) = (self.held.take(), reply.is_ok());
         let (account, collector) = (self.account.clone(), self.issuer.collector.clone());
+        let token = self.token.clone();
         let mut entries: Vec<JournalEntry> =
             held.iter().map(|held| held.settlement(cost)).collect();
         entries.extend(exchange.map(|exchange| self.record(cost, reply, exchange)));
         // The future owns the entries. It needs neither the ticket nor the reply.
         async move {
+            // The ticket is out until its settlement is written or kept.
+            let _token = token;
             if entries.is_empty() {
                 return;
             }

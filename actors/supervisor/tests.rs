@@ -1,6 +1,9 @@
 //! Supervision by joining.
 
-use super::{ActorExit, ActorHandle, LiveCounts, supervise};
+use super::{
+    ActorExit, ActorHandle, ActorStats, AskError, LiveCounts, assert_may_block, supervise,
+};
+use crate::model::Fault;
 use crate::policy::RestartIntensity;
 use crate::testkit::{Options, in_test_system};
 use actix::{Actor, Context, Handler, Message, ResponseFuture};
@@ -23,6 +26,8 @@ enum Say {
     Panic,
     Stop,
     Late(Duration),
+    /// Blocks the thread in the handler.
+    Block,
     /// Panics in the first incarnation only.
     PanicOnce,
 }
@@ -30,6 +35,8 @@ enum Say {
 impl Actor for Counter {
     type Context = Context<Self>;
 }
+
+crate::takes_deliveries!(Counter);
 
 impl Handler<Say> for Counter {
     type Result = ResponseFuture<(u32, u32)>;
@@ -45,6 +52,7 @@ impl Handler<Say> for Counter {
             Say::PanicOnce => {}
             Say::Stop => actix::ActorContext::stop(ctx),
             Say::Late(by) => wait = by,
+            Say::Block => assert_may_block("a test"),
         }
         Box::pin(async move {
             sleep(wait).await;
@@ -97,12 +105,49 @@ fn beyond_its_intensity_it_escalates_and_callers_know_at_once() {
 
 /// Sent again and again it would end the whole engine.
 #[test]
-fn a_message_that_kills_its_actor_is_given_up() {
+fn a_message_that_kills_its_actor_is_set_aside() {
     in_test_system(Options::default(), |_| async {
         let (counter, life, made) = start(3);
-        assert!(counter.ask(Say::Panic).await.is_err(), "two incarnations died of it");
+        assert_eq!(counter.ask(Say::Panic).await, Err(AskError::SetAside("counter")));
+        let fault = Fault::from(AskError::SetAside("counter"));
+        assert_eq!(fault.kind.policy().code, Some("SYN-0005"));
         assert_eq!(counter.ask(Say::Hello).await, Ok((3, 1)), "the actor lives");
         assert_eq!((made.load(Ordering::Acquire), life.is_finished()), (3, false));
+    });
+}
+
+/// The actor dies with a full mailbox. Only the message that it was handling is to blame.
+#[test]
+fn messages_that_waited_behind_a_deadly_one_are_answered() {
+    in_test_system(Options::default(), |_| async {
+        let (counter, _life, _) = start(3);
+        let ask = |say| {
+            let counter = counter.clone();
+            super::spawn("asker", async move { counter.ask(say).await })
+        };
+        let deadly: Vec<_> = (0..2).map(|_| ask(Say::Panic)).collect();
+        let behind: Vec<_> = (0..20).map(|_| ask(Say::Hello)).collect();
+        for asked in deadly {
+            assert_eq!(asked.await.unwrap(), Err(AskError::SetAside("counter")));
+        }
+        for asked in behind {
+            asked.await.unwrap().unwrap();
+        }
+    });
+}
+
+/// The messages are to blame, and not the actor.
+#[test]
+fn deadly_messages_do_not_escalate_and_are_counted() {
+    in_test_system(Options::default(), |_| async {
+        let (counter, life, _) = start(3);
+        for _ in 0..10 {
+            counter.ask(Say::Panic).await.unwrap_err();
+        }
+        assert!(!life.is_finished());
+        let name = "counter".to_owned();
+        let told = ActorStats { name, panics: 20, restarts: 20, kills: 0, set_aside: 10 };
+        assert_eq!(counter.stats(), told);
     });
 }
 
@@ -141,6 +186,19 @@ fn work_in_flight_outlives_a_panic_and_is_answered_once() {
         counter.tell(Say::Panic).await;
         assert_eq!(late.await.unwrap(), Ok((1, 1)));
         assert_eq!(made.load(Ordering::Acquire), 2);
+    });
+}
+
+/// A handler may not block; a task may, also on the same thread.
+#[test]
+fn blocking_work_in_an_actor_is_found() {
+    in_test_system(Options::default(), |_| async {
+        let (counter, _life, _) = start(3);
+        assert_may_block("the test itself");
+        super::spawn("may", async { assert_may_block("a task") }).await.unwrap();
+        assert_eq!(counter.ask(Say::Block).await, Err(AskError::SetAside("counter")));
+        assert_eq!(counter.stats().panics, 2);
+        assert_may_block("the test, after an actor has died");
     });
 }
 

@@ -10,6 +10,7 @@ use super::params::OrderedParams;
 use super::task_builder::TaskBuilder;
 use super::template_error::{TemplateError, TemplateProblem};
 use crate::model::{BASE_IMAGE, Difficulty, Task, digest_of};
+use crate::supervisor::assert_may_block;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -240,6 +241,7 @@ impl Template {
     /// The task with number `index` of this template under a campaign's seed. The same arguments
     /// always give the same task.
     pub fn task(&self, campaign_seed: u64, index: u32) -> Result<Task, TemplateError> {
+        assert_may_block("render a task");
         let key = draw::key(campaign_seed, &self.id, index);
         let maker = TaskBuilder { template: self, key };
         maker.make(index).map_err(|problem| problem.in_text(&self.id, &self.text))

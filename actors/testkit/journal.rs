@@ -9,6 +9,7 @@ use crate::model::{
     SandboxFingerprint, SpendingTotals, TemplateEdition, Turn, Usage,
 };
 use crate::ports::{Journal, StoreFault};
+use crate::supervisor::assert_may_block;
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -288,6 +289,8 @@ impl Episode {
 #[async_trait]
 impl Journal for MemoryJournal {
     async fn append(&self, entries: Vec<JournalEntry>) -> Result<(), StoreFault> {
+        // The store encodes and compresses entries in the task that appends them.
+        assert_may_block("append to the journal");
         self.appends.fetch_add(1, Ordering::AcqRel);
         self.pass("append").await?;
         let mut stalled = self.stalled.subscribe();

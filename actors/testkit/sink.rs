@@ -45,12 +45,13 @@ impl DatasetSink for FakeSink {
     async fn write(&self, edition: DatasetWriteRequest) -> Result<Publication, Fault> {
         self.traps.pass("write").await?;
         let all = edition.journal.rows(&edition.campaign, None, usize::MAX).await?;
-        let (rows, rejected) = sort_out(&edition, &all);
+        let (campaign, now_ms) = (edition.campaign.clone(), edition.now_ms);
+        let Sorted { rows, rejected, pass_rates } = sort_out(edition, all);
         let text: Vec<String> =
             rows.iter().map(|(id, split, labels)| format!("{id} {split:?} {labels:?}")).collect();
         let digest = digest_of(&text.iter().map(String::as_str).collect::<Vec<_>>());
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        let mine = written.iter().filter(|w| w.record.campaign == edition.campaign);
+        let mine = written.iter().filter(|w| w.record.campaign == campaign);
         if let Some(last) = mine.clone().next_back().filter(|w| w.record.digest == digest) {
             return Ok(Publication { record: last.record.clone(), new: None });
         }
@@ -58,35 +59,41 @@ impl DatasetSink for FakeSink {
         let mut shares = BTreeMap::new();
         rows.iter().for_each(|(_, split, _)| *shares.entry(*split).or_default() += 1);
         let record = DatasetRecord {
-            campaign: edition.campaign.clone(),
+            campaign: campaign.clone(),
             version,
-            path: format!("{}/v{version}", edition.campaign),
+            path: format!("{campaign}/v{version}"),
             rows: shares,
             rejected,
             digest,
-            created_at_ms: edition.now_ms,
+            created_at_ms: now_ms,
         };
-        let pass_rates = edition.pass_rates;
         written.push(Written { record: record.clone(), rows, pass_rates });
         let new = if version == 1 { NewVersion::First } else { NewVersion::Rows };
         Ok(Publication { record, new: Some(new) })
     }
 }
 
-type Sorted = (Vec<(EpisodeId, DatasetSplit, Vec<String>)>, BTreeMap<String, u64>);
+/// The rows of a set after its review.
+#[derive(Default)]
+struct Sorted {
+    rows: Vec<(EpisodeId, DatasetSplit, Vec<String>)>,
+    rejected: BTreeMap<String, u64>,
+    pass_rates: BTreeMap<EpisodeId, PassRate>,
+}
 
-fn sort_out(edition: &DatasetWriteRequest, all: &[RowRecord]) -> Sorted {
-    let mut rows = Vec::new();
-    let mut rejected: BTreeMap<String, u64> = BTreeMap::new();
-    for row in all {
-        let late = edition.late_rejections.get(&row.episode);
-        if let Some(rejection) = row.rejected.as_ref().or(late) {
-            *rejected.entry(rejection.stage.clone()).or_default() += 1;
-            continue;
+fn sort_out(mut edition: DatasetWriteRequest, all: Vec<RowRecord>) -> Sorted {
+    let mut sorted = Sorted::default();
+    for mut record in all {
+        edition.review.review(&mut record);
+        let rate = record.row.as_trajectory_mut().and_then(|row| row.pass_rate);
+        sorted.pass_rates.extend(rate.map(|rate| (record.episode.clone(), rate)));
+        match record.rejected {
+            Some(rejection) => *sorted.rejected.entry(rejection.stage).or_default() += 1,
+            None => {
+                let labels = record.row.labels().to_vec();
+                sorted.rows.push((record.episode, record.split, labels));
+            }
         }
-        let mut labels = row.row.labels().to_vec();
-        labels.extend(edition.late_labels.get(&row.episode).into_iter().flatten().cloned());
-        rows.push((row.episode.clone(), row.split, labels));
     }
-    (rows, rejected)
+    sorted
 }

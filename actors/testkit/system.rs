@@ -10,7 +10,7 @@ use crate::pool::{PoolConfig, PoolHandle};
 use crate::ports::{Clock, Journal};
 use crate::quality::{QualityHandle, QualityServices};
 use crate::router::RouterHandle;
-use crate::supervisor::{ActorExit, LiveCounts};
+use crate::supervisor::{ActorCounters, ActorExit, LiveCounts};
 use crate::work::completion::PromptSet;
 use crate::work::{EngineServices, WorkInputs};
 use std::cell::RefCell;
@@ -98,8 +98,7 @@ impl Kit {
         let store: Arc<dyn Journal> = journal.clone();
         let clock: Arc<dyn Clock> = Arc::new(FakeClock::default());
         let mut lives = Vec::new();
-        let (collector, life) = CollectorHandle::start(store.clone());
-        lives.push(("collector", life));
+        let collector = CollectorHandle::new(store.clone());
         let (router, life) = RouterHandle::start(collector.clone(), clock.clone());
         lives.push(("router", life));
         let (pool, life) = PoolHandle::start(Arc::new(backend.clone()), pool);
@@ -110,11 +109,22 @@ impl Kit {
             sink: sink.clone(),
             clock: clock.clone(),
         };
-        let (quality, more) = QualityHandle::start(workers, &tools);
+        let (quality, mut more) = QualityHandle::start(workers, &tools);
+        // The publisher is the last one.
+        lives.extend(more.pop().map(|life| ("publisher", life)));
         lives.extend(more.into_iter().map(|life| ("quality", life)));
         let agents = Arc::new(FakeAgents { backend: backend.clone(), models: models.clone() });
-        let world =
-            EngineServices { pool, router, collector, quality, journal: store, clock, agents };
+        let units = Arc::new(ActorCounters::new("unit"));
+        let world = EngineServices {
+            pool,
+            router,
+            collector,
+            quality,
+            journal: store,
+            clock,
+            agents,
+            units,
+        };
         let places = Arc::new(Semaphore::new(places));
         let (engine, life) = EngineHandle::start(EngineResources {
             world: world.clone(),

@@ -19,11 +19,13 @@
 
 pub mod completion;
 mod services;
+#[cfg(test)]
+mod tests;
 pub mod trajectory;
 mod unit_actor;
 
 pub use services::EngineServices;
-pub use unit_actor::{AttemptExit, AttemptSpec, UnitActor, launch};
+pub use unit_actor::{AttemptExit, AttemptSpec, UnitActor, UnitHandle, launch};
 
 use crate::model::{
     CampaignConfig, EpisodeRecord, Fault, Outcome, PlannedEpisode, TaskId, TemplateEdition,

@@ -6,6 +6,7 @@ use crate::pool::PoolHandle;
 use crate::ports::{Clock, Journal};
 use crate::quality::QualityHandle;
 use crate::router::RouterHandle;
+use crate::supervisor::{ActorCounters, ActorStats};
 use std::sync::Arc;
 
 /// The services that all campaigns of an engine share. Clones are cheap.
@@ -25,4 +26,21 @@ pub struct EngineServices {
     pub clock: Arc<dyn Clock>,
     /// Gateway sessions for external agents.
     pub agents: Arc<dyn AgentAccess>,
+    /// Counts the panics and kills of attempts. The actors of attempts are not restarted: the
+    /// campaign decides whether another attempt follows.
+    pub units: Arc<ActorCounters>,
+}
+
+impl EngineServices {
+    /// The counts of the actors that all campaigns share, and those of all attempts.
+    pub fn actor_stats(&self) -> Vec<ActorStats> {
+        let [judges, publisher] = self.quality.actor_stats();
+        vec![
+            self.router.actor_stats(),
+            self.pool.actor_stats(),
+            judges,
+            publisher,
+            self.units.stats(),
+        ]
+    }
 }

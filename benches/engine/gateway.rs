@@ -222,7 +222,7 @@ async fn ledger() -> Figure {
     };
     let opened = vec![JournalEntry::CampaignOpened(record), JournalEntry::Planned(vec![plan])];
     store.append(opened).await.unwrap();
-    let (collector, _life) = CollectorHandle::start(Arc::new(store.clone()));
+    let collector = CollectorHandle::new(Arc::new(store.clone()));
     let next = Arc::new(AtomicU64::new(0));
     let begun = Instant::now();
     let tasks: Vec<_> = (0..TASKS)

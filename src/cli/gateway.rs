@@ -167,7 +167,8 @@ async fn open(
     let before = engine.store.spending(&config.name, today).await.map_err(store_error)?;
     let models = config.models.iter().map(|model| ModelClients::new(model, &factory));
     let models = models.collect::<Result<_, _>>().map_err(|fault| fault_error(&fault))?;
-    engine.world.router.open(config.name.clone(), models, config.caps(), before);
+    let opened = engine.world.router.open(config.name.clone(), models, config.caps(), before).await;
+    opened.map_err(|fault| fault_error(&fault))?;
     let token = token()?;
     let world = &engine.world;
     let tools = GatewayServices {

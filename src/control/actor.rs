@@ -156,6 +156,8 @@ impl Actor for ControlActor {
     }
 }
 
+synthd_actors::takes_deliveries!(ControlActor);
+
 impl Handler<ControlStatsQuery> for ControlActor {
     type Result = MessageResult<ControlStatsQuery>;
 

@@ -20,6 +20,7 @@ use synthd_actors::model::FaultCounts;
 use synthd_actors::model::{CampaignConfig, CampaignRecord, CampaignState};
 use synthd_actors::policy::ChangedTemplate;
 use synthd_actors::ports::Journal;
+use synthd_actors::supervisor::AskError;
 use synthd_actors::task::TemplateError;
 use synthd_actors::work::WorkInputs;
 use tokio_util::sync::DropGuard;
@@ -234,8 +235,12 @@ fn refused(error: &SubmitError, config: &CampaignConfig, known: Option<&Campaign
             .hint(format!("`synthd watch {}` shows it", config.name)),
         SubmitError::Draining => Error::new(Code::ControlRefused, error.to_string())
             .hint("wait until the daemon is at rest, start it again, and submit again"),
-        SubmitError::Gone(gone) => Error::new(Code::Escalated, gone.to_string())
+        SubmitError::Unasked(AskError::Gone(_)) => Error::new(Code::Escalated, error.to_string())
             .hint("read the daemon's log; start the daemon again, and its campaigns resume"),
+        SubmitError::Unasked(AskError::SetAside(_)) => {
+            Error::new(Code::SetAside, error.to_string())
+                .hint("the daemon lives on; report what its log says of the panic")
+        }
     }
 }
 

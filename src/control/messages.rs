@@ -8,7 +8,7 @@ use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
 use synthd_actors::policy::RestartIntensity;
-use synthd_actors::supervisor::{ActorExit, ActorHandle, supervise};
+use synthd_actors::supervisor::{ActorExit, ActorHandle, ActorStats, supervise};
 use tokio::net::UnixListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -103,6 +103,11 @@ impl ControlHandle {
         stats.clients_bound = self.shared.limits.clients;
         stats.clients = stats.clients_bound.saturating_sub(self.shared.places.available_permits());
         stats
+    }
+
+    /// The counts of the control actor.
+    pub(super) fn actor_stats(&self) -> ActorStats {
+        self.handle.stats()
     }
 
     /// Lets commands that are being carried out answer, for at most the shutdown limit, then aborts

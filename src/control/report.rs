@@ -7,9 +7,10 @@ use serde::Serialize;
 use std::path::PathBuf;
 use std::time::Instant;
 use synthd_actors::campaign::CampaignProgress;
-use synthd_actors::collector::CollectorStats;
 use synthd_actors::pool::PoolStats;
+use synthd_actors::quality::QualityStats;
 use synthd_actors::router::{AccountStats, ProviderStats};
+use synthd_actors::supervisor::ActorStats;
 
 /// The kind of process that listens on the socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -48,6 +49,8 @@ pub(super) struct StatusReport {
     pub(super) pool: PoolStats,
     /// Records that are not in the store yet.
     pub(super) collector: CollectorStats,
+    /// Units that wait for their row.
+    pub(super) quality: QualityStats,
     /// One entry for each campaign that may call models.
     pub(super) router: Vec<AccountStats>,
     /// One entry for each provider address and key.
@@ -56,6 +59,8 @@ pub(super) struct StatusReport {
     pub(super) store: StoreStats,
     /// Clients of this socket.
     pub(super) control: ControlStats,
+    /// Panics, restarts and kills of each kind of actor.
+    pub(super) actors: Vec<ActorStats>,
 }
 
 /// The part of the report about the process.
@@ -93,6 +98,31 @@ impl ProcessStatus {
             max_episodes: about.max_episodes,
             running,
             draining,
+        }
+    }
+}
+
+/// The records on their way to the disk, as the store's writer counts them.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct CollectorStats {
+    /// Entries that were kept.
+    recorded: u64,
+    /// Entries of dead attempts that were dropped.
+    fenced: u64,
+    /// Appends that are queued and not answered yet.
+    queue_depth: usize,
+    /// The most such appends; further ones wait.
+    queue_bound: usize,
+}
+
+impl CollectorStats {
+    /// The part of the store's counts that tells of records.
+    pub(super) fn of(store: &StoreStats) -> Self {
+        Self {
+            recorded: store.appended.saturating_sub(store.fenced),
+            fenced: store.fenced,
+            queue_depth: store.queue_depth,
+            queue_bound: store.queue_bound,
         }
     }
 }

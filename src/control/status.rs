@@ -1,13 +1,15 @@
 //! The answer to `status`, and the state of single campaigns. A campaign that runs here is asked
 //! through its handle. A campaign that only the store knows is put together from its records.
 
+use super::ControlHandle;
 use super::dispatcher::{DispatchResult, EngineDispatcher, to_answer};
-use super::report::{CampaignStatus, ProcessStatus, StatusReport};
+use super::report::{CampaignStatus, CollectorStats, ProcessStatus, StatusReport};
 use crate::engine::store_error;
 use crate::error::Error;
 use synthd_actors::campaign::CampaignProgress;
 use synthd_actors::model::CampaignRecord;
 use synthd_actors::ports::Journal;
+use synthd_actors::supervisor::ActorStats;
 
 impl EngineDispatcher {
     /// The status report, of all campaigns or only of the one named `only`. An unknown name is a
@@ -27,7 +29,8 @@ impl EngineDispatcher {
             daemon: ProcessStatus::of(&self.about, handle.running(), handle.is_draining()),
             campaigns,
             pool: world.pool.stats().await,
-            collector: world.collector.stats().await,
+            collector: CollectorStats::of(&self.engine.store.stats()),
+            quality: world.quality.stats(),
             router: world.router.stats(),
             providers: world.router.provider_stats(),
             store: self.engine.store.stats(),
@@ -35,7 +38,16 @@ impl EngineDispatcher {
                 Some(control) => control.stats().await,
                 None => Default::default(),
             },
+            actors: self.actor_stats(),
         })
+    }
+
+    /// The counts of every kind of actor, in the order of the tree in `docs/ARCHITECTURE.md`.
+    fn actor_stats(&self) -> Vec<ActorStats> {
+        let mut stats = self.engine.world.actor_stats();
+        stats.extend(self.engine.handle.actor_stats());
+        stats.extend(self.control.get().map(ControlHandle::actor_stats));
+        stats
     }
 
     /// Every campaign of the data directory, sorted by name. Fails if the store cannot be read.

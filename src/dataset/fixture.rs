@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use synthd_actors::model::*;
-use synthd_actors::ports::{DatasetWriteRequest, Journal, StoreFault};
+use synthd_actors::ports::{DatasetWriteRequest, Journal, SetReview, StoreFault};
 
 pub(super) const CAMPAIGN: &str = "fixture";
 
@@ -247,17 +247,45 @@ impl FixtureJournal {
     }
 }
 
+/// What a review found beforehand, by episode.
+pub(super) struct FixtureReview {
+    pub(super) rejections: BTreeMap<EpisodeId, RowRejection>,
+    pub(super) pass_rates: BTreeMap<EpisodeId, PassRate>,
+}
+
+impl Default for FixtureReview {
+    /// One duplicate.
+    fn default() -> Self {
+        let rejection =
+            RowRejection { stage: "duplicate".to_owned(), detail: "of ep-1".to_owned() };
+        let id = EpisodeId(format!("ep-{:016x}", 2));
+        Self { rejections: BTreeMap::from([(id, rejection)]), pass_rates: BTreeMap::new() }
+    }
+}
+
+impl SetReview for FixtureReview {
+    fn review(&mut self, record: &mut RowRecord) {
+        let late = self.rejections.get(&record.episode).cloned();
+        record.rejected = record.rejected.take().or(late);
+        if let Some(row) = record.row.as_trajectory_mut() {
+            row.pass_rate = self.pass_rates.get(&record.episode).copied().or(row.pass_rate);
+        }
+    }
+}
+
 pub(super) fn edition(journal: &Arc<FixtureJournal>) -> DatasetWriteRequest {
+    reviewed(journal, FixtureReview::default())
+}
+
+pub(super) fn reviewed(
+    journal: &Arc<FixtureJournal>,
+    review: FixtureReview,
+) -> DatasetWriteRequest {
     DatasetWriteRequest {
         campaign: CampaignName(CAMPAIGN.to_owned()),
         journal: Arc::<FixtureJournal>::clone(journal),
-        late_labels: BTreeMap::new(),
-        pass_rates: BTreeMap::new(),
+        review: Box::new(review),
         format: RowFormat::Trajectory,
-        late_rejections: BTreeMap::from([(
-            EpisodeId(format!("ep-{:016x}", 2)),
-            RowRejection { stage: "duplicate".to_owned(), detail: "of ep-1".to_owned() },
-        )]),
         faulted: 2,
         planned: 102,
         licence: "cc-by-4.0".to_owned(),

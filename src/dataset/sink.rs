@@ -1,11 +1,15 @@
 //! [`ParquetSink`]: writes the dataset of a campaign as Parquet files. It implements the port
 //! [`DatasetSink`], which quality calls.
 //!
-//! A call first looks for the newest version on the disk. If there is a whole one, all judged rows
-//! of the campaign are read from the journal, page by page, only to compute their digest and to
-//! count them. If digest, licence and counts are those of that version, it is returned, and no new
-//! version is written. Otherwise the rows are read (again) and written as the next version. All
-//! blocking work runs off the async threads.
+//! ```text
+//!  newest version looked up ─► draft begun ─► each page: read, reviewed, written ─► the same as the
+//!  newest? ──yes──► draft removed, the newest returned
+//!     └─no──► card, metadata, manifest ─► draft renamed
+//! ```
+//! The rows are read from the journal once, page by page. Each page is shown to the review of the
+//! request, which knows what only the whole set tells of a row, and written into a draft. If digest,
+//! licence and counts are those of the newest whole version, the draft is removed and no new version
+//! is written. All blocking work runs off the async threads.
 
 use super::card::card;
 use super::carry_over::carry_over;
@@ -19,20 +23,17 @@ use super::tally::DatasetTally;
 use super::version::{DatasetVersions, VersionDraft};
 use super::writer::{DatasetWriteError, ShardLimits, SplitWriter};
 use async_trait::async_trait;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use synthd_actors::model::{
-    DatasetRecord, DatasetSplit, EpisodeId, Fault, FaultKind, NewVersion, Publication, RowFormat,
-    RowRecord, RowRejection,
+    CampaignName, DatasetRecord, DatasetSplit, Fault, FaultKind, NewVersion, Publication,
+    RowFormat, RowRecord,
 };
-use synthd_actors::ports::{DatasetSink, DatasetWriteRequest};
+use synthd_actors::ports::{DatasetSink, DatasetWriteRequest, Journal, SetReview};
+use synthd_actors::supervisor::assert_may_block;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::task::spawn_blocking;
 
-/// Rejections that were found only when all rows were seen together, such as duplicates, by
-/// episode.
-type LateRejections = Arc<BTreeMap<EpisodeId, RowRejection>>;
 /// The right to write a version. See `ParquetSink::turn`.
 type WriteLockGuard = OwnedMutexGuard<()>;
 
@@ -73,18 +74,20 @@ impl DatasetSink for ParquetSink {
         // The lock is taken before the newest version is looked up, so that two calls cannot choose
         // the same version number.
         let turn = Arc::clone(&self.turn).lock_owned().await;
-        let job = VersionJob::open(&self.data_dir, self.limits, edition)?;
+        let (job, review) = VersionJob::open(&self.data_dir, self.limits, edition)?;
         let known = job.known().await?;
+        let version = known.newest.saturating_add(1);
+        let writer = job.written(version, turn, review).await?;
         // The version on the disk is the same: only the cards above it may be missing.
         if let Some((record, said)) = &known.version
-            && job.would_say(record, said).await?
+            && writer.would_say(record, said, &job.facts)
         {
-            job.write_cards(turn).await?;
+            job.give_up(writer).await?;
             return Ok(Publication { record: record.clone(), new: None });
         }
         let said = known.version.as_ref().map(|(_, said)| said);
-        let new = Some(why_new(known.newest, said, &job.edition));
-        let record = job.write(known.newest.saturating_add(1), turn).await?;
+        let new = Some(why_new(known.newest, said, &job.facts));
+        let record = job.publish(writer, version).await?;
         Ok(Publication { record, new })
     }
 }
@@ -95,14 +98,14 @@ impl DatasetSink for ParquetSink {
 pub(super) fn why_new(
     newest: u32,
     said: Option<&DatasetMetadata>,
-    edition: &DatasetWriteRequest,
+    facts: &VersionFacts,
 ) -> NewVersion {
     match said {
         None if newest == 0 => NewVersion::First,
         None => NewVersion::Lost,
-        Some(said) if said.row_schema != edition.format.schema() => NewVersion::RowFormat,
-        Some(said) if said.config_digest != edition.config_digest => NewVersion::Configuration,
-        Some(said) if said.licence != edition.licence => NewVersion::Licence,
+        Some(said) if said.row_schema != facts.format.schema() => NewVersion::RowFormat,
+        Some(said) if said.config_digest != facts.config_digest => NewVersion::Configuration,
+        Some(said) if said.licence != facts.licence => NewVersion::Licence,
         Some(_) => NewVersion::Rows,
     }
 }
@@ -119,9 +122,9 @@ struct KnownVersion {
 struct VersionJob {
     versions: DatasetVersions,
     limits: ShardLimits,
-    /// Taken out of the request, to be shared with the blocking threads.
-    late: LateRejections,
-    edition: DatasetWriteRequest,
+    journal: Arc<dyn Journal>,
+    /// What the metadata will say, whatever the version's number is.
+    facts: VersionFacts,
 }
 
 impl VersionJob {
@@ -129,19 +132,19 @@ impl VersionJob {
     fn open(
         data_dir: &Path,
         limits: ShardLimits,
-        mut edition: DatasetWriteRequest,
-    ) -> Result<Self, Fault> {
+        edition: DatasetWriteRequest,
+    ) -> Result<(Self, Box<dyn SetReview>), Fault> {
         let versions =
             DatasetVersions::of(data_dir, &edition.campaign).map_err(DatasetWriteError::Io)?;
-        let late = Arc::new(std::mem::take(&mut edition.late_rejections));
-        Ok(Self { versions, limits, late, edition })
+        let (journal, review, facts) = VersionFacts::of(edition);
+        Ok((Self { versions, limits, journal, facts }, review))
     }
 
     /// Finds the newest version. The disk decides what exists: a version that is missing in the
     /// journal because of a crash is used again. The number of a version that only the journal has
     /// is not used again.
     async fn known(&self) -> Result<KnownVersion, Fault> {
-        let journaled = self.edition.journal.datasets(&self.edition.campaign).await?;
+        let journaled = self.journal.datasets(&self.facts.campaign).await?;
         let journaled = journaled.iter().map(|record| record.version).max().unwrap_or(0);
         let versions = self.versions.clone();
         blocking(move || {
@@ -152,94 +155,52 @@ impl VersionJob {
         .await
     }
 
-    /// Whether a version that was written now would have the same rows, the same licence and the
-    /// same counts of stages. This is the usual case if a complete campaign is run again. It reads
-    /// all rows and writes nothing.
-    async fn would_say(
+    /// Writes all rows into a draft. The draft has a name that begins with a dot until `publish`
+    /// renames it. So no reader takes it for a version.
+    async fn written(
         &self,
-        record: &DatasetRecord,
-        said: &DatasetMetadata,
-    ) -> Result<bool, Fault> {
-        // The digest covers the accepted rows. The counts are on the card, so they must be equal
-        // too.
-        let (digest, seen) = self.pages(Default::default(), look).await?;
-        let DatasetWriteRequest { planned, faulted, .. } = self.edition;
-        let said_of = (said.stages.planned, said.stages.faulted, said.stages.judged);
-        Ok(record.digest
-            == digest.finish(self.edition.format.schema(), &self.edition.config_digest)
-            && said.licence == self.edition.licence
-            && said_of == (planned, faulted, seen.judged)
-            && said.stages.rejected == seen.rejected)
+        version: u32,
+        turn: WriteLockGuard,
+        mut review: Box<dyn SetReview>,
+    ) -> Result<VersionWriter, Fault> {
+        let (versions, limits, format) = (self.versions.clone(), self.limits, self.facts.format);
+        let mut writer =
+            blocking(move || VersionWriter::begin(versions.draft(version)?, format, limits, turn))
+                .await?;
+        let mut after = None;
+        loop {
+            let page = self.journal.rows(&self.facts.campaign, after, PAGE).await?;
+            // An empty page is the end.
+            let Some(last) = page.last().map(|record| record.ordinal) else { return Ok(writer) };
+            check_order(&page, after)?;
+            (writer, review) = blocking(move || writer.add(page, review)).await?;
+            after = Some(last);
+        }
     }
 
-    /// Writes the cards above the versions again. Versions of older engines may have none there.
-    async fn write_cards(&self, turn: WriteLockGuard) -> Result<(), Fault> {
+    /// Removes a draft that says nothing new, and writes the cards above the versions again.
+    /// Versions of older engines may have none there.
+    async fn give_up(&self, writer: VersionWriter) -> Result<(), Fault> {
         let versions = self.versions.clone();
         blocking(move || {
-            let _turn = turn;
+            let _turn = writer.into_turn();
             Ok(write_cards(&versions)?)
         })
         .await
     }
 
-    /// Writes and publishes a version, then the cards above it. Returns its record as its own files
+    /// Publishes a version, then writes the cards above it. Returns its record as its own files
     /// state it, after their checksums were checked.
-    async fn write(&self, version: u32, turn: WriteLockGuard) -> Result<DatasetRecord, Fault> {
-        let (versions, limits) = (self.versions.clone(), self.limits);
-        let format = self.edition.format;
-        // The draft has a name that begins with a dot until `publish` renames it. So no reader takes
-        // it for a version.
-        let writer =
-            blocking(move || VersionWriter::begin(versions.draft(version)?, format, limits, turn))
-                .await?;
-        let writer = self.pages(writer, VersionWriter::add).await?;
-        let facts = VersionFacts::of(&self.edition, version);
-        let versions = self.versions.clone();
+    async fn publish(self, writer: VersionWriter, version: u32) -> Result<DatasetRecord, Fault> {
+        let Self { versions, facts, .. } = self;
         blocking(move || {
-            let _turn = writer.publish(facts)?;
+            let _turn = writer.publish(facts, version)?;
             write_cards(&versions)?;
             versions.record(version).ok_or_else(|| {
                 DatasetWriteError::Refused(format!("version {version} is not whole once written"))
             })
         })
         .await
-    }
-
-    /// Brings a row to the present format, and adds the labels and the pass rate that were found over
-    /// all rows.
-    fn complete(&self, record: &mut RowRecord) {
-        if let Some(row) = record.row.as_trajectory_mut() {
-            carry_over(row);
-            let rate = self.edition.pass_rates.get(&record.episode);
-            row.pass_rate = rate.copied().or(row.pass_rate);
-        }
-        // After the others: the digest of a row depends on the order of its labels.
-        if let Some(labels) = self.edition.late_labels.get(&record.episode) {
-            record.row.labels_mut().extend(labels.iter().cloned());
-        }
-    }
-
-    /// Passes every judged row to `each`, one page at a time, on blocking threads. Each row is
-    /// completed before.
-    async fn pages<S: Send + 'static>(
-        &self,
-        mut state: S,
-        each: fn(&mut S, &[RowRecord], &LateRejections) -> Result<(), DatasetWriteError>,
-    ) -> Result<S, Fault> {
-        let mut after = None;
-        loop {
-            let mut page = self.edition.journal.rows(&self.edition.campaign, after, PAGE).await?;
-            for record in &mut page {
-                self.complete(record);
-            }
-            // An empty page is the end.
-            let Some(last) = page.last() else { return Ok(state) };
-            let last = last.ordinal;
-            check_order(&page, after)?;
-            let late = Arc::clone(&self.late);
-            state = blocking(move || each(&mut state, &page, &late).map(|()| state)).await?;
-            after = Some(last);
-        }
     }
 }
 
@@ -252,41 +213,6 @@ fn check_order(page: &[RowRecord], after: Option<u64>) -> Result<(), Fault> {
         return Ok(());
     }
     Err(Fault::new(FaultKind::Store, "the journal returned rows out of plan order"))
-}
-
-/// Adds the accepted rows of a page to the digest, and counts the others.
-fn look(
-    (digest, stages): &mut (RowsDigest, StageCounts),
-    page: &[RowRecord],
-    late: &LateRejections,
-) -> Result<(), DatasetWriteError> {
-    for record in accepted(stages, page, late) {
-        digest.add(record.split, &record.row)?;
-    }
-    Ok(())
-}
-
-/// The rows of a page that no stage rejected. All rows are counted in `stages`.
-fn accepted<'a>(
-    stages: &mut StageCounts,
-    page: &'a [RowRecord],
-    late: &LateRejections,
-) -> Vec<&'a RowRecord> {
-    let mut accepted = Vec::with_capacity(page.len());
-    for record in page {
-        stages.judged += 1;
-        match rejection(record, late) {
-            Some(found) => *stages.rejected.entry(found.stage.clone()).or_default() += 1,
-            None => accepted.push(record),
-        }
-    }
-    accepted
-}
-
-/// Why a row is rejected: by a stage, or later when all rows were seen together. None if it is
-/// accepted.
-fn rejection<'a>(record: &'a RowRecord, late: &'a LateRejections) -> Option<&'a RowRejection> {
-    record.rejected.as_ref().or_else(|| late.get(&record.episode))
 }
 
 /// A version that is being written.
@@ -325,9 +251,19 @@ impl VersionWriter {
         })
     }
 
-    /// Adds the accepted rows of a page to their splits.
-    fn add(&mut self, page: &[RowRecord], late: &LateRejections) -> Result<(), DatasetWriteError> {
-        let accepted = accepted(&mut self.stages, page, late);
+    /// Brings the rows of a page to the present format, has them reviewed, and adds the accepted ones
+    /// to their splits.
+    fn add(
+        mut self,
+        mut page: Vec<RowRecord>,
+        mut review: Box<dyn SetReview>,
+    ) -> Result<(Self, Box<dyn SetReview>), DatasetWriteError> {
+        assert_may_block("write rows");
+        for record in &mut page {
+            record.row.as_trajectory_mut().into_iter().for_each(carry_over);
+            review.review(record);
+        }
+        let accepted = self.accepted(&page);
         for record in &accepted {
             self.tally.add(record.split, &record.row);
             self.digest.add(record.split, &record.row)?;
@@ -336,12 +272,46 @@ impl VersionWriter {
             let rows = accepted.iter().filter(|r| r.split == *split).map(|r| &r.row);
             writer.push(&rows.collect::<Vec<_>>())?;
         }
-        Ok(())
+        Ok((self, review))
+    }
+
+    /// The rows of a page that no stage rejected. All rows are counted.
+    fn accepted<'a>(&mut self, page: &'a [RowRecord]) -> Vec<&'a RowRecord> {
+        self.stages.judged += page.len() as u64;
+        for found in page.iter().filter_map(|record| record.rejected.as_ref()) {
+            *self.stages.rejected.entry(found.stage.clone()).or_default() += 1;
+        }
+        page.iter().filter(|record| record.rejected.is_none()).collect()
+    }
+
+    /// Whether a version has the same rows, the same licence and the same counts of stages as this
+    /// draft. This is the usual case if a complete campaign is run again. The digest covers the
+    /// accepted rows; the counts are on the card, so they must be equal too.
+    fn would_say(
+        &self,
+        record: &DatasetRecord,
+        said: &DatasetMetadata,
+        facts: &VersionFacts,
+    ) -> bool {
+        let said_of = (said.stages.planned, said.stages.faulted, said.stages.judged);
+        record.digest == self.digest.clone().finish(facts.format.schema(), &facts.config_digest)
+            && said.licence == facts.licence
+            && said_of == (facts.planned, facts.faulted, self.stages.judged)
+            && said.stages.rejected == self.stages.rejected
+    }
+
+    /// Removes the draft, and returns the lock.
+    fn into_turn(self) -> WriteLockGuard {
+        self.turn
     }
 
     /// Closes the Parquet files, writes card, metadata and manifest, and renames the draft. Returns
     /// the lock, so that the caller keeps it while it writes the cards above.
-    fn publish(self, facts: VersionFacts) -> Result<WriteLockGuard, DatasetWriteError> {
+    fn publish(
+        self,
+        facts: VersionFacts,
+        version: u32,
+    ) -> Result<WriteLockGuard, DatasetWriteError> {
         let mut files = Vec::new();
         for (_, writer) in self.splits {
             files.extend(writer.finish()?);
@@ -349,7 +319,7 @@ impl VersionWriter {
         // The card needs the list of Parquet files, and the manifest lists all other files. So the
         // manifest is written last.
         let digest = self.digest.finish(facts.format.schema(), &facts.config_digest);
-        let metadata = facts.metadata(digest, self.stages, &self.tally);
+        let metadata = facts.metadata(version, digest, self.stages, &self.tally);
         let dir = self.draft.dir();
         let card = write_file(dir, CARD, &card(&metadata, &files))?;
         files.push(write_file(dir, METADATA, &pretty(&metadata)?)?);
@@ -374,10 +344,9 @@ fn manifest(metadata: DatasetMetadata, files: Vec<super::FileEntry>) -> DatasetM
 }
 
 /// What the metadata of a version says besides its rows.
-struct VersionFacts {
+pub(super) struct VersionFacts {
     format: RowFormat,
-    campaign: String,
-    version: u32,
+    campaign: CampaignName,
     seed: u64,
     config_digest: String,
     licence: String,
@@ -390,24 +359,25 @@ struct VersionFacts {
 }
 
 impl VersionFacts {
-    /// Copies these facts out of the request.
-    fn of(edition: &DatasetWriteRequest, version: u32) -> Self {
-        Self {
+    /// Takes a request apart: where the rows come from, who reviews them, and these facts.
+    pub(super) fn of(edition: DatasetWriteRequest) -> (Arc<dyn Journal>, Box<dyn SetReview>, Self) {
+        let facts = Self {
             format: edition.format,
-            campaign: edition.campaign.to_string(),
-            version,
+            campaign: edition.campaign,
             seed: edition.seed,
-            config_digest: edition.config_digest.clone(),
-            licence: edition.licence.clone(),
+            config_digest: edition.config_digest,
+            licence: edition.licence,
             now_ms: edition.now_ms,
             planned: edition.planned,
             faulted: edition.faulted,
-        }
+        };
+        (edition.journal, edition.review, facts)
     }
 
     /// The metadata of the version, with its digest and its figures.
     fn metadata(
         self,
+        version: u32,
         digest: String,
         stages: StageCounts,
         tally: &DatasetTally,
@@ -417,8 +387,8 @@ impl VersionFacts {
             schema: METADATA_SCHEMA.to_owned(),
             row_schema: self.format.schema().to_owned(),
             engine: format!("synthd {}", env!("CARGO_PKG_VERSION")),
-            campaign: self.campaign,
-            version: self.version,
+            campaign: self.campaign.to_string(),
+            version,
             digest,
             seed: self.seed,
             config_digest: self.config_digest,

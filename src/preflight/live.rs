@@ -104,7 +104,8 @@ async fn open(engine: &Engine, config: &CampaignConfig, source: &str) -> Result<
         .iter()
         .map(|model| ModelClients::new(model, &AdapterFactory::new(crate::store::open_archive)));
     let models = models.collect::<Result<_, _>>().map_err(|fault| fault_error(&fault))?;
-    engine.world.router.open(name.clone(), models, config.caps(), before);
+    let opened = engine.world.router.open(name.clone(), models, config.caps(), before).await;
+    opened.map_err(|fault| fault_error(&fault))?;
     Ok(name)
 }
 

@@ -9,6 +9,7 @@ use crate::store::error::StoreError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::cell::RefCell;
+use synthd_actors::supervisor::assert_may_block;
 use zstd::bulk::Compressor;
 
 /// The flag of data that is not compressed.
@@ -23,6 +24,7 @@ const LEVEL: i32 = 1;
 
 /// A body with the JSON of `value`. It is compressed if it is large and if that makes it smaller.
 pub(super) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, StoreError> {
+    assert_may_block("encode a body");
     let mut plain = vec![PLAIN];
     serde_json::to_writer(&mut plain, value).map_err(unencodable)?;
     if plain.len() <= COMPRESS_ABOVE {
@@ -35,6 +37,7 @@ pub(super) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, StoreError> {
 
 /// Like [`encode`], for bytes that are kept as they are and not as JSON.
 pub(super) fn pack(plain: &[u8]) -> Result<Vec<u8>, StoreError> {
+    assert_may_block("compress a body");
     if plain.len() > COMPRESS_ABOVE {
         let packed = compress(plain).map_err(unencodable)?;
         if packed.len() < plain.len() {
@@ -47,6 +50,7 @@ pub(super) fn pack(plain: &[u8]) -> Result<Vec<u8>, StoreError> {
 /// The data of a body without its flag. Fails if the flag is unknown or the compressed data is
 /// damaged.
 pub(super) fn unpack(body: &[u8]) -> Result<Vec<u8>, StoreError> {
+    assert_may_block("decompress a body");
     match body.split_first() {
         Some((&PLAIN, plain)) => Ok(plain.to_vec()),
         Some((&ZSTD, packed)) => zstd::stream::decode_all(packed).map_err(StoreError::unreadable),

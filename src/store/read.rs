@@ -19,6 +19,7 @@ use synthd_actors::model::{
     SpendingTotals, TaskId, TemplateEdition, Turn, Usage, WorkName, day_of, day_that_counts,
 };
 use synthd_actors::model::{CampaignCounts, EpisodeCounts, RowCounts, TokenCounts};
+use synthd_actors::quality::TurnParts;
 
 /// The query for the columns that [`campaign_of`] reads, for the schema of this store. An older
 /// schema has no sampling parameters, and trajectories only.
@@ -154,19 +155,44 @@ pub(super) fn rows(
     after: Option<u64>,
     limit: usize,
 ) -> StoreResult<Vec<RowRecord>> {
-    let sql = "
-        SELECT body FROM campaign JOIN judged ON judged.campaign = campaign.key
-        WHERE name = ?1 AND ordinal > ?2 ORDER BY ordinal LIMIT ?3";
+    let sql = format!(
+        "SELECT body, {} FROM campaign JOIN judged ON judged.campaign = campaign.key
+         WHERE name = ?1 AND ordinal > ?2 ORDER BY ordinal LIMIT ?3",
+        turns_of(conn)?
+    );
     // Ordinals begin at zero, so -1 comes before all of them.
     let after = after.map_or(-1, |ordinal| i64::try_from(ordinal).unwrap_or(i64::MAX));
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    collect(conn, sql, params![campaign.as_str(), after, limit], |row| body_of(row, 0))
+    let found = params![campaign.as_str(), after, limit];
+    collect(conn, &sql, found, |row| judged_row(conn, row))
 }
 
 /// The judged row of an episode. None before the episode is judged.
 pub(super) fn row(conn: &Connection, episode: &EpisodeId) -> StoreResult<Option<RowRecord>> {
-    let sql = "SELECT body FROM episode JOIN judged ON judged.episode = episode.key WHERE id = ?1";
-    Ok(collect(conn, sql, [episode.as_str()], |row| body_of(row, 0))?.pop())
+    let sql = format!(
+        "SELECT body, {} FROM episode JOIN judged ON judged.episode = episode.key WHERE id = ?1",
+        turns_of(conn)?
+    );
+    Ok(collect(conn, &sql, [episode.as_str()], |row| judged_row(conn, row))?.pop())
+}
+
+/// The column with the attempt whose turns complete a row. An older schema stores whole rows only.
+fn turns_of(conn: &Connection) -> StoreResult<&'static str> {
+    let sql = "SELECT 1 FROM pragma_table_info('judged') WHERE name = 'turns_of'";
+    Ok(if conn.prepare_cached(sql)?.exists([])? { "turns_of" } else { "NULL" })
+}
+
+/// Reads a row, and makes the parts again that its turns hold.
+fn judged_row(conn: &Connection, found: &Row<'_>) -> StoreResult<RowRecord> {
+    let mut record: RowRecord = body_of(found, 0)?;
+    if let (Some(attempt), Some(row)) =
+        (found.get::<_, Option<i64>>(1)?, record.row.as_trajectory_mut())
+    {
+        let sql = "SELECT body FROM step WHERE attempt = ?1 ORDER BY step";
+        let turns: Vec<Turn> = collect(conn, sql, [attempt], |row| body_of(row, 0))?;
+        TurnParts::of(&turns, row.verification.score).put(row);
+    }
+    Ok(record)
 }
 
 /// The dataset versions of a campaign, oldest first.

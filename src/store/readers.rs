@@ -8,6 +8,7 @@ use rusqlite::Connection;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use synthd_actors::ports::StoreFault;
+use synthd_actors::supervisor::assert_may_block;
 use tokio::sync::Semaphore;
 
 /// How many queries may run at once. More queries wait.
@@ -54,6 +55,7 @@ impl ReaderPool {
         &self,
         query: impl FnOnce(&Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
+        assert_may_block("read the store");
         let kept = self.idle().pop();
         let conn = match kept {
             Some(conn) => conn,

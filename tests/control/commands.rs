@@ -39,8 +39,19 @@ fn a_campaign_is_submitted_watched_to_its_end_and_leaves_a_dataset() {
     assert!(status["collector"]["recorded"].as_u64().unwrap() > 0);
     assert!(status["store"]["commits"].as_u64().unwrap() > 0);
     assert_eq!(status["control"]["clients"], 1);
+    assert_eq!(status["quality"]["queue_depth"], 0);
+    let actors = status["actors"].as_array().unwrap();
+    let names: Vec<&str> = actors.iter().map(|actor| actor["name"].as_str().unwrap()).collect();
+    let all = ["router", "pool", "quality", "publisher", "unit", "engine", "campaign", "control"];
+    assert_eq!(names, all);
+    // A panic that blocking work on the actors' thread caused would be counted here.
+    let sound = |actor: &Value| {
+        ["panics", "restarts", "kills", "set_aside"].iter().all(|of| actor[*of] == 0)
+    };
+    assert!(actors.iter().all(sound), "{actors:?}");
     let shown = home.ask(&["status"]);
     assert!(shown.out.contains("small") && shown.out.contains("2/2"), "{shown:?}");
+    assert!(shown.out.contains("actors: no panics, no restarts, no kills"), "{shown:?}");
 
     // Its end is still there for who comes late, in words too.
     let late = home.ask(&["watch", "small"]);

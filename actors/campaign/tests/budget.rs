@@ -122,9 +122,9 @@ fn a_waiting_retry_ends_with_its_episode() {
 #[test]
 fn a_hold_the_store_did_not_take_costs_nothing_in_the_end() {
     in_test_system(options(), |kit| async move {
+        // Opened, editions, planned, started: the fifth write is the first hold.
+        kit.journal.traps.set("append", 4, 1, Trap::Fault(FaultKind::Store));
         let handle = kit.submit(&capped(1, 10_000_000)).await;
-        // Opened, planned, started: the fourth write is the first hold.
-        kit.journal.traps.set("append", 1, 1, Trap::Fault(FaultKind::Store));
         let paused = handle.wait_until_settled().await;
         assert_eq!(paused.state, CampaignState::Paused);
         assert!(paused.cost_usd > Money::ZERO);

@@ -2,7 +2,7 @@
 
 use super::{assert_nothing_lost_or_doubled, episodes, options};
 use crate::model::CampaignState;
-use crate::supervisor::ActorExit;
+use crate::supervisor::{ActorExit, AskError};
 use crate::testkit::{Kit, Panic, Trap, campaign, in_test_system};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,15 +13,15 @@ async fn panic_in(kit: &Kit, actor: &str) {
     // to its next incarnation, which would panic too.
     let world = &kit.world;
     match actor {
-        "collector" => world.collector.raw().tell(Panic).await,
         "pool" => world.pool.raw().tell(Panic).await,
         "router" => world.router.raw().tell(Panic).await,
         "quality" => world.quality.raw().tell(Panic).await,
+        "publisher" => world.quality.raw_publisher().tell(Panic).await,
         _ => kit.engine.raw().tell(Panic).await,
     }
 }
 
-const ACTORS: [&str; 5] = ["collector", "pool", "router", "quality", "engine"];
+const ACTORS: [&str; 5] = ["pool", "router", "quality", "publisher", "engine"];
 
 #[test]
 fn a_panic_in_any_actor_loses_and_doubles_nothing() {
@@ -41,6 +41,35 @@ fn a_panic_in_any_actor_loses_and_doubles_nothing() {
     }
 }
 
+/// A deadly message costs its sender an answer, and nobody else anything.
+#[test]
+fn a_message_that_kills_the_engine_actor_is_set_aside_while_campaigns_run() {
+    in_test_system(options(), |kit| async move {
+        let handle = kit.submit(&campaign("c", 6)).await;
+        for _ in 0..4 {
+            assert_eq!(kit.engine.raw().ask(Panic).await, Err(AskError::SetAside("engine")));
+            let asked = kit.world.router.raw().ask(Panic).await;
+            assert_eq!(asked, Err(AskError::SetAside("router")));
+        }
+        let done = handle.wait_until_settled().await;
+        assert_eq!((done.state, done.episodes.resolved), (CampaignState::Complete, 6));
+        let [engine, campaigns] = kit.engine.actor_stats();
+        assert_eq!((engine.panics, engine.restarts, engine.set_aside), (8, 8, 4));
+        assert_eq!((campaigns.name.as_str(), campaigns.panics), ("campaign", 0));
+        assert_nothing_lost_or_doubled(&kit, "c").await;
+    });
+}
+
+#[test]
+fn a_campaign_whose_actor_dies_is_counted() {
+    in_test_system(options(), |kit| async move {
+        let handle = kit.submit(&campaign("c", 3)).await;
+        handle.panic().await;
+        handle.wait_until_settled().await;
+        assert_eq!(kit.engine.actor_stats()[1].panics, 1);
+    });
+}
+
 #[test]
 fn several_panics_within_the_intensity_are_survived() {
     in_test_system(options(), |kit| async move {
@@ -57,7 +86,7 @@ fn several_panics_within_the_intensity_are_survived() {
 
 #[test]
 fn beyond_the_intensity_it_escalates_and_the_campaign_pauses() {
-    for actor in ["collector", "pool", "router", "quality"] {
+    for actor in ["pool", "quality", "publisher"] {
         in_test_system(options(), move |kit| async move {
             let handle = kit.submit(&campaign("c", 40)).await;
             let life = kit.life(actor);
@@ -106,7 +135,7 @@ fn publishing_once_is_enough() {
                 sleep(Duration::from_millis(1)).await;
             }
             sleep(Duration::from_millis(moment)).await;
-            panic_in(&kit, "quality").await;
+            panic_in(&kit, "publisher").await;
             assert_eq!(handle.wait_until_settled().await.state, CampaignState::Complete);
             assert_eq!(kit.sink.written().len(), 1);
         });

@@ -1,6 +1,8 @@
 //! The stages, each with each action, and what a row is made of.
 
 mod conversation;
+mod queue;
+mod review;
 mod stages;
 
 use super::pipeline::StageFindings;

@@ -1,7 +1,7 @@
 //! The quality stages over one completion, and the labels that every completion has.
 
-use crate::model::CompletionRow;
-use crate::quality::RowStage;
+use crate::model::{CompletionRow, QualityPolicy, StageAction};
+use crate::quality::{RowStage, StageRule};
 
 /// Every label that a completion can have, with its meaning. A label that is named for a stage is
 /// there only if the campaign sets this stage to `label`.
@@ -20,10 +20,19 @@ pub const COMPLETION_LABELS: [(&str, &str); 9] = [
 /// The stages in their order.
 pub(super) fn stages() -> [RowStage<CompletionRow>; 3] {
     [
-        RowStage { name: "format", version: 1, action: |policy| policy.format, find: empty },
-        RowStage { name: "truncation", version: 1, action: |policy| policy.truncation, find: cut },
-        RowStage { name: "refusal", version: 1, action: |policy| policy.refusal, find: declined },
+        stage("format", |policy| policy.format, empty),
+        stage("truncation", |policy| policy.truncation, cut),
+        stage("refusal", |policy| policy.refusal, declined),
     ]
+}
+
+/// The first version of a stage.
+fn stage(
+    name: &'static str,
+    action: fn(&QualityPolicy) -> StageAction,
+    find: fn(&CompletionRow) -> Option<String>,
+) -> RowStage<CompletionRow> {
+    RowStage { rule: StageRule::new(name, 1, action), find }
 }
 
 /// The labels that do not come from a stage.

@@ -11,6 +11,7 @@ use serde_json::Value;
 use std::process::ExitCode;
 use synthd_actors::campaign::CampaignProgress;
 use synthd_actors::model::WorkName;
+use synthd_actors::supervisor::ActorStats;
 
 #[derive(Args)]
 #[command(after_help = "Examples:
@@ -40,6 +41,9 @@ struct StatusReply {
     router: Vec<AccountRow>,
     #[serde(default)]
     providers: Value,
+    /// Absent in the report of an older daemon.
+    #[serde(default)]
+    actors: Vec<ActorStats>,
 }
 
 /// The models of one campaign in the report.
@@ -109,6 +113,26 @@ fn show(report: &StatusReply) {
         "records: {} kept, {} of {} places in the queue taken",
         collector["recorded"], collector["queue_depth"], collector["queue_bound"],
     ));
+    print_line(&actors(&report.actors));
+}
+
+/// One line about the actors: those that panicked, were started again or were killed, by name.
+fn actors(actors: &[ActorStats]) -> String {
+    let told =
+        actors.iter().filter(|one| one.panics + one.restarts + one.kills + one.set_aside > 0);
+    let told: Vec<String> = told.map(actor).collect();
+    match told.is_empty() {
+        true => "actors: no panics, no restarts, no kills".to_owned(),
+        false => format!("actors: {}", told.join("; ")),
+    }
+}
+
+/// The counts of one kind of actor.
+fn actor(stats: &ActorStats) -> String {
+    let ActorStats { name, panics, restarts, kills, set_aside } = stats;
+    format!(
+        "{name}: {panics} panics, {restarts} restarts, {kills} kills, {set_aside} requests set aside"
+    )
 }
 
 /// The table of campaigns. `episodes` are the finished ones of the planned ones.

@@ -82,7 +82,7 @@ async fn publish(
     let config = config::parse_campaign(&name, &record.config)?.config;
     let journal: Arc<dyn Journal> = Arc::new(store.clone());
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let (collector, _life) = CollectorHandle::start(journal.clone());
+    let collector = CollectorHandle::new(journal.clone());
     let sink = Arc::new(ParquetSink::new(dir));
     let (quality, _lives) =
         QualityHandle::start(1, &QualityServices { collector, journal, sink, clock });

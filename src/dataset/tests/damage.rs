@@ -1,12 +1,15 @@
 //! What verification reports of damaged and forged datasets. No bytes of a file may end the process.
 
-use super::super::fixture::{FixtureJournal, completion, edition, record, row, within, write};
+use super::super::fixture::{
+    FixtureJournal, FixtureReview, completion, record, reviewed, row, within, write,
+};
 use super::super::manifest::{pretty, sha256_of};
 use super::super::read::for_each_row;
 use super::super::writer::{ShardLimits, SplitWriter};
 use super::super::{DatasetManifest, ParquetSink, inspect, stats, verify};
 use crate::error::{Code, Error};
 use proptest::prelude::*;
+use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,8 +28,8 @@ async fn dataset() -> (TempDir, PathBuf) {
 async fn dataset_of(rows: Vec<RowRecord>) -> (TempDir, PathBuf) {
     let dir = tempdir().unwrap();
     let journal = Arc::new(FixtureJournal { rows: rows.into(), ..FixtureJournal::default() });
-    let mut edition = edition(&journal);
-    edition.late_rejections.clear();
+    let review = FixtureReview { rejections: BTreeMap::new(), ..FixtureReview::default() };
+    let edition = reviewed(&journal, review);
     let record = ParquetSink::new(dir.path()).write(edition).await.unwrap().record;
     let path = PathBuf::from(record.path);
     (dir, path)

@@ -1,8 +1,10 @@
 //! Which versions come to be, and when none does.
 
-use super::super::fixture::{FixtureJournal, completion_record, edition, record, row, write};
+use super::super::fixture::{
+    FixtureJournal, FixtureReview, completion_record, edition, record, reviewed, row, write,
+};
 use super::super::read::for_each_row;
-use super::super::sink::why_new;
+use super::super::sink::{VersionFacts, why_new};
 use super::super::{DatasetFigures, DatasetMetadata, ParquetSink, stats, verify};
 use std::collections::BTreeMap;
 use std::fs;
@@ -127,7 +129,8 @@ async fn a_new_version_says_why_it_was_written() {
     let mut older: DatasetMetadata = serde_json::from_str(&text).unwrap();
     older.row_schema = "synthd.trajectory/1".to_owned();
     older.licence = "mit".to_owned();
-    let why = why_new(back.version, Some(&older), &edition(&journal));
+    let (_, _, facts) = VersionFacts::of(edition(&journal));
+    let why = why_new(back.version, Some(&older), &facts);
     assert_eq!(why, NewVersion::RowFormat);
 }
 
@@ -239,11 +242,11 @@ async fn a_row_of_another_format_is_a_fault() {
 async fn pass_rates_of_the_edition_are_in_the_files() {
     let dir = tempdir().unwrap();
     let journal = FixtureJournal::numbered(40);
-    let mut rated = edition(&journal);
     let rate = |n: i32| PassRate { tries: n + 1, solved: n / 2, low: 1.0 / 3.0, high: 0.1 + 0.2 };
     let ids: Vec<_> = (0..40).map(record).map(|record| record.episode).collect();
-    rated.pass_rates =
-        ids.iter().enumerate().step_by(2).map(|(n, id)| (id.clone(), rate(n as i32))).collect();
+    let rates = ids.iter().enumerate().step_by(2).map(|(n, id)| (id.clone(), rate(n as i32)));
+    let review = FixtureReview { pass_rates: rates.collect(), ..FixtureReview::default() };
+    let rated = reviewed(&journal, review);
     let written = ParquetSink::new(dir.path()).write(rated).await.unwrap().record;
     let mut found = BTreeMap::new();
     for split in ["train", "validation", "test"] {

@@ -5,6 +5,8 @@ use super::{keep, started, store};
 use crate::store::{Store, open, schema};
 use synthd_actors::model::*;
 use synthd_actors::ports::Journal;
+use synthd_actors::quality::TurnParts;
+use tempfile::TempDir;
 
 async fn first(store: &Store) -> EpisodeRecord {
     store.episode(&id("c", 0)).await.unwrap().unwrap()
@@ -273,6 +275,51 @@ async fn rows_are_paged_in_plan_order_and_kept_once() {
     assert_eq!(store.rows(&campaign, Some(u64::MAX), 10).await.unwrap(), Vec::new());
     assert_eq!(store.row(&id("c", 1)).await.unwrap(), Some(row("c", 1, Some("loops"))));
     assert!(first(&store).await.judged.is_some());
+}
+
+/// The number of an SQL query on the file of a store.
+fn number(dir: &TempDir, sql: &str) -> i64 {
+    let conn = rusqlite::Connection::open(dir.path().join("synthd.db")).unwrap();
+    conn.query_row(sql, [], |row| row.get(0)).unwrap()
+}
+
+/// The turns hold the steps, the conversation and the tools. The row does not hold them again.
+#[tokio::test]
+async fn a_trajectory_is_stored_once() {
+    let (dir, store) = started(2).await;
+    let long = "y".repeat(500_000);
+    let mut turns: Vec<Turn> = (0..3).map(|index| turn_of(index, 10, &long)).collect();
+    let message = ChatMessage::text(ChatRole::User, "mend it");
+    turns[0].opening = Some(Box::new(ChatRequest {
+        messages: vec![message],
+        tools: Vec::new(),
+        max_output_tokens: 10,
+        settings: Default::default(),
+    }));
+    for turn in &turns {
+        let (episode, turn) = (id("c", 0), Box::new(turn.clone()));
+        keep(&store, JournalEntry::TurnTaken { episode, attempt: AttemptNumber(1), turn }).await;
+    }
+    let mut record = row("c", 0, None);
+    let inner = record.row.as_trajectory_mut().unwrap();
+    TurnParts::of(&turns, inner.verification.score).put(inner);
+    assert_eq!(inner.messages.as_ref().unwrap().len(), 7);
+    keep(&store, JournalEntry::Judged(Box::new(record.clone()))).await;
+    assert_eq!(store.row(&id("c", 0)).await.unwrap(), Some(record.clone()));
+    assert_eq!(store.rows(&name("c"), None, 9).await.unwrap(), vec![record]);
+    let stored = "SELECT count(*) FROM judged WHERE turns_of NOT NULL AND length(body) < 4000";
+    assert_eq!(number(&dir, stored), 1);
+}
+
+/// A row whose turns the store does not have keeps its own steps.
+#[tokio::test]
+async fn a_row_without_its_turns_is_stored_whole() {
+    let (dir, store) = started(2).await;
+    keep(&store, turn("c", 0, 1, 0, 1)).await;
+    keep(&store, turn("c", 0, 1, 1, 1)).await;
+    keep(&store, JournalEntry::Judged(Box::new(row("c", 0, None)))).await;
+    assert_eq!(store.row(&id("c", 0)).await.unwrap(), Some(row("c", 0, None)));
+    assert_eq!(number(&dir, "SELECT count(*) FROM judged WHERE turns_of IS NULL"), 1);
 }
 
 #[tokio::test]

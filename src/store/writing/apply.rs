@@ -6,6 +6,7 @@
 //! settlements and calls are never fenced, because their money counts. An entry that contradicts the
 //! store is refused, and its whole append fails.
 
+use crate::store::blob;
 use crate::store::error::StoreError;
 use crate::store::writing::fence::{EpisodeFence, FenceCache};
 use crate::store::writing::prepare::{PreparedWrite, WriteContent};
@@ -309,7 +310,8 @@ fn sum_up(
     Ok(())
 }
 
-/// Inserts the row of an episode. A second row for the same episode is ignored. Refused if the row
+/// Inserts the row of an episode. `body` is the row without the parts that its turns hold, and is
+/// stored if the store has these turns. A second row for the same episode is ignored. Refused if the row
 /// does not have the ordinal of its episode in the plan, because rows are read in this order.
 fn judge(conn: &Connection, row: &RowRecord, body: &[u8]) -> StoreResult {
     let ordinal = whole(row.ordinal)?;
@@ -326,18 +328,37 @@ fn judge(conn: &Connection, row: &RowRecord, body: &[u8]) -> StoreResult {
         .ok_or_else(|| {
             StoreError::refused(format!("the row of {} is not where it was planned", row.episode))
         })?;
+    let turns_of = turns_of(conn, episode, row)?;
+    let whole = if turns_of.is_none() { Some(blob::encode_checked(row)?) } else { None };
     conn.prepare_cached(
-        "INSERT INTO judged (episode, campaign, ordinal, rejected, body)
-         VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (episode) DO NOTHING",
+        "INSERT INTO judged (episode, campaign, ordinal, rejected, body, turns_of)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (episode) DO NOTHING",
     )?
     .execute(params![
         episode,
         campaign,
         ordinal,
         row.rejected.as_ref().map(|r| &r.stage),
-        body
+        whole.as_deref().unwrap_or(body),
+        turns_of,
     ])?;
     Ok(ApplyOutcome::Kept)
+}
+
+/// The key of the attempt whose turns hold the steps of a row. None if the row is none of a
+/// trajectory, or if the store does not have as many turns as the row has steps: then the row must
+/// be stored whole.
+fn turns_of(conn: &Connection, episode: i64, record: &RowRecord) -> StoreResult<Option<i64>> {
+    let Some(row) = record.row.as_trajectory() else { return Ok(None) };
+    let found = conn
+        .prepare_cached(
+            "SELECT key, (SELECT count(*) FROM step WHERE step.attempt = attempt.key)
+             FROM attempt WHERE episode = ?1 AND attempt = ?2",
+        )?
+        .query_row(params![episode, row.attempt], |found| Ok((found.get(0)?, found.get(1)?)))
+        .optional()?;
+    let has_all = |(_, turns): &(i64, i64)| usize::try_from(*turns) == Ok(row.trajectory.len());
+    Ok(found.filter(has_all).map(|(key, _)| key))
 }
 
 /// A number as SQLite keeps it: signed, with 64 bits. Refused if it is too large.

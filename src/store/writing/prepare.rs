@@ -7,7 +7,8 @@ use crate::store::call_records::calls::{self, PackedCall};
 use crate::store::call_records::request_delta::{BaseRequest, NewestRequests};
 use crate::store::error::StoreError;
 use crate::store::writing::writer::AppendDurability;
-use synthd_actors::model::{EpisodeId, JournalEntry, Turn};
+use synthd_actors::model::{EpisodeId, JournalEntry, RowRecord, Turn};
+use synthd_actors::quality::TurnParts;
 
 /// An entry with its encoded body.
 pub(in crate::store) struct PreparedWrite {
@@ -59,20 +60,33 @@ pub(in crate::store) fn prepare(
             let packed = calls::pack(call, newest)?;
             Ok(PreparedWrite { entry: WriteContent::Call(Box::new(packed)), body: Vec::new() })
         }
-        entry => Ok(PreparedWrite { body: body(&entry)?, entry: WriteContent::Entry(entry) }),
+        mut entry => {
+            Ok(PreparedWrite { body: body(&mut entry)?, entry: WriteContent::Entry(entry) })
+        }
     };
     entries.into_iter().map(write).collect()
 }
 
 /// The encoded body of an entry. Outcomes and rows are decoded again as a test, because they
 /// contain numbers that JSON may not be able to express.
-fn body(entry: &JournalEntry) -> Result<Vec<u8>, StoreError> {
+fn body(entry: &mut JournalEntry) -> Result<Vec<u8>, StoreError> {
     match entry {
         JournalEntry::TurnTaken { turn, .. } => turn_body(turn),
         JournalEntry::Finished { outcome, .. } => blob::encode_checked(outcome),
-        JournalEntry::Judged(row) => blob::encode_checked(row),
+        JournalEntry::Judged(record) => row_body(record),
         _ => Ok(Vec::new()),
     }
+}
+
+/// Encodes a row without the parts that the turns of its attempt hold. The writer checks that the
+/// store has these turns; otherwise it encodes the whole row.
+fn row_body(record: &mut RowRecord) -> Result<Vec<u8>, StoreError> {
+    let parts = record.row.as_trajectory_mut().map(TurnParts::take);
+    let body = blob::encode_checked(record);
+    if let (Some(parts), Some(row)) = (parts, record.row.as_trajectory_mut()) {
+        parts.put(row);
+    }
+    body
 }
 
 /// Encodes a turn. The potential is the only number that a turn must have and that JSON may not be

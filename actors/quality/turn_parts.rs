@@ -1,0 +1,166 @@
+//! The parts of a trajectory's row that follow from its turns alone: the steps, the conversation and
+//! the tools. The store keeps the turns, so it keeps a row without these parts and makes them again
+//! when the row is read. So a trajectory is stored once.
+//!
+//! ```text
+//!  turns ─► TurnParts ─► row                    (a unit is judged)
+//!           row ─► TurnParts taken out, dropped (the row is stored)
+//!  turns ─► TurnParts ─► put into the row       (the row is read)
+//! ```
+//! The invariant: the same turns and the same score give the same parts. A change of the code here
+//! changes what earlier rows say when they are read again.
+
+use crate::model::{
+    ActionType, ChatMessage, ChatRequest, RowAction, RowMessage, RowState, RowStep, RowStepAction,
+    Step, StepAction, TrajectoryRow, Turn, TurnAction, returns_to_go, rewards,
+};
+use crate::policy::same_message;
+
+/// These parts, outside of a row.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TurnParts {
+    trajectory: Vec<RowStep>,
+    messages: Option<Vec<RowMessage>>,
+    tools: Option<String>,
+}
+
+impl TurnParts {
+    /// The parts of a row with these turns. `score` is the score of its verification: rewards come
+    /// from the milestone potential and the score, and sum up to the score.
+    pub fn of(turns: &[Turn], score: f64) -> Self {
+        Self {
+            trajectory: trajectory(turns, score),
+            messages: messages(turns),
+            tools: tools(turns),
+        }
+    }
+
+    /// Takes the parts out of a row.
+    pub fn take(row: &mut TrajectoryRow) -> Self {
+        Self {
+            trajectory: std::mem::take(&mut row.trajectory),
+            messages: row.messages.take(),
+            tools: row.tools.take(),
+        }
+    }
+
+    /// Puts the parts into a row.
+    pub fn put(self, row: &mut TrajectoryRow) {
+        row.trajectory = self.trajectory;
+        row.messages = self.messages;
+        row.tools = self.tools;
+    }
+
+    /// The sum of the rewards.
+    pub(super) fn total_reward(&self) -> f64 {
+        self.trajectory.first().map_or(0.0, |step| step.return_to_go)
+    }
+}
+
+/// The turns as steps of a row.
+fn trajectory(turns: &[Turn], score: f64) -> Vec<RowStep> {
+    let steps: Vec<Step> = turns.iter().map(|turn| turn.step.clone()).collect();
+    let rewards = rewards(&steps, score);
+    let returns = returns_to_go(&rewards);
+    let numbered = turns.iter().enumerate();
+    numbered
+        .map(|(at, turn)| row_step(turn, rewards[at], returns[at], at + 1 == turns.len()))
+        .collect()
+}
+
+/// The request with which the newest conversation began, and the position of its turn. An agent's
+/// program may begin several. None if no request was recorded.
+fn newest_opening(turns: &[Turn]) -> Option<(usize, &ChatRequest)> {
+    let openings = turns.iter().enumerate().rev();
+    openings.into_iter().find_map(|(at, turn)| Some((at, turn.opening.as_deref()?)))
+}
+
+/// The newest conversation: the messages of its first request, then those of each turn. Replies of
+/// the model in this trajectory are marked, also those that an agent's program repeated in its
+/// request.
+fn messages(turns: &[Turn]) -> Option<Vec<RowMessage>> {
+    let (start, opening) = newest_opening(turns)?;
+    let (before, turns) = turns.split_at(start);
+    let repeated = |message: &&ChatMessage| {
+        before.iter().any(|turn| same_message(&turn.reply.message, message))
+    };
+    let mut own: Vec<bool> = opening.messages.iter().map(|m| repeated(&m)).collect();
+    // The first message of a turn is the reply.
+    own.extend(turns.iter().flat_map(|turn| (0..turn.messages.len()).map(|at| at == 0)));
+    let added = turns.iter().flat_map(|turn| &turn.messages);
+    let all: Vec<&ChatMessage> = opening.messages.iter().chain(added).collect();
+    Some(RowMessage::all_of(&all, |at, _| own.get(at).copied().unwrap_or(false)))
+}
+
+/// The tools of the newest conversation as JSON, in the form that trainers read. None if no request
+/// was recorded.
+fn tools(turns: &[Turn]) -> Option<String> {
+    let (_, opening) = newest_opening(turns)?;
+    let function = |tool| serde_json::json!({ "type": "function", "function": tool });
+    serde_json::to_string(&opening.tools.iter().map(function).collect::<Vec<_>>()).ok()
+}
+
+/// One turn as the row shows it. `done` marks the last step.
+fn row_step(turn: &Turn, reward: f64, return_to_go: f64, done: bool) -> RowStep {
+    let step = &turn.step;
+    let action = step.action();
+    // None if the provider did not count the reply.
+    let usage = turn.reply.counted().map(|_| step.usage);
+    RowStep {
+        step: i32::try_from(step.index).unwrap_or(i32::MAX),
+        state: RowState { cwd: step.state.cwd.clone(), files: step.state.files.clone() },
+        action: RowAction {
+            kind: action.kind.as_str().to_owned(),
+            arguments: arguments(&action),
+            tool: action.tool,
+        },
+        observation: step.observation(),
+        reward,
+        reasoning: step.reasoning.clone(),
+        return_to_go,
+        done,
+        error: step.error().map(str::to_owned),
+        exit_code: step.end().map(crate::model::ExecEnd::exit_code),
+        truncated: step.truncated(),
+        input_tokens: usage.map(|usage| signed(usage.input_tokens)),
+        output_tokens: usage.map(|usage| signed(usage.output_tokens)),
+        cost_usd: step.cost,
+        duration_ms: signed(step.duration_ms()),
+        model_ms: step.model_ms.map(signed),
+        finish_reason: Some(turn.reply.finish.as_str().to_owned()),
+        calls: Some(i32::try_from(turn.calls).unwrap_or(i32::MAX)),
+        actions: (step.actions.len() > 1).then(|| step.actions.iter().map(row_action).collect()),
+    }
+}
+
+/// One of several actions of a step.
+fn row_action(action: &TurnAction) -> RowStepAction {
+    RowStepAction {
+        kind: action.request.kind.as_str().to_owned(),
+        tool: action.request.tool.clone(),
+        arguments: arguments(&action.request),
+        call_id: Some(action.call_id.clone()).filter(|id| !id.is_empty()),
+        ran: action.ran,
+        observation: action.observation.clone(),
+        error: action.error.clone(),
+        exit_code: action.end.as_ref().map(crate::model::ExecEnd::exit_code),
+        truncated: action.truncated,
+        duration_ms: signed(action.duration_ms),
+    }
+}
+
+/// The arguments of an action as a JSON object in text. What a model wrote in place of an object is
+/// kept inside one, as in `{"unparsed": "..."}`.
+fn arguments(action: &StepAction) -> String {
+    let written = &action.arguments;
+    let is_object = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(written);
+    if is_object.is_ok() || action.kind != ActionType::Malformed {
+        return written.clone();
+    }
+    serde_json::json!({ "unparsed": written }).to_string()
+}
+
+/// Parquet columns are signed. A number that is too large becomes the largest one.
+pub(super) fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
