@@ -24,6 +24,7 @@ pub mod preflight;
 pub mod prices;
 mod private_directory;
 pub mod sandbox;
+mod socket_path;
 pub mod store;
 pub mod templates;
 mod word_suggestion;

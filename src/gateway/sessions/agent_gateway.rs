@@ -349,6 +349,19 @@ mod tests {
         });
     }
 
+    #[test]
+    fn a_deep_directory_has_room_for_the_socket() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("d".repeat(120));
+        in_test_system(Options::default(), |kit| async move {
+            let agent_gateway = agent_gateway(&kit, &path);
+            agent_gateway.open_session(spec()).await.unwrap();
+            assert!(egress::agents_socket(&path).exists());
+            agent_gateway.close().await;
+            assert!(!egress::agents_socket(&path).exists());
+        });
+    }
+
     /// A model takes its time to be made; it is made once for all who wait for it.
     #[test]
     fn attempts_of_one_campaign_share_a_gateway() {
