@@ -17,6 +17,7 @@ mod durable;
 pub mod engine;
 pub mod error;
 pub mod estimate;
+pub mod formats;
 pub mod gateway;
 pub mod llm;
 mod log_filter;

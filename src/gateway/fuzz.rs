@@ -1,11 +1,11 @@
 //! Whatever a client says is understood or refused.
 
+use crate::formats::WireFormat;
 use crate::gateway::request_check::request::GatewayRequest;
 use crate::gateway::{
     calls::lenient_transcript, formats::chat, formats::messages, formats::responses,
     request_check::allowlist,
 };
-use crate::llm::WireFormat;
 use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::{Value, json};

@@ -6,7 +6,7 @@
 //!
 //! `docs/gateway.md` has the table of all statuses and codes.
 
-use crate::llm::WireFormat;
+use crate::formats::WireFormat;
 use serde_json::{Value, json};
 use std::time::Duration;
 use synthd_actors::model::{CallFault, ClientAnswer, Fault};

@@ -6,9 +6,9 @@
 //! What the strict readers (`chat::canonical` and the others) accept has the same messages with
 //! the same roles here.
 
+use crate::formats::WireFormat;
 use crate::gateway::request_check::request::GatewayRequest;
 use crate::gateway::{formats::chat, formats::messages, formats::responses};
-use crate::llm::WireFormat;
 use serde_json::Value;
 use synthd_actors::model::{ChatMessage, ChatRequest, ChatRole, ToolCall};
 

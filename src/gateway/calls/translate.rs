@@ -12,6 +12,7 @@
 //! not have is refused by its name. The adapter answers in one piece, so a stream is rendered when
 //! the reply is complete.
 
+use crate::formats::WireFormat;
 use crate::gateway::calls::exchange::{ExchangeContext, ExchangeOutcome, ResponseEnding};
 use crate::gateway::listener::response_sink::{GatewayResponse, ResponseSink};
 use crate::gateway::refusal::GatewayRefusal;
@@ -21,7 +22,6 @@ use crate::gateway::{
     formats::chat, formats::messages, formats::response_events, formats::responses,
     request_check::anthropic_beta,
 };
-use crate::llm::WireFormat;
 use bytes::Bytes;
 use serde_json::{Value, json};
 use std::time::{SystemTime, UNIX_EPOCH};

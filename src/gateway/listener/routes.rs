@@ -26,7 +26,8 @@ use crate::gateway::sessions::session::GatewaySession;
 use crate::gateway::sessions::token_authenticator::{
     AuthenticatedClient, SessionError, TokenAuthenticator,
 };
-use crate::llm::{UpstreamResponse, WireFormat};
+use crate::formats::WireFormat;
+use crate::llm::UpstreamResponse;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};

@@ -10,12 +10,13 @@
 //! no sense, or if a key occurs twice at the top level. The bytes of
 //! the body are kept, because a call that is passed through sends them unchanged.
 
+use crate::formats::WireFormat;
 use crate::gateway::refusal::GatewayRefusal;
 use crate::gateway::request_check::allowlist;
 use crate::gateway::request_check::duplicate_keys;
 use crate::gateway::request_check::json_path::JsonPath;
 use crate::gateway::request_check::raw_json::RawJsonObject;
-use crate::llm::{UpstreamModel, WireFormat};
+use crate::llm::UpstreamModel;
 use bytes::Bytes;
 use serde_json::{Value, json};
 use std::ops::Range;

@@ -285,8 +285,8 @@ impl TokenAuthenticator for AgentGatewayInner {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::formats::WireFormat;
     use crate::gateway::request_check::request::GatewayRequest;
-    use crate::llm::WireFormat;
     use crate::sandbox::egress;
     use std::path::Path;
     use synthd_actors::agent_access::GatewayDelays;
