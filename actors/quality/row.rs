@@ -4,8 +4,8 @@
 use crate::model::{
     ActionType, AttemptNumber, ChatMessage, ChatRequest, ChatRole, Money, PlannedEpisode,
     QualityPolicy, ROW_SCHEMA, RowAction, RowCheck, RowMessage, RowState, RowStep, RowVerification,
-    SamplingParams, SandboxFingerprint, Step, StopReason, Task, TrajectoryRow, Turn, Verdict,
-    digest_of, reached_milestones, returns_to_go, rewards,
+    SamplingParams, SandboxFingerprint, Step, StopReason, Task, ToolSchema, TrajectoryRow, Turn,
+    Verdict, digest_of, reached_milestones, returns_to_go, rewards,
 };
 use crate::policy::same_message;
 use std::sync::Arc;
@@ -138,8 +138,7 @@ fn messages(judged: &FinishedEpisode) -> Option<Vec<RowMessage>> {
 /// was recorded.
 fn tools(judged: &FinishedEpisode) -> Option<String> {
     let (_, opening) = newest_opening(&judged.turns)?;
-    let function = |tool| serde_json::json!({ "type": "function", "function": tool });
-    serde_json::to_string(&opening.tools.iter().map(function).collect::<Vec<_>>()).ok()
+    serde_json::to_string(&opening.tools.iter().map(ToolSchema::shown).collect::<Vec<_>>()).ok()
 }
 
 /// A digest of the prompts and tools with which the conversation opened, without the task's own

@@ -3,6 +3,8 @@
 
 pub(crate) mod dialect;
 mod reply_reader;
+pub(crate) mod reply_writer;
+pub(crate) mod request_reader;
 pub(crate) mod request_writer;
 
 pub(crate) use reply_reader::OpenAiReplyBuilder;

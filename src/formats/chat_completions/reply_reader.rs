@@ -77,6 +77,8 @@ struct OpenAiCallDelta {
     index: Option<u64>,
     id: Option<String>,
     function: Option<OpenAiFunctionDelta>,
+    /// A call of a tool whose argument is plain text.
+    custom: Option<OpenAiFunctionDelta>,
 }
 
 /// The name and the next part of the arguments of a tool call.
@@ -84,7 +86,8 @@ struct OpenAiCallDelta {
 #[serde(default)]
 struct OpenAiFunctionDelta {
     name: Option<String>,
-    /// Usually a text; some hosts send the object itself.
+    /// Usually a text; some hosts send the object itself. A custom tool has an `input` instead.
+    #[serde(alias = "input")]
     arguments: Option<Value>,
 }
 
@@ -212,7 +215,7 @@ impl OpenAiReplyBuilder {
         if let Some(id) = delta.id.filter(|id| !id.is_empty()) {
             call.id = id;
         }
-        let function = delta.function.unwrap_or_default();
+        let function = delta.function.or(delta.custom).unwrap_or_default();
         // The name comes complete, and some hosts repeat it with every part, so it is not appended.
         if let Some(name) = function.name.filter(|name| !name.is_empty()) {
             call.name = name;

@@ -90,8 +90,8 @@ fn think(body: &mut Value, settings: &RequestSettings, dialect: &OpenAiDialect) 
 }
 
 /// A tool with its parameters as a JSON schema.
-fn tool(tool: &ToolSchema) -> Value {
-    let ToolSchema { name, description, parameters } = tool;
+pub(in crate::formats) fn tool(tool: &ToolSchema) -> Value {
+    let ToolSchema { name, description, parameters, .. } = tool;
     let function = json!({ "name": name, "description": description, "parameters": parameters });
     json!({ "type": "function", "function": function })
 }
@@ -119,7 +119,7 @@ fn message(message: &ChatMessage, dialect: &OpenAiDialect) -> Value {
 }
 
 /// A tool call, with the arguments as the text that the model wrote.
-fn call(call: &ToolCall) -> Value {
+pub(super) fn call(call: &ToolCall) -> Value {
     let function = json!({ "name": call.name, "arguments": call.arguments });
     json!({ "id": call.id, "type": "function", "function": function })
 }

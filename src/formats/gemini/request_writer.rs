@@ -72,7 +72,7 @@ fn chosen(choice: &ToolChoice) -> Value {
 
 /// A tool as a function declaration.
 fn tool(tool: &ToolSchema) -> Value {
-    let ToolSchema { name, description, parameters } = tool;
+    let ToolSchema { name, description, parameters, .. } = tool;
     json!({ "name": name, "description": description, "parametersJsonSchema": parameters })
 }
 

@@ -1,6 +1,8 @@
 //! The Anthropic Messages format (`POST messages`).
 
 mod reply_reader;
+pub(crate) mod reply_writer;
+pub(crate) mod request_reader;
 pub(crate) mod request_writer;
 
 pub(crate) use reply_reader::AnthropicReplyBuilder;

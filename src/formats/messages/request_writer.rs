@@ -2,6 +2,7 @@
 
 use super::FAMILY;
 use crate::formats::writing::extra::merge;
+use crate::formats::writing::tool_arguments::arguments_object;
 use serde_json::{Value, json};
 use synthd_actors::model::{
     ChatMessage, ChatRequest, ChatRole, RequestSettings, ToolCall, ToolChoice, ToolSchema,
@@ -88,7 +89,7 @@ fn mark(block: Option<&mut Value>) {
 
 /// A tool with its parameters as a JSON schema.
 fn tool(tool: &ToolSchema) -> Value {
-    let ToolSchema { name, description, parameters } = tool;
+    let ToolSchema { name, description, parameters, .. } = tool;
     json!({ "name": name, "description": description, "input_schema": parameters })
 }
 
@@ -142,11 +143,8 @@ fn said(message: &ChatMessage) -> Vec<Value> {
     blocks
 }
 
-/// A tool call. The format wants the arguments as an object. Arguments that are no JSON object are
-/// sent inside one, under `unreadable_arguments`, so that the model sees what it wrote.
+/// A tool call. The format wants the arguments as an object.
 fn call(call: &ToolCall) -> Value {
-    let parsed: Option<Value> = serde_json::from_str(&call.arguments).ok();
-    let input = parsed.filter(Value::is_object);
-    let input = input.unwrap_or_else(|| json!({ "unreadable_arguments": call.arguments }));
+    let input = arguments_object(call);
     json!({ "type": "tool_use", "id": call.id, "name": call.name, "input": input })
 }

@@ -1,10 +1,12 @@
 //! Writes a request body in Ollama's own format.
 
+use crate::formats::chat_completions::request_writer::tool;
 use crate::formats::writing::extra::merge;
+use crate::formats::writing::tool_arguments::arguments_object;
 use crate::formats::writing::tool_call_names::name_of_call;
 use serde_json::{Value, json};
 use synthd_actors::model::{
-    ChatMessage, ChatRequest, ChatRole, ReasoningEffort, RequestSettings, ToolCall, ToolSchema,
+    ChatMessage, ChatRequest, ChatRole, ReasoningEffort, RequestSettings, ToolCall,
 };
 
 /// The body of a request. It always asks for a stream and always sets the output cap
@@ -44,13 +46,6 @@ pub(crate) fn body(model: &str, request: &ChatRequest, context: u64) -> Value {
     body
 }
 
-/// A tool, in the form that the OpenAI chat format has.
-fn tool(tool: &ToolSchema) -> Value {
-    let ToolSchema { name, description, parameters } = tool;
-    let function = json!({ "name": name, "description": description, "parameters": parameters });
-    json!({ "type": "function", "function": function })
-}
-
 /// One message. `before` are the messages before it: a tool's result names its tool, and the name
 /// is looked up in the call.
 fn message(message: &ChatMessage, before: &[ChatMessage]) -> Value {
@@ -73,11 +68,7 @@ fn message(message: &ChatMessage, before: &[ChatMessage]) -> Value {
     wire
 }
 
-/// A tool call. Ollama wants the arguments as an object. Arguments that are no JSON object are sent
-/// inside one, under `unreadable_arguments`, so that the model sees what it wrote.
+/// A tool call. Ollama wants the arguments as an object.
 fn call(call: &ToolCall) -> Value {
-    let parsed: Option<Value> = serde_json::from_str(&call.arguments).ok();
-    let arguments = parsed.filter(Value::is_object);
-    let arguments = arguments.unwrap_or_else(|| json!({ "unreadable_arguments": call.arguments }));
-    json!({ "function": { "name": call.name, "arguments": arguments } })
+    json!({ "function": { "name": call.name, "arguments": arguments_object(call) } })
 }

@@ -1,6 +1,9 @@
 //! The OpenAI Responses format (`POST responses`).
 
+mod items;
 mod reply_reader;
+pub(crate) mod reply_writer;
+pub(crate) mod request_reader;
 pub(crate) mod request_writer;
 
 pub(crate) use reply_reader::ResponsesReplyBuilder;

@@ -8,14 +8,15 @@
 //! same text. A reasoning item must go back in front of the item that it led to, and only if its
 //! content is encrypted.
 
-use super::FAMILY;
+use super::{FAMILY, items};
 use crate::formats::reading::counts::{counted, with_total};
 use crate::formats::reading::events::ReplyBuilder;
 use crate::formats::reading::faults::{incomplete_answer, malformed, stream_fault, unreadable};
+use crate::formats::reading::request_parser::join;
 use serde_json::Value;
 use std::ops::ControlFlow;
 use synthd_actors::model::{
-    CallFault, ChatMessage, ChatReply, ChatRole, FinishReason, Reasoning, ToolCall, Usage,
+    CallFault, ChatMessage, ChatReply, ChatRole, FinishReason, Reasoning, Usage,
 };
 
 /// The most items of one reply. No agent writes so many in one turn; the limit bounds the memory.
@@ -116,20 +117,15 @@ impl ResponsesReplyBuilder {
         let texts =
             self.parts().filter_map(|part| part["text"].as_str().or(part["refusal"].as_str()));
         let content = texts.collect::<Vec<_>>().join("\n\n");
-        let thoughts = self.of("reasoning").flat_map(|item| {
-            ["summary", "content"]
-                .map(|key| &item[key])
-                .into_iter()
-                .filter_map(Value::as_array)
-                .flatten()
-        });
-        let thought = thoughts.filter_map(|part| part["text"].as_str()).collect::<Vec<_>>();
+        let mut thought = String::new();
+        self.of("reasoning").for_each(|item| join(&mut thought, &items::thought(item)));
         // A reply that was cut cannot go back verbatim.
         let reasoning = self.of("reasoning").next().map(|_| Reasoning {
-            text: thought.join("\n\n"),
+            text: thought,
             verbatim: self.verbatim().filter(|_| is_whole).map(|json| (FAMILY.to_owned(), json)),
         });
-        let tool_calls = self.of("function_call").map(call).collect();
+        let tool_calls =
+            self.items.iter().filter(|item| items::is_call(item)).map(items::call).collect();
         ChatMessage { tool_calls, reasoning, ..ChatMessage::text(ChatRole::Assistant, content) }
     }
 
@@ -151,12 +147,6 @@ impl ResponsesReplyBuilder {
         });
         serde_json::to_string(&bare.collect::<Vec<_>>()).ok()
     }
-}
-
-/// The tool call of an item.
-fn call(item: &Value) -> ToolCall {
-    let text = |key: &str| item[key].as_str().unwrap_or_default().to_owned();
-    ToolCall { id: text("call_id"), name: text("name"), arguments: text("arguments") }
 }
 
 /// The token counts. None if one of the two main counts is missing.

@@ -1,6 +1,6 @@
 //! Writes a request body in the Responses format, where a conversation is a list of items.
 
-use super::FAMILY;
+use super::{FAMILY, items::call_item};
 use crate::formats::writing::cache_key::cache_key;
 use crate::formats::writing::extra::merge;
 use serde_json::{Value, json};
@@ -55,7 +55,7 @@ fn set(body: &mut Value, settings: &RequestSettings) {
 
 /// A tool. It is not `strict`, because strict schemas would need every parameter to be required.
 fn tool(tool: &ToolSchema) -> Value {
-    let ToolSchema { name, description, parameters } = tool;
+    let ToolSchema { name, description, parameters, .. } = tool;
     json!({ "type": "function", "name": name, "description": description,
         "parameters": parameters, "strict": false })
 }
@@ -90,9 +90,6 @@ fn said(message: &ChatMessage) -> Vec<Value> {
         let content = json!([{ "type": "output_text", "text": message.content }]);
         items.push(json!({ "type": "message", "role": "assistant", "content": content }));
     }
-    items.extend(message.tool_calls.iter().map(|call| {
-        json!({ "type": "function_call", "call_id": call.id, "name": call.name,
-            "arguments": call.arguments })
-    }));
+    items.extend(message.tool_calls.iter().map(call_item));
     items
 }

@@ -1,5 +1,7 @@
-//! What several formats need to write a request.
+//! What several formats need to write a request or a reply.
 
 pub(super) mod cache_key;
+pub(crate) mod envelope;
 pub(super) mod extra;
+pub(super) mod tool_arguments;
 pub(super) mod tool_call_names;

@@ -12,12 +12,10 @@
 //! and after it is sure that it holds no part of a complete key. If the answer breaks off, the
 //! chunks end, and `PassThroughBody::reply` returns the fault.
 
-use crate::formats::chat_completions::OpenAiReplyBuilder;
 use crate::formats::key_placement::ApiKeyPlacement;
-use crate::formats::messages::AnthropicReplyBuilder;
-use crate::formats::reading::events::{self, EventSplitter, ReplyBuilder};
+use crate::formats::reading::any_reply_builder::AnyReplyBuilder;
+use crate::formats::reading::events::{self, EventSplitter};
 use crate::formats::reading::faults;
-use crate::formats::responses::ResponsesReplyBuilder;
 use crate::formats::{WireFormat, chat_completions, messages, responses};
 use crate::llm::adapters::chat_completions::OpenAiChatModel;
 use crate::llm::replay::ProviderTransport;
@@ -223,11 +221,7 @@ impl PassThroughBody {
         family: WireFormat,
         joint: Option<SplitKeyRedactor>,
     ) -> Self {
-        let assembly = match family {
-            WireFormat::OpenAiChat => AnyReplyBuilder::Chat(OpenAiReplyBuilder::default()),
-            WireFormat::Anthropic => AnyReplyBuilder::Messages(AnthropicReplyBuilder::default()),
-            WireFormat::Responses => AnyReplyBuilder::Responses(ResponsesReplyBuilder::default()),
-        };
+        let assembly = AnyReplyBuilder::of(family);
         Self {
             is_stream: answer.is_events(),
             headers: std::mem::take(&mut answer.headers),
@@ -367,37 +361,4 @@ impl PassThroughBody {
 fn says_why(data: &str) -> bool {
     let json: Value = serde_json::from_str(data).unwrap_or_default();
     ["error", "response.failed"].iter().any(|end| json["type"] == *end) || !json["error"].is_null()
-}
-
-/// The reply builder of the answer's format.
-enum AnyReplyBuilder {
-    Chat(OpenAiReplyBuilder),
-    Messages(AnthropicReplyBuilder),
-    Responses(ResponsesReplyBuilder),
-}
-
-impl AnyReplyBuilder {
-    fn event(&mut self, data: &str) -> Result<ControlFlow<()>, CallFault> {
-        match self {
-            Self::Chat(chat) => chat.event(data),
-            Self::Messages(messages) => messages.event(data),
-            Self::Responses(responses) => responses.event(data),
-        }
-    }
-
-    fn whole(&mut self, body: &[u8]) -> Result<(), CallFault> {
-        match self {
-            Self::Chat(chat) => chat.whole(body),
-            Self::Messages(messages) => messages.whole(body),
-            Self::Responses(responses) => responses.whole(body),
-        }
-    }
-
-    fn reply(self) -> Result<ChatReply, CallFault> {
-        match self {
-            Self::Chat(chat) => chat.reply(),
-            Self::Messages(messages) => messages.reply(),
-            Self::Responses(responses) => responses.reply(),
-        }
-    }
 }

@@ -1,28 +1,24 @@
 //! Writes a reply in the OpenAI Responses format, as a whole body ([`whole`]) or as the events of
-//! a stream ([`events`]). `translate` calls these two. `responses` reads the requests of this
-//! format.
+//! a stream ([`events`]), and the errors of this format.
 //!
 //! A reply is a list of items here: reasoning, one message, and each tool call. In a stream, each
 //! item begins empty, is filled by deltas, and is repeated complete at its end. All events have a
 //! `sequence_number`, which grows from zero.
 
-use crate::gateway::calls::translate::ReplyEnvelope;
+use super::{FAMILY, items::call_item};
+use crate::formats::writing::envelope::{FormatError, ReplyEnvelope};
 use serde_json::{Value, json};
 use synthd_actors::model::{ChatReply, FinishReason, Reasoning, Usage};
 
-/// The mark of reasoning that models of this format have produced. It goes back to the client
-/// unchanged.
-const OWN: &str = "openai-responses";
-
 /// The reply as one body, of `"object": "response"`.
-pub(in crate::gateway) fn whole(told: &ReplyEnvelope<'_>) -> Value {
+pub(crate) fn whole(told: &ReplyEnvelope<'_>) -> Value {
     let items = items(told).into_iter().map(|item| item.done).collect();
     response(told, status(told.reply), items, counts(told.reply))
 }
 
 /// The reply as the events of a stream, from `response.created` to `response.completed` (or
 /// `response.incomplete`, if the output limit was reached).
-pub(in crate::gateway) fn events(told: &ReplyEnvelope<'_>) -> Vec<String> {
+pub(crate) fn events(told: &ReplyEnvelope<'_>) -> Vec<String> {
     // The first two events show the reply without any content.
     let begun = response(told, "in_progress", json!([]), Value::Null);
     let mut events = vec![
@@ -109,7 +105,7 @@ fn items(told: &ReplyEnvelope<'_>) -> Vec<ResponsesReplyItem> {
     let mut items = Vec::new();
     match message.reasoning.as_ref() {
         // Only reasoning of this format can be sent back by the client as it is.
-        Some(Reasoning { verbatim: Some((family, json)), .. }) if family == OWN => {
+        Some(Reasoning { verbatim: Some((family, json)), .. }) if family == FAMILY => {
             items.extend(own_thoughts(json));
         }
         Some(Reasoning { text, .. }) if !text.is_empty() => {
@@ -122,8 +118,11 @@ fn items(told: &ReplyEnvelope<'_>) -> Vec<ResponsesReplyItem> {
     }
     let calls = message.tool_calls.iter().enumerate().map(|(index, call)| {
         let item = |arguments: &str, status: &str| {
-            json!({ "type": "function_call", "id": id("fc", index), "call_id": call.id,
-                "name": call.name, "arguments": arguments, "status": status })
+            let mut item = call_item(call);
+            item["id"] = json!(id("fc", index));
+            item["arguments"] = json!(arguments);
+            item["status"] = json!(status);
+            item
         };
         // The arguments are complete already, so they are one piece.
         let events = vec![
@@ -205,6 +204,19 @@ fn text(id: &str, said: &str, finish: FinishReason) -> ResponsesReplyItem {
     }
 }
 
+/// An error as one body.
+pub(crate) fn error(told: &FormatError<'_>) -> Value {
+    json!({ "error": { "message": told.message, "type": told.code, "param": told.param,
+        "code": told.code } })
+}
+
+/// The event that ends a stream with an error.
+pub(crate) fn error_event(told: &FormatError<'_>) -> String {
+    let event = json!({ "type": "error", "code": told.code, "message": told.message,
+        "param": told.param, "sequence_number": 0 });
+    format!("event: error\ndata: {event}\n\n")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -217,7 +229,7 @@ mod tests {
             "encrypted_content": "secret" });
         let verbatim = json!([thought, { "type": "message", "content": [] }]).to_string();
         let reasoning =
-            Reasoning { text: "hm".to_owned(), verbatim: Some((OWN.to_owned(), verbatim)) };
+            Reasoning { text: "hm".to_owned(), verbatim: Some((FAMILY.to_owned(), verbatim)) };
         let message = ChatMessage {
             reasoning: Some(reasoning),
             ..ChatMessage::text(ChatRole::Assistant, "so")
