@@ -86,6 +86,16 @@ impl GatewayRefusal {
         FormatError { status: *status, code, message, param: param.as_deref() }
     }
 
+    /// The refusal of a setting that the format of the model's provider has no field for. Without
+    /// the setting, the answer would be another one.
+    pub(super) fn of_setting(setting: &str) -> Self {
+        let what = format!(
+            "the model behind this name speaks another format, in which there is no field for \
+             {setting}; leave it out, or ask another model"
+        );
+        Self::new(400, "unsupported_parameter", what)
+    }
+
     /// The refusal of a call that cannot be translated, because something of it would be lost.
     pub(super) fn of_loss(loss: &FormatLoss) -> Self {
         let (code, message) = told(&loss.kind);

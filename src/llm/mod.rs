@@ -152,7 +152,7 @@ fn without_key(
 /// refusal costs nothing, because nothing was sent.
 fn without_words(what: Option<&str>) -> Result<(), CallFault> {
     let Some(what) = what else { return Ok(()) };
-    let why = format!("this model's format has no {what}");
+    let why = format!("this model's format has no field for {what}");
     Err(CallFault::free(FaultKind::ModelRejected, why))
 }
 

@@ -4,6 +4,7 @@ use super::FAMILY;
 use super::reply_reader::UNNAMED;
 use crate::formats::writing::extra::merge;
 use crate::formats::writing::tool_call_names::name_of_call;
+use crate::formats::writing::unsaid::{END_USER, ONE_CALL, first_of};
 use serde_json::{Value, json};
 use synthd_actors::model::{
     ChatMessage, ChatRequest, ChatRole, RequestSettings, ToolCall, ToolChoice, ToolSchema,
@@ -12,6 +13,14 @@ use synthd_actors::model::{
 /// A value that Gemini accepts in place of a thought signature. It is sent with tool calls that
 /// come from another family's model, or whose signature was not kept.
 const FOREIGN: &str = "skip_thought_signature_validator";
+
+/// The first setting that the format has no field for, in words.
+pub(crate) fn unsaid(settings: &RequestSettings) -> Option<&'static str> {
+    first_of(&[
+        (settings.end_user.is_some(), END_USER),
+        (settings.parallel_calls == Some(false), ONE_CALL),
+    ])
+}
 
 /// The body of a request. It always sets the output cap. The model's name is part of the address,
 /// and so is the request for a stream.

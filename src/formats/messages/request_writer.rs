@@ -3,10 +3,18 @@
 use super::FAMILY;
 use crate::formats::writing::extra::merge;
 use crate::formats::writing::tool_arguments::arguments_object;
+use crate::formats::writing::unsaid::first_of;
 use serde_json::{Value, json};
 use synthd_actors::model::{
     ChatMessage, ChatRequest, ChatRole, RequestSettings, ToolCall, ToolChoice, ToolSchema,
 };
+
+/// The first setting that the format has no field for, in words.
+/// Other formats accept temperatures up to 2.
+pub(crate) fn unsaid(settings: &RequestSettings) -> Option<&'static str> {
+    let is_hot = settings.temperature.is_some_and(|warm| warm > 1.0);
+    first_of(&[(is_hot, "a temperature above 1 (`temperature`)")])
+}
 
 /// The body of a request. It always asks for a stream and always sets the output cap. If `caches`
 /// is true, the last system block and the last block of the conversation get a cache mark: the next

@@ -4,10 +4,20 @@ use crate::formats::chat_completions::request_writer::tool;
 use crate::formats::writing::extra::merge;
 use crate::formats::writing::tool_arguments::arguments_object;
 use crate::formats::writing::tool_call_names::name_of_call;
+use crate::formats::writing::unsaid::{END_USER, ONE_CALL, TOOL_CHOICE, chooses, first_of};
 use serde_json::{Value, json};
 use synthd_actors::model::{
     ChatMessage, ChatRequest, ChatRole, ReasoningEffort, RequestSettings, ToolCall,
 };
+
+/// The first setting that the format has no field for, in words.
+pub(crate) fn unsaid(settings: &RequestSettings) -> Option<&'static str> {
+    first_of(&[
+        (settings.end_user.is_some(), END_USER),
+        (chooses(settings), TOOL_CHOICE),
+        (settings.parallel_calls == Some(false), ONE_CALL),
+    ])
+}
 
 /// The body of a request. It always asks for a stream and always sets the output cap
 /// (`num_predict`) and the context (`num_ctx`). `truncate` and `shift` are false, so that the

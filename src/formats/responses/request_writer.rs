@@ -3,10 +3,16 @@
 use super::{FAMILY, items::call_item};
 use crate::formats::writing::cache_key::cache_key;
 use crate::formats::writing::extra::merge;
+use crate::formats::writing::unsaid::{STOP, first_of};
 use serde_json::{Value, json};
 use synthd_actors::model::{
     ChatMessage, ChatRequest, ChatRole, RequestSettings, ToolChoice, ToolSchema,
 };
+
+/// The first setting that the format has no field for, in words.
+pub(crate) fn unsaid(settings: &RequestSettings) -> Option<&'static str> {
+    first_of(&[(!settings.stop.is_empty(), STOP)])
+}
 
 /// The body of a request. It always asks for a stream, always sets the output cap, and tells the
 /// provider to store nothing and to include the encrypted reasoning.

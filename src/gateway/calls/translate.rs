@@ -14,21 +14,12 @@
 
 use crate::formats::reading::request_parser::ParsedRequest;
 use crate::formats::writing::envelope::ReplyEnvelope;
-use crate::gateway::calls::exchange::{ExchangeContext, ExchangeOutcome, ResponseEnding};
+use crate::formats::writing::unsaid::unsaid_setting;
 use crate::gateway::calls::exchange::{ExchangeContext, ExchangeOutcome, ResponseEnding};
 use crate::gateway::listener::response_sink::{GatewayResponse, ResponseSink};
-use crate::gateway::listener::response_sink::{GatewayResponse, ResponseSink};
-use crate::gateway::refusal::GatewayRefusal;
 use crate::gateway::refusal::GatewayRefusal;
 use crate::gateway::request_check::anthropic_beta;
 use crate::gateway::request_check::request::GatewayRequest;
-use crate::gateway::request_check::request::GatewayRequest;
-use crate::gateway::request_check::unsupported_settings::refuse_unsupported;
-use crate::gateway::request_check::unsupported_settings::refuse_unsupported;
-use crate::gateway::{
-    formats::chat, formats::messages, formats::response_events, formats::responses,
-    request_check::anthropic_beta,
-};
 use bytes::Bytes;
 use std::time::{SystemTime, UNIX_EPOCH};
 use synthd_actors::model::{
@@ -70,8 +61,12 @@ pub(in crate::gateway) async fn translate_call(
 /// for.
 fn canonical(exchange: &ExchangeContext<'_>) -> Result<ChatRequest, GatewayRefusal> {
     let request = understood(exchange)?;
-    refuse_unsupported(exchange.keyed.dialect.as_deref(), &request.settings)?;
-    Ok(request)
+    // Models that the engine itself plays have no format and accept every setting.
+    let dialect = exchange.keyed.dialect.as_deref();
+    match dialect.and_then(|dialect| unsaid_setting(dialect, &request.settings)) {
+        Some(setting) => Err(GatewayRefusal::of_setting(setting)),
+        None => Ok(request),
+    }
 }
 
 /// The request in the engine's own form. Anything that would be lost is refused.

@@ -37,8 +37,7 @@ impl ChatModel for GeminiModel {
         request: &ChatRequest,
         context: &CallContext,
     ) -> Result<ChatReply, CallFault> {
-        let parallel = request.settings.parallel_calls;
-        without_words(parallel.filter(|p| !p).map(|_| "way to forbid calls at the same time"))?;
+        without_words(request_writer::unsaid(&request.settings))?;
         let body = request_writer::body(request);
         self.provider.exchange::<GeminiReplyBuilder>(&body, &[], context).await
     }

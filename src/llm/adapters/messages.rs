@@ -50,9 +50,7 @@ impl ChatModel for AnthropicModel {
         request: &ChatRequest,
         context: &CallContext,
     ) -> Result<ChatReply, CallFault> {
-        // Other families accept temperatures up to 2.
-        let hot = request.settings.temperature.is_some_and(|warm| warm > 1.0);
-        without_words(hot.then_some("temperature above 1"))?;
+        without_words(request_writer::unsaid(&request.settings))?;
         let replied = self.ask(request, self.caches, context).await;
         match &replied {
             // Only a replay gives this fault. The record does not say whether the recorded request

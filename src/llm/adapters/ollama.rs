@@ -7,9 +7,7 @@ use crate::llm::replay::ProviderTransport;
 use crate::llm::transport::provider::ProviderClient;
 use crate::llm::without_words;
 use async_trait::async_trait;
-use synthd_actors::model::{
-    CallFault, ChatReply, ChatRequest, Fault, FaultKind, ProviderEndpoint, ToolChoice,
-};
+use synthd_actors::model::{CallFault, ChatReply, ChatRequest, Fault, FaultKind, ProviderEndpoint};
 use synthd_actors::ports::{CallContext, ChatModel};
 
 /// The context in tokens that is requested if the campaign sets no `context`.
@@ -45,10 +43,7 @@ impl ChatModel for OllamaModel {
         request: &ChatRequest,
         context: &CallContext,
     ) -> Result<ChatReply, CallFault> {
-        let choice = request.settings.tool_choice.as_ref().filter(|c| **c != ToolChoice::Auto);
-        without_words(choice.map(|_| "choice of tools"))?;
-        let parallel = request.settings.parallel_calls.filter(|parallel| !parallel);
-        without_words(parallel.map(|_| "way to forbid calls at the same time"))?;
+        without_words(request_writer::unsaid(&request.settings))?;
         let body = request_writer::body(&self.model, request, self.context);
         let reply = self.provider.exchange::<OllamaReplyBuilder>(&body, &[], context).await?;
         // The server may have cut a prompt that fills the context, so its reply must not be used.

@@ -38,9 +38,7 @@ impl ChatModel for ResponsesModel {
         request: &ChatRequest,
         context: &CallContext,
     ) -> Result<ChatReply, CallFault> {
-        // The format has no field for stop sequences.
-        let stops = !request.settings.stop.is_empty();
-        without_words(stops.then_some("sequences that end an answer"))?;
+        without_words(request_writer::unsaid(&request.settings))?;
         let body = request_writer::body(&self.model, request);
         self.provider.exchange::<ResponsesReplyBuilder>(&body, &[], context).await
     }
