@@ -12,14 +12,20 @@
 //! - `reading`: events, token counts and faults of replies.
 //! - `writing`: parts that several writers need.
 
+pub(crate) mod any_reply_builder;
 pub(crate) mod chat_completions;
+#[cfg(test)]
+mod fuzz;
 pub(crate) mod gemini;
 pub(crate) mod key_placement;
+#[cfg(test)]
+mod loss_tests;
 pub(crate) mod messages;
 pub(crate) mod ollama;
 pub(crate) mod reading;
 pub(crate) mod responses;
+pub(crate) mod unsaid_settings;
 mod wire_format;
-mod writing;
+pub(crate) mod writing;
 
 pub use wire_format::WireFormat;

@@ -5,4 +5,4 @@ pub(crate) mod envelope;
 pub(super) mod extra;
 pub(super) mod tool_arguments;
 pub(super) mod tool_call_names;
-pub(crate) mod unsaid;
+pub(super) mod unsaid;

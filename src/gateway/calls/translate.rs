@@ -13,8 +13,8 @@
 //! the reply is complete.
 
 use crate::formats::reading::request_parser::ParsedRequest;
+use crate::formats::unsaid_settings::unsaid_setting;
 use crate::formats::writing::envelope::ReplyEnvelope;
-use crate::formats::writing::unsaid::unsaid_setting;
 use crate::gateway::calls::exchange::{ExchangeContext, ExchangeOutcome, ResponseEnding};
 use crate::gateway::listener::response_sink::{GatewayResponse, ResponseSink};
 use crate::gateway::refusal::GatewayRefusal;

@@ -12,8 +12,8 @@
 //! and after it is sure that it holds no part of a complete key. If the answer breaks off, the
 //! chunks end, and `PassThroughBody::reply` returns the fault.
 
+use crate::formats::any_reply_builder::AnyReplyBuilder;
 use crate::formats::key_placement::ApiKeyPlacement;
-use crate::formats::reading::any_reply_builder::AnyReplyBuilder;
 use crate::formats::reading::events::{self, EventSplitter};
 use crate::formats::reading::faults;
 use crate::formats::{WireFormat, chat_completions, messages, responses};

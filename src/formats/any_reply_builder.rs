@@ -1,6 +1,6 @@
 //! The reply builder of a format that is known only while the program runs.
 
-use super::events::ReplyBuilder;
+use super::reading::events::ReplyBuilder;
 use crate::formats::WireFormat;
 use crate::formats::chat_completions::OpenAiReplyBuilder;
 use crate::formats::messages::AnthropicReplyBuilder;
