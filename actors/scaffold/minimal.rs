@@ -130,6 +130,7 @@ fn tool_schema() -> ToolSchema {
             "required": ["command"],
             "additionalProperties": false
         }),
+        sent: None,
     }
 }
 

@@ -17,7 +17,6 @@ pub(crate) mod chat_completions;
 #[cfg(test)]
 mod fuzz;
 pub(crate) mod gemini;
-pub(crate) mod key_placement;
 #[cfg(test)]
 mod loss_tests;
 pub(crate) mod messages;

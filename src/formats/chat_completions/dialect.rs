@@ -1,7 +1,7 @@
 //! The dialects of the OpenAI chat format: what each host does in its own way. A new host of this
 //! format needs one entry in `ALL` (and in `config/campaign/names.rs`).
 
-use crate::formats::key_placement::ApiKeyPlacement;
+use crate::formats::writing::key_placement::ApiKeyPlacement;
 
 /// Which field of a message carries the reasoning, and whether it goes back in later requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

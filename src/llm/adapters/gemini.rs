@@ -3,7 +3,7 @@
 //! pass-through for it.
 
 use crate::formats::gemini::{GeminiReplyBuilder, request_writer};
-use crate::formats::key_placement::ApiKeyPlacement;
+use crate::formats::writing::key_placement::ApiKeyPlacement;
 use crate::llm::replay::ProviderTransport;
 use crate::llm::transport::provider::ProviderClient;
 use crate::llm::without_words;

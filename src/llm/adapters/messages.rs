@@ -1,8 +1,8 @@
 //! The adapter for Anthropic's Messages format. It makes one attempt for each call, reads a stream
 //! and puts the reply together. The gateway's pass-through uses the same reply builder.
 
-use crate::formats::key_placement::ApiKeyPlacement;
 use crate::formats::messages::{AnthropicReplyBuilder, KEY_HEADER, PATH, request_writer};
+use crate::formats::writing::key_placement::ApiKeyPlacement;
 use crate::llm::replay::ProviderTransport;
 use crate::llm::transport::provider::ProviderClient;
 use crate::llm::without_words;

@@ -2,8 +2,8 @@
 //! and puts the reply together. The provider stores nothing (`store: false`), so the reasoning
 //! travels with the conversation in encrypted form.
 
-use crate::formats::key_placement::ApiKeyPlacement;
 use crate::formats::responses::{PATH, ResponsesReplyBuilder, request_writer};
+use crate::formats::writing::key_placement::ApiKeyPlacement;
 use crate::llm::replay::ProviderTransport;
 use crate::llm::transport::provider::ProviderClient;
 use crate::llm::without_words;

@@ -1,7 +1,7 @@
 //! The API key of a provider. It goes into the header of a request and is kept out of everything
 //! else: it is in no record, no log and no message.
 
-use crate::formats::key_placement::ApiKeyPlacement;
+use crate::formats::writing::key_placement::ApiKeyPlacement;
 use crate::llm::transport::redaction::KeyMatcher;
 use reqwest::RequestBuilder;
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};

@@ -4,9 +4,9 @@
 //! It adds the headers, puts the key into the request, records the exchange, maps refusals to
 //! faults (`faults`), and redacts the key in everything that the provider says.
 
-use crate::formats::key_placement::ApiKeyPlacement;
 use crate::formats::reading::events::ReplyBuilder;
 use crate::formats::reading::faults;
+use crate::formats::writing::key_placement::ApiKeyPlacement;
 use crate::llm::replay::ProviderTransport;
 use crate::llm::transport::api_key::ApiKey;
 use crate::llm::transport::http::{self, ProviderResponse};

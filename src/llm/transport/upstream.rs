@@ -13,9 +13,9 @@
 //! chunks end, and `PassThroughBody::reply` returns the fault.
 
 use crate::formats::any_reply_builder::AnyReplyBuilder;
-use crate::formats::key_placement::ApiKeyPlacement;
 use crate::formats::reading::events::{self, EventSplitter};
 use crate::formats::reading::faults;
+use crate::formats::writing::key_placement::ApiKeyPlacement;
 use crate::formats::{WireFormat, chat_completions, messages, responses};
 use crate::llm::adapters::chat_completions::OpenAiChatModel;
 use crate::llm::replay::ProviderTransport;
