@@ -73,7 +73,7 @@ impl EventSplitter {
 
 /// The data of one event: its `data:` lines, joined by line breaks. Other fields and comments are
 /// dropped, so that an event that is only a comment gives an empty text.
-pub fn event_data(event: &[u8]) -> String {
+pub(crate) fn event_data(event: &[u8]) -> String {
     let text = String::from_utf8_lossy(event);
     let lines = text.split(['\n', '\r']).filter_map(|line| line.strip_prefix("data:"));
     let lines: Vec<&str> = lines.map(|line| line.strip_prefix(' ').unwrap_or(line)).collect();

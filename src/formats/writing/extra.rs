@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 /// Puts the extra fields into the body. Objects are merged, any other value is replaced. It does
 /// not check the names: `config` has already refused fields that cost money or that synthd sets
 /// itself.
-pub(super) fn merge(body: &mut Value, extra: &Map<String, Value>) {
+pub(in crate::formats) fn merge(body: &mut Value, extra: &Map<String, Value>) {
     let Value::Object(body) = body else { return };
     for (key, value) in extra {
         match (body.get_mut(key), value) {
