@@ -7,7 +7,7 @@ use synthd_actors::model::{ChatRequest, ChatRole, ReasoningEffort, ToolCall};
 
 /// Checks that each value under its key is a loss, with each of the words in it.
 fn assert_lost(format: WireFormat, base: &Value, cases: &[(&str, Value, &[&str])]) {
-    assert_eq!(format.parse(base, 1).lost, [], "{base}");
+    assert!(format.parse(base, 1).lost.is_empty(), "{base}");
     for (key, value, named) in cases {
         let mut body = base.clone();
         body[*key] = value.clone();

@@ -246,7 +246,7 @@ mod tests {
             ] }),
             9,
         );
-        assert_eq!(parsed.lost, []);
+        assert!(parsed.lost.is_empty());
         let messages = parsed.request.messages;
         let roles: Vec<ChatRole> = messages.iter().map(|message| message.role).collect();
         use ChatRole::{Assistant, System, Tool, User};
