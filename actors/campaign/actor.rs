@@ -91,6 +91,8 @@ pub struct CampaignActor {
     /// Attempts of all episodes that ended in a fault which may be an outage, since the last
     /// verdict or the last resume.
     pub(super) lost_in_a_row: usize,
+    /// Why planned episodes stay without an outcome, if their tasks are gone.
+    pub(super) left_open: Option<String>,
     /// The engine's limit of episodes at once. All campaigns share it and take turns.
     pub(super) places: Arc<Semaphore>,
     /// Counts the panics of episodes.
@@ -107,7 +109,7 @@ impl CampaignActor {
         prepared: PreparedCampaign,
         places: Arc<Semaphore>,
     ) -> (CampaignHandle, JoinHandle<()>, watch::Sender<CampaignProgress>) {
-        let PreparedCampaign { kind, episodes, skipped, tasks, ordinal, .. } = prepared;
+        let PreparedCampaign { kind, episodes, skipped, left_open, tasks, ordinal, .. } = prepared;
         let config = kind.config().clone();
         let sampler = SamplePlanner::new(&config, &episodes, ordinal);
         let mut progress =
@@ -123,7 +125,8 @@ impl CampaignActor {
         };
         let (progress, watched) = watch::channel(progress);
         // The handle keeps these, so that a client sees what the campaign waits for.
-        let (backend, down) = (config.sandbox.backend, world.pool.down());
+        let backend = config.kind.uses_sandboxes().then_some(config.sandbox.backend);
+        let down = world.pool.down();
         let (publisher, router) = (progress.clone(), world.router.clone());
         let actor = Self {
             world,
@@ -143,6 +146,7 @@ impl CampaignActor {
             unwritten: Vec::new(),
             afresh: HashMap::new(),
             lost_in_a_row: 0,
+            left_open,
             places,
             intensity: RestartIntensity::new(PANICS, PANIC_WINDOW),
             progress,

@@ -110,6 +110,10 @@ impl CampaignActor {
         match fault.kind.policy().response {
             // Attempts of other episodes go on; this episode waits for a larger budget.
             FaultResponse::StopCampaign => self.stop_at_budget(&fault),
+            // Calls to other models may be in flight, and a call that is cut off costs its whole hold.
+            FaultResponse::PauseCampaign if fault.kind.policy().is_of_model => {
+                self.pause_for(&fault);
+            }
             FaultResponse::PauseCampaign => self.escalate(&fault),
             FaultResponse::Wait => {
                 // This campaign did not cut the attempt off. Another launch would end like this

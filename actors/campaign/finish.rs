@@ -56,8 +56,8 @@ impl CampaignActor {
     fn publish(&mut self, ctx: &mut Context<Self>) {
         (self.closing, self.publishing) = (true, true);
         self.update_progress(|p| p.publishing = true);
-        let progress = self.progress();
-        let EngineServices { quality, collector, .. } = self.world.clone();
+        let (progress, left_open) = (self.progress(), self.left_open.clone());
+        let EngineServices { quality, collector, router, .. } = self.world.clone();
         let publish = PublishDataset {
             campaign: self.config.name.clone(),
             config: self.config.clone(),
@@ -65,13 +65,14 @@ impl CampaignActor {
             faulted: progress.episodes.faulted,
         };
         let work = async move {
+            router.flush_campaign(&publish.campaign).await?;
             // The dataset is recorded before the campaign is complete. After a kill between the
             // two, the next start publishes again and finds the version unchanged.
             let published = quality.publish(publish.clone()).await?;
             let moved = JournalEntry::CampaignMoved {
                 campaign: publish.campaign,
                 state: CampaignState::Complete,
-                reason: None,
+                reason: left_open,
             };
             collector.record(vec![moved]).await?;
             Ok::<_, Fault>(published)
@@ -82,13 +83,14 @@ impl CampaignActor {
             match published {
                 // The final counts come from the dataset, because duplicates are rejected only now.
                 Ok(Publication { record, new }) => {
+                    let reason = this.left_open.take();
                     this.update_progress(|p| {
                         p.new_version = new;
                         p.rows.accepted = record.rows.values().sum();
                         p.rows.rejected = record.rejected.values().sum();
                         p.dataset = Some(record);
                         p.state = CampaignState::Complete;
-                        p.reason = None;
+                        p.reason = reason;
                         p.settled = true;
                     });
                     ctx.stop();
@@ -117,6 +119,9 @@ impl CampaignActor {
         let write = async move {
             // Calls that were cut off may still be settled, which changes the cost.
             router.wait_until_settled(&campaign).await;
+            if let Err(fault) = router.flush_campaign(&campaign).await {
+                tracing::error!(%fault, "calls of the campaign are not recorded yet");
+            }
             collector.record(vec![standing]).await
         };
         ctx.spawn(write.into_actor(self).map(move |written, this, ctx| {

@@ -43,8 +43,8 @@ pub struct DrainCampaign {
 pub struct CampaignHandle {
     pub(super) address: Addr<CampaignActor>,
     pub(super) progress: watch::Receiver<CampaignProgress>,
-    /// The sandbox backend of this campaign.
-    pub(super) backend: BackendKind,
+    /// The sandbox backend of this campaign. None if its kind of work needs no sandbox.
+    pub(super) backend: Option<BackendKind>,
     /// The backends that are down now, from the pool.
     pub(super) down: watch::Receiver<DownBackends>,
     pub(super) router: RouterHandle,
@@ -61,8 +61,10 @@ impl CampaignHandle {
     pub fn current_progress(&self) -> CampaignProgress {
         let mut standing = self.progress.borrow().clone();
         if !standing.settled {
-            let down = self.down.borrow().get(&self.backend).cloned();
-            let down = down.map(|why| format!("{}: {why}", self.backend.as_str()));
+            let down = self.backend.and_then(|backend| {
+                let why = self.down.borrow().get(&backend).cloned()?;
+                Some(format!("{}: {why}", backend.as_str()))
+            });
             standing.waiting_for = down.or_else(|| self.router.problem(&standing.campaign));
         }
         standing

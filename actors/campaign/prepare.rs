@@ -11,12 +11,12 @@
 use super::reopen::{ChangedTemplates, RestartOptions, close_entries, reopen_entries};
 use crate::model::{
     CampaignName, CampaignRecord, CampaignState, EpisodeRecord, Fault, FaultCounts, FaultKind,
-    JournalEntry, Outcome, PlannedEpisode, TaskId, TemplateEdition,
+    JournalEntry, Outcome, PlannedEpisode, TaskId, TemplateEdition, WorkName,
 };
 use crate::policy::{ChangedTemplate, changed_templates};
 use crate::task::TemplateError;
 use crate::work::{CampaignPlan, EngineServices, SkippedTemplate, WorkKind, WorkSources};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -29,8 +29,11 @@ pub struct PreparedCampaign {
     pub kind: Arc<dyn WorkKind>,
     /// The episodes to run, and those that have ended. In plan order.
     pub episodes: Vec<EpisodeRecord>,
-    /// Templates that this host cannot run.
+    /// Templates that this host cannot run, and sources that lost the tasks of open episodes.
     pub skipped: Vec<SkippedTemplate>,
+    /// Why planned episodes without an outcome are not run, if their tasks are gone. A campaign
+    /// that completes without them says so.
+    pub left_open: Option<String>,
     /// The number of different tasks over all episodes of the plan.
     pub tasks: u64,
     /// The next free place in the plan.
@@ -128,7 +131,7 @@ pub async fn prepare(
     let mut episodes = world.journal.episodes(&config.name).await?;
     let tasks = episodes.iter().map(|e| &e.plan.task).collect::<HashSet<_>>().len() as u64;
     let ordinal = episodes.iter().map(|e| e.plan.ordinal + 1).max().unwrap_or(0);
-    wanted.leave_out_others(&mut episodes);
+    let lost = wanted.leave_out_others(&mut episodes);
     let work_left = episodes.iter().any(|episode| episode.outcome.is_none());
     // A campaign that is complete keeps its state. One with work left runs now, whatever it was
     // before.
@@ -141,8 +144,16 @@ pub async fn prepare(
     // A campaign that never ran is shown as cancelled if it may not start.
     let before = earlier.map_or((CampaignState::Cancelled, None), |r| (r.state, r.reason));
     undo.push(state_change_entry(&config.name, before.0, before.1));
-    let skipped = sources.skipped.clone();
-    Ok(PreparedCampaign { kind, episodes, skipped, tasks, ordinal, undo })
+    let left_open = reason_of(&lost);
+    let skipped = [sources.skipped.clone(), lost].concat();
+    Ok(PreparedCampaign { kind, episodes, skipped, left_open, tasks, ordinal, undo })
+}
+
+/// The sources that lost tasks as one text. None if there is none.
+fn reason_of(lost: &[SkippedTemplate]) -> Option<String> {
+    let told: Vec<String> =
+        lost.iter().map(|source| format!("{}: {}", source.template, source.reason)).collect();
+    (!told.is_empty()).then(|| told.join("; "))
 }
 
 /// Makes the plan on a blocking thread, because rendering many tasks takes long. Returns `known`
@@ -228,6 +239,14 @@ pub(crate) fn state_change_entry(
     JournalEntry::CampaignMoved { campaign: campaign.clone(), state, reason }
 }
 
+/// Why so many open episodes of one source are not run.
+fn lost_reason(kind: WorkName, count: u64) -> String {
+    let (unit, task) = (kind.unit(), kind.task());
+    let (units, its) = if count == 1 { ("", "its") } else { ("s", "their") };
+    let tasks = if count == 1 { " is" } else { "s are" };
+    format!("{count} planned {unit}{units} left open: {its} {task}{tasks} not to be had now")
+}
+
 /// The choice of episodes that this start runs, out of all that were ever planned for the campaign.
 struct RequestedEpisodes<'a> {
     kind: &'a dyn WorkKind,
@@ -242,18 +261,36 @@ impl RequestedEpisodes<'_> {
     /// when they can be run. An episode is left out if its model or scaffold is not configured now,
     /// it is a sample or a task beyond those that are asked for now, this host cannot run its
     /// template, or its template has another edition (its task cannot be rendered as it was
-    /// planned). So is a faulted episode whose task was replaced by a newer edition.
-    fn leave_out_others(&self, episodes: &mut Vec<EpisodeRecord>) {
-        let before = episodes.len();
-        episodes.retain(|record| self.is_wanted(record));
-        let left_out = before - episodes.len();
-        if left_out > 0 {
+    /// planned). So is a faulted episode whose task was replaced by a newer edition. Returns the
+    /// sources whose open episodes have lost their tasks.
+    fn leave_out_others(&self, episodes: &mut Vec<EpisodeRecord>) -> Vec<SkippedTemplate> {
+        let (kept, others): (Vec<_>, Vec<_>) =
+            std::mem::take(episodes).into_iter().partition(|record| self.is_wanted(record));
+        *episodes = kept;
+        if !others.is_empty() {
             tracing::warn!(
                 campaign = %self.kind.config().name,
-                "{left_out} episodes planned earlier are left out: their template, its edition, \
-                 their model or their scaffold is not to be had now"
+                "{} episodes planned earlier are left out: their template, its edition, \
+                 their model or their scaffold is not to be had now", others.len()
             );
         }
+        self.sources_of_lost(&others)
+    }
+
+    /// The sources of open episodes whose tasks are gone, with the number of these episodes.
+    fn sources_of_lost(&self, left_out: &[EpisodeRecord]) -> Vec<SkippedTemplate> {
+        let mut counts = BTreeMap::<&str, u64>::new();
+        for record in left_out {
+            if record.outcome.is_none() && self.is_superseded(&record.plan) {
+                *counts.entry(&record.plan.template).or_default() += 1;
+            }
+        }
+        let kind = self.kind.config().kind;
+        let told = |(template, count): (&str, u64)| SkippedTemplate {
+            template: template.to_owned(),
+            reason: lost_reason(kind, count),
+        };
+        counts.into_iter().map(told).collect()
     }
 
     /// Whether this start shows or runs the episode. A judged one always counts. A faulted one

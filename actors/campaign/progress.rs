@@ -21,7 +21,7 @@ pub struct CampaignProgress {
     #[serde(default, skip_serializing_if = "WorkName::is_usual")]
     pub kind: WorkName,
     pub state: CampaignState,
-    /// Why it is paused, stopped or cancelled, for people.
+    /// Why it is paused, stopped or cancelled, or complete with episodes left open, for people.
     pub reason: Option<String>,
     /// The pause came from a fault and not from a person. A client that follows the campaign does
     /// not wait then, because nobody is about to resume it.

@@ -219,6 +219,9 @@ async fn make_ready(
     let inputs = submit.inputs.unwrap_or_else(|| tools.inputs.clone());
     let kind = kind_of(config.clone(), inputs);
     let models = build_models(&*tools.models, &config)?;
+    // What an earlier account of this campaign owes the store goes first. Otherwise the new account
+    // would count it in full for ever.
+    tools.world.router.flush_campaign(&config.name).await?;
     let prepared = prepare(&tools.world, kind, submit.source, &submit.again).await?;
     let today = day_of(tools.world.clock.now_ms());
     // What earlier runs have spent counts against the caps of this one.

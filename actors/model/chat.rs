@@ -94,6 +94,27 @@ pub struct ToolSchema {
     pub description: String,
     /// The JSON schema of the arguments.
     pub parameters: serde_json::Value,
+    /// The tool as an agent program sent it, if the other fields do not say all of it. It is for
+    /// the record and is never sent to a model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent: Option<Box<serde_json::Value>>,
+}
+
+impl ToolSchema {
+    /// A tool that its three fields describe completely.
+    pub fn new(name: impl Into<String>, description: impl Into<String>, parameters: Value) -> Self {
+        Self { name: name.into(), description: description.into(), parameters, sent: None }
+    }
+
+    /// The tool as rows show it: a function, or what the agent program sent.
+    pub fn shown(&self) -> Value {
+        let function = || {
+            serde_json::json!({ "type": "function", "function": {
+                "name": self.name, "description": self.description,
+                "parameters": self.parameters } })
+        };
+        self.sent.as_deref().cloned().unwrap_or_else(function)
+    }
 }
 
 /// One request to a model: the whole conversation so far, the tools, and an explicit limit of the

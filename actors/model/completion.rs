@@ -46,6 +46,11 @@ impl WorkName {
         }
     }
 
+    /// Whether its units run in sandboxes.
+    pub const fn uses_sandboxes(self) -> bool {
+        matches!(self, Self::Trajectories)
+    }
+
     /// The format of its rows.
     pub const fn row_format(self) -> RowFormat {
         match self {
@@ -96,6 +101,12 @@ pub struct Prompt {
 }
 
 impl Prompt {
+    /// The bytes of its texts: messages and fields.
+    pub fn bytes(&self) -> u64 {
+        let texts = self.messages.iter().map(|message| message.content.len());
+        texts.chain([self.fields.len()]).map(|length| length as u64).sum()
+    }
+
     /// The id of a prompt with these messages.
     pub fn id_of(messages: &[ChatMessage]) -> TaskId {
         let mut parts: Vec<&str> = vec!["prompt"];

@@ -203,18 +203,18 @@ impl FaultKind {
                 "a model did not answer in time",
                 PROVIDER,
             ),
-            Self::ModelPermanent => row(Operator, R::PauseCampaign).passes().slow().refuses(502, "upstream_unusable").tells(
+            Self::ModelPermanent => row(Operator, R::PauseCampaign).of_model().passes().slow().refuses(502, "upstream_unusable").tells(
                 "SYN-0801",
                 "a model of the campaign cannot be asked",
                 "set its key in the environment, or mend `[[models]]` and `[providers]`",
             ),
-            Self::KeyRejected => row(Operator, R::PauseCampaign).passes().slow().refuses(502, "upstream_unusable").tells(
+            Self::KeyRejected => row(Operator, R::PauseCampaign).of_model().passes().slow().refuses(502, "upstream_unusable").tells(
                 "SYN-0411",
                 "a provider does not take the key it was sent",
                 "set the variable that the message names to a valid key, then run the command \
                  again: it resumes",
             ),
-            Self::ModelMiscounted => row(Provider, R::PauseCampaign).passes().refuses(502, "upstream_unusable").tells(
+            Self::ModelMiscounted => row(Provider, R::PauseCampaign).of_model().passes().refuses(502, "upstream_unusable").tells(
                 "SYN-0412",
                 "a provider counted more tokens than a call can have",
                 "`synthd call list --failed` names the call, which is recorded at its whole hold; \
@@ -225,7 +225,7 @@ impl FaultKind {
                 "a provider refused a conversation",
                 "`synthd call list` shows what it was asked and what it said",
             ),
-            Self::NotRecorded => row(Operator, R::PauseCampaign).refuses(404, "not_recorded").tells(
+            Self::NotRecorded => row(Operator, R::PauseCampaign).of_model().refuses(404, "not_recorded").tells(
                 "SYN-0803",
                 "a recorded campaign has no answer to what was asked",
                 "replay with the templates, scaffolds and seed it was recorded with",
@@ -286,7 +286,7 @@ impl FaultKind {
                     "the first call of an episode does not fit under [budget] episode_usd",
                     "raise [budget] episode_usd, then run `synthd retry`",
                 ),
-            Self::CallOverrun => row(Provider, R::PauseCampaign).passes().refuses(502, "upstream_unusable").tells(
+            Self::CallOverrun => row(Provider, R::PauseCampaign).of_model().passes().refuses(502, "upstream_unusable").tells(
                 "SYN-0310",
                 "a call cost more than its worst case, so no cap can be kept",
                 "mend the model's price or its provider; then `synthd money reconcile` the call \

@@ -112,6 +112,9 @@ pub struct FaultPolicy {
     pub response: FaultResponse,
     /// The model is asked again within the same call, before the attempt learns of the fault.
     pub asks_again: bool,
+    /// Only the calls of one model are concerned. If the campaign pauses, attempts that run go on
+    /// until they end or have the same fault, because cutting off a call costs its whole hold.
+    pub is_of_model: bool,
     /// The campaign pauses after so many faults in a row that a single episode could not cause
     /// them.
     pub may_be_outage: bool,
@@ -153,6 +156,7 @@ impl FaultPolicy {
             owner,
             response,
             asks_again: false,
+            is_of_model: false,
             may_be_outage: false,
             is_restart: false,
             may_pass: false,
@@ -173,6 +177,10 @@ impl FaultPolicy {
     // The builder methods of the table follow. Each one sets the column that its name describes.
     pub(super) const fn asked_again(self) -> Self {
         Self { asks_again: true, ..self }
+    }
+
+    pub(super) const fn of_model(self) -> Self {
+        Self { is_of_model: true, ..self }
     }
 
     pub(super) const fn outage(self) -> Self {

@@ -16,7 +16,8 @@ engine asks it everywhere. It is printed from `FaultKind::policy` in `actors/mod
 - **whose**: who caused it. The operator is the person who runs the campaign.
 - **what follows**: `retry` is another attempt, while the episode has attempts left. `free retry` and
   `start over` cost the episode no attempt. `give up` ends the episode as faulted. `pause` and `stop`
-  rest the whole campaign. `wait` leaves the episode to be resumed.
+  rest the whole campaign. A pause cuts off the attempts that run; after `pause, others go on` they go
+  on until they end or have the same fault. `wait` leaves the episode to be resumed.
 - **asked again**: whether the model is asked again within the same call, up to five times, before
   anything follows.
 - **many in a row**: whether so many in a row that no single episode could cause them pause the campaign.
@@ -56,7 +57,7 @@ fn row(kind: FaultKind, policy: &FaultPolicy) -> String {
     let mut row = format!(
         "| `{kind}` | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} {} | {} | {}",
         owner(policy.owner),
-        response(policy.response),
+        response(policy),
         yes(policy.asks_again),
         yes(policy.costs_attempt()),
         many(policy),
@@ -138,12 +139,13 @@ fn owner(owner: FaultOwner) -> &'static str {
 }
 
 /// The column "what follows".
-fn response(response: FaultResponse) -> &'static str {
-    match response {
+fn response(policy: &FaultPolicy) -> &'static str {
+    match policy.response {
         FaultResponse::Retry => "retry",
         FaultResponse::RetryFree => "free retry",
         FaultResponse::StartOver => "start over",
         FaultResponse::GiveUp => "give up",
+        FaultResponse::PauseCampaign if policy.is_of_model => "pause, others go on",
         FaultResponse::PauseCampaign => "pause",
         FaultResponse::StopCampaign => "stop",
         FaultResponse::Wait => "wait",

@@ -110,6 +110,11 @@ impl EpisodeId {
         }
     }
 
+    /// Whether it is the id of a completion.
+    pub fn is_completion(&self) -> bool {
+        self.0.starts_with("co-")
+    }
+
     /// The sample number in this id. An id without a number is sample 0.
     pub fn sample(&self) -> u32 {
         let number = self.0.rsplit_once(SAMPLE).and_then(|(_, number)| number.parse().ok());

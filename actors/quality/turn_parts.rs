@@ -12,7 +12,7 @@
 
 use crate::model::{
     ActionType, ChatMessage, ChatRequest, RowAction, RowMessage, RowState, RowStep, RowStepAction,
-    Step, StepAction, TrajectoryRow, Turn, TurnAction, returns_to_go, rewards,
+    Step, StepAction, ToolSchema, TrajectoryRow, Turn, TurnAction, returns_to_go, rewards,
 };
 use crate::policy::same_message;
 
@@ -96,8 +96,7 @@ fn messages(turns: &[Turn]) -> Option<Vec<RowMessage>> {
 /// was recorded.
 fn tools(turns: &[Turn]) -> Option<String> {
     let (_, opening) = newest_opening(turns)?;
-    let function = |tool| serde_json::json!({ "type": "function", "function": tool });
-    serde_json::to_string(&opening.tools.iter().map(function).collect::<Vec<_>>()).ok()
+    serde_json::to_string(&opening.tools.iter().map(ToolSchema::shown).collect::<Vec<_>>()).ok()
 }
 
 /// One turn as the row shows it. `done` marks the last step.

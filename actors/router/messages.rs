@@ -161,6 +161,13 @@ impl RouterHandle {
         owed.map_or(Ok(()), Err)
     }
 
+    /// Writes the records of one campaign that the store has not taken yet. Err has the reason if
+    /// some are still not recorded; they go on counting in full.
+    pub async fn flush_campaign(&self, campaign: &CampaignName) -> Result<(), Fault> {
+        let Some(account) = self.account(campaign) else { return Ok(()) };
+        account.backlog.clear(&self.issuer.collector).await
+    }
+
     /// The accounts of all campaigns, sorted by name.
     pub fn stats(&self) -> Vec<AccountStats> {
         let today = day_of(self.issuer.clock.now_ms());

@@ -2,8 +2,8 @@
 //! answer has been paid for, and its caller has it, so its record must not be lost. The entries
 //! stay in memory here, and no new call of the campaign is made until the store has taken them.
 //!
-//! `ticket` adds entries and writes them before each new call, and the shutdown writes them once
-//! more. What is still here when the process ends is lost as a record, but not as money: its hold
+//! `ticket` adds entries and writes them before each new call. They are also written when the
+//! campaign comes to rest, before it is opened again, and at the shutdown. What is still here when the process ends is lost as a record, but not as money: its hold
 //! is in the store and counts in full. Until the store has taken the entries, the hold counts in
 //! full in memory too.
 

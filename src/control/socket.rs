@@ -9,6 +9,7 @@
 //! alone.
 
 use crate::error::{Code, Error, Result};
+pub use crate::socket_path::MAX_PATH;
 use nix::errno::Errno;
 use nix::sys::socket::{
     AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, getsockopt, listen, socket, sockopt,
@@ -21,9 +22,6 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-/// The most bytes of a socket's path on Linux, without the closing zero.
-pub const MAX_PATH: usize = 107;
 
 /// The permission mode of the socket and its lock file: only the owner may connect.
 const MODE: u32 = 0o600;

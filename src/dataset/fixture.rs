@@ -56,7 +56,7 @@ pub(super) fn row_with_steps(n: u64, count: u64) -> TrajectoryRow {
         labels: (0..n % 3).map(|i| format!("label-{i}")).collect(),
         execution_time_seconds: 1.5 + n as f64 / 8.0,
         total_tokens: Some(i64::try_from(30 * count).unwrap()),
-        cost_usd: Money::from_nanos(n * count + 1),
+        cost_usd: Money::from_nanos(n * count),
         attempt: i32::try_from(n % 2).unwrap() + 1,
         calls: (!n.is_multiple_of(6)).then(|| i64::try_from(count).unwrap()),
         canary: format!("canary-{n:08x}"),

@@ -1,9 +1,9 @@
 //! The rules of a trajectory: a known result that agrees with the verification; steps without gaps,
-//! of which only the last is done; texts that are JSON; rewards and calls that sum up as stated.
+//! of which only the last is done; texts that are JSON; rewards, calls, cost and tokens that sum up as stated.
 
 use super::shared_rules::{broken_messages, is_finish_reason, is_list, is_object};
 use std::cmp::Ordering;
-use synthd_actors::model::{RowStep, TrajectoryRow, returns_to_go};
+use synthd_actors::model::{RowStep, TrajectoryRow, broken_sums, returns_to_go};
 
 /// How much two sums of rewards may differ, relative to the larger one, or absolutely if both are
 /// below 1. Rewards have nine decimals, and floating-point sums are not exact in the last ones.
@@ -23,6 +23,7 @@ pub(super) fn broken_trajectory(row: &TrajectoryRow) -> Vec<String> {
     broken.extend(broken_steps(&row.trajectory));
     broken.extend(broken_rewards(row));
     broken.extend(broken_requests(row));
+    broken.extend(broken_sums(row));
     broken
 }
 
@@ -102,6 +103,7 @@ fn differ(a: f64, b: f64) -> bool {
 mod tests {
     use super::*;
     use crate::dataset::fixture::row;
+    use synthd_actors::model::Money;
 
     fn set_role(row: &mut TrajectoryRow, role: &str) {
         row.messages.as_mut().unwrap()[0].role = role.to_owned();
@@ -110,7 +112,7 @@ mod tests {
     #[test]
     fn each_rule_is_noticed() {
         type Break = fn(&mut TrajectoryRow);
-        let cases: [(Break, &str); 13] = [
+        let cases: [(Break, &str); 15] = [
             (|r| r.final_result = "solved".into(), "final_result is \"solved\""),
             (|r| r.verification.passed = !r.verification.passed, "but passed is"),
             (|r| r.trajectory[1].step = 7, "step 7 stands where"),
@@ -121,6 +123,8 @@ mod tests {
             (|r| r.total_reward = f64::NAN, "total_reward is NaN"),
             (|r| r.tools = Some("{}".into()), "tools is not a JSON list"),
             (|r| r.sampling = Some("[]".into()), "sampling is not a JSON object"),
+            (|r| r.cost_usd = Money::from_nanos(7), "cost_usd is 0.000000007, but the steps cost"),
+            (|r| r.total_tokens = Some(7), "total_tokens is 7, but the steps have"),
             (|r| r.calls = Some(99), "calls is 99, but the steps have"),
             (|r| r.trajectory[0].finish_reason = Some("x".into()), "finish_reason of step 0 is"),
             (|r| set_role(r, "human"), "message 0 has the role \"human\""),

@@ -258,9 +258,11 @@ fn check_claims(dir: &Path, manifest: &DatasetManifest, complete: bool, checks: 
     let agrees = metadata.campaign == manifest.campaign
         && metadata.version == manifest.version
         && metadata.digest == manifest.digest
-        && metadata.config_digest == manifest.config_digest;
+        && metadata.config_digest == manifest.config_digest
+        && metadata.row_schema == manifest.row_schema;
     if !agrees {
-        let message = "campaign, version, digest or config_digest is not the manifest's";
+        let message =
+            "campaign, version, digest, config_digest or row_schema is not the manifest's";
         checks.problems.file(METADATA, message);
     }
     if complete {

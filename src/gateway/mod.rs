@@ -25,7 +25,8 @@
 //!   with a price.
 //! - `calls`: `call` (one call, with its fallback models), `exchange` (one try with one model),
 //!   `pass_through` and `translate` (the two ways to ask the model).
-//! - `formats`: how answers and errors are written in the client's wire format.
+//!
+//! How requests, replies and errors are read and written is in `crate::formats`.
 //!
 //! Invariant: no request to a model with a price leaves before its worst cost is held durably, and
 //! every exchange that took place is settled. If a client disconnects after its request has left,
@@ -34,7 +35,6 @@
 //! `GatewayRefusal`, or with the provider's own refusal, in the client's wire format.
 
 mod calls;
-mod formats;
 #[cfg(test)]
 mod fuzz;
 mod listener;

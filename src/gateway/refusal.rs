@@ -6,8 +6,10 @@
 //!
 //! `docs/gateway.md` has the table of all statuses and codes.
 
-use crate::llm::WireFormat;
-use serde_json::{Value, json};
+use crate::formats::WireFormat;
+use crate::formats::reading::losses::{FormatLoss, LossKind};
+use crate::formats::writing::envelope::FormatError;
+use serde_json::Value;
 use std::time::Duration;
 use synthd_actors::model::{CallFault, ClientAnswer, Fault};
 
@@ -69,41 +71,42 @@ impl GatewayRefusal {
 
     /// The JSON body in the client's wire format.
     pub(super) fn body(&self, family: WireFormat) -> Value {
-        match family {
-            WireFormat::OpenAiChat | WireFormat::Responses => {
-                json!({ "error": { "message": self.message,
-                "type": self.code, "param": self.param, "code": self.code } })
-            }
-            WireFormat::Anthropic => json!({ "type": "error", "error": { "type": self.kind(),
-                "message": self.message } }),
-        }
+        family.error(&self.error())
     }
 
     /// The event that ends a stream with this error, such as `event: error` with a line of
     /// `data:`.
     pub(super) fn event(&self, family: WireFormat) -> String {
-        let body = self.body(family);
-        match family {
-            WireFormat::Responses => {
-                let event = json!({ "type": "error", "code": self.code, "message": self.message,
-                    "param": self.param, "sequence_number": 0 });
-                format!("event: error\ndata: {event}\n\n")
-            }
-            WireFormat::OpenAiChat => format!("data: {body}\n\n"),
-            WireFormat::Anthropic => format!("event: error\ndata: {body}\n\n"),
-        }
+        family.error_event(&self.error())
     }
 
-    /// The word of the Messages format for this status.
-    fn kind(&self) -> &'static str {
-        match self.status {
-            400 | 413 => "invalid_request_error",
-            401 => "authentication_error",
-            402 => "billing_error",
-            404 => "not_found_error",
-            429 => "rate_limit_error",
-            504 => "timeout_error",
-            _ => "api_error",
+    /// This refusal as every format writes it.
+    fn error(&self) -> FormatError<'_> {
+        let Self { status, code, message, param, .. } = self;
+        FormatError { status: *status, code, message, param: param.as_deref() }
+    }
+
+    /// The refusal of a setting that the format of the model's provider has no field for. Without
+    /// the setting, the answer would be another one.
+    pub(super) fn of_setting(setting: &str) -> Self {
+        let what = format!(
+            "the model behind this name speaks another format, in which there is no field for \
+             {setting}; leave it out, or ask another model"
+        );
+        Self::new(400, "unsupported_parameter", what)
+    }
+
+    /// The refusal of a call that cannot be translated, because something of it would be lost.
+    pub(super) fn of_loss(loss: &FormatLoss) -> Self {
+        let (code, message) = told(&loss.kind);
+        let refusal = Self::new(400, code, format!("the model behind this name {message}"));
+        let refusal = match &loss.kind {
+            LossKind::Malformed(what) => Self::invalid_request(what.clone()),
+            _ => refusal,
+        };
+        match loss.place.as_str() {
+            "" => refusal,
+            place => Self { param: Some(place.to_owned()), ..refusal.within(place) },
         }
     }
 
@@ -120,5 +123,41 @@ impl GatewayRefusal {
             headers.push(("x-should-retry".to_owned(), retry.to_string()));
         }
         headers
+    }
+}
+
+/// The code of a loss, and what the model cannot do about it.
+fn told(kind: &LossKind) -> (&'static str, String) {
+    match kind {
+        LossKind::Malformed(what) => ("invalid_request", what.clone()),
+        LossKind::Keys(keys) => (
+            "unsupported_parameter",
+            format!(
+                "speaks another format, which has no {}; leave it out, or ask a model of this \
+                 format",
+                keys.join(", ")
+            ),
+        ),
+        LossKind::Part(kind) => {
+            ("unsupported_content", format!("accepts only texts, and no {kind:?}"))
+        }
+        LossKind::Item(kind) => {
+            ("unsupported_content", format!("accepts no item of the type {kind:?}"))
+        }
+        LossKind::Reasoning(what) => (
+            "unsupported_content",
+            format!(
+                "is another one than the model that produced {what}, and only that model can read \
+                 it; leave it out, or ask the model that produced it"
+            ),
+        ),
+        LossKind::Strict => {
+            ("unsupported_parameter", "enforces no schema: leave `strict` out".to_owned())
+        }
+        LossKind::Users => (
+            "unsupported_parameter",
+            "accepts only one of `user` and `safety_identifier`, but they differ".to_owned(),
+        ),
+        LossKind::Choices => ("invalid_request", "gives one answer: `n` must be 1".to_owned()),
     }
 }

@@ -18,34 +18,29 @@
 //! is not set). A call fails with a `CallFault`, which also says whether the provider may have
 //! charged for it.
 
-mod extra;
-mod formats;
-#[cfg(test)]
-mod fuzz;
+mod adapters;
 mod replay;
-mod reply;
 mod scripted;
 mod transport;
 
-pub use reply::events::event_data;
 pub use scripted::{ScriptedBehaviour, ScriptedModel};
 pub use transport::api_key::replace_secret;
 pub use transport::provider::ReplyRedactor;
-pub use transport::upstream::{PassThroughBody, UpstreamModel, UpstreamResponse, WireFormat};
+pub use transport::upstream::{PassThroughBody, UpstreamModel, UpstreamResponse};
 
-use formats::anthropic::AnthropicModel;
-use formats::gemini::GeminiModel;
-use formats::ollama::OllamaModel;
-use formats::openai::OpenAiChatModel;
-use formats::responses::ResponsesModel;
+use crate::formats::{gemini, messages, ollama, responses};
+use adapters::chat_completions::OpenAiChatModel;
+use adapters::gemini::GeminiModel;
+use adapters::messages::AnthropicModel;
+use adapters::ollama::OllamaModel;
+use adapters::responses::ResponsesModel;
 pub use replay::ReplayModel;
 use replay::{ProviderTransport, ReplayRecord};
 use secrecy::{ExposeSecret, SecretString};
 use std::path::Path;
 use std::sync::Arc;
 use synthd_actors::model::{
-    CallFault, ChatRequest, Fault, FaultKind, ModelConfig, ProviderEndpoint, ProviderTimeouts,
-    digest_of,
+    CallFault, Fault, FaultKind, ModelConfig, ProviderEndpoint, ProviderTimeouts,
 };
 use synthd_actors::ports::{CallArchive, ChatModel, ModelFactory};
 
@@ -94,7 +89,7 @@ impl AdapterFactory {
 
 /// Whether clients of the gateway can speak the wire format of this endpoint.
 fn speaks(endpoint: &ProviderEndpoint) -> bool {
-    ![GeminiModel::DIALECT, OllamaModel::DIALECT].contains(&endpoint.dialect.as_str())
+    ![gemini::DIALECT, ollama::DIALECT].contains(&endpoint.dialect.as_str())
 }
 
 impl ModelFactory for AdapterFactory {
@@ -134,10 +129,10 @@ fn made(
     way: impl Into<ProviderTransport>,
 ) -> Result<Arc<dyn ChatModel>, Fault> {
     Ok(match endpoint.dialect.as_str() {
-        AnthropicModel::DIALECT => Arc::new(AnthropicModel::new(endpoint, name, config, key, way)?),
-        GeminiModel::DIALECT => Arc::new(GeminiModel::new(endpoint, name, key, way)?),
-        ResponsesModel::DIALECT => Arc::new(ResponsesModel::new(endpoint, name, key, way)?),
-        OllamaModel::DIALECT => Arc::new(OllamaModel::new(endpoint, name, config.context, way)?),
+        messages::DIALECT => Arc::new(AnthropicModel::new(endpoint, name, config, key, way)?),
+        gemini::DIALECT => Arc::new(GeminiModel::new(endpoint, name, key, way)?),
+        responses::DIALECT => Arc::new(ResponsesModel::new(endpoint, name, key, way)?),
+        ollama::DIALECT => Arc::new(OllamaModel::new(endpoint, name, config.context, way)?),
         _ => Arc::new(OpenAiChatModel::new(endpoint, name, key, way)?),
     })
 }
@@ -152,21 +147,12 @@ fn without_key(
     made(endpoint, name, config, None, record)
 }
 
-/// The key for the provider's prompt cache: 32 hex digits over the first two messages. All requests
-/// of an episode begin with the same two messages, so they share the key, and so do the same
-/// requests of another campaign. Hosts send requests with one key to one place, where the prefix is
-/// cached.
-fn cache_key(request: &ChatRequest) -> String {
-    let opening = request.messages.iter().take(2).map(|message| message.content.as_str());
-    digest_of(&["opening", &opening.collect::<Vec<_>>().concat()])[..32].to_owned()
-}
-
 /// Refuses a setting that a family's format cannot express. Without this check the setting would be
 /// dropped silently. `what` names the setting; None means that every setting can be expressed. The
 /// refusal costs nothing, because nothing was sent.
 fn without_words(what: Option<&str>) -> Result<(), CallFault> {
     let Some(what) = what else { return Ok(()) };
-    let why = format!("this model's format has no {what}");
+    let why = format!("this model's format has no field for {what}");
     Err(CallFault::free(FaultKind::ModelRejected, why))
 }
 

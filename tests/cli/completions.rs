@@ -37,6 +37,11 @@ fn a_file_of_prompts_is_checked_answered_grown_and_looked_at() {
     let id = listed["episodes"][0]["id"].as_str().unwrap().to_owned();
     let page = synthd_in(dir, &["episode", "show", &id]).succeeds().stdout;
     assert!(page.contains("line 1 of p.jsonl") && page.contains("answered"), "{page}");
+    let replayed = synthd_in(dir, &["episode", "replay", &id]).succeeds().stdout;
+    assert_eq!(
+        replayed,
+        format!("{id} is a completion: no command ran, so there is nothing to repeat\n")
+    );
     let campaigns = synthd_in(dir, &["campaign", "list"]).succeeds().stdout;
     assert!(!campaigns.contains("0.0 %"), "nothing was verified: {campaigns}");
 }

@@ -76,7 +76,7 @@ fn context() -> CallContext {
 
 fn request(messages: Vec<ChatMessage>) -> ChatRequest {
     let parameters = serde_json::json!({ "type": "object" });
-    let tool = ToolSchema { name: "bash".to_owned(), description: "runs".to_owned(), parameters };
+    let tool = ToolSchema::new("bash", "runs", parameters);
     let settings = Default::default();
     ChatRequest { messages, tools: vec![tool], max_output_tokens: 77, settings }
 }

@@ -64,18 +64,16 @@ impl ShellTool {
 
 impl AgentTool for ShellTool {
     fn schema(&self) -> ToolSchema {
-        ToolSchema {
-            name: Self::NAME.to_owned(),
-            description: "Run a shell command in the sandbox and see its output.".to_owned(),
-            parameters: json!({
-                "type": "object",
-                "properties": {
-                    "command": { "type": "string", "description": "The command to run." }
-                },
-                "required": ["command"],
-                "additionalProperties": false
-            }),
-        }
+        let parameters = json!({
+            "type": "object",
+            "properties": {
+                "command": { "type": "string", "description": "The command to run." }
+            },
+            "required": ["command"],
+            "additionalProperties": false
+        });
+        let what = "Run a shell command in the sandbox and see its output.";
+        ToolSchema::new(Self::NAME, what, parameters)
     }
 
     fn begin(&mut self, arguments: &str) -> Result<ToolStep, String> {

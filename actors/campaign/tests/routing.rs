@@ -107,6 +107,26 @@ fn a_busy_key_is_waited_for_while_another_rests() {
     });
 }
 
+/// A call that is cut off costs its whole hold. So only what asks the faulty model stops.
+#[test]
+fn calls_of_other_models_end_when_one_model_pauses_the_campaign() {
+    in_test_system(options(), |kit| async move {
+        let (one, two) = (kit.models.named("fake/one"), kit.models.named("fake/two"));
+        one.traps.set("turn 0", 0, usize::MAX, Trap::Fault(FaultKind::KeyRejected));
+        two.takes(Duration::from_secs(10));
+        let models = vec![priced("fake/one", 1), priced("fake/two", 1)];
+        let progress = kit.run(&of(models, 1)).await;
+        let paused = (progress.state, progress.cause);
+        assert_eq!(paused, (CampaignState::Paused, Some(FaultKind::KeyRejected)));
+        assert_eq!((progress.episodes.resolved, progress.rows.accepted), (1, 1), "{progress:?}");
+        let of_two = episodes(&kit, "c").await.into_iter().find(|e| e.plan.model == "fake/two");
+        let of_two = of_two.unwrap();
+        assert_eq!((of_two.attempt.0, two.calls().len()), (1, of_two.steps as usize));
+        let money = kit.world.router.stats();
+        assert!(money[0].held_usd.is_zero() && kit.journal.unsettled() == 0);
+    });
+}
+
 /// A model that never comes back is tried twice, and costs no more.
 #[test]
 fn a_model_that_never_answers_is_not_the_soonest() {

@@ -14,11 +14,7 @@ fn text(role: ChatRole, content: &str) -> ChatMessage {
 }
 
 fn request(messages: Vec<ChatMessage>) -> Option<Box<ChatRequest>> {
-    let tool = ToolSchema {
-        name: "bash".to_owned(),
-        description: "runs".to_owned(),
-        parameters: serde_json::json!({ "type": "object" }),
-    };
+    let tool = ToolSchema::new("bash", "runs", serde_json::json!({ "type": "object" }));
     let settings = RequestSettings::default();
     Some(Box::new(ChatRequest { messages, tools: vec![tool], max_output_tokens: 9, settings }))
 }

@@ -20,6 +20,7 @@ pub struct PromptSet {
     prompts: Vec<Arc<Prompt>>,
     places: HashMap<TaskId, usize>,
     repeated: u64,
+    bytes: u64,
 }
 
 impl PromptSet {
@@ -29,6 +30,7 @@ impl PromptSet {
             self.repeated += 1;
             return;
         }
+        self.bytes += prompt.bytes();
         self.places.insert(prompt.id.clone(), self.prompts.len());
         self.prompts.push(Arc::new(prompt));
     }
@@ -55,6 +57,11 @@ impl PromptSet {
 
     pub fn is_empty(&self) -> bool {
         self.prompts.is_empty()
+    }
+
+    /// The bytes of all texts of the prompts.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// How many lines repeated an earlier prompt.
@@ -116,7 +123,13 @@ pub fn read_prompt(
 /// The JSON object of a line.
 fn object(line: &str) -> Result<Map<String, Value>, String> {
     match serde_json::from_str(line) {
-        Ok(Value::Object(fields)) => Ok(fields),
+        Ok(Value::Object(fields)) => match long_integer(line) {
+            None => Ok(fields),
+            Some((column, number)) => Err(format!(
+                "the integer {number} at column {column} has more than 64 bits and would lose \
+                 digits; write it as a text"
+            )),
+        },
         Ok(_) => Err("the line is no JSON object".to_owned()),
         Err(error) => {
             // serde counts the lines of the text it was given, which is one line.
@@ -125,6 +138,34 @@ fn object(line: &str) -> Result<Map<String, Value>, String> {
             Err(format!("the line is no JSON: {what}, at column {}", error.column()))
         }
     }
+}
+
+/// The first integer of a JSON text that no 64 bits hold, and its column. Such an integer would
+/// become a floating-point number, which has fewer digits.
+fn long_integer(json: &str) -> Option<(usize, &str)> {
+    let is_part = |c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.' | 'e' | 'E');
+    let (mut rest, mut is_text) = (json, false);
+    while let Some(next) = rest.chars().next() {
+        let length = match next {
+            '"' => {
+                is_text = !is_text;
+                1
+            }
+            // The character behind it ends no text.
+            '\\' => 1 + rest[1..].chars().next().map_or(0, char::len_utf8),
+            '-' | '0'..='9' if !is_text => {
+                let number = rest.split(|c| !is_part(c)).next().unwrap_or_default();
+                let is_integer = !number.contains(['.', 'e', 'E']);
+                if is_integer && number.parse::<i64>().is_err() && number.parse::<u64>().is_err() {
+                    return Some((json.len() - rest.len() + 1, number));
+                }
+                number.len()
+            }
+            other => other.len_utf8(),
+        };
+        rest = &rest[length..];
+    }
+    None
 }
 
 /// The template with the fields of a line.

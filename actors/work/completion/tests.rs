@@ -58,6 +58,25 @@ fn a_template_makes_the_prompt_of_the_fields() {
     assert!(read(&with, r#"{"topic": null}"#).is_err(), "a hole is no prompt");
 }
 
+/// It would become a floating-point number, which has fewer digits.
+#[test]
+fn an_integer_that_would_lose_digits_is_told_with_its_place() {
+    let long = "123456789012345678901234567890";
+    for (line, column) in [
+        (format!(r#"{{"prompt": "a", "id": {long}}}"#), 23),
+        (format!(r#"{{"prompt": "ä\"", "in": [1, {{"x": -{long}}}]}}"#), 36),
+    ] {
+        let why = read(&settings(), &line).unwrap_err();
+        assert!(why.contains(long) && why.contains(&format!("at column {column}")), "{why}");
+    }
+    let line = format!(
+        r#"{{"prompt": "{long}", "most": 18446744073709551615, "least": -9223372036854775808,
+            "text": "\\", "\"{long}": 1.5e300}}"#
+    );
+    let prompt = read(&settings(), &line).unwrap().unwrap();
+    assert!(prompt.fields.contains("18446744073709551615,\"least\":-9223372036854775808"));
+}
+
 #[test]
 fn what_is_no_prompt_is_told_and_never_asked() {
     for (line, why) in [
@@ -233,6 +252,89 @@ fn lost_calls_are_asked_again_and_lost_for_good_they_are_faults() {
         assert_eq!((done.state, done.episodes.faulted), (CampaignState::Complete, 1));
         let rows = kit.sink.written().pop().unwrap().rows;
         assert_eq!(rows.len(), 6, "a fault makes no row");
+    });
+}
+
+/// A file that is being written again has lost prompts for a moment.
+#[test]
+fn a_campaign_that_completes_without_its_open_prompts_says_so() {
+    in_test_system(Options::default(), |kit| async move {
+        let config = CampaignConfig { concurrency: 1, ..completions(1) };
+        let model = kit.models.named("fake/one");
+        model.traps.set("turn 0", 2, 1, Trap::Fault(FaultKind::ModelPermanent));
+        let paused = run(&kit, &config, numbered(5)).await;
+        assert_eq!((paused.state, paused.episodes.answered), (CampaignState::Paused, 2));
+        let handle = kit.engine.campaign(&config.name).unwrap();
+        handle.drain(true).await;
+        handle.wait_until_settled().await;
+        let told = "p.jsonl: 2 planned completions left open: their prompts are not to be had now";
+        let done = run(&kit, &config, numbered(3)).await;
+        assert_eq!((done.state, done.episodes.answered), (CampaignState::Complete, 3));
+        assert_eq!((done.reason.as_deref(), done.skipped.len()), (Some(told), 1));
+        let name = CampaignName("c".to_owned());
+        let record = kit.world.journal.campaign(&name).await.unwrap().unwrap();
+        assert_eq!(record.reason.as_deref(), Some(told));
+        // They are asked when the file has them again.
+        let done = run(&kit, &config, numbered(5)).await;
+        assert_eq!((done.episodes.answered, done.reason), (5, None));
+    });
+}
+
+/// What a call has to record is written at the latest when the campaign rests, and what an earlier
+/// start owes is written before the next one counts.
+#[test]
+fn memory_and_the_store_agree_on_money_when_a_campaign_rests() {
+    for failing in 2..16 {
+        in_test_system(Options::default(), move |kit| async move {
+            let mut config = CampaignConfig { concurrency: 1, ..completions(1) };
+            config.models = vec![priced("fake/one", 1)];
+            kit.journal.traps.set("append", failing, 1, Trap::Fault(FaultKind::Store));
+            let handle = kit.submit_prompts(&config, numbered(1)).await;
+            handle.wait_until_settled().await;
+            assert_eq!(kit.journal.unsettled(), 0, "{failing}");
+            let journal = kit.world.journal.spent(&config.name).await.unwrap();
+            assert_eq!(kit.world.router.spent(&config.name), journal, "{failing}");
+            handle.drain(true).await;
+        });
+    }
+}
+
+#[test]
+fn a_campaign_that_is_opened_again_counts_what_the_store_has() {
+    in_test_system(Options::default(), |kit| async move {
+        let mut config = CampaignConfig { concurrency: 1, ..completions(1) };
+        config.models = vec![priced("fake/one", 1)];
+        kit.models.named("fake/one").takes(Duration::from_secs(10));
+        let handle = kit.submit_prompts(&config, numbered(1)).await;
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        kit.journal.break_down(true);
+        handle.wait_until_settled().await;
+        handle.drain(true).await;
+        handle.wait_until_settled().await;
+        assert_eq!(kit.journal.unsettled(), 1, "the store took nothing");
+        kit.journal.break_down(false);
+        let done = run(&kit, &config, numbered(1)).await;
+        assert_eq!(done.state, CampaignState::Complete);
+        let journal = kit.world.journal.spent(&config.name).await.unwrap();
+        assert_eq!(kit.world.router.spent(&config.name), journal);
+        assert_eq!((done.cost_usd, kit.journal.unsettled()), (journal, 0));
+    });
+}
+
+/// No sandbox takes part, so none is waited for.
+#[test]
+fn a_backend_that_is_down_is_not_waited_for() {
+    in_test_system(Options::default(), |kit| async move {
+        kit.backend.traps().set("create", 0, usize::MAX, Trap::Fault(FaultKind::EngineDown));
+        kit.models.named("fake/one").takes(Duration::from_secs(60));
+        let config = completions(1);
+        let other = kit.submit(&campaign("d", 1)).await;
+        let handle = kit.submit_prompts(&config, numbered(1)).await;
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert!(other.current_progress().waiting_for.is_some(), "the backend is down");
+        assert_eq!(handle.current_progress().waiting_for, None);
+        other.drain(true).await;
+        handle.wait_until_settled().await;
     });
 }
 

@@ -47,15 +47,15 @@ pub(super) fn run(command: &EpisodeCommand) -> Result<ExitCode> {
     }
 }
 
-/// Finds an episode by its whole id, or by a beginning that only one episode has. `ep-` may be left
-/// out. The error `EpisodeUnknown` means none or several.
+/// Finds an episode by its whole id, or by a beginning that only one episode has. `ep-` and `co-`
+/// may be left out. The error `EpisodeUnknown` means none or several.
 async fn find(store: &Store, wanted: &str) -> Result<EpisodeRecord> {
     let exact = store.episode(&EpisodeId(wanted.to_owned())).await.map_err(store_error)?;
     if let Some(record) = exact {
         return Ok(record);
     }
-    let full = format!("ep-{wanted}");
-    let begins = |id: &str| id.starts_with(wanted) || id.starts_with(&full);
+    let full = ["", "ep-", "co-"].map(|front| format!("{front}{wanted}"));
+    let begins = |id: &str| full.iter().any(|full| id.starts_with(full));
     let mut found = all(store).await?;
     found.retain(|record| begins(record.plan.id.as_str()));
     match found.len() {

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use synthd_actors::agent::{Agent, ExternalAgent, Scaffold, Toolbox};
 use synthd_actors::model::{
-    AttemptNumber, CampaignConfig, EpisodeId, EpisodeRecord, ExecEnd, ExecRequest, Fault,
+    AttemptNumber, CampaignConfig, EpisodeId, EpisodeRecord, ExecEnd, ExecRequest, Fault, PlannedEpisode,
     SandboxFingerprint, SandboxSpec, Turn, TurnAction, joined_observation,
 };
 use synthd_actors::pool::{PoolConfig, PoolHandle, SandboxLease};
@@ -90,15 +90,14 @@ struct ReplayDifference {
     found_exit_code: Option<i32>,
 }
 
-/// Replays the newest attempt, or the one that was asked for. An external agent issued its own
-/// commands in the sandbox, so there is nothing that could be repeated; that is no error. The task
-/// is rendered again and must be the same, because the commands depend on it.
+/// Replays the newest attempt, or the one that was asked for. If there is nothing that could be
+/// repeated, it says so; that is no error. The task is rendered again and must be the same, because
+/// the commands depend on it.
 pub(super) async fn run(store: &Store, args: &EpisodeReplayArgs) -> Result<ExitCode> {
     let episode = find(store, &args.id).await?;
     let id = &episode.plan.id;
-    if ExternalAgent::is(&episode.plan.scaffold) {
-        let what = format!("its agent ran by itself, so there is no command of {id} to repeat");
-        print_line(&what);
+    if let Some(why) = no_commands(&episode.plan) {
+        print_line(&why);
         return Ok(ExitCode::SUCCESS);
     }
     let attempts = store.attempts(id).await.map_err(store_error)?;
@@ -111,6 +110,20 @@ pub(super) async fn run(store: &Store, args: &EpisodeReplayArgs) -> Result<ExitC
         print_json(&finding)?;
     }
     report(&finding, args.json)
+}
+
+/// Why an episode has no commands that could be repeated. None if it may have some: an external
+/// agent issued its own commands in the sandbox, and a completion has none.
+fn no_commands(plan: &PlannedEpisode) -> Option<String> {
+    let id = &plan.id;
+    if id.is_completion() {
+        return Some(format!(
+            "{id} is a completion: no command ran, so there is nothing to repeat"
+        ));
+    }
+    let is_external = ExternalAgent::is(&plan.scaffold);
+    is_external
+        .then(|| format!("its agent ran by itself, so there is no command of {id} to repeat"))
 }
 
 /// Starts a pool only for the replay, runs it, and removes everything again.

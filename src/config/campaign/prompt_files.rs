@@ -16,6 +16,8 @@ use synthd_actors::work::completion::{PromptFormat, PromptSet, read_prompt};
 
 /// The most bytes of a line. No model reads a longer prompt.
 const MOST_LINE: u64 = 16 << 20;
+/// The most bytes of all prompts of a campaign. They stay in memory while the campaign runs.
+const MOST_BYTES: u64 = 512 << 20;
 /// The most wrong lines of a file that are shown.
 const MOST_SHOWN: usize = 5;
 
@@ -37,7 +39,7 @@ pub(in crate::config) fn read(
         if !names.insert(Path::new(&file).file_name().map(ToOwned::to_owned)) {
             mistakes.push(told(&source, &span, format!("{file}: another file has this name")));
         }
-        let found = add_file(&mut prompts, settings, &base.join(&file), &file);
+        let found = add_file(&mut prompts, settings, &base.join(&file), &file, MOST_BYTES);
         mistakes.extend(found.into_iter().map(|what| told(&source, &span, what)));
     }
     if mistakes.is_empty() && prompts.is_empty() && !settings.files.is_empty() {
@@ -66,12 +68,29 @@ fn open(path: &Path) -> Result<File, String> {
     }
 }
 
-/// Adds the prompts of one file, which people call `shown`. Returns what is wrong with it.
+/// The mistake of the line that makes the prompts too large.
+fn too_large(shown: &str, index: u32, most: u64) -> String {
+    let line = u64::from(index) + 1;
+    format!(
+        "{shown}:{line}: the prompts up to here have more than {} MiB; ask fewer with \
+         `completions.limit`, or make several campaigns of them",
+        most >> 20
+    )
+}
+
+/// Whether the campaign asks for no further prompt. Nothing behind the last one is read.
+fn is_full(prompts: &PromptSet, settings: &CompletionSettings) -> bool {
+    settings.limit.is_some_and(|limit| prompts.len() as u64 >= limit)
+}
+
+/// Adds the prompts of one file, which people call `shown`, up to the limit of the campaign.
+/// Returns what is wrong with it. All prompts together may have `most` bytes.
 fn add_file(
     prompts: &mut PromptSet,
     settings: &CompletionSettings,
     path: &Path,
     shown: &str,
+    most: u64,
 ) -> Vec<String> {
     let file = match open(path) {
         Ok(file) => file,
@@ -82,6 +101,9 @@ fn add_file(
     let (mut reader, mut line) = (BufReader::new(file), Vec::new());
     let (mut found, mut wrong) = (Vec::new(), 0_usize);
     for index in 0_u32.. {
+        if is_full(prompts, settings) {
+            break;
+        }
         line.clear();
         match reader.by_ref().take(MOST_LINE + 1).read_until(b'\n', &mut line) {
             Ok(0) => break,
@@ -103,9 +125,45 @@ fn add_file(
                 }
             }
         }
+        if prompts.bytes() > most {
+            return vec![too_large(shown, index, most)];
+        }
     }
     if wrong > found.len() {
         found.push(format!("{shown}: and {} more lines", wrong - found.len()));
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(count: u32) -> tempfile::NamedTempFile {
+        let file = tempfile::Builder::new().suffix(".txt").tempfile().unwrap();
+        let text: String = (0..count).map(|n| format!("question {n:04}\n")).collect();
+        std::fs::write(file.path(), text).unwrap();
+        file
+    }
+
+    #[test]
+    fn nothing_behind_the_limit_is_read() {
+        let (file, mut prompts) = (lines(100), PromptSet::default());
+        let settings = CompletionSettings { limit: Some(7), ..CompletionSettings::default() };
+        // Two more prompts would be too large.
+        let found = add_file(&mut prompts, &settings, file.path(), "q.txt", 8 * 15);
+        assert_eq!((found, prompts.len()), (Vec::new(), 7));
+    }
+
+    #[test]
+    fn prompts_that_are_too_large_together_are_refused() {
+        let (file, mut prompts) = (lines(100), PromptSet::default());
+        let settings = CompletionSettings::default();
+        let found = add_file(&mut prompts, &settings, file.path(), "q.txt", 8 * 15);
+        assert_eq!(prompts.len(), 9);
+        assert!(
+            found[0].starts_with("q.txt:9: the prompts up to here have more than"),
+            "{found:?}"
+        );
+    }
 }

@@ -125,6 +125,14 @@ async fn swapped_splits_and_false_figures_are_noticed_even_when_checksums_agree(
     let (_keep, dir) = dataset().await;
     let path = dir.join("metadata.json");
     let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace("synthd.trajectory/2", "synthd.trajectory/1")).unwrap();
+    relist(&dir);
+    let told = problems(&dir);
+    assert!(told.iter().any(|m| m.contains("or row_schema is not the manifest's")), "{told:?}");
+
+    let (_keep, dir) = dataset().await;
+    let path = dir.join("metadata.json");
+    let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, text.replacen("\"resolved\": ", "\"resolved\": 1", 1)).unwrap();
     relist(&dir);
     let told = problems(&dir);

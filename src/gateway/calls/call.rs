@@ -1,9 +1,10 @@
-//! One call of a client: which models are asked, one after another, until one has answered.
+//! One call of a client. [`GatewayCall::perform`] is its whole life: which models are asked, one
+//! after another, until one has answered.
 //!
 //! ```text
-//!  may it be made? ─► first model ─► try ─► answered ─► report, client, settle
-//!    │ recorded: told     ▲            │ failed
-//!    └─► client          └─ fallback ─┴─ none left ─► report ─► client
+//!  begin: may it be made? ─► admit: key, money ─► exchange ─► finish: report, client, settle
+//!    │ recorded: told            ▲                   │ failed
+//!    └─► client                  └───── fallback ◄───┘ none left ─► finish
 //! ```
 //! `routes` spawns [`GatewayCall::perform`] as a task of its own. So the call does not end when
 //! the client disconnects: once the request has left, its cost is real and must be counted. Before
@@ -22,7 +23,7 @@ use crate::gateway::sessions::session::{AuthorizedCall, GatewaySession};
 use crate::gateway::{ModelGateway, calls::translate};
 use std::sync::Arc;
 use std::time::Duration;
-use synthd_actors::model::{CallPosition, Fault, FaultKind, ModelFailure, SOONEST};
+use synthd_actors::model::{CallPosition, Fault, FaultKind, SOONEST};
 use tokio_util::sync::CancellationToken;
 
 /// One request for a completion, with everything that belongs to it. It lives until the call is
@@ -42,32 +43,67 @@ pub(in crate::gateway) struct GatewayCall {
     pub(in crate::gateway) _place: Option<CallSlot>,
 }
 
+/// The tries of one call.
+struct CallTries {
+    /// The model to ask next, with the reason for it.
+    next: (String, String),
+    /// The position of the first try.
+    place: CallPosition,
+    /// The longest time for one try. None for clients of a standalone gateway.
+    limit: Option<Duration>,
+    /// Tells the attempt how the call ends.
+    report: CallReporter,
+    /// The models that were asked, so that no fallback asks one twice.
+    asked: Vec<String>,
+    /// The first failure, which the client is told if no model answers.
+    first: Option<FailedExchange>,
+}
+
+/// How one try ended: it was sent and must be settled, or it was not sent.
+type TryResult = Result<Box<UnsettledExchange>, FailedExchange>;
+
 impl GatewayCall {
-    /// Performs the call and writes its answer, or its refusal, to the sink.
+    /// The life of a call, from the permission to the settlement. The answer, or the refusal, is
+    /// written to the sink.
     pub(in crate::gateway) async fn perform(self, mut sink: ResponseSink) {
-        if let Err(refusal) = self.attempt(&mut sink).await {
-            sink.refuse(&refusal);
+        let mut tries = match self.begin(&mut sink).await {
+            Ok(Some(tries)) => tries,
+            // An earlier attempt has paid for the answer, and the client has it.
+            Ok(None) => return,
+            Err(refusal) => return sink.refuse(&refusal),
+        };
+        loop {
+            let place = tries.take_place();
+            let tried = match self.admit(&tries.next, place, &tries.asked).await {
+                Ok(admitted) => Ok(self.exchange(admitted, tries.limit, &mut sink).await),
+                // Nothing was sent. Dropping the tries tells the attempt that the agent did not
+                // wait.
+                Err(ExchangeError::Left) => return,
+                Err(ExchangeError::Failed(failed)) => Err(failed),
+            };
+            match self.fallback(&tried, &tries) {
+                Some(next) => tries.go_on(next, tried).await,
+                None => return self.finish(tried, tries, &mut sink).await,
+            }
         }
     }
 
-    /// Asks whether the call may be made, and then asks the models. An error is a refusal that was
-    /// not written to the client yet. If a model was asked, the answer was written, and this
-    /// returns Ok.
-    async fn attempt(&self, sink: &mut ResponseSink) -> Result<(), GatewayRefusal> {
+    /// Asks whether the call may be made, and which model is the first. None if the client has its
+    /// answer already, because an earlier attempt of the episode has paid for it.
+    async fn begin(&self, sink: &mut ResponseSink) -> Result<Option<CallTries>, GatewayRefusal> {
         let leaving = self.session.authorize_call(&self.asked, &self.unwanted).await?;
         let (place, model, limit, mut report) = match leaving {
             AuthorizedCall::Ask { place, model, limit, report } => (place, model, limit, report),
-            // An earlier attempt of the episode has paid for this answer: nothing leaves.
             AuthorizedCall::Told(place, reply) => {
                 let told = translate::render_recorded_reply(&self.asked, &place, &reply, sink);
                 sink.finish(told).await;
-                return Ok(());
+                return Ok(None);
             }
         };
         match self.first(model.as_deref()) {
-            Ok(first) => {
-                self.ask(first, &place, limit, report, sink).await;
-                Ok(())
+            Ok(next) => {
+                let (asked, first) = (Vec::new(), None);
+                Ok(Some(CallTries { next, place, limit, report, asked, first }))
             }
             // The attempt learns of the failure before the client does.
             Err((fault, refusal)) => {
@@ -77,62 +113,35 @@ impl GatewayCall {
         }
     }
 
-    /// Asks one model after another, as long as one fails and has a fallback model. If all of them
-    /// fail, the client is told of the first failure. `limit` is the longest time that one try may
-    /// take.
-    async fn ask(
-        &self,
-        mut next: (String, String),
-        place: &CallPosition,
-        limit: Option<Duration>,
-        mut report: CallReporter,
-        sink: &mut ResponseSink,
-    ) {
-        // `asked`: the models so far, so that no fallback asks one twice. `first`: the first
-        // failure.
-        let (mut asked, mut first) = (Vec::new(), None);
-        loop {
-            // Each try has a number of its own, which is part of the identity of its hold and its
-            // record.
-            let place = CallPosition { retry: place.retry + asked.len() as u32, ..place.clone() };
-            asked.push(next.0.clone());
-            report.begins();
-            let failed = match self.try_one(&next, place, limit, &asked, sink).await {
-                // This try was not sent. Dropping `report` tells the attempt that the agent did not
-                // wait.
-                Err(ExchangeError::Left) => return,
-                Err(ExchangeError::Failed(failed)) => failed,
-                Ok(tried) => {
-                    report.tried(&next.0, tried.cost(), tried.took);
-                    match self.instead(&next.0, tried.done.failed(), &asked) {
-                        // This try is settled before the next one, so that its hold does not stand
-                        // in the way of the next hold.
-                        Some(_) => tried.fail(&next.0).await,
-                        None => {
-                            // The last try. The first failure is told only if this one failed,
-                            // too, and the client has not received a part of its stream.
-                            let first = first.take().filter(|_| tried.done.is_untold_failure());
-                            if !self.report_declined(&mut report, first.as_ref(), sink) {
-                                self.report(&mut report, &tried, sink);
-                            }
-                            let first = first.map(|first: FailedExchange| first.last);
-                            return tried.send_and_settle(first, sink).await;
-                        }
-                    }
+    /// The model that stands in after a try. None if the try has answered, or if no model is left.
+    fn fallback(&self, tried: &TryResult, tries: &CallTries) -> Option<(String, String)> {
+        let how = match tried {
+            Ok(tried) => tried.done.failed(),
+            Err(failed) => failed.how,
+        };
+        self.gateway.router.fallback(&self.session.campaign, &tries.next.0, how?, &tries.asked)
+    }
+
+    /// The end of the last try: the attempt is told, then the client, and then the try is settled.
+    /// The first failure is told only if the last try failed, too, and the client has not received
+    /// a part of its stream.
+    async fn finish(&self, tried: TryResult, mut tries: CallTries, sink: &mut ResponseSink) {
+        match tried {
+            Ok(tried) => {
+                tries.report.tried(&tries.next.0, tried.cost(), tried.took);
+                let first = tries.first.take().filter(|_| tried.done.is_untold_failure());
+                if !self.report_declined(&mut tries.report, first.as_ref(), sink) {
+                    self.report(&mut tries.report, &tried, sink);
                 }
-            };
-            let (instead, fault) =
-                (self.instead(&next.0, failed.how, &asked), failed.fault.clone());
-            // Only the first failure is kept for the client; later ones are in the record.
-            let told = first.take().unwrap_or(failed);
-            match instead {
-                Some(instead) => (next, first) = (instead, Some(told)),
-                None => {
-                    if !self.report_declined(&mut report, Some(&told), sink) {
-                        report.failed(&fault);
-                    }
-                    return sink.finish(told.last).await;
+                tried.send_and_settle(first.map(|first| first.last), sink).await;
+            }
+            Err(failed) => {
+                let fault = failed.fault.clone();
+                let told = tries.first.take().unwrap_or(failed);
+                if !self.report_declined(&mut tries.report, Some(&told), sink) {
+                    tries.report.failed(&fault);
                 }
+                sink.finish(told.last).await;
             }
         }
     }
@@ -168,17 +177,6 @@ impl GatewayCall {
         true
     }
 
-    /// The fallback model for a failure of `name`, with the reason for the record. None if this
-    /// kind of failure has no fallback, or if all fallback models were asked.
-    fn instead(
-        &self,
-        name: &str,
-        how: Option<ModelFailure>,
-        asked: &[String],
-    ) -> Option<(String, String)> {
-        self.gateway.router.fallback(&self.session.campaign, name, how?, asked)
-    }
-
     /// The model to begin with. `planned` is the model of an agent's episode; without it, the name
     /// in the request decides. The router may choose another model, for example if this one is
     /// down. An unknown name is a 404.
@@ -192,6 +190,31 @@ impl GatewayCall {
         })?;
         let chosen = self.gateway.router.choose(&self.session.campaign, name);
         chosen.map_err(with_refusal)
+    }
+}
+
+impl CallTries {
+    /// The position of the next try. Each try has a number of its own, which is part of the
+    /// identity of its hold and its record.
+    fn take_place(&mut self) -> CallPosition {
+        let retry = self.place.retry + self.asked.len() as u32;
+        self.asked.push(self.next.0.clone());
+        self.report.begins();
+        CallPosition { retry, ..self.place.clone() }
+    }
+
+    /// Goes on with another model. The try before is settled first, so that its hold does not stand
+    /// in the way of the next hold. Only the first failure is kept; later ones are in the record.
+    async fn go_on(&mut self, next: (String, String), tried: TryResult) {
+        let failed = match tried {
+            Ok(tried) => {
+                self.report.tried(&self.next.0, tried.cost(), tried.took);
+                tried.fail(&self.next.0).await
+            }
+            Err(failed) => failed,
+        };
+        self.first.get_or_insert(failed);
+        self.next = next;
     }
 }
 

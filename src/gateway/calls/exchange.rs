@@ -5,8 +5,8 @@
 //!      │ 400         │ 402, 429, disconnected     │ cut off, out of time           (or: fallback)
 //!      └─────────────┴──► ExchangeError           └──► failed outcome, the full hold counts
 //! ```
-//! `call` calls `GatewayCall::try_one` once for each model. An [`ExchangeError`] means that
-//! nothing was sent. Otherwise the result is an [`UnsettledExchange`]: the ticket was used, and
+//! `call` calls `GatewayCall::admit` and `GatewayCall::exchange` once for each model. An
+//! [`ExchangeError`] means that nothing was sent. Otherwise the result is an [`UnsettledExchange`]: the ticket was used, and
 //! its hold must be settled, whatever the reply is. The caller either writes the answer and
 //! settles ([`UnsettledExchange::send_and_settle`]), or settles and asks a fallback model
 //! ([`UnsettledExchange::fail`]).
@@ -19,7 +19,7 @@ use crate::gateway::listener::response_sink::{GatewayResponse, ResponseSink};
 use crate::gateway::refusal::GatewayRefusal;
 use crate::gateway::request_check::request::GatewayRequest;
 use crate::gateway::{
-    KeyedModel, calls::pass_through, calls::translate, request_check::allowlist,
+    GatewayModel, KeyedModel, calls::pass_through, calls::translate, request_check::allowlist,
     request_check::anthropic_beta,
 };
 use bytes::Bytes;
@@ -83,6 +83,14 @@ fn too_late() -> ExchangeOutcome {
     pass_through::failed_outcome(CallFault::unknown(FaultKind::OutOfTime, what))
 }
 
+/// The outcome if the ticket is for a key that the gateway does not have. Nothing was sent.
+fn no_key() -> ExchangeOutcome {
+    let refusal = GatewayRefusal::new(500, "no_key", "there is no such key");
+    let fault = CallFault::free(FaultKind::ModelRejected, refusal.message.clone());
+    let last = ResponseEnding::Refuse(refusal);
+    ExchangeOutcome { reply: Err(fault), last, filtered: false }
+}
+
 /// Waits until the time for this try is over. Without a limit it waits for ever.
 async fn time_up(limit: Option<Duration>) {
     match limit {
@@ -116,41 +124,39 @@ impl ExchangeContext<'_> {
     }
 }
 
+/// A try that may be sent: its model, and its ticket with a key and the money.
+pub(in crate::gateway) struct AdmittedExchange<'a> {
+    behind: &'a GatewayModel,
+    ticket: CallTicket,
+    /// The output limit in tokens for a request that sets none.
+    output_cap: u32,
+}
+
 impl GatewayCall {
-    /// One try with the model `name`. `why` is the reason for this model, for the record. `limit`
-    /// is the longest time for the exchange. `before` has the models asked so far, this one
-    /// included.
+    /// Gets what one try with the model `name` needs before it may be sent. `why` is the reason for
+    /// this model, for the record. `before` has the models asked so far, this one included.
     ///
     /// The checks that cost nothing come first: the allow-list, and the price of the
     /// `anthropic-beta` features. Then the ticket waits for a key and for money.
-    /// `ExchangeError::Left` means that the client has disconnected, or that its attempt is over,
-    /// before the request left.
-    pub(in crate::gateway) async fn try_one(
+    /// `ExchangeError::Left` means that the client has disconnected, or that its attempt is over.
+    pub(in crate::gateway) async fn admit(
         &self,
         (name, why): &(String, String),
         place: CallPosition,
-        limit: Option<Duration>,
         before: &[String],
-        sink: &mut ResponseSink,
-    ) -> Result<Box<UnsettledExchange>, ExchangeError> {
+    ) -> Result<AdmittedExchange<'_>, ExchangeError> {
         let Self { gateway, asked, .. } = self;
         let Some((name, behind)) = gateway.models.get_key_value(name) else {
             let what = format!("there is no model {name:?}");
             return Err(GatewayRefusal::new(404, "model_not_found", what).into());
         };
+        let output_cap = self.session.agent().map_or(gateway.output_cap, |a| a.output_cap);
+        self.check(behind, output_cap)?;
         // All keys of a model lead to the same provider and differ in nothing that is asked here.
         let upstream = behind.keys.first().and_then(|keyed| keyed.upstream.as_ref());
-        let output_cap = self.session.agent().map_or(gateway.output_cap, |a| a.output_cap);
-        if !behind.is_free
-            && let Some(refusal) =
-                allowlist::find_unbounded(asked, asked.cap(output_cap), behind.writes_priced)
-                    .or_else(|| anthropic_beta::unpriced(&self.headers))
-        {
-            return Err(refusal.into());
-        }
         let worst = asked.worst(output_cap, upstream);
         let ticket = gateway.router.admit(place, name, why, worst, before, &self.unwanted).await;
-        let mut ticket = match ticket {
+        let ticket = match ticket {
             Ok(ticket) => ticket,
             Err(_) if self.unwanted.is_cancelled() => return Err(ExchangeError::Left),
             Err(fault) => return Err(self.not_admitted(name, fault)),
@@ -162,46 +168,61 @@ impl GatewayCall {
             ticket.settle(Money::ZERO, &Err(left), None).await;
             return Err(ExchangeError::Left);
         }
-        let no_key =
-            || ExchangeError::from(GatewayRefusal::new(500, "no_key", "there is no such key"));
-        let witness = ExchangeRecorder::default();
-        let exchange = ExchangeContext {
-            asked,
-            keyed: behind.keys.get(ticket.key()).ok_or_else(no_key)?,
-            is_own: behind.is_own,
-            place: ticket.place(),
-            witness: &witness,
-            headers: &self.headers,
-            stage: self.session.agent().map(|agent| &agent.stage),
-            output_cap,
-        };
-        let left = Instant::now();
-        // An exchange that is over counts, even if the attempt or its time ends at the same
-        // moment. In the other two cases the exchange is dropped, which closes the connection to
-        // the provider.
-        let mut done = tokio::select! {
-            biased;
-            done = exchange.exchange(sink) => done,
-            () = self.session.ended() => cut_off(),
-            () = time_up(limit) => too_late(),
+        Ok(AdmittedExchange { behind, ticket, output_cap })
+    }
+
+    /// Refuses a request to a model with a price whose worst cost is unknown.
+    fn check(&self, behind: &GatewayModel, output_cap: u32) -> Result<(), GatewayRefusal> {
+        if behind.is_free {
+            return Ok(());
+        }
+        let cap = self.asked.cap(output_cap);
+        let unbounded = allowlist::find_unbounded(&self.asked, cap, behind.writes_priced);
+        let refusal = unbounded.or_else(|| anthropic_beta::unpriced(&self.headers));
+        refusal.map_or(Ok(()), Err)
+    }
+
+    /// Asks the model. `limit` is the longest time for it. An exchange that is over counts, even if
+    /// the attempt or its time ends at the same moment. In these two cases the exchange is dropped,
+    /// which closes the connection to the provider.
+    pub(in crate::gateway) async fn exchange(
+        &self,
+        admitted: AdmittedExchange<'_>,
+        limit: Option<Duration>,
+        sink: &mut ResponseSink,
+    ) -> Box<UnsettledExchange> {
+        let AdmittedExchange { behind, mut ticket, output_cap } = admitted;
+        let (witness, left) = (ExchangeRecorder::default(), Instant::now());
+        let done = match behind.keys.get(ticket.key()) {
+            Some(keyed) => {
+                let exchange = ExchangeContext {
+                    asked: &self.asked,
+                    keyed,
+                    is_own: behind.is_own,
+                    place: ticket.place(),
+                    witness: &witness,
+                    headers: &self.headers,
+                    stage: self.session.agent().map(|agent| &agent.stage),
+                    output_cap,
+                };
+                tokio::select! {
+                    biased;
+                    done = exchange.exchange(sink) => done,
+                    () = self.session.ended() => cut_off(),
+                    () = time_up(limit) => too_late(),
+                }
+            }
+            None => no_key(),
         };
         // Agents print their environment, and the token is in it. It must not get into the record.
         if let Some(agent) = self.session.agent() {
             agent.redact_exchange(&witness);
         }
-        let was_answer = done.reply.is_ok();
-        done.reply = ticket.checked_reply(done.reply);
-        // An answer whose token counts cannot be true is refused, unless the head of its stream
-        // was written already.
-        if let (Err(failure), false) = (&done.reply, matches!(done.last, ResponseEnding::Pieces(_)))
-            && was_answer
-        {
-            done.last = ResponseEnding::Refuse(GatewayRefusal::of_call(failure));
-        }
+        let done = done.checked_by(&ticket);
         // The key is free for other calls now. They need not wait until the client has read the
         // end of its answer.
         ticket.heard(&done.reply);
-        Ok(Box::new(UnsettledExchange { done, ticket, witness, took: left.elapsed() }))
+        Box::new(UnsettledExchange { done, ticket, witness, took: left.elapsed() })
     }
 
     /// The error for a try that got no ticket. If the provider has asked for a pause that is too
@@ -334,6 +355,20 @@ impl UnsettledExchange {
 }
 
 impl ExchangeOutcome {
+    /// This outcome with a reply whose token counts can be true. An answer whose counts cannot be
+    /// true is refused, unless the head of its stream was written already.
+    fn checked_by(self, ticket: &CallTicket) -> Self {
+        let was_answer = self.reply.is_ok();
+        let reply = ticket.checked_reply(self.reply);
+        let last = match &reply {
+            Err(failure) if was_answer && !matches!(self.last, ResponseEnding::Pieces(_)) => {
+                ResponseEnding::Refuse(GatewayRefusal::of_call(failure))
+            }
+            _ => self.last,
+        };
+        Self { reply, last, ..self }
+    }
+
     /// Whether it failed and left the whole answer to be written. An exchange that was cut off or
     /// ran out of time counts here, too, even if its stream had begun.
     pub(in crate::gateway) fn is_untold_failure(&self) -> bool {

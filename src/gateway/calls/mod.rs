@@ -2,6 +2,5 @@
 
 pub(super) mod call;
 pub(super) mod exchange;
-pub(super) mod lenient_transcript;
 pub(super) mod pass_through;
 pub(super) mod translate;

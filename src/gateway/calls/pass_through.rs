@@ -15,11 +15,12 @@
 //! else becomes a refusal. The API key of the gateway is removed from everything that a client or
 //! a record gets.
 
+use crate::formats::reading::events::event_data;
 use crate::gateway::calls::exchange::{ExchangeContext, ExchangeOutcome, ResponseEnding};
 use crate::gateway::calls::translate::render_reply;
 use crate::gateway::listener::response_sink::{GatewayResponse, ResponseSink};
 use crate::gateway::refusal::GatewayRefusal;
-use crate::llm::{PassThroughBody, ReplyRedactor, UpstreamModel, UpstreamResponse, event_data};
+use crate::llm::{PassThroughBody, ReplyRedactor, UpstreamModel, UpstreamResponse};
 use bytes::Bytes;
 use reqwest::header::HeaderMap;
 use serde_json::Value;

@@ -23,6 +23,7 @@ use crate::gateway::listener::routes;
 use crate::gateway::listener::unsent::{FlushedStream, SendingAnswer, UnsentAnswers};
 use crate::gateway::sessions::session::StandaloneGateway;
 use crate::gateway::sessions::token_authenticator::TokenAuthenticator;
+use crate::socket_path::SocketPath;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use http_body_util::combinators::UnsyncBoxBody;
@@ -69,13 +70,14 @@ impl HttpListener {
         match listen {
             ListenAddress::Tcp(address) => Ok(Self::Tcp(TcpListener::bind(address).await?)),
             ListenAddress::Unix(path) => {
+                let short = SocketPath::of(path)?;
                 if is_socket(path) {
-                    if tokio::net::UnixStream::connect(path).await.is_ok() {
+                    if UnixStream::connect(&short).await.is_ok() {
                         return Err(io::ErrorKind::AddrInUse.into());
                     }
                     fs::remove_file(path)?;
                 }
-                let listener = UnixListener::bind(path)?;
+                let listener = UnixListener::bind(&short)?;
                 fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
                 Ok(Self::Unix(listener, path.clone()))
             }

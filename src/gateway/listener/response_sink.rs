@@ -12,9 +12,9 @@
 //! Invariant: a stream that was not written to its end breaks the connection off. So a client
 //! never takes a part of an answer for the whole.
 
+use crate::formats::WireFormat;
 use crate::gateway::calls::exchange::ResponseEnding;
 use crate::gateway::refusal::GatewayRefusal;
-use crate::llm::WireFormat;
 use bytes::Bytes;
 use std::io;
 use std::sync::Arc;

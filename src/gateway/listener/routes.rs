@@ -14,6 +14,7 @@
 //! Every request gets an answer, unless its client has gone. Refusals are written in the wire
 //! format that the path names.
 
+use crate::formats::WireFormat;
 use crate::gateway::ModelGateway;
 use crate::gateway::calls::call::GatewayCall;
 use crate::gateway::calls::pass_through::{forwarded_headers, is_the_gateways};
@@ -26,7 +27,7 @@ use crate::gateway::sessions::session::GatewaySession;
 use crate::gateway::sessions::token_authenticator::{
     AuthenticatedClient, SessionError, TokenAuthenticator,
 };
-use crate::llm::{UpstreamResponse, WireFormat};
+use crate::llm::UpstreamResponse;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};

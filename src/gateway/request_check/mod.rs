@@ -6,4 +6,3 @@ pub(super) mod duplicate_keys;
 pub(super) mod json_path;
 pub(super) mod raw_json;
 pub(super) mod request;
-pub(super) mod unsupported_settings;

@@ -10,12 +10,14 @@
 //! no sense, or if a key occurs twice at the top level. The bytes of
 //! the body are kept, because a call that is passed through sends them unchanged.
 
+use crate::formats::WireFormat;
+use crate::formats::reading::request_parser::ParsedRequest;
 use crate::gateway::refusal::GatewayRefusal;
 use crate::gateway::request_check::allowlist;
 use crate::gateway::request_check::duplicate_keys;
 use crate::gateway::request_check::json_path::JsonPath;
 use crate::gateway::request_check::raw_json::RawJsonObject;
-use crate::llm::{UpstreamModel, WireFormat};
+use crate::llm::UpstreamModel;
 use bytes::Bytes;
 use serde_json::{Value, json};
 use std::ops::Range;
@@ -111,6 +113,13 @@ impl GatewayRequest {
     /// The output limit of the call in tokens: the client's, or else `usual`, the gateway's own.
     pub(in crate::gateway) fn cap(&self, usual: u32) -> u64 {
         self.cap.unwrap_or(u64::from(usual))
+    }
+
+    /// The request in the engine's own form, as far as it can be read, with what was lost. `usual`
+    /// is the output limit in tokens of a request that names none.
+    pub(in crate::gateway) fn parsed(&self, usual: u32) -> ParsedRequest {
+        let cap = u32::try_from(self.cap(usual)).unwrap_or(u32::MAX);
+        self.family.parse(&self.json, cap)
     }
 
     /// How many completions the request asks for, at least one.

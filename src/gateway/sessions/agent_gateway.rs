@@ -285,8 +285,8 @@ impl TokenAuthenticator for AgentGatewayInner {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::formats::WireFormat;
     use crate::gateway::request_check::request::GatewayRequest;
-    use crate::llm::WireFormat;
     use crate::sandbox::egress;
     use std::path::Path;
     use synthd_actors::agent::MinimalScaffold;
@@ -346,6 +346,19 @@ mod tests {
             let refused = agent_gateway.open_session(spec()).await.err().map(|fault| fault.kind);
             assert_eq!(refused, Some(FaultKind::Cancelled));
             assert!(matches!(*agent_gateway.0.state.lock().await, ListenerState::Closed));
+        });
+    }
+
+    #[test]
+    fn a_deep_directory_has_room_for_the_socket() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("d".repeat(120));
+        in_test_system(Options::default(), |kit| async move {
+            let agent_gateway = agent_gateway(&kit, &path);
+            agent_gateway.open_session(spec()).await.unwrap();
+            assert!(egress::agents_socket(&path).exists());
+            agent_gateway.close().await;
+            assert!(!egress::agents_socket(&path).exists());
         });
     }
 

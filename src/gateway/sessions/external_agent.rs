@@ -13,7 +13,6 @@
 //! is dropped without one reports that the agent has left. The agent's token is replaced in what is
 //! kept: transcripts, replies and recorded bytes.
 
-use crate::gateway::calls::lenient_transcript::lenient_transcript;
 use crate::gateway::listener::body_memory::{MemoryShare, MemoryTenant};
 use crate::gateway::refusal::GatewayRefusal;
 use crate::gateway::request_check::request::GatewayRequest;
@@ -27,7 +26,7 @@ use synthd_actors::agent_access::{
 };
 use synthd_actors::model::{
     AttemptNumber, ChatMessage, ChatReply, ChatRequest, ExchangeRecorder, Fault, FaultKind, Money,
-    Reasoning, ToolCall, ToolSchema,
+    Reasoning, RequestSettings, ToolCall, ToolChoice, ToolSchema,
 };
 use synthd_actors::ports::ScriptContext;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
@@ -111,7 +110,8 @@ impl GatewayAgent {
         asked: &GatewayRequest,
         unwanted: &CancellationToken,
     ) -> Result<CallDecision, GatewayRefusal> {
-        let mut request = lenient_transcript(asked, self.output_cap);
+        // What was lost stands in the exact bytes of the call record.
+        let mut request = asked.parsed(self.output_cap).request;
         // The transcript becomes part of the episode's record, so the token must not be in it.
         self.hide_in_request(&mut request);
         let (leave, may_leave) = oneshot::channel();
@@ -127,12 +127,23 @@ impl GatewayAgent {
         }
     }
 
-    /// Replaces the token in all texts of a transcript: its messages and its tools.
+    /// Replaces the token in all texts of a transcript: its messages, its tools and its settings.
     fn hide_in_request(&self, request: &mut ChatRequest) {
         request.messages.iter_mut().for_each(|message| self.hide(message));
-        for ToolSchema { name, description, parameters } in &mut request.tools {
+        for ToolSchema { name, description, parameters, sent } in &mut request.tools {
             self.hide_in_texts([name, description]);
             self.hide_in_json(parameters);
+            sent.iter_mut().for_each(|sent| self.hide_in_json(sent));
+        }
+        let RequestSettings { stop, tool_choice, end_user, extra, .. } = &mut request.settings;
+        self.hide_in_texts(stop.iter_mut().chain(end_user));
+        if let Some(ToolChoice::Tool(name)) = tool_choice {
+            self.hide_in_texts([name]);
+        }
+        let mut others = Value::Object(std::mem::take(extra));
+        self.hide_in_json(&mut others);
+        if let Value::Object(others) = others {
+            *extra = others;
         }
     }
 

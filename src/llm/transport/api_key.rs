@@ -1,20 +1,12 @@
 //! The API key of a provider. It goes into the header of a request and is kept out of everything
 //! else: it is in no record, no log and no message.
 
+use crate::formats::writing::key_placement::ApiKeyPlacement;
 use crate::llm::transport::redaction::KeyMatcher;
 use reqwest::RequestBuilder;
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use std::sync::Arc;
 use synthd_actors::model::{Fault, FaultKind};
-
-/// Which header carries the key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::llm) enum ApiKeyPlacement {
-    /// `Authorization: Bearer sk-…`.
-    Bearer,
-    /// A header of this lower-case name, such as `x-api-key`.
-    Header(&'static str),
-}
 
 /// A key as a request's header, and as something to look for in answers.
 pub(in crate::llm) struct ApiKey {

@@ -1,8 +1,8 @@
-//! How a provider is reached: HTTP, keys, redaction, timeouts, waits that a provider asks for.
+//! How a provider is reached: HTTP, keys, redaction and timeouts.
 
 pub(super) mod api_key;
 pub(super) mod http;
 pub(super) mod provider;
+mod read_reply;
 pub(super) mod redaction;
-pub(super) mod retry_after;
 pub(super) mod upstream;

@@ -4,11 +4,13 @@
 //! It adds the headers, puts the key into the request, records the exchange, maps refusals to
 //! faults (`faults`), and redacts the key in everything that the provider says.
 
+use crate::formats::reading::events::ReplyBuilder;
+use crate::formats::reading::faults;
+use crate::formats::writing::key_placement::ApiKeyPlacement;
 use crate::llm::replay::ProviderTransport;
-use crate::llm::reply::events::{self, ReplyBuilder};
-use crate::llm::reply::faults;
-use crate::llm::transport::api_key::{ApiKey, ApiKeyPlacement};
+use crate::llm::transport::api_key::ApiKey;
 use crate::llm::transport::http::{self, ProviderResponse};
+use crate::llm::transport::read_reply::read_reply;
 use crate::llm::transport::redaction::{self, KeyMatcher, SplitKeyRedactor};
 use bytes::Bytes;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
@@ -76,7 +78,7 @@ impl ProviderClient {
         let replied = async {
             let answer = self.send(Bytes::from(body.to_string()), headers, context).await?;
             match answer.status.is_success() {
-                true => events::read::<A>(answer).await,
+                true => read_reply::<A>(answer).await,
                 false => self.refused(answer).await,
             }
         };

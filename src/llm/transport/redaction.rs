@@ -16,7 +16,7 @@
 //! of a key at the end of the bytes is replaced, too. All other bytes stay what they are and keep
 //! their order.
 
-use crate::llm::reply::events::EventSplitter;
+use crate::formats::reading::events::EventSplitter;
 use bytes::Bytes;
 use secrecy::{ExposeSecret, SecretString};
 use std::collections::{HashMap, VecDeque};

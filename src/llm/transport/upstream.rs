@@ -12,22 +12,16 @@
 //! and after it is sure that it holds no part of a complete key. If the answer breaks off, the
 //! chunks end, and `PassThroughBody::reply` returns the fault.
 
-use crate::llm::formats::anthropic::{self, AnthropicModel};
-use crate::llm::formats::openai::{self, OpenAiChatModel};
-use crate::llm::formats::responses::{
-    self, ResponsesModel, ResponsesReplyBuilder as ResponsesAssembly,
-};
+use crate::formats::any_reply_builder::AnyReplyBuilder;
+use crate::formats::reading::events::{self, EventSplitter};
+use crate::formats::reading::faults;
+use crate::formats::writing::key_placement::ApiKeyPlacement;
+use crate::formats::{WireFormat, chat_completions, messages, responses};
+use crate::llm::adapters::chat_completions::OpenAiChatModel;
 use crate::llm::replay::ProviderTransport;
-use crate::llm::reply::events::{self, EventSplitter, ReplyBuilder};
-use crate::llm::reply::faults;
-use crate::llm::transport::api_key::ApiKeyPlacement;
 use crate::llm::transport::http::ProviderResponse;
 use crate::llm::transport::provider::{ProviderClient, ReplyRedactor};
 use crate::llm::transport::redaction::SplitKeyRedactor;
-use crate::llm::{
-    formats::anthropic::AnthropicReplyBuilder as MessagesAssembly,
-    formats::openai::OpenAiReplyBuilder as ChatAssembly,
-};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use reqwest::StatusCode;
@@ -40,17 +34,6 @@ use synthd_actors::model::{
     CallFault, ChatReply, ExchangeRecorder, Fault, ModelConfig, ProviderEndpoint,
 };
 use synthd_actors::ports::CallContext;
-
-/// A wire format that clients of the gateway and providers share.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WireFormat {
-    /// `POST chat/completions`.
-    OpenAiChat,
-    /// `POST messages`, and `POST messages/count_tokens`.
-    Anthropic,
-    /// `POST responses`.
-    Responses,
-}
 
 /// One model of one provider, reached with bytes in the provider's own format.
 pub struct UpstreamModel {
@@ -100,17 +83,17 @@ impl UpstreamModel {
     ) -> Result<Self, Fault> {
         let way = way.into();
         let model = config.name.split_once('/').map_or("", |(_, model)| model).to_owned();
-        if endpoint.dialect == AnthropicModel::DIALECT {
+        if endpoint.dialect == messages::DIALECT {
             // Both addresses need the same key. Each client has its own connection pool.
-            let key = || key.map(|key| (ApiKeyPlacement::Header(anthropic::KEY_HEADER), key));
-            let provider = ProviderClient::new(endpoint, "messages", key(), way.clone())?;
+            let key = || key.map(|key| (ApiKeyPlacement::Header(messages::KEY_HEADER), key));
+            let provider = ProviderClient::new(endpoint, messages::PATH, key(), way.clone())?;
             let counter = ProviderClient::new(endpoint, "messages/count_tokens", key(), way)?;
             let (family, counter) = (WireFormat::Anthropic, Some(counter));
             let (cap, asks_for_usage) = ("max_tokens", false);
             let thought_cap = None;
             return Ok(Self { provider, counter, family, model, cap, thought_cap, asks_for_usage });
         }
-        if endpoint.dialect == ResponsesModel::DIALECT {
+        if endpoint.dialect == responses::DIALECT {
             let key = key.map(|key| (ApiKeyPlacement::Bearer, key));
             let provider = ProviderClient::new(endpoint, responses::PATH, key, way)?;
             let (family, counter, thought_cap) = (WireFormat::Responses, None, None);
@@ -120,7 +103,7 @@ impl UpstreamModel {
         // Every other dialect is a host of the OpenAI chat format.
         let dialect = OpenAiChatModel::dialect(endpoint)?;
         let key = key.map(|key| (dialect.key_in, key));
-        let provider = ProviderClient::new(endpoint, openai::PATH, key, way)?;
+        let provider = ProviderClient::new(endpoint, chat_completions::PATH, key, way)?;
         let (family, counter) = (WireFormat::OpenAiChat, None);
         let (cap, thought_cap) = (dialect.cap, dialect.thought_cap);
         let asks_for_usage = dialect.asks_for_usage;
@@ -238,11 +221,7 @@ impl PassThroughBody {
         family: WireFormat,
         joint: Option<SplitKeyRedactor>,
     ) -> Self {
-        let assembly = match family {
-            WireFormat::OpenAiChat => AnyReplyBuilder::Chat(ChatAssembly::default()),
-            WireFormat::Anthropic => AnyReplyBuilder::Messages(MessagesAssembly::default()),
-            WireFormat::Responses => AnyReplyBuilder::Responses(ResponsesAssembly::default()),
-        };
+        let assembly = AnyReplyBuilder::of(family);
         Self {
             is_stream: answer.is_events(),
             headers: std::mem::take(&mut answer.headers),
@@ -382,37 +361,4 @@ impl PassThroughBody {
 fn says_why(data: &str) -> bool {
     let json: Value = serde_json::from_str(data).unwrap_or_default();
     ["error", "response.failed"].iter().any(|end| json["type"] == *end) || !json["error"].is_null()
-}
-
-/// The reply builder of the answer's format.
-enum AnyReplyBuilder {
-    Chat(ChatAssembly),
-    Messages(MessagesAssembly),
-    Responses(ResponsesAssembly),
-}
-
-impl AnyReplyBuilder {
-    fn event(&mut self, data: &str) -> Result<ControlFlow<()>, CallFault> {
-        match self {
-            Self::Chat(chat) => chat.event(data),
-            Self::Messages(messages) => messages.event(data),
-            Self::Responses(responses) => responses.event(data),
-        }
-    }
-
-    fn whole(&mut self, body: &[u8]) -> Result<(), CallFault> {
-        match self {
-            Self::Chat(chat) => chat.whole(body),
-            Self::Messages(messages) => messages.whole(body),
-            Self::Responses(responses) => responses.whole(body),
-        }
-    }
-
-    fn reply(self) -> Result<ChatReply, CallFault> {
-        match self {
-            Self::Chat(chat) => chat.reply(),
-            Self::Messages(messages) => messages.reply(),
-            Self::Responses(responses) => responses.reply(),
-        }
-    }
 }

@@ -29,6 +29,7 @@ pub use resolve::{HostResolver, SystemResolver};
 
 use crate::private_directory::own_directory;
 use crate::sandbox::process_owner::ProcessOwner;
+use crate::socket_path::SocketPath;
 use proxy::EgressProxy;
 use std::collections::HashMap;
 use std::fs;
@@ -126,7 +127,7 @@ impl EgressProxies {
         own_directory(&self.directory)?;
         sweep(&self.directory)?;
         let socket = self.directory.join(name());
-        let listener = UnixListener::bind(&socket)?;
+        let listener = UnixListener::bind(SocketPath::of(&socket)?)?;
         // Only this user may connect. The guest's tunnel connects from synthd itself.
         fs::set_permissions(&socket, fs::Permissions::from_mode(0o600))?;
         let agents = agents_socket(&self.directory);
@@ -190,6 +191,20 @@ fn variables() -> Vec<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::net::UnixStream;
+
+    #[tokio::test]
+    async fn a_deep_directory_has_room_for_the_sockets() {
+        let place = tempfile::tempdir().unwrap();
+        let deep = place.path().join("d".repeat(120));
+        let network = NetworkPolicy { name: "none".to_owned(), allow: Vec::new() };
+        let proxies = EgressProxies::new(&deep, Arc::new(SystemResolver));
+        let socket = proxies.socket_for(&network).await.unwrap();
+        assert!(socket.exists());
+        UnixStream::connect(SocketPath::of(&socket).unwrap()).await.unwrap();
+        drop(proxies);
+        assert!(!socket.exists());
+    }
 
     #[test]
     fn only_sockets_of_processes_that_are_known_to_be_dead_are_removed() {

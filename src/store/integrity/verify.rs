@@ -16,7 +16,7 @@ use rusqlite::Connection;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
-use synthd_actors::model::{Money, Outcome, RowRecord, Turn};
+use synthd_actors::model::{Money, Outcome, RowRecord, Turn, broken_sums};
 
 /// How many findings there may be before a body that does not decode is not reported any more. The
 /// first body that is left out is replaced by the line `and more`.
@@ -124,29 +124,40 @@ fn examine(
     })
 }
 
-/// The bodies that do not decode.
+/// The bodies that do not decode, and the rows whose sums are not those of their steps.
 fn bodies(conn: &Connection) -> std::result::Result<Vec<String>, StoreError> {
     let mut findings = Vec::new();
-    decodes::<Turn>(conn, "step", "key", &mut findings)?;
-    decodes::<Outcome>(conn, "outcome", "episode", &mut findings)?;
-    decodes::<RowRecord>(conn, "judged", "episode", &mut findings)?;
+    decodes::<Turn>(conn, "step", "key", &mut findings, |_| None)?;
+    decodes::<Outcome>(conn, "outcome", "episode", &mut findings, |_| None)?;
+    decodes::<RowRecord>(conn, "judged", "episode", &mut findings, wrong_sums)?;
     calls_decode(conn, &mut findings)?;
     Ok(findings)
 }
 
-/// Decodes every body of a table as `T`. `key` is the name of the table's key column.
+/// What is wrong with the sums of a row. None if nothing is.
+fn wrong_sums(record: &RowRecord) -> Option<String> {
+    let broken = record.row.as_trajectory().map(broken_sums).unwrap_or_default();
+    (!broken.is_empty()).then(|| broken.join(", "))
+}
+
+/// Decodes every body of a table as `T`. `key` is the name of the table's key column, and `wrong`
+/// says what is wrong with a body that decodes.
 fn decodes<T: DeserializeOwned>(
     conn: &Connection,
     table: &str,
     key: &str,
     findings: &mut Vec<String>,
+    wrong: fn(&T) -> Option<String>,
 ) -> std::result::Result<(), StoreError> {
     let mut statement = conn.prepare(&format!("SELECT {key}, body FROM {table}"))?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let (key, body): (i64, Vec<u8>) = (row.get(0)?, row.get(1)?);
-        let read = blob::decode::<T>(&body);
-        note(findings, read.err().map(|why| format!("{table} {key}: {why}")));
+        let why = match blob::decode::<T>(&body) {
+            Ok(decoded) => wrong(&decoded),
+            Err(why) => Some(why.to_string()),
+        };
+        note(findings, why.map(|why| format!("{table} {key}: {why}")));
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use crate::store::{
     verify,
 };
 use std::path::Path;
-use synthd_actors::model::{AttemptNumber, Money};
+use synthd_actors::model::{AttemptNumber, DatasetRow, JournalEntry, Money};
 use synthd_actors::ports::Journal;
 use tempfile::TempDir;
 
@@ -235,6 +235,21 @@ async fn sums_that_are_not_those_of_their_holds_are_refused() {
     assert_eq!(error.code(), Code::StoreDamaged, "{}", error.report());
     assert!(error.report().contains("the sum of campaign c"), "{}", error.report());
     assert!(!verify(dir.path()).unwrap().sound);
+}
+
+#[tokio::test]
+async fn a_row_whose_sums_are_not_those_of_its_steps_is_told() {
+    for (cost, told) in [(0, None), (7, Some("cost_usd is 0.000000007, but the steps cost"))] {
+        let (dir, store) = paid().await;
+        let mut judged = row("c", 0, None);
+        let DatasetRow::Trajectory(trajectory) = &mut judged.row else { panic!("{judged:?}") };
+        (trajectory.cost_usd, trajectory.total_tokens) = (Money::from_nanos(cost), Some(3));
+        keep(&store, JournalEntry::Judged(Box::new(judged))).await;
+        drop(store);
+        let report = verify(dir.path()).unwrap();
+        assert_eq!(report.sound, told.is_none(), "{report:?}");
+        assert!(told.is_none_or(|told| report.findings[0].contains(told)), "{report:?}");
+    }
 }
 
 #[tokio::test]

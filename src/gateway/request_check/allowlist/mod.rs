@@ -13,10 +13,10 @@ mod messages;
 mod responses;
 mod shape;
 
+use crate::formats::WireFormat;
 use crate::gateway::refusal::GatewayRefusal;
 use crate::gateway::request_check::json_path::JsonPath;
 use crate::gateway::request_check::request::GatewayRequest;
-use crate::llm::WireFormat;
 use serde_json::Value;
 use shape::{AllowedShape, ShapeContext};
 

@@ -15,6 +15,7 @@ use crate::sandbox::guest::wire::{
     GuestFrame, MalformedFrame, PayloadReader, PayloadWriter, TUNNEL_CHUNK, TUNNELLED, WINDOW,
     encode, kind,
 };
+use crate::socket_path::SocketPath;
 use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -208,7 +209,8 @@ impl TunnelConnection {
                 self.carry_between(id, from, to, frames).await
             }
             HostAddress::Unix(path) => {
-                let mut socket = timeout(CONNECTING, UnixStream::connect(path)).await??;
+                let mut socket =
+                    timeout(CONNECTING, UnixStream::connect(SocketPath::of(path)?)).await??;
                 let (from, to) = socket.split();
                 self.carry_between(id, from, to, frames).await
             }

@@ -1,0 +1,275 @@
+//! What a parser cannot put into the engine's own form is told as lost, in every format: nothing is
+//! dropped. What can be read of it is kept.
+
+use crate::formats::WireFormat::{self, Anthropic, OpenAiChat, Responses};
+use serde_json::{Value, json};
+use synthd_actors::model::{ChatRequest, ChatRole, ReasoningEffort, ToolCall};
+
+/// Checks that each value under its key is a loss, with each of the words in it.
+fn assert_lost(format: WireFormat, base: &Value, cases: &[(&str, Value, &[&str])]) {
+    assert!(format.parse(base, 1).lost.is_empty(), "{base}");
+    for (key, value, named) in cases {
+        let mut body = base.clone();
+        body[*key] = value.clone();
+        let told = format!("{:?}", format.parse(&body, 1).lost);
+        assert!(named.iter().all(|word| told.contains(word)), "{body}: {told:?}");
+    }
+}
+
+#[test]
+fn the_chat_format_drops_nothing() {
+    let function = |extra: Value| {
+        let mut function = json!({ "name": "f" });
+        function["x"] = extra;
+        json!([{ "type": "function", "function": { "name": "g" } },
+            { "type": "function", "function": function }])
+    };
+    let called = |call: Value| json!([{ "role": "assistant", "tool_calls": [call] }]);
+    let call = json!({ "id": "a", "type": "function", "x": 1,
+        "function": { "name": "f", "arguments": "{}" } });
+    let base = json!({ "model": "m", "messages": [{ "role": "user", "content": "go" }],
+        "tools": function(Value::Null), "parallel_tool_calls": true,
+        "tool_choice": { "type": "function", "function": { "name": "f" } } });
+    let cases: &[(&str, Value, &[&str])] = &[
+        ("tools", json!({}), &["tools"]),
+        ("tools", function(json!(1)), &["tools[1]", "x"]),
+        (
+            "tools",
+            json!([{ "type": "function", "x": 1, "function": { "name": "f" } }]),
+            &["tools[0]", "x"],
+        ),
+        (
+            "tools",
+            json!([{ "type": "function", "function": { "name": "f", "description": 7 } }]),
+            &["tools[0]", "description"],
+        ),
+        ("tool_choice", json!("any"), &["tool_choice"]),
+        (
+            "tool_choice",
+            json!({ "type": "function", "x": 1, "function": { "name": "f" } }),
+            &["tool_choice", "x"],
+        ),
+        ("parallel_tool_calls", json!("no"), &["parallel_tool_calls"]),
+        (
+            "messages",
+            json!([{ "role": "user", "content": "a" }, { "role": "user", "name": "b" }]),
+            &["messages[1]", "name"],
+        ),
+        ("messages", json!([{ "role": "assistant", "content": "", "refusal": 1 }]), &["refusal"]),
+        ("messages", called(call), &["messages[0]", "tool_calls[0]", "x"]),
+    ];
+    assert_lost(OpenAiChat, &base, cases);
+}
+
+#[test]
+fn the_messages_format_drops_nothing() {
+    let tool = |extra: Value| json!([{ "name": "f", "input_schema": {}, "x": extra }]);
+    let turn = |role: &str, block: Value| json!([{ "role": "user", "content": "go" }, { "role": role, "content": [block] }]);
+    let base = json!({ "model": "m", "messages": [{ "role": "user", "content": "go" }],
+        "tools": tool(Value::Null), "tool_choice": { "type": "any" } });
+    let cases: &[(&str, Value, &[&str])] = &[
+        ("tools", json!({}), &["tools"]),
+        ("tools", tool(json!(1)), &["tools[0]", "x"]),
+        ("tools", json!([{ "name": "f", "input_schema": {}, "description": 7 }]), &["description"]),
+        ("tool_choice", json!("any"), &["tool_choice"]),
+        ("tool_choice", json!({ "name": "f" }), &["tool_choice"]),
+        ("tool_choice", json!({ "type": "auto", "x": 1 }), &["tool_choice", "x"]),
+        (
+            "tool_choice",
+            json!({ "type": "auto", "disable_parallel_tool_use": 1 }),
+            &["disable_parallel_tool_use"],
+        ),
+        ("messages", json!([{ "role": "user", "content": "go", "x": 1 }]), &["messages[0]", "x"]),
+        (
+            "messages",
+            turn("user", json!({ "type": "text", "text": "a", "x": 1 })),
+            &["messages[1]", "content[0]", "x"],
+        ),
+        (
+            "messages",
+            turn("user", json!({ "type": "tool_result", "tool_use_id": "a", "x": 1 })),
+            &["messages[1]", "x"],
+        ),
+        (
+            "messages",
+            turn("user", json!({ "type": "tool_result", "tool_use_id": "a", "is_error": 1 })),
+            &["messages[1]", "is_error"],
+        ),
+        (
+            "messages",
+            turn(
+                "assistant",
+                json!({ "type": "tool_use", "id": "a", "name": "f", "input": {}, "x": 1 }),
+            ),
+            &["messages[1]", "x"],
+        ),
+    ];
+    assert_lost(Anthropic, &base, cases);
+}
+
+#[test]
+fn the_responses_format_drops_nothing() {
+    let tool = |extra: Value| json!([{ "type": "function", "name": "f", "x": extra }]);
+    let item = |item: Value| json!([{ "role": "user", "content": "go" }, item]);
+    let base = json!({ "model": "m", "input": "go", "tools": tool(Value::Null),
+        "tool_choice": { "type": "function", "name": "f" } });
+    let cases: &[(&str, Value, &[&str])] = &[
+        ("tools", json!({}), &["tools"]),
+        ("tools", tool(json!(1)), &["tools[0]", "x"]),
+        ("tool_choice", json!("any"), &["tool_choice"]),
+        ("tool_choice", json!({ "type": "function", "name": "f", "x": 1 }), &["tool_choice", "x"]),
+        ("parallel_tool_calls", json!(1), &["parallel_tool_calls"]),
+        (
+            "input",
+            item(json!({ "type": "function_call", "call_id": "a", "name": "f",
+            "arguments": "{}", "x": 1 })),
+            &["input[1]", "x"],
+        ),
+        (
+            "input",
+            item(json!({ "type": "function_call_output", "call_id": "a", "output": "",
+            "x": 1 })),
+            &["input[1]", "x"],
+        ),
+        ("input", item(json!({ "type": "reasoning", "summary": [], "x": 1 })), &["input[1]", "x"]),
+    ];
+    assert_lost(Responses, &base, cases);
+}
+
+/// The request as far as it can be read.
+fn read(format: WireFormat, json: &Value) -> ChatRequest {
+    format.parse(json, 1).request
+}
+
+/// Roles, texts, and numbers of calls.
+fn heard(format: WireFormat, json: &Value) -> Vec<(ChatRole, String, usize)> {
+    let said = read(format, json).messages.into_iter();
+    said.map(|message| (message.role, message.content, message.tool_calls.len())).collect()
+}
+
+fn conversation() -> Vec<(ChatRole, String, usize)> {
+    let said = |role, text: &str, calls| (role, text.to_owned(), calls);
+    vec![
+        said(ChatRole::System, "be good", 0),
+        said(ChatRole::User, "look\n\n[image]", 0),
+        said(ChatRole::Assistant, "so", 1),
+        said(ChatRole::Tool, "done", 0),
+    ]
+}
+
+#[test]
+fn a_conversation_is_the_same_in_every_format() {
+    let chat = json!({ "model": "m", "odd": 1, "messages": [
+        { "role": "system", "content": "be good" },
+        { "role": "user", "content": [{ "type": "text", "text": "look" }, { "type": "image" }] },
+        { "role": "assistant", "content": "so", "tool_calls": [{ "id": "1", "type": "function",
+            "function": { "name": "sh", "arguments": "{}" } }] },
+        { "role": "tool", "tool_call_id": "1", "content": "done" }] });
+    assert_eq!(heard(OpenAiChat, &chat), conversation());
+    let messages = json!({ "model": "m", "system": [{ "type": "text", "text": "be good" }],
+        "messages": [
+        { "role": "user", "content": [{ "type": "text", "text": "look" }, { "type": "image" }] },
+        { "role": "assistant", "content": [{ "type": "thinking", "thinking": "hm" },
+            { "type": "text", "text": "so" },
+            { "type": "tool_use", "id": "1", "name": "sh", "input": {} }] },
+        { "role": "user", "content": [{ "type": "tool_result", "tool_use_id": "1",
+            "content": [{ "type": "text", "text": "done" }] }] }] });
+    assert_eq!(heard(Anthropic, &messages), conversation());
+    let responses = json!({ "model": "m", "instructions": "be good", "input": [
+        { "role": "user", "content": [{ "type": "input_text", "text": "look" }, { "type": "image" }] },
+        { "type": "reasoning", "summary": [] },
+        { "type": "message", "role": "assistant",
+            "content": [{ "type": "output_text", "text": "so" }] },
+        { "type": "function_call", "call_id": "1", "name": "sh", "arguments": "{}" },
+        { "type": "function_call_output", "call_id": "1", "output": "done" }] });
+    assert_eq!(heard(Responses, &responses), conversation());
+}
+
+#[test]
+fn reasoning_alone_is_a_reply() {
+    let body = json!({ "model": "m", "input": [{ "type": "reasoning", "summary": [] },
+        { "role": "user", "content": "go on" }] });
+    let roles: Vec<ChatRole> = heard(Responses, &body).into_iter().map(|said| said.0).collect();
+    assert_eq!(roles, [ChatRole::Assistant, ChatRole::User]);
+}
+
+/// Agents call them to patch files. Other formats have no such tool.
+#[test]
+fn a_call_with_plain_text_is_a_call_of_the_model() {
+    let call = ToolCall {
+        id: "c1".to_owned(),
+        name: "apply_patch".to_owned(),
+        arguments: "*** Begin".to_owned(),
+    };
+    let responses = json!({ "model": "m", "input": [
+        { "role": "user", "content": "go" },
+        { "type": "custom_tool_call", "call_id": "c1", "name": "apply_patch", "input": "*** Begin" },
+        { "type": "custom_tool_call_output", "call_id": "c1", "output": "done" }] });
+    let chat = json!({ "model": "m", "messages": [
+        { "role": "user", "content": "go" },
+        { "role": "assistant", "tool_calls": [{ "id": "c1", "type": "custom",
+            "custom": { "name": "apply_patch", "input": "*** Begin" } }] },
+        { "role": "tool", "tool_call_id": "c1", "content": "done" }] });
+    for (format, body) in [(Responses, responses), (OpenAiChat, chat)] {
+        let parsed = format.parse(&body, 1);
+        assert!(!parsed.lost.is_empty(), "no other format has it");
+        let messages = parsed.request.messages;
+        let roles: Vec<ChatRole> = messages.iter().map(|message| message.role).collect();
+        assert_eq!(roles, [ChatRole::User, ChatRole::Assistant, ChatRole::Tool], "{format:?}");
+        assert_eq!(messages[1].tool_calls, [call.clone()], "{format:?}");
+        assert_eq!(messages[2].content, "done");
+    }
+}
+
+/// The record of a turn has them, whether another format has a place for them or not.
+#[test]
+fn settings_and_tools_are_kept_as_they_were_sent() {
+    let strict = json!({ "type": "function", "function": { "name": "f", "description": "d",
+        "parameters": { "type": "object" }, "strict": true } });
+    let plain = json!({ "type": "function", "function": { "name": "g", "description": "",
+        "parameters": { "type": "object" } } });
+    let chat = json!({ "model": "m", "messages": [], "tools": [strict, plain], "temperature": 0.5,
+        "top_p": 0.9, "stop": ["END"], "seed": 7, "reasoning_effort": "high", "logit_bias": { "1": 2 } });
+    let read_chat = read(OpenAiChat, &chat);
+    let settings = &read_chat.settings;
+    assert_eq!(
+        (settings.temperature, settings.top_p, settings.seed),
+        (Some(0.5), Some(0.9), Some(7))
+    );
+    assert_eq!(settings.reasoning_effort, Some(ReasoningEffort::High));
+    assert_eq!((settings.stop.len(), settings.extra["logit_bias"]["1"].as_u64()), (1, Some(2)));
+    assert_eq!(
+        read_chat.tools.iter().map(|tool| tool.shown()).collect::<Vec<_>>(),
+        [strict, plain]
+    );
+    let bash = json!({ "type": "bash_20250124", "name": "bash" });
+    let messages = json!({ "model": "m", "messages": [], "tools": [bash], "top_k": 5,
+        "thinking": { "type": "enabled", "budget_tokens": 2_000 } });
+    let read_messages = read(Anthropic, &messages);
+    assert_eq!(read_messages.settings.thinking_budget, Some(2_000));
+    assert_eq!(read_messages.settings.extra["top_k"], 5);
+    assert_eq!(
+        (read_messages.tools[0].name.as_str(), read_messages.tools[0].shown()),
+        ("bash", bash)
+    );
+    let patch = json!({ "type": "custom", "name": "apply_patch", "description": "patches",
+        "format": { "type": "grammar" } });
+    let responses = json!({ "model": "m", "input": "go", "tools": [patch],
+        "reasoning": { "effort": "low" }, "text": { "verbosity": "low" } });
+    let read_responses = read(Responses, &responses);
+    assert_eq!(read_responses.settings.reasoning_effort, Some(ReasoningEffort::Low));
+    assert_eq!(read_responses.settings.extra["text"]["verbosity"], "low");
+    assert_eq!(read_responses.tools[0].name, "apply_patch");
+    assert_eq!(read_responses.tools[0].shown(), patch);
+}
+
+#[test]
+fn nothing_that_is_said_stops_a_parser() {
+    for odd in [json!(1), json!([1, null]), json!({}), json!([{ "role": 1, "content": 7 }])] {
+        for format in [OpenAiChat, Anthropic, Responses] {
+            let body = json!({ "model": "m", "messages": odd, "input": odd, "tools": odd,
+                "system": odd, "instructions": odd });
+            heard(format, &body);
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! How requests and replies are read, in every format: losses of a request; events, token counts and
+//! faults of a reply.
+
+pub(crate) mod counts;
+pub(crate) mod events;
+pub(crate) mod faults;
+pub(crate) mod losses;
+pub(crate) mod request_parser;
+mod retry_after;

@@ -1,0 +1,76 @@
+//! The wire formats that clients of the gateway and providers share.
+
+use super::reading::request_parser::ParsedRequest;
+use super::writing::envelope::{FormatError, ReplyEnvelope};
+use super::{chat_completions, messages, responses};
+use serde_json::Value;
+
+/// A wire format that clients of the gateway and providers share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WireFormat {
+    /// `POST chat/completions`.
+    OpenAiChat,
+    /// `POST messages`, and `POST messages/count_tokens`.
+    Anthropic,
+    /// `POST responses`.
+    Responses,
+}
+
+impl WireFormat {
+    /// Reads a request as far as it can be read. `cap` is its output limit in tokens.
+    pub(crate) fn parse(self, json: &Value, cap: u32) -> ParsedRequest {
+        match self {
+            Self::OpenAiChat => chat_completions::request_reader::parse(json, cap),
+            Self::Anthropic => messages::request_reader::parse(json, cap),
+            Self::Responses => responses::request_reader::parse(json, cap),
+        }
+    }
+
+    /// A reply as one body.
+    pub(crate) fn whole(self, told: &ReplyEnvelope<'_>) -> Value {
+        match self {
+            Self::OpenAiChat => chat_completions::reply_writer::whole(told),
+            Self::Anthropic => messages::reply_writer::whole(told),
+            Self::Responses => responses::reply_writer::whole(told),
+        }
+    }
+
+    /// A reply as the events of a stream. `counts` says whether the client asked for token counts,
+    /// which the chat format has only then.
+    pub(crate) fn events(self, told: &ReplyEnvelope<'_>, counts: bool) -> Vec<String> {
+        match self {
+            Self::OpenAiChat => chat_completions::reply_writer::events(told, counts),
+            Self::Anthropic => messages::reply_writer::events(told),
+            Self::Responses => responses::reply_writer::events(told),
+        }
+    }
+
+    /// An error as one body.
+    pub(crate) fn error(self, told: &FormatError<'_>) -> Value {
+        match self {
+            Self::OpenAiChat => chat_completions::reply_writer::error(told),
+            Self::Anthropic => messages::reply_writer::error(told),
+            Self::Responses => responses::reply_writer::error(told),
+        }
+    }
+
+    /// The event that ends a stream with an error.
+    pub(crate) fn error_event(self, told: &FormatError<'_>) -> String {
+        match self {
+            Self::OpenAiChat => chat_completions::reply_writer::error_event(told),
+            Self::Anthropic => messages::reply_writer::error_event(told),
+            Self::Responses => responses::reply_writer::error_event(told),
+        }
+    }
+
+    /// The path of a request, and the dialect of this format, for the record of a call that goes
+    /// to no provider.
+    pub(crate) fn path_and_dialect(self) -> (String, &'static str) {
+        let (path, dialect) = match self {
+            Self::OpenAiChat => (chat_completions::PATH, "openai"),
+            Self::Anthropic => (messages::PATH, messages::DIALECT),
+            Self::Responses => (responses::PATH, responses::DIALECT),
+        };
+        (format!("/v1/{path}"), dialect)
+    }
+}

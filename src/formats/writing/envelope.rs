@@ -1,0 +1,27 @@
+//! What the writers of replies write beside the reply itself.
+
+use synthd_actors::model::ChatReply;
+
+/// A reply, with what every format writes around it.
+pub(crate) struct ReplyEnvelope<'a> {
+    pub(crate) reply: &'a ChatReply,
+    /// The model as the client has named it.
+    pub(crate) model: &'a str,
+    /// Twenty-four hexadecimal digits that follow from the position of the call. Each format adds
+    /// its own prefix, such as `chatcmpl-` or `msg_`.
+    pub(crate) id: String,
+    /// Seconds since 1970.
+    pub(crate) created: u64,
+}
+
+/// An error that stands in place of a reply.
+pub(crate) struct FormatError<'a> {
+    /// The HTTP status, 400 or above.
+    pub(crate) status: u16,
+    /// The code in the OpenAI formats, such as `model_not_found`.
+    pub(crate) code: &'a str,
+    /// For people.
+    pub(crate) message: &'a str,
+    /// The path of the wrong key in the request, or the name of the wrong header.
+    pub(crate) param: Option<&'a str>,
+}
