@@ -164,7 +164,7 @@ impl RouterHandle {
     /// Writes the records of one campaign that the store has not taken yet. Err has the reason if
     /// some are still not recorded; they go on counting in full.
     pub async fn flush_campaign(&self, campaign: &CampaignName) -> Result<(), Fault> {
-        let Some(account) = self.account(campaign) else { return Ok(()) };
+        let Some(account) = self.view.account(campaign) else { return Ok(()) };
         account.backlog.clear(&self.issuer.collector).await
     }
 
