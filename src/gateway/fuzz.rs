@@ -72,7 +72,8 @@ fn survived(body: &Value) {
         let Ok(asked) = GatewayRequest::read(family, Bytes::from(body.to_string())) else {
             continue;
         };
-        drop((allowlist::find_unbounded(&asked, 7, true), asked.with_model_name("m")));
+        let limits = allowlist::ShapeContext { cap: 7, writes_priced: true, caps_thought: true };
+        drop((allowlist::find_unbounded(&asked, limits), asked.with_model_name("m")));
         let _: synthd_actors::model::Usage = asked.worst(100, None);
         let heard = lenient_transcript::lenient_transcript(&asked, 7);
         // What a strict reader accepts has the same roles in the lenient transcript.

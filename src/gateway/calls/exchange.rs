@@ -141,10 +141,14 @@ impl GatewayCall {
         // All keys of a model lead to the same provider and differ in nothing that is asked here.
         let upstream = behind.keys.first().and_then(|keyed| keyed.upstream.as_ref());
         let output_cap = self.session.agent().map_or(gateway.output_cap, |a| a.output_cap);
+        let limits = allowlist::ShapeContext {
+            cap: asked.cap(output_cap),
+            writes_priced: behind.writes_priced,
+            caps_thought: upstream.is_some_and(|upstream| upstream.thought_cap.is_some()),
+        };
         if !behind.is_free
-            && let Some(refusal) =
-                allowlist::find_unbounded(asked, asked.cap(output_cap), behind.writes_priced)
-                    .or_else(|| anthropic_beta::unpriced(&self.headers))
+            && let Some(refusal) = allowlist::find_unbounded(asked, limits)
+                .or_else(|| anthropic_beta::unpriced(&self.headers))
         {
             return Err(refusal.into());
         }

@@ -8,7 +8,7 @@
 //! same text. A reasoning item must go back in front of the item that it led to, and only if its
 //! content is encrypted.
 
-use crate::llm::reply::counts::{counted, with_total};
+use crate::llm::reply::counts::{counted, with_known_total};
 use crate::llm::reply::events::ReplyBuilder;
 use crate::llm::reply::faults::{incomplete_answer, malformed, stream_fault, unreadable};
 use serde_json::Value;
@@ -160,7 +160,8 @@ fn call(item: &Value) -> ToolCall {
     ToolCall { id: text("call_id"), name: text("name"), arguments: text("arguments") }
 }
 
-/// The token counts. None if one of the two main counts is missing.
+/// The token counts. None if one of the two main counts is missing, or if nobody knows whether the
+/// output includes the reasoning.
 fn usage_of(json: &Value) -> Option<Usage> {
     let (input, output) = (json["input_tokens"].as_u64()?, json["output_tokens"].as_u64()?);
     let read = &json["input_tokens_details"];
@@ -170,5 +171,5 @@ fn usage_of(json: &Value) -> Option<Usage> {
         reasoning_tokens: json["output_tokens_details"]["reasoning_tokens"].as_u64(),
         ..Usage::of(input, output)
     };
-    Some(with_total(usage, json["total_tokens"].as_u64()))
+    with_known_total(usage, json["total_tokens"].as_u64())
 }
