@@ -22,7 +22,7 @@ pub struct PauseCampaign(pub String);
 #[rtype(result = "bool")]
 pub struct ResumeCampaign;
 
-/// Stop for good. Running episodes are cut off. Refused if the campaign is complete, or is being
+/// Stop, and do not go on by itself. Running episodes are cut off. Refused if the campaign is complete, or is being
 /// published.
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "bool")]

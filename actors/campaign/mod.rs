@@ -34,6 +34,6 @@ mod tests;
 pub use actor::CampaignActor;
 pub use messages::{CampaignHandle, CancelCampaign, DrainCampaign, PauseCampaign, ResumeCampaign};
 pub(crate) use prepare::state_change_entry;
-pub use prepare::{PrepareError, PreparedCampaign, prepare};
+pub use prepare::{PrepareError, PreparedCampaign, find_changes, prepare};
 pub use progress::CampaignProgress;
 pub use reopen::{ChangedTemplates, ReopenFilter, RestartOptions};

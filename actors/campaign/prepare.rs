@@ -10,10 +10,11 @@
 
 use super::reopen::{ChangedTemplates, RestartOptions, close_entries, reopen_entries};
 use crate::model::{
-    CampaignName, CampaignRecord, CampaignState, EpisodeRecord, Fault, FaultCounts, FaultKind,
-    JournalEntry, Outcome, PlannedEpisode, TaskId, TemplateEdition, WorkName,
+    CampaignConfig, CampaignName, CampaignRecord, CampaignState, EpisodeRecord, Fault, FaultCounts,
+    FaultKind, JournalEntry, Outcome, PlannedEpisode, TaskId, TemplateEdition, WorkName,
 };
 use crate::policy::{ChangedTemplate, changed_templates};
+use crate::ports::{Journal, StoreFault};
 use crate::task::TemplateError;
 use crate::work::{CampaignPlan, EngineServices, SkippedTemplate, WorkKind, WorkSources};
 use std::collections::{BTreeMap, HashSet};
@@ -72,8 +73,8 @@ pub enum PrepareError {
     Fault(#[from] Fault),
 }
 
-impl From<crate::ports::StoreFault> for PrepareError {
-    fn from(fault: crate::ports::StoreFault) -> Self {
+impl From<StoreFault> for PrepareError {
+    fn from(fault: StoreFault) -> Self {
         Self::Fault(fault.into())
     }
 }
@@ -92,9 +93,8 @@ pub async fn prepare(
     let earlier = world.journal.campaign(&config.name).await?;
     // What was planned before, by any earlier start of this campaign.
     let known = world.journal.episodes(&config.name).await?;
-    let models = known.iter().map(|episode| episode.plan.model.as_str()).collect();
-    if earlier.as_ref().is_some_and(|record| !record.has_settings_of(&config, &models)) {
-        return Err(PrepareError::Changed(config.name.to_string()));
+    if let Some(record) = &earlier {
+        same_settings(record, &config, &known)?;
     }
     let sources = Arc::new(kind.sources(&world.pool).await?);
     if sources.usable.is_empty() {
@@ -156,6 +156,53 @@ fn reason_of(lost: &[SkippedTemplate]) -> Option<String> {
     (!told.is_empty()).then(|| told.join("; "))
 }
 
+/// Why the campaign may not go on as it is now: changed settings, changed templates. Empty for a
+/// campaign that the store does not know. `editions` are those of the templates that are asked for
+/// now. [`prepare`] refuses for the same reasons; nothing is written here.
+pub async fn find_changes(
+    journal: &dyn Journal,
+    config: &CampaignConfig,
+    editions: &[TemplateEdition],
+    changed: ChangedTemplates,
+) -> Result<Vec<PrepareError>, StoreFault> {
+    let Some(record) = journal.campaign(&config.name).await? else { return Ok(Vec::new()) };
+    let known = journal.episodes(&config.name).await?;
+    let before = journal.editions(&config.name).await?;
+    let settings = same_settings(&record, config, &known);
+    let templates = same_editions(&config.name, &before, editions, &known, changed);
+    Ok([settings, templates].into_iter().filter_map(Result::err).collect())
+}
+
+/// Err if a setting has changed that belongs to the identity of the stored campaign.
+fn same_settings(
+    record: &CampaignRecord,
+    config: &CampaignConfig,
+    known: &[EpisodeRecord],
+) -> Result<(), PrepareError> {
+    let models = known.iter().map(|episode| episode.plan.model.as_str()).collect();
+    match record.has_settings_of(config, &models) {
+        true => Ok(()),
+        false => Err(PrepareError::Changed(config.name.to_string())),
+    }
+}
+
+/// Err if a template has changed from which episodes were planned, and nobody has accepted this.
+fn same_editions(
+    name: &CampaignName,
+    before: &[TemplateEdition],
+    now: &[TemplateEdition],
+    known: &[EpisodeRecord],
+    changed: ChangedTemplates,
+) -> Result<(), PrepareError> {
+    let planned: HashSet<&str> = known.iter().map(|r| r.plan.template.as_str()).collect();
+    let mut changes = changed_templates(before, now);
+    changes.retain(|change| planned.contains(change.template.as_str()));
+    match changes.is_empty() || changed == ChangedTemplates::Accept {
+        true => Ok(()),
+        false => Err(PrepareError::ChangedTemplates(name.to_string(), changes)),
+    }
+}
+
 /// Makes the plan on a blocking thread, because rendering many tasks takes long. Returns `known`
 /// unchanged beside the plan.
 async fn plan(
@@ -187,12 +234,7 @@ async fn editions(
     changed: ChangedTemplates,
 ) -> Result<Vec<TemplateEdition>, PrepareError> {
     let (before, now) = (world.journal.editions(name).await?, &sources.editions);
-    let planned: HashSet<&str> = known.iter().map(|r| r.plan.template.as_str()).collect();
-    let mut changes = changed_templates(&before, now);
-    changes.retain(|change| planned.contains(change.template.as_str()));
-    if !changes.is_empty() && changed == ChangedTemplates::Refuse {
-        return Err(PrepareError::ChangedTemplates(name.to_string(), changes));
-    }
+    same_editions(name, &before, now, known, changed)?;
     if before.is_empty() && !known.is_empty() && !now.is_empty() {
         tracing::warn!(
             campaign = %name,

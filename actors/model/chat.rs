@@ -288,6 +288,15 @@ impl ChatReply {
         Self { message, finish, usage, uncounted: false, answered_by: None }
     }
 
+    /// Whether the reply is a refusal without a word of the model: a filter of the provider refused
+    /// the request. Then there is no message to learn from.
+    pub fn is_silent_refusal(&self) -> bool {
+        let ChatMessage { content, reasoning, tool_calls, .. } = &self.message;
+        let thought = reasoning.as_ref().is_some_and(|reasoning| !reasoning.text.is_empty());
+        let spoke = thought || !content.is_empty() || !tool_calls.is_empty();
+        self.finish == FinishReason::Refusal && !spoke
+    }
+
     /// The usage, or none if the provider did not count.
     pub fn counted(&self) -> Option<Usage> {
         (!self.uncounted).then_some(self.usage)
@@ -301,6 +310,17 @@ fn is_false(flag: &bool) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refusal_is_silent_if_the_model_said_nothing() {
+        let reply = |said: &str, finish| {
+            let message = ChatMessage::text(ChatRole::Assistant, said);
+            ChatReply::new(message, finish, Usage::default()).is_silent_refusal()
+        };
+        assert!(reply("", FinishReason::Refusal));
+        assert!(!reply("I cannot.", FinishReason::Refusal));
+        assert!(!reply("", FinishReason::Stop));
+    }
 
     #[test]
     fn thoughts_are_what_was_thought_and_said() {

@@ -72,7 +72,8 @@ row_columns! {
         pub trajectory: Vec<RowStep>,
         /// The conversation, exactly as sent and received: the messages of the first request, then
         /// those of each step. If an agent's program began several conversations, it is the last one.
-        /// Null where no record says.
+        /// A reply is as the model gave it, even if the program sent it back in another form. A
+        /// refusal without a word is no message. Null where no record says.
         #[since(3)]
         pub messages: Option<Vec<RowMessage>>,
         /// `resolved`, `unresolved` or `flaky`.

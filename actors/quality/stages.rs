@@ -53,7 +53,11 @@ pub const LABELS: [(&str, &str); 22] = [
     ),
     ("leak", "the agent saw or wrote sealed content (stage `leak`)"),
     ("tampering", "a command reached for the sealed files (stage `tampering`)"),
-    ("duplicate", "the same task, actions and observations as an earlier row (stage `duplicates`)"),
+    (
+        "duplicate",
+        "the same task, number of the sample, actions, reasoning and observations as an earlier row \
+         (stage `duplicates`)",
+    ),
 ];
 
 /// A row with the episode that it was made of: what a stage looks at.

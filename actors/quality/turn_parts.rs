@@ -77,19 +77,25 @@ fn newest_opening(turns: &[Turn]) -> Option<(usize, &ChatRequest)> {
 
 /// The newest conversation: the messages of its first request, then those of each turn. Replies of
 /// the model in this trajectory are marked, also those that an agent's program repeated in its
-/// request.
+/// request. A refusal without a word is no message: the model did not say it.
 fn messages(turns: &[Turn]) -> Option<Vec<RowMessage>> {
     let (start, opening) = newest_opening(turns)?;
     let (before, turns) = turns.split_at(start);
     let repeated = |message: &&ChatMessage| {
-        before.iter().any(|turn| same_message(&turn.reply.message, message))
+        let mut spoken = before.iter().filter(|turn| !turn.reply.is_silent_refusal());
+        spoken.any(|turn| same_message(&turn.reply.message, message))
     };
     let mut own: Vec<bool> = opening.messages.iter().map(|m| repeated(&m)).collect();
-    // The first message of a turn is the reply.
-    own.extend(turns.iter().flat_map(|turn| (0..turn.messages.len()).map(|at| at == 0)));
-    let added = turns.iter().flat_map(|turn| &turn.messages);
+    own.extend(turns.iter().flat_map(said).map(|(is_reply, _)| is_reply));
+    let added = turns.iter().flat_map(said).map(|(_, message)| message);
     let all: Vec<&ChatMessage> = opening.messages.iter().chain(added).collect();
     Some(RowMessage::all_of(&all, |at, _| own.get(at).copied().unwrap_or(false)))
+}
+
+/// The messages that a turn added, and for each whether it is the reply, which is the first one.
+fn said(turn: &Turn) -> impl Iterator<Item = (bool, &ChatMessage)> {
+    let unsaid = usize::from(turn.reply.is_silent_refusal());
+    turn.messages.iter().enumerate().map(|(at, message)| (at == 0, message)).skip(unsaid)
 }
 
 /// The tools of the newest conversation as JSON, in the form that trainers read. None if no request

@@ -1,7 +1,8 @@
 //! `synthd check`: finds everything that would keep a campaign from beginning, and shows it at
 //! once.
 //!
-//! The command reads the file, runs the preflight, and with `--live` asks each model one question.
+//! The command reads the file, compares it with the data directory, runs the preflight, and with
+//! `--live` asks each model one question.
 //! It never creates a data directory, except with `--live`, which records its calls.
 
 use crate::cli::DataDir;
@@ -23,6 +24,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use synthd_actors::campaign::ChangedTemplates;
 use synthd_actors::model::{CampaignName, CampaignRecord, SamplePolicy, WorkName};
 use synthd_actors::ports::{Journal, SandboxBackend};
 use synthd_actors::work::WorkInputs;
@@ -30,7 +32,8 @@ use synthd_actors::work::WorkInputs;
 #[derive(Args)]
 #[command(
     after_help = "The file is checked first, and every mistake is shown at once. Then the host is checked as \
-`run` would check it: keys, enforcement, images, and the programs that templates need. With \
+`run` would check it: the data directory and what it has of the campaign, keys, enforcement, \
+images, and the programs that templates need. With \
 --live, each model is asked one short question. Its cost is held and recorded in the data \
 directory under NAME.check, which has the same caps as the campaign for itself. Templates of \
 your own come from --templates and from `tasks.template_dirs` of the file. A relative path there \
@@ -72,21 +75,27 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode> {
 
 /// Runs the preflight in an actor system of its own.
 fn look(args: &CheckArgs, loaded: &LoadedCampaign, inputs: &WorkInputs) -> Result<DryRunReport> {
-    let data_dir = &args.data.data_dir;
-    let survey = run_in_actor_system(run_preflight(data_dir, loaded, inputs, args.file_only))??;
-    Ok(DryRunReport::from(survey))
+    let (data_dir, changed) = (&args.data.data_dir, ChangedTemplates::Refuse);
+    let preflight = run_preflight(data_dir, loaded, inputs, changed, args.file_only);
+    Ok(DryRunReport::from(run_in_actor_system(preflight)??))
 }
 
-/// Runs the preflight without pulling images. With `file_only`, the host is not looked at.
+/// Runs the preflight without pulling images. With `file_only`, neither the host nor the data
+/// directory is looked at.
 pub(super) async fn run_preflight(
     data_dir: &Path,
     loaded: &LoadedCampaign,
     inputs: &WorkInputs,
+    changed: ChangedTemplates,
     file_only: bool,
 ) -> Result<PreflightReport> {
-    let known = known(data_dir, &loaded.config.name).await?;
+    // `run` takes the data directory before it does anything else.
+    let mut findings: Vec<Error> =
+        Store::check_startable(data_dir).err().filter(|_| !file_only).into_iter().collect();
+    let store = readable_store(data_dir, findings.is_empty());
+    let known = known(store.as_ref(), &loaded.config.name).await?;
     let preflight = Preflight { inputs, config: &loaded.config, known: known.as_ref() };
-    let mut findings = preflight.check_file();
+    findings.extend(preflight.check_file());
     if file_only {
         return Ok(PreflightReport { findings, ..PreflightReport::default() });
     }
@@ -97,23 +106,33 @@ pub(super) async fn run_preflight(
         tracing::warn!(%fault, "a sandbox of the check may be left");
     }
     findings.extend(survey.findings);
+    if let Some(store) = &store {
+        let changes = preflight.check_stored(store, changed, &survey.skipped).await;
+        findings.extend(changes.map_err(store_error)?);
+    }
     Ok(PreflightReport { findings, ..survey })
 }
 
-/// The campaign's record in the data directory, if there is one. The store is opened read-only. A
-/// store that cannot be read in this way (for example one with an older schema, which only `run`
-/// upgrades) is reported on stderr and counts as no record.
-async fn known(data_dir: &Path, name: &CampaignName) -> Result<Option<CampaignRecord>> {
+/// The store of the data directory, open for reading. None if there is none, and if it cannot be read
+/// in this way, for example because it has an older schema, which only `run` upgrades. With `told`,
+/// people hear why.
+fn readable_store(data_dir: &Path, told: bool) -> Option<Store> {
     if !data_dir.join("synthd.db").is_file() {
-        return Ok(None);
+        return None;
     }
-    match Store::open_read_only(data_dir) {
-        Ok(store) => store.campaign(name).await.map_err(store_error),
-        Err(error) => {
-            // The check goes on: everything else can be checked without the store.
-            eprint_line(&format!("the data directory was not checked: {error}"));
-            Ok(None)
-        }
+    let opened = Store::open_read_only(data_dir);
+    if let (Err(error), true) = (&opened, told) {
+        // The check goes on: everything else can be checked without the store.
+        eprint_line(&format!("the campaign was not compared with the data directory: {error}"));
+    }
+    opened.ok()
+}
+
+/// The campaign's record in the store, if there is one.
+async fn known(store: Option<&Store>, name: &CampaignName) -> Result<Option<CampaignRecord>> {
+    match store {
+        Some(store) => store.campaign(name).await.map_err(store_error),
+        None => Ok(None),
     }
 }
 

@@ -16,6 +16,7 @@ use serde_json::json;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use synthd_actors::campaign::ChangedTemplates;
 use synthd_actors::pool::PoolConfig;
 use synthd_actors::task::Catalog;
 use synthd_actors::work::{SkippedTemplate, WorkInputs};
@@ -87,16 +88,18 @@ async fn asked(data_dir: &Path, loaded: &LoadedCampaign) -> Result<LiveCheckRepo
     heard
 }
 
-/// Does all of `run --dry-run`. Models are asked only if nothing else was found, because a call
-/// costs money. The plan and the estimate are printed even with findings.
+/// Does all of `run --dry-run`. `changed` says whether changed templates are accepted. Models are
+/// asked only if nothing else was found, because a call costs money. The plan and the estimate are
+/// printed even with findings.
 pub(super) fn run(
     data_dir: &Path,
     loaded: &LoadedCampaign,
     inputs: &WorkInputs,
+    changed: ChangedTemplates,
     json: bool,
 ) -> Result<ExitCode> {
-    let mut looked =
-        DryRunReport::from(run_in_actor_system(run_preflight(data_dir, loaded, inputs, false))??);
+    let preflight = run_preflight(data_dir, loaded, inputs, changed, false);
+    let mut looked = DryRunReport::from(run_in_actor_system(preflight)??);
     if looked.findings.is_empty() {
         ask_models(data_dir, loaded, &mut looked)?;
     }

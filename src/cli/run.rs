@@ -41,7 +41,6 @@ use synthd_actors::campaign::{
     CampaignHandle, CampaignProgress, ChangedTemplates, ReopenFilter, RestartOptions,
 };
 use synthd_actors::model::{CampaignConfig, CampaignState};
-use synthd_actors::policy::{CapScope, CapStats};
 use synthd_actors::pool::PoolConfig;
 use synthd_actors::ports::Clock;
 use synthd_actors::work::WorkInputs;
@@ -98,14 +97,14 @@ pub(super) fn run(args: RunArgs) -> Result<ExitCode> {
             return Ok(ExitCode::from(errors.code().exit_code()));
         }
     };
-    if args.dry_run {
-        let inputs = loaded.inputs(&library.catalog);
-        return dry_run::run(&args.dial.data.data_dir, &loaded, &inputs, args.json);
-    }
     let changed = match args.accept_changed {
         true => ChangedTemplates::Accept,
         false => ChangedTemplates::Refuse,
     };
+    if args.dry_run {
+        let inputs = loaded.inputs(&library.catalog);
+        return dry_run::run(&args.dial.data.data_dir, &loaded, &inputs, changed, args.json);
+    }
     let again = RestartOptions { reopen: ReopenFilter::MayHavePassed, changed };
     RunRequest { dial: args.dial, library, loaded, again, progress: args.progress, json: args.json }
         .run()
@@ -217,8 +216,7 @@ impl ForegroundRun {
         Ok((socket, console))
     }
 
-    /// Prints the summary and decides the exit code. A campaign that a fault has paused is an
-    /// error.
+    /// Prints the summary and decides how the command ends.
     fn conclude(
         &self,
         outcome: Result<(CampaignProgress, bool)>,
@@ -231,10 +229,7 @@ impl ForegroundRun {
         } else {
             print_line(&summary::closing_text(&last, &summary, interrupted));
         }
-        if last.state == CampaignState::Paused && last.escalated {
-            return Err(paused(&last));
-        }
-        Ok(exit_code(&last, interrupted))
+        ended(&last, interrupted)
     }
 
     /// Runs the campaign until it is at rest: admits it, shows its progress, and after a signal
@@ -294,16 +289,7 @@ impl ForegroundRun {
 fn caps_left(engine: &Engine, config: &CampaignConfig) -> Vec<CapLeft> {
     let accounts = engine.world.router.stats();
     let budgets = accounts.into_iter().filter(|account| account.campaign == config.name);
-    let left = |cap: CapStats| {
-        let name = match (cap.scope, cap.model) {
-            (_, Some(model)) => model,
-            (CapScope::Day, None) => "today".to_owned(),
-            _ => "budget".to_owned(),
-        };
-        let used = cap.spent_usd.saturating_add(cap.held_usd);
-        CapLeft { name, left: cap.cap_usd.saturating_sub(used) }
-    };
-    budgets.flat_map(|account| account.budgets).map(left).collect()
+    budgets.flat_map(|account| account.budgets).map(CapLeft::of).collect()
 }
 
 /// Shows the progress until the campaign is over, and returns the last progress. The display is
@@ -358,6 +344,15 @@ fn unprepared() -> Error {
         .hint("run the same command again")
 }
 
+/// How a command ends whose campaign is at rest: with an exit code, or with an error if a fault has
+/// paused the campaign.
+pub(in crate::cli) fn ended(last: &CampaignProgress, interrupted: bool) -> Result<ExitCode> {
+    match last.state {
+        CampaignState::Paused if last.escalated => Err(paused(last)),
+        _ => Ok(exit_code(last, interrupted)),
+    }
+}
+
 /// The error for a campaign that a fault has paused. The kind of the fault decides the error code.
 fn paused(last: &CampaignProgress) -> Error {
     let why = last.reason.as_deref().unwrap_or("no reason was given");
@@ -370,7 +365,7 @@ fn paused(last: &CampaignProgress) -> Error {
 
 /// The exit code for the end of a campaign: 0 complete, 3 complete with faulted episodes, 4 stopped
 /// at the budget, 130 interrupted or cancelled, 1 otherwise.
-pub(in crate::cli) fn exit_code(last: &CampaignProgress, interrupted: bool) -> ExitCode {
+fn exit_code(last: &CampaignProgress, interrupted: bool) -> ExitCode {
     let code = match last.state {
         _ if interrupted => 130,
         CampaignState::Complete if last.episodes.faulted > 0 => 3,

@@ -149,6 +149,12 @@ pub fn parse_campaign_for(
     Ok(LoadedCampaign { config, source, path: PathBuf::from(name), prompts: Arc::default() })
 }
 
+/// Reads the text of a campaign that the store keeps, for a command that asks no model. Its models
+/// need no price, because the price table may be another one today.
+pub fn parse_stored_campaign(name: &str, source: &str) -> Result<LoadedCampaign, ConfigErrors> {
+    parse_campaign_for(&campaign::names::STORED, name, source)
+}
+
 /// The hint for an empty file.
 const NOTHING: &str = "copy `config/quickstart.toml`; its comments explain every line";
 

@@ -4,11 +4,12 @@
 //! A start has three steps: the preflight (`crate::preflight`), the digests of the images, and the
 //! engine's own preparation. Every refusal of the engine becomes an error with a code and a hint.
 
-use super::changes::changed_keys;
 use crate::config::{self, ConfigErrors, LoadedCampaign};
 use crate::engine::{Engine, fault_error, store_error};
 use crate::error::{Code, Error, Result};
-use crate::preflight::{Preflight, PullListener, nothing_to_run};
+use crate::preflight::{
+    Preflight, PullListener, changed_settings, changed_templates, nothing_to_run,
+};
 use crate::sandbox::docker::PullProgress;
 use crate::templates::TemplateLibrary;
 use std::collections::BTreeMap;
@@ -18,7 +19,6 @@ use synthd_actors::campaign::{CampaignHandle, PrepareError, ReopenFilter, Restar
 use synthd_actors::engine::SubmitError;
 use synthd_actors::model::FaultCounts;
 use synthd_actors::model::{CampaignConfig, CampaignRecord, CampaignState};
-use synthd_actors::policy::ChangedTemplate;
 use synthd_actors::ports::Journal;
 use synthd_actors::supervisor::AskError;
 use synthd_actors::task::TemplateError;
@@ -172,45 +172,10 @@ fn nothing_to_retry(error: &SubmitError, faults: &FaultCounts) -> Error {
     Error::new(Code::NothingToRetry, error.to_string()).hint(hint)
 }
 
-/// The most changed templates that an error names; the others are counted.
-const MOST_NAMED: usize = 20;
-
-/// The error for a campaign whose templates have changed, or that wants fewer tasks of each
-/// template than before.
-fn changed_templates(campaign: &str, changes: &[ChangedTemplate]) -> Error {
-    let fewer = changes.iter().find_map(|change| change.fewer);
-    let fewer = fewer.map(|(was, is)| format!("\n  tasks.per_template: was {was}, is {is}"));
-    let edited: Vec<&ChangedTemplate> =
-        changes.iter().filter(|change| !change.files.is_empty()).collect();
-    let named: String = edited.iter().take(MOST_NAMED).map(|change| named(change)).collect();
-    let left = edited.len().saturating_sub(MOST_NAMED);
-    let left = if left > 0 { format!("\n  and {left} more templates") } else { String::new() };
-    let what = match edited.is_empty() {
-        true => format!("campaign {campaign} was begun with more tasks of each template"),
-        false => format!("campaign {campaign} was begun with other editions of its templates"),
-    };
-    Error::new(Code::TemplatesChanged, what + &fewer.unwrap_or_default() + &named + &left).hint(
-        "`--accept-changed` with `synthd run` or `synthd submit` goes on: finished episodes stay \
-         as they are, the others use what stands now; or give the campaign another name",
-    )
-}
-
-/// One line for a changed template, with the files of it that changed.
-fn named(change: &ChangedTemplate) -> String {
-    let files: Vec<String> = change.files.iter().map(ToString::to_string).collect();
-    format!("\n  {}: {}", change.template, files.join(", "))
-}
-
 /// Turns a refusal of the engine into an error with a code and a hint.
 fn refused(error: &SubmitError, config: &CampaignConfig, known: Option<&CampaignRecord>) -> Error {
     match error {
-        SubmitError::Prepare(PrepareError::Changed(name)) => {
-            let keys = known.map(|known| changed_keys(known, config)).unwrap_or_default();
-            let keys: String = keys.iter().map(|line| format!("\n  {line}")).collect();
-            let what = format!("campaign {name} was made with other settings{keys}");
-            Error::new(Code::CampaignChanged, what)
-                .hint("give the campaign another name, or another --data-dir")
-        }
+        SubmitError::Prepare(PrepareError::Changed(_)) => changed_settings(known, config),
         SubmitError::Prepare(PrepareError::ChangedTemplates(name, changes)) => {
             changed_templates(name, changes)
         }

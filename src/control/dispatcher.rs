@@ -37,6 +37,7 @@ use synthd_actors::campaign::{
     CampaignHandle, CampaignProgress, ChangedTemplates, ReopenFilter, RestartOptions,
 };
 use synthd_actors::model::{CampaignName, CampaignRecord, CampaignState, JournalEntry};
+use synthd_actors::policy::CapStats;
 use synthd_actors::ports::Journal;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -163,7 +164,13 @@ impl EngineDispatcher {
             let record = self.record(&name).await?;
             return to_answer(&self.stored_progress(&record).await?);
         };
-        to_answer(&follow(&campaign, writer).await?)
+        to_answer(&follow(&campaign, || self.budgets(&name), writer).await?)
+    }
+
+    /// The caps of a campaign, except those of its episodes.
+    fn budgets(&self, name: &CampaignName) -> Vec<CapStats> {
+        let accounts = self.engine.world.router.stats().into_iter();
+        accounts.filter(|one| one.campaign == *name).flat_map(|one| one.budgets).collect()
     }
 
     /// The campaign that a client means if it names none: the only one that is not over.

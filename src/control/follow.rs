@@ -4,9 +4,19 @@
 use super::reply_writer::ReplyWriter;
 use super::session::DispatchError;
 use crate::error::{Code, Error};
+use serde::Serialize;
 use std::time::Duration;
 use synthd_actors::campaign::{CampaignHandle, CampaignProgress};
 use synthd_actors::model::CampaignState;
+use synthd_actors::policy::CapStats;
+
+/// The progress of a campaign for a client that follows it, with what is used up of its caps.
+#[derive(Serialize)]
+struct FollowedProgress {
+    #[serde(flatten)]
+    progress: CampaignProgress,
+    budgets: Vec<CapStats>,
+}
 
 /// The least time between two progress events.
 const PACE: Duration = Duration::from_millis(100);
@@ -14,9 +24,10 @@ const PACE: Duration = Duration::from_millis(100);
 /// Sends the newest progress after changes, at most once in [`PACE`], and in every heartbeat
 /// interval without a change, until the campaign is over. Returns its last progress. If the socket
 /// closes, the newest progress is the answer. An actor that ends without bringing the campaign to
-/// rest is an error.
+/// rest is an error. `budgets` has the caps of the campaign.
 pub(super) async fn follow(
     campaign: &CampaignHandle,
+    budgets: impl Fn() -> Vec<CapStats>,
     writer: &mut ReplyWriter,
 ) -> Result<CampaignProgress, DispatchError> {
     let mut progress = campaign.progress();
@@ -28,7 +39,7 @@ pub(super) async fn follow(
         if is_over(&now) {
             return Ok(now);
         }
-        writer.event(&now).await?;
+        writer.event(&FollowedProgress { progress: now.clone(), budgets: budgets() }).await?;
         tokio::time::sleep(PACE).await;
         tokio::select! {
             changed = progress.changed() => changed.map_err(|_| died(&now))?,

@@ -16,7 +16,6 @@
 
 mod actor;
 mod admission;
-mod changes;
 pub mod client;
 mod dispatcher;
 mod follow;

@@ -51,7 +51,7 @@ pub enum ControlCommand {
     Resume(CampaignParams),
     /// Try faulted episodes of a campaign again.
     Retry(RetryParams),
-    /// End a campaign for good.
+    /// End a campaign. It does not go on by itself.
     Cancel(CampaignParams),
     /// Start nothing new and answer when all campaigns are at rest.
     Drain(NoParams),

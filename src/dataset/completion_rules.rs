@@ -21,9 +21,7 @@ pub(super) fn broken_completion(row: &CompletionRow) -> Vec<String> {
         }
     }
     broken.extend(broken_messages(&row.messages));
-    let answer = row.messages.len().saturating_sub(1);
-    let weighs = row.messages.iter().map(|message| message.weight == Some(1));
-    if weighs.enumerate().any(|(at, weighs)| weighs != (at == answer)) {
+    if !weighs_the_answer_alone(row) {
         broken.push("the weight is not that of the answer alone".to_owned());
     }
     if row.attempt < 1 || row.calls < 1 {
@@ -31,6 +29,15 @@ pub(super) fn broken_completion(row: &CompletionRow) -> Vec<String> {
     }
     broken.extend(negative(row).map(|name| format!("{name} is negative")));
     broken
+}
+
+/// Whether the answer has the only weight. A refusal without a word may have none: the model did not
+/// say it.
+fn weighs_the_answer_alone(row: &CompletionRow) -> bool {
+    let Some((answer, asked)) = row.messages.split_last() else { return true };
+    let is_silent = row.finish_reason == "refusal" && row.response.is_empty();
+    let weighs = answer.weight == Some(1) || (is_silent && answer.weight.is_none());
+    weighs && asked.iter().all(|message| message.weight.is_none())
 }
 
 /// The names of the numbers that are below zero.
@@ -68,6 +75,12 @@ mod tests {
             (|r| r.messages[0].weight = Some(1), "message 0 of \"user\" has the weight 1"),
             (|r| r.output_tokens = Some(-1), "output_tokens is negative"),
         ];
+        let mut silent = completion(3);
+        silent.response.clear();
+        silent.finish_reason = "refusal".into();
+        let answer = silent.messages.last_mut().unwrap();
+        (answer.content, answer.weight) = (String::new(), None);
+        assert_eq!(broken_completion(&silent), [""; 0]);
         for (spoil, message) in cases {
             let mut spoilt = completion(3);
             spoil(&mut spoilt);

@@ -65,7 +65,8 @@ fn survived(body: &Value) {
         let Ok(asked) = GatewayRequest::read(family, Bytes::from(body.to_string())) else {
             continue;
         };
-        drop((allowlist::find_unbounded(&asked, 7, true), asked.with_model_name("m")));
+        let limits = allowlist::ShapeContext { cap: 7, writes_priced: true, caps_thought: true };
+        drop((allowlist::find_unbounded(&asked, limits), asked.with_model_name("m")));
         let _: synthd_actors::model::Usage = asked.worst(100, None);
         let parsed = asked.parsed(7);
         let told = parsed.lost.first().map(GatewayRefusal::of_loss);

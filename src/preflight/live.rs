@@ -23,7 +23,8 @@ use synthd_actors::router::{ModelAnswer, ModelCall, ModelClients};
 
 /// How long one model may take for its whole answer.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// The most output tokens of one answer. One word is enough, but some models think first.
+/// The most output tokens of one answer without its `thinking_budget`. One word is enough, but some
+/// models think first.
 const MAX_OUTPUT: u32 = 256;
 /// The question that each model is asked. The content of the answer does not matter.
 const QUESTION: &str = "Answer with the one word: ready";
@@ -64,7 +65,7 @@ pub async fn ask_each(
     }
     let campaign = open(engine, config, source).await?;
     // All models are asked at the same time: the check lasts as long as the slowest answer.
-    let calls = asked.iter().map(|model| ask(engine, &campaign, &model.name));
+    let calls = asked.iter().map(|model| ask(engine, &campaign, model));
     for (model, answer) in asked.iter().zip(join_all(calls).await) {
         match answer {
             Ok(called) => heard.answers.push(LiveAnswer {
@@ -110,18 +111,22 @@ async fn open(engine: &Engine, config: &CampaignConfig, source: &str) -> Result<
 }
 
 /// Asks one model once, without retries and without fallback models.
-async fn ask(engine: &Engine, campaign: &CampaignName, model: &str) -> Result<ModelAnswer, Fault> {
-    let (episode, attempt) = begin(engine, campaign, model).await?;
+async fn ask(
+    engine: &Engine,
+    campaign: &CampaignName,
+    model: &ModelConfig,
+) -> Result<ModelAnswer, Fault> {
+    let (episode, attempt) = begin(engine, campaign, &model.name).await?;
     let request = ChatRequest {
         messages: vec![ChatMessage::text(ChatRole::User, QUESTION)],
         tools: Vec::new(),
-        max_output_tokens: MAX_OUTPUT,
+        max_output_tokens: output_cap(model),
         settings: Default::default(),
     };
     let call = ModelCall {
         campaign: campaign.clone(),
         attempt,
-        model: model.to_owned(),
+        model: model.name.clone(),
         request: Arc::new(request),
         sample: 0,
         context: CallContext {
@@ -135,6 +140,12 @@ async fn ask(engine: &Engine, campaign: &CampaignName, model: &str) -> Result<Mo
         limit: PATIENCE,
     };
     engine.world.router.call_once(call).await
+}
+
+/// The most output tokens of the answer. A thinking budget must fit below it, or the provider refuses
+/// the question.
+fn output_cap(model: &ModelConfig) -> u32 {
+    MAX_OUTPUT.saturating_add(model.sampling.thinking_budget.unwrap_or(0))
 }
 
 /// Records an episode for the call, because every call belongs to an attempt of an episode. Each

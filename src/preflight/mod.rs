@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! file:  globs ─► budgets
+//! store: free, sound, same settings, same templates (`check` only: `run` finds them as it starts)
 //! host:  keys ─► enforcement ─► images ─► programs (`check` only: `run` asks while it prepares)
 //! live:  each model is asked once (`check --live`, `run --dry-run`)
 //! ```
@@ -10,10 +11,12 @@
 //! A finding is an [`Error`] that is collected instead of returned, so that the user sees all of
 //! them at once. Nothing here changes the store, except the live check, which records its calls.
 
+mod changes;
 mod globs;
 mod live;
 mod sandboxes;
 
+pub use changes::{changed_settings, changed_templates};
 pub use globs::unmatched;
 pub use live::{LiveAnswer, LiveCheckReport, ask_each};
 
@@ -26,8 +29,10 @@ use crate::sandbox::docker::PullProgress;
 use sandboxes::SandboxPreflight;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use synthd_actors::model::{CampaignConfig, CampaignRecord, WorkName};
+use synthd_actors::campaign::{ChangedTemplates, PrepareError, find_changes};
+use synthd_actors::model::{CampaignConfig, CampaignRecord, TemplateEdition, WorkName};
 use synthd_actors::pool::{PoolConfig, PoolHandle};
+use synthd_actors::ports::{Journal, StoreFault};
 use synthd_actors::router::ModelClients;
 use synthd_actors::work::trajectory::{TrajectoryWork, runnable_templates};
 use synthd_actors::work::{SkippedTemplate, WorkInputs};
@@ -73,6 +78,40 @@ impl Preflight<'_> {
             findings.extend(estimate.and_then(|estimate| check_affordable(&estimate)).err());
         }
         findings
+    }
+
+    /// Compares the campaign with what the store has of it. `run` refuses for the same reasons while
+    /// it prepares. Templates in `skipped` do not count, because the campaign leaves them out.
+    pub async fn check_stored(
+        &self,
+        journal: &dyn Journal,
+        changed: ChangedTemplates,
+        skipped: &[SkippedTemplate],
+    ) -> Result<Vec<Error>, StoreFault> {
+        let editions = self.editions(skipped);
+        let changes = find_changes(journal, self.config, &editions, changed).await?;
+        Ok(changes.iter().filter_map(|change| self.changed(change)).collect())
+    }
+
+    /// The editions of the templates that the campaign asks for. Prompts have none.
+    fn editions(&self, skipped: &[SkippedTemplate]) -> Vec<TemplateEdition> {
+        if self.config.kind != WorkName::Trajectories {
+            return Vec::new();
+        }
+        let config = Arc::new(self.config.clone());
+        let work = TrajectoryWork { config, catalog: self.inputs.catalog.clone() };
+        let mut templates = work.templates();
+        templates.retain(|template| skipped.iter().all(|one| one.template != template.id));
+        work.editions(&templates)
+    }
+
+    /// The error for a change. None for what is no change.
+    fn changed(&self, change: &PrepareError) -> Option<Error> {
+        match change {
+            PrepareError::Changed(_) => Some(changed_settings(self.known, self.config)),
+            PrepareError::ChangedTemplates(name, changes) => Some(changed_templates(name, changes)),
+            _ => None,
+        }
     }
 
     /// Checks the host: keys of models, protections, images. Missing images are pulled only if the

@@ -116,6 +116,13 @@ impl Store {
         Ok(Self::on(data_dir, None))
     }
 
+    /// Whether a start could take the data directory and its store. Changes nothing. Fails for the
+    /// reason for which [`Self::open`] would fail; a process that has the directory is such a reason.
+    pub fn check_startable(data_dir: &Path) -> Result<()> {
+        integrity::lock::check_free(data_dir)?;
+        open::check_startable(data_dir)
+    }
+
     /// A store with readers, and with the writer if there is one. No connection is opened for
     /// reading until the first read.
     fn on(data_dir: &Path, writer: Option<StoreWriter>) -> Self {

@@ -174,6 +174,22 @@ pub(super) fn check_readable(dir: &Path) -> Result<()> {
     keep_log(&conn, false).map_err(|t| unreadable(t, dir))
 }
 
+/// Whether a start would take the store of the directory, by the checks of [`writer`]. Changes
+/// nothing. Ok if there is no store yet, because a start makes one.
+pub(super) fn check_startable(dir: &Path) -> Result<()> {
+    refuse_pending(dir)?;
+    let mark = HighWaterMark::read(dir).map_err(|error| check::unreadable_mark(dir, error))?;
+    check::database_is_there(dir, mark.as_ref())?;
+    if !database(dir).exists() {
+        return Ok(());
+    }
+    let conn = reader(&database(dir)).map_err(|t| unreadable(t, dir))?;
+    keep_log(&conn, true).map_err(|t| unreadable(t, dir))?;
+    let version = schema::check(&conn, dir, MIGRATIONS.len())?;
+    check::is_sound(&conn, dir, version, mark.as_ref())?;
+    keep_log(&conn, false).map_err(|t| unreadable(t, dir))
+}
+
 /// Fails if the directory has no database file.
 pub(super) fn database_exists(dir: &Path) -> Result<()> {
     if database(dir).exists() { Ok(()) } else { Err(no_store(dir)) }

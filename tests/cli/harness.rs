@@ -49,6 +49,21 @@ pub fn on_terminal(dir: &Path, args: &[&str], columns: u16) -> String {
     String::from_utf8(printed).unwrap().replace('\r', "")
 }
 
+/// What a command prints on a terminal of so many columns that is its stdout and its stderr.
+pub fn both_on_terminal(mut command: Command, columns: u16) -> String {
+    let size = Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    let terminal = openpty(&size, None::<&Termios>).unwrap();
+    let also = terminal.slave.try_clone().unwrap();
+    command.stdout(Stdio::from(terminal.slave)).stderr(Stdio::from(also));
+    let mut child = command.spawn().unwrap();
+    // Its copies of the terminal's end must close, or the reading does not end.
+    drop(command);
+    let mut printed = Vec::new();
+    File::from(terminal.master).read_to_end(&mut printed).ok();
+    assert!(child.wait().unwrap().success(), "{}", String::from_utf8_lossy(&printed));
+    String::from_utf8(printed).unwrap()
+}
+
 /// The directory of these tests.
 pub fn here() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli")

@@ -1,6 +1,6 @@
 //! `synthd models` and `synthd estimate`: prices, and what a campaign will cost.
 
-use super::harness::{snapshot, synthd_in};
+use super::harness::{command, snapshot, synthd_in};
 use serde_json::Value;
 use std::path::Path;
 
@@ -78,6 +78,25 @@ fn a_campaign_is_estimated_and_its_models_are_looked_at() {
     campaign(dir.path(), &["openai/m-3"], "5.00");
     let told = with(&["check"]);
     assert!(told.stderr.contains("input_cost_per_blessing"), "{told:#?}");
+}
+
+/// What was paid for is published whatever prices are known today.
+#[test]
+fn rows_of_a_campaign_are_published_without_its_table_of_prices() {
+    let dir = tempfile::tempdir().unwrap();
+    campaign(dir.path(), &[], "5.00");
+    let text = "[campaign]\nname = \"priced\"\nkind = \"completions\"\n[completions]\n\
+                prompts = [\"p.jsonl\"]\n[[models]]\nname = \"scripted/echo\"\n\
+                fallback = { outage = [\"openai/m-1\"] }\n[[models]]\nname = \"openai/m-1\"\n\
+                reserve = true\nextra = { top_k = 7 }\n[budget]\nusd = \"5.00\"\n";
+    std::fs::write(dir.path().join("c.toml"), text).unwrap();
+    std::fs::write(dir.path().join("p.jsonl"), "{\"prompt\": \"one\"}\n").unwrap();
+    let mut run = command(dir.path(), &["run", "c.toml", "--price-table", "table.json"]);
+    assert!(run.env("OPENAI_API_KEY", "k-1").output().unwrap().status.success());
+    // The shipped table does not know the model.
+    let versions = dir.path().join("synthd-data/datasets/priced");
+    std::fs::remove_dir_all(versions).unwrap();
+    synthd_in(dir.path(), &["dataset", "build", "priced"]).succeeds();
 }
 
 #[test]

@@ -49,7 +49,7 @@ fn defined(line: &str) -> Option<String> {
 }
 
 /// All files of both packages.
-fn texts() -> Vec<(PathBuf, String)> {
+pub(super) fn texts() -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
     sources(&root.join("src"), &mut files);

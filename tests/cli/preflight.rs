@@ -1,10 +1,11 @@
 //! `check` and `run` find the same: what one calls valid, the other begins.
 
-use super::campaign::{templates, text};
+use super::campaign::{copy, shared, templates, text};
 use super::harness::{Ran, command, snapshot, synthd_in};
 use crate::models::host::{Act, Host, delta, finish, status, stream_of, usage};
 use serde_json::json;
 use std::path::Path;
+use synthd::store::Store;
 
 /// Runs a command on the campaign in `dir`, with a key for the provider.
 fn with_key(dir: &Path, args: &[&str], key: Option<&str>) -> Ran {
@@ -120,6 +121,104 @@ fn models_are_asked_once_where_that_is_wanted() {
     // No episode of the campaign was begun.
     let list = ["episode", "list", "--campaign", "live", "--data-dir", "data"];
     synthd_in(dir.path(), &list).fails(2, "SYN-0105");
+}
+
+/// Providers refuse a budget of thinking that is not below the output limit.
+#[test]
+fn a_model_that_thinks_has_room_for_its_answer() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = Host::doing(ready());
+    campaign(dir.path(), &host.url(), "[\"tests/*\"]");
+    let file = dir.path().join("c.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let text = text.replace("dialect = \"openai\"", "dialect = \"openrouter\"");
+    let text = text.replace("name = \"local/m\"\n", "name = \"local/m\"\nthinking_budget = 2048\n");
+    std::fs::write(&file, text).unwrap();
+    with_key(dir.path(), &["check", "c.toml", "--live"], Some("k-1")).succeeds();
+    let asked = &host.heard()[0].body;
+    assert_eq!(asked["reasoning"]["max_tokens"], 2_048, "{asked}");
+    assert_eq!(asked["max_tokens"], 2_048 + 256, "{asked}");
+}
+
+/// What the data directory has of a campaign is compared with its file, as `run` does it.
+#[test]
+fn check_refuses_a_campaign_that_was_begun_otherwise() {
+    let dir = tempfile::tempdir().unwrap();
+    copy(&shared().dir, dir.path());
+    let own = dir.path().join("own");
+    copy(&templates(), &own);
+    let told = |command: &str, file: &str| {
+        let data = ["--data-dir", "data", "--templates", "own"];
+        synthd_in(dir.path(), &[&[command, file], &data[..]].concat())
+    };
+    let both = |file: &str, code: &str| {
+        let checked = told("check", file).fails(2, code);
+        assert_eq!(checked.stderr, told("run", file).fails(2, code).stderr);
+    };
+    told("check", "campaign.toml").succeeds();
+    let file = dir.path().join("campaign.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(dir.path().join("seed.toml"), text.replace("seed = 7", "seed = 8")).unwrap();
+    both("seed.toml", "SYN-0103");
+    let template = own.join("tests/sum.yaml");
+    let known = std::fs::read_to_string(&template).unwrap();
+    std::fs::write(template, format!("# Mended.\n{known}")).unwrap();
+    both("campaign.toml", "SYN-0108");
+    // What `run` accepts with it, a dry run accepts too.
+    let dry = ["run", "campaign.toml", "--dry-run", "--accept-changed", "--templates", "own"];
+    synthd_in(dir.path(), &[&dry[..], &["--data-dir", "data"]].concat()).succeeds();
+}
+
+#[test]
+fn check_refuses_a_data_directory_that_is_in_use() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("c.toml"), text("held", &["oracle"], "tests/*")).unwrap();
+    let held = Store::open(&dir.path().join("data")).unwrap();
+    for command in ["check", "run"] {
+        with_key(dir.path(), &[command, "c.toml"], None).fails(2, "SYN-0301");
+    }
+    drop(held);
+    with_key(dir.path(), &["check", "c.toml"], None).succeeds();
+}
+
+/// A store that no run would take, and a place where none can be.
+#[test]
+fn check_refuses_a_data_directory_that_run_refuses() {
+    type Harm = fn(&Path);
+    let harms: [(Harm, i32, &str); 5] = [
+        (|data| std::fs::write(data.join("synthd.db"), "no database").unwrap(), 1, "SYN-0305"),
+        (is_of_a_newer_synthd, 2, "SYN-0304"),
+        (|data| std::fs::remove_file(data.join("synthd.db")).unwrap(), 1, "SYN-0306"),
+        (|data| std::fs::remove_file(data.join("synthd.db-mark")).unwrap(), 1, "SYN-0306"),
+        (is_a_file, 2, "SYN-0302"),
+    ];
+    for (harm, exit, code) in harms {
+        let dir = tempfile::tempdir().unwrap();
+        copy(&shared().dir, dir.path());
+        let text = text("other", &["oracle"], "tests/*");
+        std::fs::write(dir.path().join("c.toml"), text).unwrap();
+        harm(&dir.path().join("data"));
+        let told = |command: &str| with_key(dir.path(), &[command, "c.toml"], None);
+        let checked = told("check").fails(exit, code);
+        // The cause may be another call of the system.
+        let first = |ran: &Ran| ran.stderr.lines().next().map(str::to_owned);
+        assert_eq!(first(&checked), first(&told("run").fails(exit, code)));
+        // The file alone is in order.
+        with_key(dir.path(), &["check", "c.toml", "--file-only"], None).succeeds();
+    }
+}
+
+/// SQLite has the version of the schema at byte 60.
+fn is_of_a_newer_synthd(data: &Path) {
+    let path = data.join("synthd.db");
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[60..64].copy_from_slice(&999_u32.to_be_bytes());
+    std::fs::write(path, bytes).unwrap();
+}
+
+fn is_a_file(data: &Path) {
+    std::fs::remove_dir_all(data).unwrap();
+    std::fs::write(data, "").unwrap();
 }
 
 /// A model that fails is asked once, not five times, and named.

@@ -2,6 +2,7 @@
 
 use super::host::{Home, Process};
 use super::{ENDLESS, QUICK, WORDS, sandboxes};
+use crate::models::host::{Host, status};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -52,6 +53,8 @@ fn a_campaign_is_submitted_watched_to_its_end_and_leaves_a_dataset() {
     let shown = home.ask(&["status"]);
     assert!(shown.out.contains("small") && shown.out.contains("2/2"), "{shown:?}");
     assert!(shown.out.contains("actors: no panics, no restarts, no kills"), "{shown:?}");
+    let place = |what: &str| shown.out.find(what).unwrap();
+    assert!(place("small") < place("sandboxes: "), "campaigns come first: {shown:?}");
 
     // Its end is still there for who comes late, in words too.
     let late = home.ask(&["watch", "small"]);
@@ -111,6 +114,68 @@ fn several_campaigns_share_a_daemon_and_one_is_cancelled() {
     assert_eq!(home.standing("endless")["running"], 0);
     let again = home.ask(&["resume", "endless"]);
     assert_eq!(again.code, 2, "{again:?}");
+}
+
+/// The code is that of the fault, as `run` has it.
+#[test]
+fn a_watch_ends_as_the_run_of_its_campaign_would() {
+    let host = Host::doing(status("401 Unauthorized", "", "{}"));
+    let text = format!(
+        "[campaign]\nname = \"refused\"\nkind = \"completions\"\n[completions]\n\
+         prompts = [\"p.jsonl\"]\n[providers.local]\ndialect = \"openai\"\nbase_url = \"{}\"\n\
+         [[models]]\nname = \"local/m\"\nprice = {{ input = \"1\", output = \"1\" }}\n",
+        host.url()
+    );
+    let [daemon, alone] = [(); 2].map(|()| {
+        let home = Home::new();
+        home.file("p.jsonl", "{\"prompt\": \"one\"}\n");
+        home.file("refused.toml", &text);
+        home
+    });
+    let _daemon = daemon.serve(&[]);
+    daemon.json(&["submit", "refused.toml", "--json"]);
+    let ran = alone.ask(&["run", "refused.toml"]);
+    assert_eq!(ran.code, 2, "{ran:?}");
+    for more in [&[][..], &["--json"]] {
+        let watched = daemon.ask(&[&["watch", "refused"], more].concat());
+        assert_eq!(watched.code, ran.code, "{watched:?}");
+        assert!(watched.err.contains("SYN-0411"), "{watched:?}");
+    }
+}
+
+/// Where money is counted, people see how much is left; where they want less, they get less.
+#[test]
+fn who_watches_sees_the_money_that_is_left() {
+    if !sandboxes() {
+        return;
+    }
+    let home = Home::new();
+    let file = home.campaign("endless", ENDLESS, 1);
+    let text = std::fs::read_to_string(home.path().join(&file)).unwrap();
+    home.file(&file, &format!("{text}[budget]\nusd = \"5.00\"\nday_usd = \"2.00\"\n"));
+    let _daemon = home.serve(&[]);
+    home.json(&["submit", &file, "--json"]);
+    home.until("it runs", || home.standing("endless")["running"] == 1);
+    let mut watch = home.command(&["watch", "endless"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut reader = BufReader::new(watch.stdout.take().unwrap());
+    let mut line = String::new();
+    reader.read_line(&mut line).unwrap();
+    assert!(line.ends_with(", budget $5.00 left, today $2.00 left\n"), "{line}");
+    let shown = home.ask(&["status"]);
+    assert!(shown.out.contains("endless: budget $5.00 left, today $2.00 left\n"), "{shown:?}");
+    let mut quiet = home.command(&["watch", "endless", "--quiet"]);
+    let quiet = quiet.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut last = home.command(&["watch", "endless", "--json", "--no-progress"]);
+    let last = last.stdout(Stdio::piped()).spawn().unwrap();
+    home.until("they listen", || home.json(&["status", "--json"])["control"]["clients"] == 4);
+    home.json(&["cancel", "endless", "--json"]);
+    let said = |output: Vec<u8>| String::from_utf8(output).unwrap();
+    let (quiet, last) = (quiet.wait_with_output().unwrap(), last.wait_with_output().unwrap());
+    assert_eq!((quiet.status.code(), said(quiet.stderr)), (Some(130), String::new()));
+    assert!(!said(quiet.stdout).contains("endless running"));
+    let last: Value = serde_json::from_slice(&last.stdout).unwrap();
+    assert_eq!(last["state"], "cancelled", "one document alone");
+    watch.wait().unwrap();
 }
 
 /// `synthd watch | head -1`: nothing is left to be said, though the campaign goes on.

@@ -199,6 +199,7 @@ async fn every_way_to_end_is_told_apart() {
     let blocked = Host::doing(status("400 Bad Request", "", blocked));
     let blocked = say_hello(&blocked).await.unwrap();
     assert!(blocked.finish == FinishReason::Refusal && blocked.uncounted);
+    assert_eq!(blocked.message.content, "", "the engine's words are not the model's");
 }
 
 /// However often a host counts, and in whatever parts: less is never taken for more.

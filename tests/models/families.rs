@@ -182,7 +182,8 @@ fn item(item: Value) -> Value {
 fn response(kind: &str, status: &str, more: Value) -> Value {
     let mut response = json!({ "status": status, "model": "gpt-x-2026", "output": [],
         "usage": { "input_tokens": 100, "input_tokens_details": { "cached_tokens": 60 },
-            "output_tokens": 20, "output_tokens_details": { "reasoning_tokens": 8 } } });
+            "output_tokens": 20, "output_tokens_details": { "reasoning_tokens": 8 },
+            "total_tokens": 120 } });
     for (key, value) in more.as_object().unwrap() {
         response[key] = value.clone();
     }

@@ -67,7 +67,6 @@ async fn what_breaks_off_may_have_cost_everything() {
     let with = |act: Act| [begun(), vec![act]].concat();
     let whole = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{";
     let cases = [
-        ("silent from the start", vec![Act::Stall]),
         ("broken at the start", vec![Act::Reset]),
         ("silent in the middle", with(Act::Stall)),
         ("broken in the middle", with(Act::Reset)),
@@ -81,6 +80,13 @@ async fn what_breaks_off_may_have_cost_everything() {
     for (what, acts) in cases {
         may_have_cost(what, acts).await;
     }
+}
+
+#[tokio::test]
+async fn silence_from_the_start_is_no_failure_that_is_asked_again() {
+    let told = fault(vec![Act::Stall]).await;
+    assert_eq!((told.fault.kind, told.charge), (FaultKind::OutOfTime, CallCharge::Unknown));
+    assert!(!told.fault.kind.policy().asks_again, "{told}");
 }
 
 #[tokio::test]

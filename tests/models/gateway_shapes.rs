@@ -140,6 +140,9 @@ fn hostile_chat() -> Vec<Case> {
             json!({ "type": "enabled", "budget_tokens": 51 }),
         ),
         chat("thinking_budget", "thinking_budget", json!("100000")),
+        chat("thinking_budget", "thinking_budget", json!(100_000)),
+        chat("thinking_budget", "thinking_budget", json!(0)),
+        chat("enable_thinking", "enable_thinking", json!(true)),
         chat("stream", "stream", json!("yes")),
         bytes(
             "/v1/chat/completions",
@@ -311,6 +314,7 @@ fn honest() -> Vec<Case> {
         chat("", "reasoning", json!({ "max_tokens": 50, "effort": "low" })),
         chat("", "stop", json!(["a", "b"])),
         chat("", "stream_options", Value::Null),
+        chat("", "enable_thinking", json!(false)),
         chat("", "service_tier", json!("flex")),
         messages("", "messages", said),
         messages("", "tools", own),
@@ -389,6 +393,35 @@ fn a_model_without_a_price_may_be_asked_anything() {
     }
     assert_eq!(let_through, host.heard().len());
     assert_eq!(let_through, cases.len());
+}
+
+/// The chat templates of servers of one's own fail on it.
+#[test]
+fn a_null_beside_calls_is_a_text_for_servers_that_fail_on_it() {
+    let hosts = [(); 2].map(|()| Host::doing((CHAT.says)("ok", false)));
+    let provider = |name: &str, dialect: &str, host: &Host| {
+        format!(
+            "[providers.{name}]\ndialect = \"{dialect}\"\nbase_url = \"{}\"\nfree = true\n\
+             [[models]]\nname = \"{name}/chat-1\"\n",
+            host.url()
+        )
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let config = "[gateway]\nlisten = \"127.0.0.1:0\"\n".to_owned()
+        + &provider("own", "vllm", &hosts[0])
+        + &provider("local", "openai", &hosts[1]);
+    let gateway = Running::start(directory.path(), &config);
+    let call = json!({ "id": "c", "type": "function",
+        "function": { "name": "bash", "arguments": "{}" } });
+    let called = json!({ "role": "assistant", "content": null, "tool_calls": [call] });
+    let Case { path, body, .. } = chat("", "messages", json!([called]));
+    for model in ["own/chat-1", "local/chat-1"] {
+        let body = body.replace("local/chat-1", model);
+        let answer = post(&gateway.url, path, &body);
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+    let content = |host: &Host| host.heard()[0].body["messages"][0]["content"].clone();
+    assert_eq!(hosts.each_ref().map(content), [json!(""), Value::Null]);
 }
 
 /// What another format has no place for is refused by name; what it has one for arrives there.

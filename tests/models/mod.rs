@@ -20,6 +20,7 @@ mod reconcile;
 mod redaction;
 mod replay;
 mod sampling;
+mod silence;
 mod strangers;
 
 use host::Host;
@@ -52,11 +53,16 @@ fn config(endpoint: ProviderEndpoint) -> ModelConfig {
 }
 
 fn made(config: &ModelConfig) -> Arc<dyn ChatModel> {
+    factory().model(config).unwrap()
+}
+
+/// Providers may be silent for half a second.
+fn factory() -> AdapterFactory {
     let timeouts = ProviderTimeouts {
         first_byte: Duration::from_millis(500),
         idle: Duration::from_millis(500),
     };
-    AdapterFactory { timeouts, open_archive: synthd::store::open_archive }.model(config).unwrap()
+    AdapterFactory { timeouts, open_archive: synthd::store::open_archive }
 }
 
 fn context() -> CallContext {

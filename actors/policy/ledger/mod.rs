@@ -12,11 +12,11 @@
 //! fault and not a label.
 
 use crate::model::{EpisodeId, Money, SpendingCaps, SpendingTotals};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 
 /// The kind of a cap.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CapScope {
     /// All calls of the campaign.
@@ -30,7 +30,7 @@ pub enum CapScope {
 }
 
 /// A cap as status reports show it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CapStats {
     /// The kind of the cap.
     pub scope: CapScope,

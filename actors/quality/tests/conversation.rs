@@ -3,8 +3,8 @@
 
 use super::{good, turn};
 use crate::model::{
-    ChatMessage, ChatRequest, ChatRole, RequestSettings, RowMessage, TaskCheck, ToolCall,
-    ToolSchema, Turn,
+    ChatMessage, ChatRequest, ChatRole, FinishReason, RequestSettings, RowMessage, TaskCheck,
+    ToolCall, ToolSchema, Turn,
 };
 use crate::quality::row::{FinishedEpisode, build_row};
 use std::sync::Arc;
@@ -80,6 +80,24 @@ fn the_last_of_several_conversations_is_shown() {
         "tool out Some(\"bash\") None",
     ];
     assert_eq!(told(&with_turns(turns)), expected);
+}
+
+/// What a provider's filter refused has no word of the model, so there is nothing to learn from.
+#[test]
+fn a_refusal_without_a_word_is_no_message() {
+    let mut turns = vec![calling(0, "a"), turn(1, "", "")];
+    turns[0].opening = request(vec![text(ChatRole::User, "u")]);
+    turns[1].reply.finish = FinishReason::Refusal;
+    turns[1].messages = vec![turns[1].reply.message.clone()];
+    let spoken = with_turns(turns.clone());
+    let expected = ["user u None None", "assistant a None Some(1)", "tool out Some(\"bash\") None"];
+    assert_eq!(told(&spoken), expected);
+    // Nor is it a word of the model if an agent's program sends it back.
+    let silent = turns[1].reply.message.clone();
+    let mut later = calling(2, "b");
+    later.opening = request(vec![silent]);
+    turns.push(later);
+    assert_eq!(told(&with_turns(turns))[0], "assistant  None None");
 }
 
 #[test]

@@ -106,13 +106,14 @@ impl FinishedCompletion {
         answered_by.is_some() && self.plan.model != SOONEST
     }
 
-    /// The conversation as it was sent, and the answer behind it.
+    /// The conversation as it was sent, and the answer behind it. A refusal without a word has no
+    /// weight: the model did not say it.
     fn messages(&self) -> Vec<RowMessage> {
         let Some(turn) = self.turns.first() else { return Vec::new() };
         let asked = turn.opening.iter().flat_map(|request| &request.messages);
         let all: Vec<&ChatMessage> = asked.chain([&turn.reply.message]).collect();
-        let last = all.len() - 1;
-        RowMessage::all_of(&all, |at, _| at == last)
+        let own = all.len().checked_sub(1).filter(|_| !turn.reply.is_silent_refusal());
+        RowMessage::all_of(&all, |at, _| Some(at) == own)
     }
 }
 

@@ -14,7 +14,11 @@ pub const COMPLETION_LABELS: [(&str, &str); 9] = [
     ("format", "the answer has no text (stage `format`)"),
     ("truncation", "the answer was cut by its output cap (stage `truncation`)"),
     ("refusal", "the model or its provider declined to answer (stage `refusal`)"),
-    ("duplicate", "the same prompt and answer as an earlier row (stage `duplicates`)"),
+    (
+        "duplicate",
+        "the same prompt, number of the sample, reasoning and answer as an earlier row (stage \
+         `duplicates`)",
+    ),
 ];
 
 /// The stages in their order.

@@ -2,6 +2,7 @@
 //! `--json`, the report is printed as it came; `docs/control-protocol.md` describes it.
 
 use crate::cli::daemon::daemon_address::{DaemonAddress, parse_answer};
+use crate::cli::run::progress::CapLeft;
 use crate::cli::terminal::output::{print_line, table};
 use crate::control::protocol::{ControlCommand, OptionalCampaignParams};
 use crate::error::Result;
@@ -11,6 +12,7 @@ use serde_json::Value;
 use std::process::ExitCode;
 use synthd_actors::campaign::CampaignProgress;
 use synthd_actors::model::WorkName;
+use synthd_actors::policy::CapStats;
 use synthd_actors::supervisor::ActorStats;
 
 #[derive(Args)]
@@ -50,6 +52,9 @@ struct StatusReply {
 #[derive(Deserialize)]
 struct AccountRow {
     campaign: String,
+    /// The caps of the campaign. Older daemons do not report them.
+    #[serde(default)]
+    budgets: Vec<CapStats>,
     /// The campaign's models with their counts and key limiters.
     models: Vec<Value>,
 }
@@ -89,6 +94,7 @@ fn show(report: &StatusReply) {
         if let Some(what) = &progress.waiting_for {
             print_line(&format!("{}: waiting for {what}", progress.campaign));
         }
+        money_left(progress, &report.router).iter().for_each(|line| print_line(line));
     }
     let models = models(&report.router, &report.campaigns);
     if models.row_count() > 0 {
@@ -156,6 +162,14 @@ fn campaigns(campaigns: &[CampaignProgress]) -> comfy_table::Table {
         ]);
     }
     rows
+}
+
+/// What is left of the caps of a campaign, as a line. None if it has no caps, or calls no models now.
+fn money_left(progress: &CampaignProgress, router: &[AccountRow]) -> Option<String> {
+    let account = router.iter().find(|one| one.campaign == progress.campaign.as_str())?;
+    let caps = account.budgets.iter().cloned().map(|cap| CapLeft::of(cap).to_string());
+    let caps: Vec<String> = caps.collect();
+    (!caps.is_empty()).then(|| format!("{}: {}", progress.campaign, caps.join(", ")))
 }
 
 /// The table of models of the campaigns that are shown. The report has the models of all campaigns,

@@ -79,7 +79,7 @@ async fn publish(
     figures: &CampaignCounts,
 ) -> Result<DatasetRecord> {
     let name = format!("the stored campaign {}", record.name);
-    let config = config::parse_campaign(&name, &record.config)?.config;
+    let config = config::parse_stored_campaign(&name, &record.config)?.config;
     let journal: Arc<dyn Journal> = Arc::new(store.clone());
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let collector = CollectorHandle::new(journal.clone());

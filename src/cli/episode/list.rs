@@ -53,6 +53,8 @@ enum OutcomeFilter {
     Faulted,
     /// The two verifications disagreed
     Flaky,
+    /// A model answered; completions are not verified
+    Answered,
     /// Not finished yet
     Pending,
 }
@@ -65,6 +67,7 @@ impl OutcomeFilter {
             Self::Unresolved => "unresolved",
             Self::Faulted => "faulted",
             Self::Flaky => "flaky",
+            Self::Answered => "answered",
             Self::Pending => "pending",
         }
     }

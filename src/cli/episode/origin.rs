@@ -32,7 +32,7 @@ pub(super) async fn campaign_config(
             .hint("nothing was changed; restore a backup of the store")
     })?;
     let name = format!("the stored campaign {}", plan.campaign);
-    Ok(config::parse_campaign(&name, &record.config)?.config)
+    Ok(config::parse_stored_campaign(&name, &record.config)?.config)
 }
 
 impl EpisodeOrigin {

@@ -7,9 +7,11 @@ use crate::cli::terminal::terminal_text::is_no_color;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::VecDeque;
+use std::fmt;
 use std::time::{Duration, Instant};
 use synthd_actors::campaign::CampaignProgress;
 use synthd_actors::model::{Money, WorkName};
+use synthd_actors::policy::{CapScope, CapStats};
 
 /// How often the display is updated.
 pub(in crate::cli) const TICK: Duration = Duration::from_millis(200);
@@ -44,6 +46,26 @@ pub(in crate::cli) struct CapLeft {
     pub(in crate::cli) name: String,
     /// The cap less what is spent and held.
     pub(in crate::cli) left: Money,
+}
+
+impl CapLeft {
+    /// What is left of a cap. Open holds count as spent.
+    pub(in crate::cli) fn of(cap: CapStats) -> Self {
+        let name = match (cap.scope, cap.model) {
+            (_, Some(model)) => model,
+            (CapScope::Day, None) => "today".to_owned(),
+            _ => "budget".to_owned(),
+        };
+        let used = cap.spent_usd.saturating_add(cap.held_usd);
+        Self { name, left: cap.cap_usd.saturating_sub(used) }
+    }
+}
+
+impl fmt::Display for CapLeft {
+    /// For people: `budget $1.20 left`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ${} left", self.name, self.left)
+    }
 }
 
 /// The progress of one campaign on stderr.
@@ -182,7 +204,7 @@ fn outlook(rate: &CompletionRate, remaining: u64, caps: &[CapLeft]) -> String {
         text.push_str(&format!(", {hourly:.0}/h, {} left", about(seconds)));
     }
     for cap in caps {
-        text.push_str(&format!(", {} ${} left", cap.name, cap.left));
+        text.push_str(&format!(", {cap}"));
     }
     text
 }

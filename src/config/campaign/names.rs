@@ -42,6 +42,9 @@ pub struct KnownNames<'a> {
     /// What models cost if the file does not say it. None means that every price must be in the
     /// file.
     pub prices: Option<&'a PriceTable>,
+    /// The text was accepted when its campaign began. No call is paid by it, so what depends on
+    /// prices is not checked again: the table may be another one today.
+    pub(in crate::config) is_stored: bool,
 }
 
 /// The models of the provider `scripted`. Each is named for its behaviour.
@@ -121,8 +124,15 @@ pub const DIALECTS: [&str; 15] = [
 ];
 
 /// What this version offers, without prices.
-pub const OFFER: KnownNames<'static> =
-    KnownNames { providers: &KNOWN_PROVIDERS, scaffolds: &agent::NAMES, prices: None };
+pub const OFFER: KnownNames<'static> = KnownNames {
+    providers: &KNOWN_PROVIDERS,
+    scaffolds: &agent::NAMES,
+    prices: None,
+    is_stored: false,
+};
+
+/// What a text of the store may name.
+pub(in crate::config) const STORED: KnownNames<'static> = KnownNames { is_stored: true, ..OFFER };
 
 /// What this version offers, with the price table of this process.
 pub(in crate::config) fn known_names() -> KnownNames<'static> {

@@ -203,7 +203,7 @@ pub(in crate::config) fn listed<'o>(
 }
 
 /// Reports a model that may cost something and has no price, in the file or in the table. This is
-/// an error also without a budget.
+/// an error also without a budget. A stored text had its prices when its campaign began.
 fn check_price(
     model: &RawModel,
     providers: &[RawProvider],
@@ -217,7 +217,8 @@ fn check_price(
     // someone else's server, so it is no longer known to be free.
     let moved = own.is_some_and(|own| !own.base_url.is_absent() || !own.key_env.is_absent());
     let free = declared.unwrap_or_else(|| !moved && offer.is_free(name));
-    if model.price.is_some() || free || listed(name, providers, offer).is_some() {
+    if offer.is_stored || model.price.is_some() || free || listed(name, providers, offer).is_some()
+    {
         return;
     }
     let unusable = offer.prices.and_then(|table| table.unusable(name));

@@ -267,7 +267,7 @@ fn allowed_host(value: &DeValue<'_>) -> ValueResult<AllowedHost> {
         return Err(ValueFault::expected("a host's name", value));
     };
     text.parse().map_err(|error| {
-        let hint = "such as \"pypi.org\", \"*.crates.io\" or \"mirror.example:8080\"";
+        let hint = "such as \"packages.example.org\", \"*.example.org\" or \"mirror.example:8080\"";
         ValueFault::new(format!("{text:?}: {error}")).hint(hint)
     })
 }

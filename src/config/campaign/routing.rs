@@ -121,7 +121,8 @@ fn check_tiers(models: &[RawModel], span: &Span, reader: &ConfigReader) {
     }
 }
 
-/// Reports abilities that no model has. Reserves do not count, since they get no tasks.
+/// Reports abilities that no model has. Reserves do not count, since they get no tasks. The price
+/// table says what a model can do, so a stored text is not checked.
 fn check_needs(
     models: &[RawModel],
     routing: &RawRouting,
@@ -134,7 +135,7 @@ fn check_needs(
         let listed = named(model).and_then(|name| offer.prices?.get(name));
         !is_reserve(model) && standing(model, listed).has(&needs)
     };
-    if !models.is_empty() && !models.iter().any(|model| able(&model)) {
+    if !offer.is_stored && !models.is_empty() && !models.iter().any(|model| able(&model)) {
         let fault = ValueFault::new("no model here can do all of this");
         let hint = "say what a model can do: `abilities = [\"tools\", \"vision\", \"reasoning\"]`";
         reader.value(span, fault.hint(hint));

@@ -9,6 +9,7 @@ use crate::config::campaign::raw_sampling::{RawExtra, RawSampling, RawValue};
 use crate::config::reading::reader::ConfigReader;
 use crate::config::reading::source::Span;
 use crate::config::reading::values::ValueFault;
+use serde_json::Value;
 use synthd_actors::model::{ReasoningEffort, USUAL_OUTPUT_TOKENS};
 
 /// What a format accepts.
@@ -296,15 +297,30 @@ impl SamplingChecks<'_> {
             } else if SET_HERE.contains(&key.as_str()) {
                 let fault = ValueFault::new(format!("`{key}` is set by the engine"));
                 self.tell(place, fault.hint("leave it out"));
-            } else if self.asks.priced && !UNPRICED.contains(&key.as_str()) {
+            } else if self.asks.priced && self.may_cost(key, value) {
                 let what =
                     format!("`{key}` may change the cost of a call, and this model has a price");
                 let hint = "leave it out; only a provider with `free = true` may get any key";
                 self.tell(place, ValueFault::new(what).hint(hint));
-            } else if let (RawValue::Table(inner), true) = (value, is_container(key)) {
+            } else if let (RawValue::Table(inner), true) = (value, self.is_container(key)) {
                 self.extra(inner);
             }
         }
+    }
+
+    /// Whether the field may raise the cost of a call. Some hosts count reasoning beside the output
+    /// limit, so a field that switches it on may, except where the dialect limits the reasoning.
+    fn may_cost(&self, key: &str, value: &RawValue) -> bool {
+        let switches_on = matches!(value, RawValue::Plain(Value::Bool(true)));
+        let thinks = switches_on && ["enable_thinking", "thinking"].contains(&key);
+        let is_limited = self.asks.dialect == Some("dashscope");
+        !UNPRICED.contains(&key) || (thinks && !is_limited)
+    }
+
+    /// Whether the field is an object whose fields are checked one by one. What a chat template
+    /// gets is only checked where a field may cost something.
+    fn is_container(&self, key: &str) -> bool {
+        CONTAINERS.contains(&key) || (self.asks.priced && key == "chat_template_kwargs")
     }
 }
 
@@ -351,11 +367,9 @@ const SET_HERE: [&str; 20] = [
     "shift",
 ];
 
-/// Whether the field is an object whose fields are checked one by one.
-fn is_container(key: &str) -> bool {
-    let all = ["generationConfig", "thinkingConfig", "options", "reasoning", "thinking"];
-    all.contains(&key) || key == "output_config"
-}
+/// Fields that are objects, in every format.
+const CONTAINERS: [&str; 6] =
+    ["generationConfig", "thinkingConfig", "options", "reasoning", "thinking", "output_config"];
 
 /// Fields that change neither the price of a token nor the most tokens of a call.
 const UNPRICED: [&str; 45] = [

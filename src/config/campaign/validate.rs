@@ -222,7 +222,7 @@ fn check_sampling(raw: &RawCampaign, offer: &KnownNames<'_>, reader: &ConfigRead
         let endpoint = providers::endpoint(&name, &raw.providers, offer);
         let asks = SamplingTarget {
             dialect: endpoint.as_ref().map(|endpoint| endpoint.dialect.as_str()),
-            priced: !price(model, &name, &raw.providers, offer).is_free(),
+            priced: !offer.is_stored && !price(model, &name, &raw.providers, offer).is_free(),
             replays: providers::recorded(&name, &raw.providers).is_some(),
         };
         sampling::check(model, &asks, reader);
@@ -363,7 +363,7 @@ fn check_network(raw: &RawCampaign, reader: &ConfigReader) {
     }
     let hint = match word_suggestion::closest(name, names) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => format!("add a section `[networks]` with `{name} = [\"pypi.org\"]`"),
+        None => format!("add a section `[networks]` with `{name} = [\"packages.example.org\"]`"),
     };
     reader.value(span, ValueFault::new(format!("there is no network {name:?}")).hint(hint));
 }

@@ -82,6 +82,9 @@ fn extra_keys_that_cost_or_are_ours_are_told_at_their_place() {
         "extra = { top_k = 1, service_tier = \"priority\" }",
         "extra = { messages = [] }",
         "extra = { reasoning = { max_tokens = 9 } }",
+        "extra = { enable_thinking = true }",
+        "extra = { chat_template_kwargs = { thinking = true } }",
+        "extra = { chat_template_kwargs = { tier = \"fast\" } }",
         "extra = { when = 2026-01-01 }",
         "extra = \"top_k\"",
     ]
@@ -89,6 +92,10 @@ fn extra_keys_that_cost_or_are_ours_are_told_at_their_place() {
     .map(|keys| brief(&errors(&model("openai/gpt", keys))).join("\n"))
     .collect();
     assert_snapshot!(found.join("\n"));
+    // What switches reasoning off costs nothing, nor does reasoning that its dialect limits.
+    let off = "extra = { enable_thinking = false, chat_template_kwargs = { thinking = false } }";
+    campaign(&model("openai/gpt", off));
+    campaign(&model("dashscope/qwen", "extra = { enable_thinking = true }"));
     // What costs nothing may be sent anything that the engine does not set itself.
     let free = "[[models]]\nname = \"vllm/m\"\nextra = { n = 4 }\n";
     let config = campaign(&format!("{MINIMAL}{free}"));

@@ -34,6 +34,9 @@ pub(crate) struct OpenAiDialect {
     pub(crate) thought_cap: Option<&'static str>,
     /// Whether a stream reports token counts only if the request asks for them (`stream_options`).
     pub(crate) asks_for_usage: bool,
+    /// Whether the content of a message may be null beside tool calls. The chat templates of some
+    /// servers fail on that.
+    pub(crate) takes_null: bool,
     /// What becomes of the reasoning in a reply.
     pub(crate) thought: ReasoningField,
     /// How a request sets the reasoning effort.
@@ -52,6 +55,7 @@ const USUAL: OpenAiDialect = OpenAiDialect {
     cap: "max_tokens",
     thought_cap: None,
     asks_for_usage: true,
+    takes_null: true,
     thought: ReasoningField::Shown,
     thinking: ReasoningControl::Word,
     seed: Some("seed"),
@@ -81,8 +85,8 @@ const ALL: [OpenAiDialect; 11] = [
         thinking: ReasoningControl::Object,
         ..USUAL
     },
-    OpenAiDialect { name: "vllm", ..USUAL },
-    OpenAiDialect { name: "ollama", ..USUAL },
+    OpenAiDialect { name: "vllm", takes_null: false, ..USUAL },
+    OpenAiDialect { name: "ollama", takes_null: false, ..USUAL },
 ];
 
 impl OpenAiDialect {

@@ -10,7 +10,7 @@
 //! ignored. A missing count is unknown, not zero.
 
 use super::FAMILY;
-use crate::formats::reading::counts::{counted, keep_most, with_total};
+use crate::formats::reading::counts::{counted, keep_most, with_known_total};
 use crate::formats::reading::events::ReplyBuilder;
 use crate::formats::reading::faults::{self, incomplete_answer, malformed, unbegun, unreadable};
 use serde::Deserialize;
@@ -258,7 +258,8 @@ fn text_of(value: Option<&Value>) -> String {
     }
 }
 
-/// The token counts. None if one of the two main counts is missing. DeepSeek has another field for
+/// The token counts. None if one of the two main counts is missing, or if nobody knows whether the
+/// output includes the reasoning. DeepSeek has another field for
 /// the cached tokens.
 fn usage_of(usage: &Value) -> Option<Usage> {
     let count = |key: &str| usage[key].as_u64();
@@ -273,5 +274,5 @@ fn usage_of(usage: &Value) -> Option<Usage> {
         cache_write_tokens: detail("prompt_tokens_details", "cache_write_tokens"),
         reasoning_tokens: reasoning,
     };
-    Some(with_total(usage, count("total_tokens")))
+    with_known_total(usage, count("total_tokens"))
 }

@@ -46,8 +46,8 @@ pub(crate) struct GeminiReplyBuilder {
     parts: Vec<Value>,
     /// The finish reason. None means that the reply was cut off.
     finish: Option<String>,
-    /// Why the prompt was blocked before the model saw it.
-    blocked: Option<String>,
+    /// The prompt was blocked before the model saw it.
+    is_blocked: bool,
     /// The greatest counts so far.
     usage: Value,
     /// The version of the model that answered.
@@ -76,12 +76,10 @@ impl ReplyBuilder for GeminiReplyBuilder {
         // The usage of a blocked prompt counts, too.
         let usage = usage_of(&self.usage);
         let answered_by = self.model.take();
-        if let (Some(why), true) = (&self.blocked, self.parts.is_empty()) {
-            let message =
-                ChatMessage::text(ChatRole::Assistant, format!("[the request was blocked: {why}]"));
-            // The text of this message is the engine's, not the model's. An empty message is
-            // counted, so that an output of zero is believed.
-            let (usage, uncounted) = counted(usage, &ChatMessage::text(ChatRole::Assistant, ""));
+        if self.is_blocked && self.parts.is_empty() {
+            // The model said nothing, so an output of zero is believed.
+            let message = ChatMessage::text(ChatRole::Assistant, "");
+            let (usage, uncounted) = counted(usage, &message);
             let refused = ChatReply::new(message, FinishReason::Refusal, usage);
             return Ok(ChatReply { uncounted, answered_by, ..refused });
         }
@@ -111,7 +109,7 @@ impl GeminiReplyBuilder {
         }
         let text = |value: &Value| value.as_str().map(str::to_owned);
         self.model = text(&piece["modelVersion"]).or(self.model.take());
-        self.blocked = text(&piece["promptFeedback"]["blockReason"]).or(self.blocked.take());
+        self.is_blocked |= piece["promptFeedback"]["blockReason"].is_string();
         if piece["usageMetadata"].is_object() {
             keep_most(&mut self.usage, piece["usageMetadata"].take());
         }

@@ -1,7 +1,7 @@
 //! The token counts that a provider reports. Some providers report them several times, early in the
 //! stream, or in parts. The greatest value of each count is taken. If the counts cannot be complete
-//! (no input, or no output for a reply that has text), the usage is unknown, and the call costs its
-//! whole hold.
+//! (no input, or no output for a reply that has text), or can be read in two ways (reasoning beside
+//! the output, and no total), the usage is unknown, and the call costs its whole hold.
 //!
 //! The reply builders of all families call this module.
 
@@ -39,6 +39,16 @@ pub(crate) fn with_total(usage: Usage, total: Option<u64>) -> Usage {
     let output = usage.output_tokens.saturating_add(apart);
     let rest = total.unwrap_or(0).saturating_sub(usage.input_tokens);
     Usage { output_tokens: output.max(rest), ..usage }
+}
+
+/// The same for hosts of which nobody knows whether their output includes the reasoning: a total
+/// tells it. None without a total, if the reasoning fits into the output: then both may be.
+pub(in crate::llm) fn with_known_total(usage: Usage, total: Option<u64>) -> Option<Usage> {
+    let inside = 1..=usage.output_tokens;
+    let may_be_inside = usage.reasoning_tokens.is_some_and(|thought| inside.contains(&thought));
+    let least = usage.input_tokens.saturating_add(usage.output_tokens);
+    let is_told = total.is_some_and(|total| total >= least);
+    (is_told || !may_be_inside).then(|| with_total(usage, total))
 }
 
 /// Corrects the input by the cached tokens. If there are more cached tokens than input tokens, the
@@ -197,5 +207,19 @@ mod tests {
         let inside = Usage { reasoning_tokens: Some(4), ..Usage::of(10, 5) };
         assert_eq!(with_total(inside, Some(15)).output_tokens, 5);
         assert_eq!(with_total(inside, Some(19)).output_tokens, 9);
+    }
+
+    #[test]
+    fn reasoning_that_may_be_inside_or_apart_is_known_by_a_total_alone() {
+        let usage = Usage { reasoning_tokens: Some(40), ..Usage::of(10, 50) };
+        let output = |usage, total| with_known_total(usage, total).map(|usage| usage.output_tokens);
+        assert_eq!(output(usage, None), None);
+        assert_eq!(output(usage, Some(0)), None, "less than its parts is no total");
+        assert_eq!(output(usage, Some(60)), Some(50));
+        assert_eq!(output(usage, Some(100)), Some(90));
+        // These can be read in one way.
+        let of = |thought| Usage { reasoning_tokens: thought, ..usage };
+        assert_eq!([None, Some(0)].map(|thought| output(of(thought), None)), [Some(50); 2]);
+        assert_eq!(output(of(Some(60)), None), Some(110));
     }
 }

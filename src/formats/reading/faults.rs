@@ -76,11 +76,10 @@ pub(crate) fn is_filtered(status: StatusCode, said: &str) -> bool {
         && (complaint.is_any(&FILTERED) || FILTERED_WORDS.iter().any(|w| message.contains(w)))
 }
 
-/// The reply for a request that a content filter has refused. Its usage is unknown, because some
-/// hosts charge for what the filter has read.
+/// The reply for a request that a content filter has refused. It has no words, because the model
+/// said none. Its usage is unknown, because some hosts charge for what the filter has read.
 pub(crate) fn filtered() -> ChatReply {
-    let what = "[the provider's content filter refused the request]";
-    let message = ChatMessage::text(ChatRole::Assistant, what);
+    let message = ChatMessage::text(ChatRole::Assistant, "");
     let refused = ChatReply::new(message, FinishReason::Refusal, Usage::default());
     ChatReply { uncounted: true, ..refused }
 }
@@ -335,7 +334,8 @@ mod tests {
         assert!(!is_filtered(StatusCode::OK, said));
         assert!(!is_filtered(StatusCode::BAD_REQUEST, "content_filter"));
         let words = r#"{"error":{"message":"Output blocked by content filtering policy","type":"invalid_request_error"}}"#;
-        assert!(is_filtered(StatusCode::BAD_REQUEST, words) && filtered().uncounted);
+        assert!(is_filtered(StatusCode::BAD_REQUEST, words));
+        assert!(filtered().uncounted && filtered().is_silent_refusal());
     }
 
     #[test]

@@ -9,7 +9,7 @@
 //! content is encrypted.
 
 use super::{FAMILY, items};
-use crate::formats::reading::counts::{counted, with_total};
+use crate::formats::reading::counts::{counted, with_known_total};
 use crate::formats::reading::events::ReplyBuilder;
 use crate::formats::reading::faults::{incomplete_answer, malformed, stream_fault, unreadable};
 use crate::formats::reading::request_parser::join;
@@ -149,7 +149,8 @@ impl ResponsesReplyBuilder {
     }
 }
 
-/// The token counts. None if one of the two main counts is missing.
+/// The token counts. None if one of the two main counts is missing, or if nobody knows whether the
+/// output includes the reasoning.
 fn usage_of(json: &Value) -> Option<Usage> {
     let (input, output) = (json["input_tokens"].as_u64()?, json["output_tokens"].as_u64()?);
     let read = &json["input_tokens_details"];
@@ -159,5 +160,5 @@ fn usage_of(json: &Value) -> Option<Usage> {
         reasoning_tokens: json["output_tokens_details"]["reasoning_tokens"].as_u64(),
         ..Usage::of(input, output)
     };
-    Some(with_total(usage, json["total_tokens"].as_u64()))
+    with_known_total(usage, json["total_tokens"].as_u64())
 }

@@ -176,8 +176,14 @@ impl GatewayCall {
         if behind.is_free {
             return Ok(());
         }
-        let cap = self.asked.cap(output_cap);
-        let unbounded = allowlist::find_unbounded(&self.asked, cap, behind.writes_priced);
+        // All keys of a model lead to the same provider and differ in nothing that is asked here.
+        let upstream = behind.keys.first().and_then(|keyed| keyed.upstream.as_ref());
+        let limits = allowlist::ShapeContext {
+            cap: self.asked.cap(output_cap),
+            writes_priced: behind.writes_priced,
+            caps_thought: upstream.is_some_and(|upstream| upstream.thought_cap.is_some()),
+        };
+        let unbounded = allowlist::find_unbounded(&self.asked, limits);
         let refusal = unbounded.or_else(|| anthropic_beta::unpriced(&self.headers));
         refusal.map_or(Ok(()), Err)
     }

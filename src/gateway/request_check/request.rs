@@ -16,6 +16,7 @@ use crate::gateway::refusal::GatewayRefusal;
 use crate::gateway::request_check::allowlist;
 use crate::gateway::request_check::duplicate_keys;
 use crate::gateway::request_check::json_path::JsonPath;
+use crate::gateway::request_check::null_content;
 use crate::gateway::request_check::raw_json::RawJsonObject;
 use crate::llm::UpstreamModel;
 use bytes::Bytes;
@@ -161,12 +162,23 @@ impl GatewayRequest {
     /// The body for a provider of the same wire format: the client's bytes, with the provider's
     /// name of the model. An output limit, a limit of reasoning and the request for token counts
     /// are added if they are missing: without the limits the worst cost would be unknown, and
-    /// without the counts the real cost.
+    /// without the counts the real cost. For a provider that fails on a null beside tool calls, the
+    /// null becomes an empty text.
     pub(in crate::gateway) fn for_upstream(
         &self,
         upstream: &UpstreamModel,
         usual: u32,
     ) -> Result<Bytes, GatewayRefusal> {
+        let body = self.with_limits(upstream, usual)?;
+        match upstream.takes_null {
+            true => Ok(body),
+            false => null_content::as_text(body).map_err(unreadable),
+        }
+    }
+
+    /// The body with the provider's name of the model, and with what is missing of the limits and
+    /// of the request for token counts.
+    fn with_limits(&self, upstream: &UpstreamModel, usual: u32) -> Result<Bytes, GatewayRefusal> {
         let uncounted = self.stream && !self.counts && upstream.asks_for_usage;
         // Only the provider's own key counts. It may ignore the key that another provider uses.
         let capped = !self.json[upstream.cap].is_null();
@@ -174,8 +186,6 @@ impl GatewayRequest {
         if capped && thought.is_none() && !uncounted {
             return Ok(self.with_model_name(&upstream.model));
         }
-        let unreadable =
-            |error: serde_json::Error| GatewayRefusal::invalid_request(error.to_string());
         let mut object = RawJsonObject::read(&self.body).map_err(unreadable)?;
         object.set("model", json!(upstream.model));
         if !capped {
@@ -194,6 +204,11 @@ impl GatewayRequest {
         }
         object.write().map(Bytes::from).map_err(unreadable)
     }
+}
+
+/// The refusal of a body that cannot be read.
+fn unreadable(error: serde_json::Error) -> GatewayRefusal {
+    GatewayRefusal::invalid_request(error.to_string())
 }
 
 /// An optional whole number that is not negative. Any other value is refused.

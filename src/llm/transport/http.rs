@@ -89,7 +89,7 @@ pub(in crate::llm) async fn send(
             Ok(ProviderResponse::of(response, timeouts.idle, witness.clone(), secret))
         }
         Ok(Err(error)) => Err(unsent(&error)),
-        Err(_) => Err(silent("it does not answer")),
+        Err(_) => Err(unanswered()),
     }
 }
 
@@ -238,7 +238,7 @@ fn raw(
         let ended = usize::MAX;
         // Each arm gives an item and the number of bytes that were read so far.
         let (item, read) = match timeout(idle, body.next()).await {
-            Err(_) => (Err(silent("it stopped in the middle of its answer")), ended),
+            Err(_) => (Err(stopped()), ended),
             Ok(None) => return None,
             Ok(Some(Err(error))) => (Err(cut(&error)), ended),
             Ok(Some(Ok(piece))) if before + piece.len() > most => (Err(too_long(most)), ended),
@@ -283,9 +283,16 @@ fn cut(error: &reqwest::Error) -> CallFault {
     CallFault::unknown(FaultKind::ModelTransient, format!("its answer was cut: {why}"))
 }
 
-/// The fault of a timeout.
-fn silent(what: &str) -> CallFault {
-    CallFault::unknown(FaultKind::ModelTransient, what)
+/// The fault of a provider without a word in all of `first_byte`: silence. It is not asked again
+/// within the call, because each further try would cost its whole hold too.
+fn unanswered() -> CallFault {
+    CallFault::unknown(FaultKind::OutOfTime, "it does not answer")
+}
+
+/// The fault of a body that was silent for the idle timeout. The provider has answered, so it is
+/// not down.
+fn stopped() -> CallFault {
+    CallFault::unknown(FaultKind::ModelTransient, "it stopped in the middle of its answer")
 }
 
 /// The fault of a body that exceeds its size limit.

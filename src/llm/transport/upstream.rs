@@ -53,6 +53,8 @@ pub struct UpstreamModel {
     /// Whether a stream reports its token counts only if the request asks for them
     /// (`"stream_options": {"include_usage": true}`).
     pub asks_for_usage: bool,
+    /// Whether the content of a message may be null beside tool calls.
+    pub takes_null: bool,
 }
 
 /// How the provider answered a request.
@@ -91,14 +93,32 @@ impl UpstreamModel {
             let (family, counter) = (WireFormat::Anthropic, Some(counter));
             let (cap, asks_for_usage) = ("max_tokens", false);
             let thought_cap = None;
-            return Ok(Self { provider, counter, family, model, cap, thought_cap, asks_for_usage });
+            return Ok(Self {
+                provider,
+                counter,
+                family,
+                model,
+                cap,
+                thought_cap,
+                asks_for_usage,
+                takes_null: true,
+            });
         }
         if endpoint.dialect == responses::DIALECT {
             let key = key.map(|key| (ApiKeyPlacement::Bearer, key));
             let provider = ProviderClient::new(endpoint, responses::PATH, key, way)?;
             let (family, counter, thought_cap) = (WireFormat::Responses, None, None);
             let (cap, asks_for_usage) = ("max_output_tokens", false);
-            return Ok(Self { provider, counter, family, model, cap, thought_cap, asks_for_usage });
+            return Ok(Self {
+                provider,
+                counter,
+                family,
+                model,
+                cap,
+                thought_cap,
+                asks_for_usage,
+                takes_null: true,
+            });
         }
         // Every other dialect is a host of the OpenAI chat format.
         let dialect = OpenAiChatModel::dialect(endpoint)?;
@@ -106,8 +126,8 @@ impl UpstreamModel {
         let provider = ProviderClient::new(endpoint, chat_completions::PATH, key, way)?;
         let (family, counter) = (WireFormat::OpenAiChat, None);
         let (cap, thought_cap) = (dialect.cap, dialect.thought_cap);
-        let asks_for_usage = dialect.asks_for_usage;
-        Ok(Self { provider, counter, family, model, cap, thought_cap, asks_for_usage })
+        let (asks_for_usage, takes_null) = (dialect.asks_for_usage, dialect.takes_null);
+        Ok(Self { provider, counter, family, model, cap, thought_cap, asks_for_usage, takes_null })
     }
 
     /// Sends `body`, which must be in this family's format. `headers` are the headers of the client

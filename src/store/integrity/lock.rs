@@ -8,6 +8,7 @@
 use crate::durable::create_dir;
 use crate::error::{Code, Error, Result};
 use crate::store::error::StoreError;
+use nix::unistd::{AccessFlags, access};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -92,6 +93,23 @@ pub fn is_held(dir: &Path) -> bool {
         Ok(()) => asked.unlock().is_err(),
         Err(_) => true,
     }
+}
+
+/// Fails if a start could not take the directory: another process has it, or this user may not write
+/// to it, or may not make it. Changes nothing.
+pub(in crate::store) fn check_free(dir: &Path) -> Result<()> {
+    let failed = |e: io::Error| StoreError::from(e).on_open(dir);
+    let found = nearest(dir);
+    // A file is no directory, and neither can hold one.
+    std::fs::read_dir(found).map_err(failed)?;
+    access(found, AccessFlags::W_OK | AccessFlags::X_OK).map_err(|e| failed(e.into()))?;
+    if found == dir && is_held(dir) { Err(in_use(dir)) } else { Ok(()) }
+}
+
+/// The directory itself, or the nearest one above it that exists.
+fn nearest(dir: &Path) -> &Path {
+    let named = dir.ancestors().filter(|path| !path.as_os_str().is_empty());
+    named.into_iter().find(|path| path.symlink_metadata().is_ok()).unwrap_or(Path::new("."))
 }
 
 // The file is not truncated on opening: it may hold the process id of another owner.

@@ -7,7 +7,7 @@ use super::TIERS;
 use super::shape::{AllowedKey, AllowedShape, AllowedVariant, key, kind, required};
 use AllowedShape::{
     Budget, Cache, Count, Either, Empty, Flag, Free, Image, Kinds, KindsOrFirst, List, Number,
-    Object, Off, SomeText, Text, Words,
+    Object, Off, SomeText, Text, ThoughtCap, ThoughtFlag, Words,
 };
 
 /// The body of `POST /v1/chat/completions`.
@@ -43,10 +43,10 @@ pub(super) const REQUEST: AllowedShape = Object(&[
     key("reasoning_effort", Text),
     key("reasoning", Object(REASONING)),
     key("thinking", Kinds(THINKING)),
-    // Some providers do not count reasoning against the output limit. `GatewayRequest::worst` adds
-    // it.
-    key("thinking_budget", Count),
-    key("enable_thinking", Flag),
+    // Some providers do not count reasoning against the output limit. Where one caps it,
+    // `GatewayRequest::worst` adds the cap.
+    key("thinking_budget", ThoughtCap),
+    key("enable_thinking", ThoughtFlag),
     key("verbosity", Text),
     key("store", Flag),
     key("usage", Object(&[key("include", Flag)])),

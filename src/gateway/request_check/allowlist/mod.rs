@@ -18,27 +18,24 @@ use crate::gateway::refusal::GatewayRefusal;
 use crate::gateway::request_check::json_path::JsonPath;
 use crate::gateway::request_check::request::GatewayRequest;
 use serde_json::Value;
-use shape::{AllowedShape, ShapeContext};
+use shape::AllowedShape;
+pub(in crate::gateway) use shape::ShapeContext;
 
 /// Service tiers that cost no more than the price of the model.
 const TIERS: [&str; 4] = ["auto", "default", "flex", "standard_only"];
 /// The types of image parts in the three wire formats.
 const IMAGES: [&str; 3] = ["image_url", "image", "input_image"];
 
-/// The refusal for a request whose worst cost is unknown, or None. `cap` is the output limit in
-/// tokens that will be sent. `writes_priced` says whether the price of writing to a cache is
-/// known.
+/// The refusal for a request whose worst cost is unknown with these limits, or None.
 pub(in crate::gateway) fn find_unbounded(
     asked: &GatewayRequest,
-    cap: u64,
-    writes_priced: bool,
+    limits: ShapeContext,
 ) -> Option<GatewayRefusal> {
     if let Some(path) = &asked.repeated {
         let why = "this key occurs twice, and a provider may read either of them: leave one out";
         return Some(refusal(path, why));
     }
-    let strange =
-        shape(asked.family).check(&asked.json, ShapeContext { cap, writes_priced }).err()?;
+    let strange = shape(asked.family).check(&asked.json, limits).err()?;
     Some(refusal(&strange.path, &strange.why))
 }
 
@@ -90,6 +87,8 @@ mod tests {
     use bytes::Bytes;
     use serde_json::json;
 
+    const LIMITS: ShapeContext = ShapeContext { cap: 9, writes_priced: false, caps_thought: false };
+
     fn read(family: WireFormat, body: &str) -> GatewayRequest {
         GatewayRequest::read(family, Bytes::copy_from_slice(body.as_bytes())).ok().unwrap()
     }
@@ -108,7 +107,7 @@ mod tests {
         for (own, body) in &all {
             for (family, _) in &all {
                 let asked = read(*family, &body.to_string());
-                assert_eq!(find_unbounded(&asked, 9, false).is_none(), own == family, "{body}");
+                assert_eq!(find_unbounded(&asked, LIMITS).is_none(), own == family, "{body}");
             }
         }
     }
@@ -116,7 +115,7 @@ mod tests {
     #[test]
     fn a_key_that_stands_twice_anywhere_is_named() {
         let body = r#"{"model":"m","messages":[{"role":"user","content":[{"type":"text","text":"a","t\u0065xt":"b"}]}]}"#;
-        let refusal = find_unbounded(&read(WireFormat::OpenAiChat, body), 9, true).unwrap();
+        let refusal = find_unbounded(&read(WireFormat::OpenAiChat, body), LIMITS).unwrap();
         assert_eq!(refusal.param.as_deref(), Some("messages[0].content[0].text"));
     }
 

@@ -23,6 +23,11 @@ pub(super) enum AllowedShape {
     Count,
     /// A whole number of tokens, at most the output limit.
     Budget,
+    /// A whole number of tokens of reasoning beside the output limit. It is allowed only if the
+    /// provider caps the reasoning with this key; then it is a part of the worst case.
+    ThoughtCap,
+    /// `false`, or what switches reasoning on. The latter is allowed as in `ThoughtCap`.
+    ThoughtFlag,
     /// True or false.
     Flag,
     /// `false`, which asks for nothing. `true` would cost more than the tokens.
@@ -97,11 +102,13 @@ fn is_date(text: &str) -> bool {
 
 /// What the check needs to know of the call and of its model.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct ShapeContext {
+pub(in crate::gateway) struct ShapeContext {
     /// The output limit in tokens that will be sent.
-    pub(super) cap: u64,
+    pub(in crate::gateway) cap: u64,
     /// Whether the price of writing to a prompt cache is known.
-    pub(super) writes_priced: bool,
+    pub(in crate::gateway) writes_priced: bool,
+    /// Whether the provider has a cap of the reasoning beside the output limit, and gets it.
+    pub(in crate::gateway) caps_thought: bool,
 }
 
 /// A value that is not allowed: where it is, and why.
@@ -146,6 +153,11 @@ impl AllowedShape {
             }
             (Self::Either(shapes), value) => either(shapes, value, limits),
             (Self::Budget, value) => budget(value, limits.cap),
+            (Self::ThoughtCap, Value::Number(_)) | (Self::ThoughtFlag, Value::Bool(true))
+                if !limits.caps_thought =>
+            {
+                Err(thought_apart())
+            }
             (Self::Image, Value::String(url)) => image(url),
             (Self::Cache, value) => cache(value, limits.writes_priced),
             (Self::Words(words), Value::String(said)) => word(words, said),
@@ -162,8 +174,8 @@ impl AllowedShape {
             Self::Text | Self::Words(_) | Self::Image => value.is_string(),
             Self::SomeText => value.as_str().is_some_and(|text| !text.is_empty()),
             Self::Number => value.is_number(),
-            Self::Count | Self::Budget => value.is_u64(),
-            Self::Flag => value.is_boolean(),
+            Self::Count | Self::Budget | Self::ThoughtCap => value.is_u64(),
+            Self::Flag | Self::ThoughtFlag => value.is_boolean(),
             Self::Off => *value == Value::Bool(false),
             Self::Empty => value.as_array().is_some_and(Vec::is_empty),
             Self::List(_) => value.is_array(),
@@ -183,8 +195,8 @@ impl AllowedShape {
             Self::Words(_) => "one of the known words",
             Self::Image => "an image in the body, as a `data:` URL",
             Self::Number => "a number",
-            Self::Count | Self::Budget => "a whole number",
-            Self::Flag => "true or false",
+            Self::Count | Self::Budget | Self::ThoughtCap => "a whole number",
+            Self::Flag | Self::ThoughtFlag => "true or false",
             Self::Off => "false or left out",
             Self::Empty => "empty or left out",
             Self::List(_) => "a list",
@@ -303,6 +315,15 @@ fn budget(value: &Value, cap: u64) -> ShapeResult {
     }
 }
 
+/// The violation of reasoning that nothing caps. Some providers do not count it against the output
+/// limit.
+fn thought_apart() -> ShapeViolation {
+    ShapeViolation::new(
+        "this model's provider has no limit of reasoning that is known here, so reasoning may come \
+         beside the output limit",
+    )
+}
+
 /// Formats with one picture. A file with pages may cost as much as several images.
 const PICTURES: [&str; 5] = ["png", "jpeg", "jpg", "gif", "webp"];
 
@@ -326,7 +347,7 @@ fn cache(value: &Value, writes_priced: bool) -> ShapeResult {
         let what = "this model has no `cache_write` price: leave it out, or name the price";
         return Err(ShapeViolation::new(what));
     }
-    let limits = ShapeContext { cap: 0, writes_priced };
+    let limits = ShapeContext { cap: 0, writes_priced, caps_thought: false };
     AllowedShape::Kinds(KINDS).check(value, limits)
 }
 
@@ -335,7 +356,8 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    const LIMITS: ShapeContext = ShapeContext { cap: 100, writes_priced: true };
+    const LIMITS: ShapeContext =
+        ShapeContext { cap: 100, writes_priced: true, caps_thought: false };
 
     fn told(shape: &AllowedShape, value: Value) -> String {
         let strange = shape.check(&value, LIMITS).err();
@@ -394,6 +416,18 @@ mod tests {
         assert!(cache(&json!({ "type": "ephemeral", "ttl": "5m" }), true).is_ok());
         assert!(cache(&json!({ "type": "ephemeral", "ttl": "1h" }), true).is_err());
         assert!(cache(&json!({ "ttl": "1h" }), true).is_err());
+    }
+
+    #[test]
+    fn reasoning_beside_the_output_needs_a_provider_that_caps_it() {
+        let capped = ShapeContext { caps_thought: true, ..LIMITS };
+        for (shape, value) in
+            [(AllowedShape::ThoughtCap, json!(9)), (AllowedShape::ThoughtFlag, json!(true))]
+        {
+            assert!(shape.check(&value, capped).is_ok() && shape.check(&value, LIMITS).is_err());
+        }
+        assert!(AllowedShape::ThoughtFlag.check(&json!(false), LIMITS).is_ok());
+        assert!(AllowedShape::ThoughtCap.check(&json!("9"), capped).is_err());
     }
 
     #[test]

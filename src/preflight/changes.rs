@@ -1,16 +1,57 @@
-//! Finds out which settings of a stored campaign have changed. Some settings (`CampaignConfig::fixed`
+//! What has changed of a stored campaign, for people: settings and templates. Some settings (`CampaignConfig::fixed`
 //! has them, such as seed, sandbox, limits of an episode, quality rules, splits and prompts) belong
 //! to the identity of a campaign and must not change under the same name. Nor may the sampling
-//! parameters of a model. The error `CampaignChanged` lists them with their old and new values.
+//! parameters of a model. The error `CampaignChanged` lists them with their old and new values. The
+//! error `TemplatesChanged` lists the templates with their files.
 
 use crate::config;
+use crate::error::{Code, Error};
 use serde_json::{Value, json};
 use synthd_actors::model::{CampaignConfig, CampaignRecord};
+use synthd_actors::policy::ChangedTemplate;
+
+/// The error for a campaign whose settings have changed. `known` is what the store has of it.
+pub fn changed_settings(known: Option<&CampaignRecord>, now: &CampaignConfig) -> Error {
+    let keys = known.map(|known| changed_keys(known, now)).unwrap_or_default();
+    let keys: String = keys.iter().map(|line| format!("\n  {line}")).collect();
+    let what = format!("campaign {} was made with other settings{keys}", now.name);
+    Error::new(Code::CampaignChanged, what)
+        .hint("give the campaign another name, or another --data-dir")
+}
+
+/// The most changed templates that an error names; the others are counted.
+const MOST_NAMED: usize = 20;
+
+/// The error for a campaign whose templates have changed, or that wants fewer tasks of each
+/// template than before.
+pub fn changed_templates(campaign: &str, changes: &[ChangedTemplate]) -> Error {
+    let fewer = changes.iter().find_map(|change| change.fewer);
+    let fewer = fewer.map(|(was, is)| format!("\n  tasks.per_template: was {was}, is {is}"));
+    let edited: Vec<&ChangedTemplate> =
+        changes.iter().filter(|change| !change.files.is_empty()).collect();
+    let named: String = edited.iter().take(MOST_NAMED).map(|change| named(change)).collect();
+    let left = edited.len().saturating_sub(MOST_NAMED);
+    let left = if left > 0 { format!("\n  and {left} more templates") } else { String::new() };
+    let what = match edited.is_empty() {
+        true => format!("campaign {campaign} was begun with more tasks of each template"),
+        false => format!("campaign {campaign} was begun with other editions of its templates"),
+    };
+    Error::new(Code::TemplatesChanged, what + &fewer.unwrap_or_default() + &named + &left).hint(
+        "`--accept-changed` with `synthd run` or `synthd submit` goes on: finished episodes stay \
+         as they are, the others use what stands now; or give the campaign another name",
+    )
+}
+
+/// One line for a changed template, with the files of it that changed.
+fn named(change: &ChangedTemplate) -> String {
+    let files: Vec<String> = change.files.iter().map(ToString::to_string).collect();
+    format!("\n  {}: {}", change.template, files.join(", "))
+}
 
 /// One line for each changed key, such as `episode.timeout: was 30 s, is 60 s`. The list is empty
 /// if the stored text gives the same settings now; then a default of the program has changed.
-pub(super) fn changed_keys(known: &CampaignRecord, now: &CampaignConfig) -> Vec<String> {
-    let Ok(before) = config::parse_campaign("the stored campaign", &known.config) else {
+fn changed_keys(known: &CampaignRecord, now: &CampaignConfig) -> Vec<String> {
+    let Ok(before) = config::parse_stored_campaign("the stored campaign", &known.config) else {
         return vec!["the stored file cannot be read by this version".to_owned()];
     };
     let mut lines = Vec::new();
