@@ -43,7 +43,7 @@ pub(crate) fn with_total(usage: Usage, total: Option<u64>) -> Usage {
 
 /// The same for hosts of which nobody knows whether their output includes the reasoning: a total
 /// tells it. None without a total, if the reasoning fits into the output: then both may be.
-pub(in crate::llm) fn with_known_total(usage: Usage, total: Option<u64>) -> Option<Usage> {
+pub(crate) fn with_known_total(usage: Usage, total: Option<u64>) -> Option<Usage> {
     let inside = 1..=usage.output_tokens;
     let may_be_inside = usage.reasoning_tokens.is_some_and(|thought| inside.contains(&thought));
     let least = usage.input_tokens.saturating_add(usage.output_tokens);
