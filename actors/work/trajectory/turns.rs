@@ -57,8 +57,10 @@ pub(super) struct ActiveAttempt<'a> {
     pub(super) state: StepState,
     /// The digest of the last workspace scan. Another digest means that files have changed.
     seen: u64,
-    /// The milestone potential after the last turn.
+    /// The milestone potential after the last turn, or after the last one that could be measured.
     pub(super) potential: f64,
+    /// The last measurement failed, so the next turn measures again.
+    pub(super) is_unmeasured: bool,
     /// Replies in a row that could not be read.
     malformed: u32,
     /// The model to ask: the one that answered last, or the planned one before the first answer.
@@ -116,6 +118,7 @@ impl<'a> ActiveAttempt<'a> {
             state: StepState { cwd: WORKSPACE.to_owned(), files: scan.files },
             seen: scan.digest,
             potential: 0.0,
+            is_unmeasured: false,
             malformed: 0,
             model: orders.plan.model.clone(),
             left: orders.config.episode.timeout,
@@ -238,8 +241,8 @@ impl<'a> ActiveAttempt<'a> {
             changed |= self.look(report);
         }
         // Milestones can change only if files have changed.
-        if changed {
-            self.potential = self.evaluate_milestones().await?;
+        if changed || self.is_unmeasured {
+            self.evaluate_milestones().await?;
         }
         let stop = deed.stop;
         let turn = self.assemble(index, before, called, deed);
@@ -399,9 +402,13 @@ impl<'a> ActiveAttempt<'a> {
         changed
     }
 
-    /// Measures the milestone potential of the workspace as it is now.
-    pub(super) async fn evaluate_milestones(&mut self) -> Result<f64, Fault> {
-        self.beside.potential(&self.orders.task, self.lease.sandbox()).await
+    /// Measures the milestone potential of the workspace as it is now. If that fails, the last
+    /// potential stands, because the agent has lost nothing by it.
+    pub(super) async fn evaluate_milestones(&mut self) -> Result<(), Fault> {
+        let measured = self.beside.potential(&self.orders.task, self.lease.sandbox()).await?;
+        self.is_unmeasured = measured.is_none();
+        self.potential = measured.unwrap_or(self.potential);
+        Ok(())
     }
 
     /// Puts the record of a turn together. `state` is the state in which the model chose its
@@ -491,7 +498,10 @@ fn refusal(reply: &ChatReply) -> ActionResult {
         took: Duration::ZERO,
         observation: String::new(),
         messages: Vec::new(),
-        error: Some(format!("the model declined: {}", reply.message.content)),
+        error: Some(match reply.is_silent_refusal() {
+            true => "a filter of the provider declined, without a word of the model".to_owned(),
+            false => format!("the model declined: {}", reply.message.content),
+        }),
         stop: Some(StopReason::Refused),
     }
 }
