@@ -376,15 +376,36 @@ fn a_context_without_room_for_the_first_call_is_no_label() {
     }
 }
 
+/// The potential after each turn.
+async fn measured(kit: &Kit) -> Vec<f64> {
+    let record = episodes(kit, "c").await.remove(0);
+    let turns = kit.journal.turns(&record.plan.id, record.attempt).await.unwrap();
+    turns.iter().map(|turn| turn.step.potential).collect()
+}
+
+/// What was reached stays reached, and what was not measured is measured as soon as it can be.
+#[test]
+fn a_measurement_that_failed_takes_no_credit() {
+    for scaffold in ["external/agent", "minimal"] {
+        for (skipped, failing, potentials) in
+            [(1, 1, [0.0, 0.25, 0.25, 0.25]), (0, 2, [0.0, 0.0, 0.0, 0.25])]
+        {
+            in_test_system(options(), move |kit| async move {
+                let mut config = external(1);
+                config.scaffolds = vec![scaffold.to_owned()];
+                let trap = Trap::Fault(FaultKind::SandboxCopy);
+                kit.backend.traps().set("freeze", skipped, failing, trap);
+                kit.run(&config).await;
+                assert_eq!(measured(&kit).await, potentials, "{scaffold} {failing}");
+            });
+        }
+    }
+}
+
 /// A milestone that holds gives no credit where the agent could not be stopped, or ran meanwhile:
 /// neither in the step of that measurement, nor later on the strength of it.
 #[test]
 fn a_measurement_that_failed_gives_no_credit() {
-    async fn measured(kit: &Kit) -> Vec<f64> {
-        let record = episodes(kit, "c").await.remove(0);
-        let turns = kit.journal.turns(&record.plan.id, record.attempt).await.unwrap();
-        turns.iter().map(|turn| turn.step.potential).collect()
-    }
     for event in ["freeze", "thaw"] {
         for scaffold in ["external/agent", "minimal"] {
             in_test_system(options(), move |kit| async move {

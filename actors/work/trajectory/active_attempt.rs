@@ -45,8 +45,10 @@ pub(super) struct ActiveAttempt<'a> {
     pub(super) state: StepState,
     /// The digest of the last workspace scan. Another digest means that files have changed.
     seen: u64,
-    /// The milestone potential after the last turn.
+    /// The milestone potential after the last turn, or after the last one that could be measured.
     pub(super) potential: f64,
+    /// The last measurement failed, so the next turn measures again.
+    pub(super) is_unmeasured: bool,
     /// The model to ask: the one that answered last, or the planned one before the first answer.
     pub(super) model: String,
     /// What is left of the agent's time. Its model calls and its commands use it up. The engine's
@@ -85,6 +87,7 @@ impl<'a> ActiveAttempt<'a> {
             state: StepState { cwd: WORKSPACE.to_owned(), files: scan.files },
             seen: scan.digest,
             potential: 0.0,
+            is_unmeasured: false,
             model: orders.plan.model.clone(),
             left: orders.config.episode.timeout,
         })
@@ -113,9 +116,13 @@ impl<'a> ActiveAttempt<'a> {
         changed
     }
 
-    /// Measures the milestone potential of the workspace as it is now.
-    pub(super) async fn evaluate_milestones(&mut self) -> Result<f64, Fault> {
-        self.beside.potential(&self.orders.task, self.lease.sandbox()).await
+    /// Measures the milestone potential of the workspace as it is now. If that fails, the last
+    /// potential stands, because the agent has lost nothing by it.
+    pub(super) async fn evaluate_milestones(&mut self) -> Result<(), Fault> {
+        let measured = self.beside.potential(&self.orders.task, self.lease.sandbox()).await?;
+        self.is_unmeasured = measured.is_none();
+        self.potential = measured.unwrap_or(self.potential);
+        Ok(())
     }
 
     /// Records turns and adds their messages to the conversation. Returns when the turns are

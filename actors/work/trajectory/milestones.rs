@@ -30,7 +30,8 @@ impl MilestoneSandbox {
     }
 
     /// The summed weight of the milestones that hold now. A task without milestones has 0; nothing
-    /// is run or copied for it. If the workspace cannot be copied now, the potential is 0 as well.
+    /// is run or copied for it. None if the workspace cannot be measured now: that says nothing of
+    /// what the agent has reached.
     ///
     /// Err means that a sandbox failed. The attempt ends then, so the agent's programs are not
     /// thawed.
@@ -38,17 +39,17 @@ impl MilestoneSandbox {
         &mut self,
         task: &Task,
         live: &mut dyn Sandbox,
-    ) -> Result<f64, Fault> {
+    ) -> Result<Option<f64>, Fault> {
         if task.verification.milestones.is_empty() {
-            return Ok(0.0);
+            return Ok(Some(0.0));
         }
         match live.freeze().await {
             Ok(()) => {}
-            Err(fault) => return no_credit(fault),
+            Err(fault) => return unmeasured(fault),
         }
         let measured = match live.pack(false).await {
-            Ok(snapshot) => self.measure(task, snapshot).await,
-            Err(fault) => no_credit(fault),
+            Ok(snapshot) => self.measure(task, snapshot).await.map(Some),
+            Err(fault) => unmeasured(fault),
         };
         // After a fault the attempt ends, and the agent's sandbox is dropped while its programs are
         // frozen.
@@ -56,7 +57,7 @@ impl MilestoneSandbox {
         match live.thaw().await {
             Ok(()) => Ok(potential),
             // A program of the agent ran in the meantime, so the measurement is void.
-            Err(fault) => no_credit(fault),
+            Err(fault) => unmeasured(fault),
         }
     }
 
@@ -91,19 +92,19 @@ impl MilestoneSandbox {
     }
 }
 
-/// A workspace that cannot be copied now may be copied later, so the potential is 0 for now. Every
-/// other fault stays a fault.
-fn no_credit(fault: Fault) -> Result<f64, Fault> {
-    if fault.kind.is_uncopied() { Ok(0.0) } else { Err(fault) }
+/// A workspace that cannot be copied now may be copied later. Every other fault stays a fault.
+fn unmeasured(fault: Fault) -> Result<Option<f64>, Fault> {
+    if fault.kind.is_uncopied() { Ok(None) } else { Err(fault) }
 }
 
 /// Measures the potential once, with a sandbox that is dropped afterwards. The template prover uses
-/// it.
+/// it. What cannot be measured has no potential.
 pub async fn milestone_potential(
     pool: &PoolHandle,
     task: &Task,
     spec: &Arc<SandboxSpec>,
     live: &mut dyn Sandbox,
 ) -> Result<f64, Fault> {
-    MilestoneSandbox::new(pool.clone(), spec.clone()).potential(task, live).await
+    let measured = MilestoneSandbox::new(pool.clone(), spec.clone()).potential(task, live).await?;
+    Ok(measured.unwrap_or(0.0))
 }

@@ -171,8 +171,8 @@ impl<'a> NativeAttempt<'a> {
             changed |= self.acting.apply_scan(scan);
         }
         // Milestones can change only if files have changed.
-        if changed {
-            self.acting.potential = self.acting.evaluate_milestones().await?;
+        if changed || self.acting.is_unmeasured {
+            self.acting.evaluate_milestones().await?;
         }
         let stop = result.stop;
         let turn = self.assemble(index, before, called, result);
@@ -338,10 +338,12 @@ impl<'a> NativeAttempt<'a> {
 
 /// The result of a reply in which the model declines: the episode stops.
 fn refusal(reply: &ChatReply) -> ReplyResult {
-    let action = TurnAction {
-        error: Some(format!("the model declined: {}", reply.message.content)),
-        ..TurnAction::unrun(StepAction::bare(ActionType::Refusal))
+    let why = match reply.is_silent_refusal() {
+        true => "a filter of the provider declined, without a word of the model".to_owned(),
+        false => format!("the model declined: {}", reply.message.content),
     };
+    let action =
+        TurnAction { error: Some(why), ..TurnAction::unrun(StepAction::bare(ActionType::Refusal)) };
     ReplyResult {
         actions: vec![action],
         messages: Vec::new(),

@@ -24,8 +24,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use synthd_actors::agent::{Agent, ExternalAgent, Scaffold, Toolbox};
 use synthd_actors::model::{
-    AttemptNumber, CampaignConfig, EpisodeId, EpisodeRecord, ExecEnd, ExecRequest, Fault, PlannedEpisode,
-    SandboxFingerprint, SandboxSpec, Turn, TurnAction, joined_observation,
+    AttemptNumber, CampaignConfig, EpisodeId, EpisodeRecord, ExecEnd, ExecRequest, Fault,
+    PlannedEpisode, SandboxFingerprint, SandboxSpec, Turn, TurnAction, joined_observation,
 };
 use synthd_actors::pool::{PoolConfig, PoolHandle, SandboxLease};
 use synthd_actors::ports::{Journal, SandboxBackend};

@@ -32,8 +32,8 @@ impl ExternalAttempt<'_> {
             return Ok(());
         };
         // Milestones can change only if files have changed.
-        if std::mem::take(&mut self.changed) {
-            self.acting.potential = self.acting.evaluate_milestones().await?;
+        if std::mem::take(&mut self.changed) || self.acting.is_unmeasured {
+            self.acting.evaluate_milestones().await?;
         }
         // What the program added to the conversation after the reply is the observation.
         let new = next.map_or(&[][..], |next| messages_since(&open.reply.message, &next.messages));
