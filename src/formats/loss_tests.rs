@@ -216,7 +216,7 @@ fn a_call_with_plain_text_is_a_call_of_the_model() {
         let messages = parsed.request.messages;
         let roles: Vec<ChatRole> = messages.iter().map(|message| message.role).collect();
         assert_eq!(roles, [ChatRole::User, ChatRole::Assistant, ChatRole::Tool], "{format:?}");
-        assert_eq!(messages[1].tool_calls, [call.clone()], "{format:?}");
+        assert_eq!(messages[1].tool_calls, std::slice::from_ref(&call), "{format:?}");
         assert_eq!(messages[2].content, "done");
     }
 }
