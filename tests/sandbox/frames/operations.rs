@@ -140,7 +140,7 @@ async fn a_refusal_is_a_result() {
 #[tokio::test]
 async fn hostile_answers_are_told() {
     let long = vec![b'x'; 4_097];
-    let many = vec![(listed::FILE, &b"a"[..]); 11];
+    let many = [(listed::FILE, &b"a"[..]); 11];
     let paths = vec![b'p'; LISTED_PATHS / 2 + 1];
     let hostile = [
         (read(100), vec![part(101), done()]),
