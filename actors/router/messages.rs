@@ -165,7 +165,11 @@ impl RouterHandle {
     /// some are still not recorded; they go on counting in full.
     pub async fn flush_campaign(&self, campaign: &CampaignName) -> Result<(), Fault> {
         let Some(account) = self.view.account(campaign) else { return Ok(()) };
-        account.backlog.clear(&self.issuer.collector).await
+        let collector = self.issuer.collector.clone();
+        // Campaigns ask for this on the actors' thread, and the records are encoded on the way.
+        let cleared = spawn("backlog", async move { account.backlog.clear(&collector).await });
+        let panicked = |failure| Err(Fault::new(FaultKind::Store, panic_text(failure)));
+        cleared.await.unwrap_or_else(panicked)
     }
 
     /// The accounts of all campaigns, sorted by name.
