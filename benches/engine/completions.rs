@@ -63,7 +63,7 @@ fn write(directory: &Path, mock: &str) {
     let campaign = format!(
         "[campaign]\nname = \"answers\"\nkind = \"completions\"\nconcurrency = {AT_ONCE}\n\
          [completions]\nprompts = [\"prompts.txt\"]\n\
-         [providers.local]\ndialect = \"vllm\"\nbase_url = \"http://{mock}/v1\"\n\
+         [providers.local]\ndialect = \"vllm\"\nfree = true\nbase_url = \"http://{mock}/v1\"\n\
          [[models]]\nname = \"local/m-{}\"\nconcurrency = {AT_ONCE}\n\
          [quality]\nduplicates = \"off\"\n",
         THINKS.as_millis()

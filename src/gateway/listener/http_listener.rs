@@ -23,7 +23,7 @@ use crate::gateway::listener::routes;
 use crate::gateway::listener::unsent::{FlushedStream, SendingAnswer, UnsentAnswers};
 use crate::gateway::sessions::session::StandaloneGateway;
 use crate::gateway::sessions::token_authenticator::TokenAuthenticator;
-use crate::socket_path::SocketPath;
+use crate::socket_path::{bind_unix, connect_unix};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use http_body_util::combinators::UnsyncBoxBody;
@@ -70,14 +70,13 @@ impl HttpListener {
         match listen {
             ListenAddress::Tcp(address) => Ok(Self::Tcp(TcpListener::bind(address).await?)),
             ListenAddress::Unix(path) => {
-                let short = SocketPath::of(path)?;
                 if is_socket(path) {
-                    if UnixStream::connect(&short).await.is_ok() {
+                    if connect_unix(path).await.is_ok() {
                         return Err(io::ErrorKind::AddrInUse.into());
                     }
                     fs::remove_file(path)?;
                 }
-                let listener = UnixListener::bind(&short)?;
+                let listener = bind_unix(path)?;
                 fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
                 Ok(Self::Unix(listener, path.clone()))
             }

@@ -29,7 +29,7 @@ pub use resolve::{HostResolver, SystemResolver};
 
 use crate::private_directory::own_directory;
 use crate::sandbox::process_owner::ProcessOwner;
-use crate::socket_path::SocketPath;
+use crate::socket_path::bind_unix;
 use proxy::EgressProxy;
 use std::collections::HashMap;
 use std::fs;
@@ -41,7 +41,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use synthd_actors::model::{Fault, FaultKind, HostAddress, NetworkPolicy};
 use synthd_actors::ports::Sandbox;
 use synthd_actors::supervisor::spawn;
-use tokio::net::UnixListener;
 use tokio::sync::Mutex;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -127,7 +126,7 @@ impl EgressProxies {
         own_directory(&self.directory)?;
         sweep(&self.directory)?;
         let socket = self.directory.join(name());
-        let listener = UnixListener::bind(SocketPath::of(&socket)?)?;
+        let listener = bind_unix(&socket)?;
         // Only this user may connect. The guest's tunnel connects from synthd itself.
         fs::set_permissions(&socket, fs::Permissions::from_mode(0o600))?;
         let agents = agents_socket(&self.directory);
@@ -191,7 +190,7 @@ fn variables() -> Vec<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio::net::UnixStream;
+    use crate::socket_path::connect_unix;
 
     #[tokio::test]
     async fn a_deep_directory_has_room_for_the_sockets() {
@@ -201,7 +200,7 @@ mod tests {
         let proxies = EgressProxies::new(&deep, Arc::new(SystemResolver));
         let socket = proxies.socket_for(&network).await.unwrap();
         assert!(socket.exists());
-        UnixStream::connect(SocketPath::of(&socket).unwrap()).await.unwrap();
+        connect_unix(&socket).await.unwrap();
         drop(proxies);
         assert!(!socket.exists());
     }

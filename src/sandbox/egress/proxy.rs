@@ -18,7 +18,7 @@
 use super::body::RemainingBody;
 use super::request::{self, MAX_HEAD, MalformedRequest, ProxyRequest};
 use super::resolve::HostResolver;
-use crate::socket_path::SocketPath;
+use crate::socket_path::connect_unix;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -163,7 +163,7 @@ impl EgressProxy {
     async fn connect_agents(&self) -> io::Result<UnixStream> {
         let until = Instant::now() + PATIENCE;
         loop {
-            match UnixStream::connect(SocketPath::of(&self.agents)?).await {
+            match connect_unix(&self.agents).await {
                 Err(error)
                     if error.kind() == io::ErrorKind::WouldBlock && Instant::now() < until =>
                 {

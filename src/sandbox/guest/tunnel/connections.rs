@@ -15,7 +15,7 @@ use crate::sandbox::guest::wire::{
     GuestFrame, MalformedFrame, PayloadReader, PayloadWriter, TUNNEL_CHUNK, TUNNELLED, WINDOW,
     encode, kind,
 };
-use crate::socket_path::SocketPath;
+use crate::socket_path::connect_unix;
 use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,7 +23,7 @@ use std::time::Duration;
 use synthd_actors::model::HostAddress;
 use synthd_actors::supervisor::spawn;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
@@ -210,7 +210,7 @@ impl TunnelConnection {
             }
             HostAddress::Unix(path) => {
                 let mut socket =
-                    timeout(CONNECTING, UnixStream::connect(SocketPath::of(path)?)).await??;
+                    timeout(CONNECTING, connect_unix(path)).await??;
                 let (from, to) = socket.split();
                 self.carry_between(id, from, to, frames).await
             }
