@@ -34,10 +34,11 @@ pub enum FaultKind {
     SandboxProtocol,
     /// A copy of the workspace out of or into a sandbox failed, or was too large.
     SandboxCopy,
-    /// An agent program never called its model. Probably it is not installed or not configured for
-    /// the agent gateway.
+    /// An agent program never heard its model. Probably it is not installed or not configured for
+    /// the agent gateway, or it waits for no answer.
     AgentBroken,
-    /// An agent program closed the connection before its call was answered.
+    /// An agent program closed the connection before its call was answered, and had not waited
+    /// long. After a long wait the fault is [`Self::OutOfTime`].
     AgentLeft,
     /// A setup command of the task failed, so the template does not fit this host. Also: the
     /// template has changed since the episode was planned.
@@ -75,7 +76,8 @@ pub enum FaultKind {
     EpisodeCapSmall,
     /// A call cost more than its worst case. So worst cases are wrong, and no cap can be kept.
     CallOverrun,
-    /// The model did not answer within the time of a call: the provider was silent.
+    /// The model did not answer within the time of a call: the provider was silent. Also: an agent
+    /// program has waited long for an answer, and gave up.
     OutOfTime,
     /// The model answered a long conversation several times without any text. Either the
     /// conversation is too long, or the provider has a problem; nobody can know which.
@@ -177,12 +179,13 @@ impl FaultKind {
             ),
             Self::AgentBroken => row(Operator, R::Retry).outage().passes().tells(
                 "SYN-0406",
-                "an agent program never asked its model",
+                "an agent program never heard its model",
                 "see that `[agents]` names a program that sandboxes have; \
                  the log has its last words",
             ),
             Self::AgentLeft => row(Agent, R::GiveUp)
                 .ends(Stops(StopReason::AgentFailed))
+                .before_a_turn(Self::AgentBroken)
                 .after_call(FailedCallEffect::Left)
                 .signs(ProviderSign::Nothing)
                 .answers(499, "client_left")

@@ -87,8 +87,8 @@ pub enum FailedCallEffect {
     Told,
     /// The attempt ends. The program's further calls are not answered.
     Ends,
-    /// The program closed the connection itself. If an earlier call failed, that fault remains the
-    /// reason.
+    /// The program closed the connection itself. The time of the call is its own. If an earlier call
+    /// failed, that fault remains the reason.
     Left,
 }
 

@@ -25,8 +25,8 @@ pub enum StopReason {
     ContextFull,
     /// The budget of the episode was spent.
     CostLimit,
-    /// The agent program failed after it had called its model. The model has answered at least
-    /// once, unless the program hung up before.
+    /// The agent program failed after its model had answered at least once. Also: it hung up on so
+    /// many calls of one turn that the engine ended it.
     AgentFailed,
 }
 

@@ -145,7 +145,7 @@ pub struct Step {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model_ms: Option<u64>,
     /// The part of [`Step::model_ms`] that failed tries took. It does not count as the agent's
-    /// time.
+    /// time. A try whose answer the agent did not wait for is its own time, and not part of this.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed_ms: Option<u64>,
 }

@@ -18,6 +18,7 @@ use async_trait::async_trait;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 /// How often a program asks again what was not answered.
 const PATIENCE: u32 = 2;
@@ -130,24 +131,21 @@ impl Program {
             retry: admitted.retry,
             witness: ExchangeRecorder::default(),
         };
-        let model = self.models.named(&admitted.model);
+        let (model, begun) = (self.models.named(&admitted.model), Instant::now());
         let answer = tokio::time::timeout(admitted.limit, model.complete(request, &context)).await;
         let late = || Fault::new(FaultKind::OutOfTime, "the agent's time was up");
         let reply = match answer {
             Ok(answer) => answer.map_err(|failure| failure.fault),
             Err(_) => Err(late()),
         };
+        // The provider has answered, and nobody waits for it.
+        let (reply, failed) = match self.backend.jobs().hangs_up_at(admitted.turn) {
+            true => (Err(Fault::new(FaultKind::AgentLeft, "it hung up")), begun.elapsed()),
+            false => (reply, Duration::ZERO),
+        };
         let (told, took) = (reply.clone(), Duration::from_millis(10));
         let (model, cost) = (admitted.model, Money::ZERO);
-        let heard = AgentCallResult {
-            reply,
-            model,
-            numbers: 1,
-            tries: 1,
-            cost,
-            took,
-            failed: Duration::ZERO,
-        };
+        let heard = AgentCallResult { reply, model, numbers: 1, tries: 1, cost, took, failed };
         admitted.heard.send(heard).ok();
         told.map_err(drop)
     }

@@ -31,6 +31,8 @@ pub struct Jobs {
     distracted: AtomicBool,
     upset: AtomicBool,
     held_up_ms: AtomicU64,
+    /// The first turn whose calls are not waited for.
+    hangs_up_from: Mutex<Option<u32>>,
 }
 
 impl Jobs {
@@ -87,6 +89,16 @@ impl Jobs {
 
     pub(super) fn held_up(&self) -> Duration {
         Duration::from_millis(self.held_up_ms.load(Ordering::Acquire))
+    }
+
+    /// From this turn on, programs hang up on each call that the model was asked.
+    pub fn hang_up_from(&self, turn: u32) {
+        *self.hangs_up_from.lock().unwrap_or_else(PoisonError::into_inner) = Some(turn);
+    }
+
+    pub(super) fn hangs_up_at(&self, turn: u32) -> bool {
+        let from = *self.hangs_up_from.lock().unwrap_or_else(PoisonError::into_inner);
+        from.is_some_and(|from| turn >= from)
     }
 
     pub(super) fn is_broken(&self) -> bool {

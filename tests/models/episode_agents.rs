@@ -12,6 +12,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 const OWN: &str = include_str!("../python/own_agent.py");
 const MINI: &str = include_str!("../python/agent.py");
@@ -127,6 +128,35 @@ async fn an_agent_that_hangs_up_pays_for_what_was_asked() {
     let listed = json_of(directory.path(), &["call", "list", "--json"]);
     let asked = listed["calls"].as_array().unwrap().iter().filter(|call| call["status"] == 200);
     assert_eq!(asked.count(), provider.host.heard().len());
+    assert_eq!(done["cost_usd"], provider.charged().to_string());
+}
+
+/// It hangs up 200 times after its first answer. Each such call is paid for, so it does not get
+/// far: a turn has at most five calls, whether its answers are heard or not.
+#[tokio::test]
+async fn an_agent_that_hangs_up_for_ever_is_ended() {
+    if cannot("an agent that hangs up for ever") {
+        return;
+    }
+    // Its answers take longer than the agent waits, and than the gateway needs to notice that.
+    let provider = Provider::start(|heard| {
+        if replies(heard) > 0 {
+            std::thread::sleep(Duration::from_secs(1));
+        }
+        None
+    });
+    let directory = tempfile::tempdir().unwrap();
+    let more = "environment = { AGENT_LEAVES_AFTER = \"1\" }\n[episode]\nmax_turns = 2\n";
+    write(directory.path(), &provider, 1, OWN, more);
+    let (output, done) = ran(directory.path());
+    assert_eq!(
+        (output.status.code(), &done["episodes"]["faulted"]),
+        (Some(0), &json!(0)),
+        "{done}"
+    );
+    let asked = provider.host.heard().len();
+    assert!((2..=12).contains(&asked), "{asked} calls were paid for");
+    assert_eq!(recorded(directory.path()).await, provider.charged());
     assert_eq!(done["cost_usd"], provider.charged().to_string());
 }
 

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 
@@ -23,6 +24,8 @@ TOOL = {
 STREAMS = os.environ.get("AGENT_STREAMS")
 HANGS_UP = os.environ.get("AGENT_HANGS_UP")
 PRINTS = os.environ.get("AGENT_PRINTS", "")
+# From so many answers on, it only hangs up.
+LEAVES_AFTER = int(os.environ.get("AGENT_LEAVES_AFTER", "1000"))
 
 
 def assembled(answer):
@@ -38,11 +41,12 @@ def assembled(answer):
     return said
 
 
-def hang_up(request):
-    """Asks, and leaves without waiting for an answer."""
+def hang_up(request, patience=0):
+    """Asks, and leaves without an answer after so many seconds."""
     host = request.host.split(":")
     connection = http.client.HTTPConnection(host[0], int(host[1]))
     connection.request("POST", request.selector, request.data, dict(request.header_items()))
+    time.sleep(patience)
     connection.close()
 
 
@@ -60,6 +64,10 @@ def complete(messages):
     )
     if HANGS_UP:
         hang_up(request)
+    if sum(message["role"] == "assistant" for message in messages) >= LEAVES_AFTER:
+        for _ in range(200):
+            hang_up(request, 0.3)
+        sys.exit("it has hung up often enough")
     for tries in range(3):
         try:
             with urllib.request.urlopen(request, timeout=120) as answer:

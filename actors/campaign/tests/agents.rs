@@ -244,10 +244,18 @@ fn a_model_that_does_not_answer_is_no_label() {
     });
 }
 
-/// An agent that hangs up is judged by its work, in its first attempt, and is no outage.
+/// The fault of each attempt of the first episode.
+async fn faults(kit: &Kit) -> Vec<Option<FaultKind>> {
+    let record = episodes(kit, "c").await.remove(0);
+    let attempts = kit.journal.attempts(&record.plan.id).await.unwrap();
+    attempts.iter().map(|attempt| attempt.fault.as_ref().map(|fault| fault.kind)).collect()
+}
+
+/// An agent that hangs up after a turn is judged by its work, in its first attempt, and is no
+/// outage.
 #[test]
 fn an_agent_that_hangs_up_is_judged() {
-    for (turn, steps, resolved) in [("turn 0", 0, 0), ("turn 2", 2, 0), ("turn 3", 3, 1)] {
+    for (turn, steps, resolved) in [("turn 1", 1, 0), ("turn 2", 2, 0), ("turn 3", 3, 1)] {
         in_test_system(options(), move |kit| async move {
             let model = kit.models.named("fake/one");
             model.traps.set(turn, 0, 3, Trap::Fault(FaultKind::AgentLeft));
@@ -262,7 +270,7 @@ fn an_agent_that_hangs_up_is_judged() {
     // Many in a row pause no campaign.
     in_test_system(options(), |kit| async move {
         let model = kit.models.named("fake/one");
-        model.traps.set("turn 0", 0, 90, Trap::Fault(FaultKind::AgentLeft));
+        model.traps.set("turn 1", 0, 90, Trap::Fault(FaultKind::AgentLeft));
         let progress = kit.run(&external(30)).await;
         assert_eq!((progress.state, progress.episodes.unresolved), (CampaignState::Complete, 30));
     });
@@ -278,6 +286,85 @@ fn an_agent_that_hangs_up_is_judged() {
     });
 }
 
+/// An agent that never heard its model is not judged, whether it ends by itself or is ended.
+#[test]
+fn an_agent_that_only_hangs_up_is_no_label() {
+    for (patient, calls) in [(false, 3), (true, 5)] {
+        in_test_system(options(), move |kit| async move {
+            if patient {
+                kit.backend.jobs().are_patient();
+            }
+            kit.backend.jobs().hang_up_from(0);
+            let progress = kit.run(&external(1)).await;
+            assert_eq!((progress.episodes.faulted, progress.rows.accepted), (1, 0), "{patient}");
+            assert_eq!(faults(&kit).await, [Some(FaultKind::AgentBroken); 3], "{patient}");
+            assert_eq!(kit.models.named("fake/one").calls().len(), 3 * calls, "{patient}");
+        });
+    }
+}
+
+/// Each call on which an agent hangs up is paid for. So it has a few of them in a turn, whatever
+/// its turns and its time are.
+#[test]
+fn an_agent_that_hangs_up_for_ever_is_ended() {
+    in_test_system(options(), |kit| async move {
+        kit.backend.jobs().are_patient();
+        kit.backend.jobs().hang_up_from(1);
+        let progress = kit.run(&external(1)).await;
+        assert_eq!((progress.episodes.unresolved, progress.steps), (1, 1));
+        assert_eq!(stop(&kit).await, StopReason::AgentFailed);
+        assert_eq!(kit.models.named("fake/one").calls().len(), 1 + 5);
+    });
+}
+
+/// The time of a call on which an agent hangs up is its own: a minute has room for three calls of
+/// 20 seconds.
+#[test]
+fn an_agent_that_hangs_up_uses_up_its_time() {
+    in_test_system(options(), |kit| async move {
+        kit.backend.jobs().are_patient();
+        kit.backend.jobs().hang_up_from(1);
+        let model = kit.models.named("fake/one");
+        model.takes(Duration::from_secs(20));
+        let mut config = external(1);
+        config.episode.timeout = Duration::from_secs(60);
+        kit.run(&config).await;
+        assert_eq!(stop(&kit).await, StopReason::TimeLimit);
+        assert_eq!(model.calls().len(), 1 + 3);
+    });
+}
+
+/// A program that asks again without a pause pays for each failure of the provider. The attempt
+/// ends with the provider's fault, and its next attempt pays for no turn again.
+#[test]
+fn a_program_that_asks_again_for_ever_is_ended() {
+    in_test_system(options(), |kit| async move {
+        kit.backend.jobs().are_patient();
+        let model = kit.models.named("fake/one");
+        model.traps.set("turn 2", 0, 9_999, Trap::Fault(FaultKind::ModelTransient));
+        let mut config = external(1);
+        config.episode.attempts = 2;
+        let progress = kit.run(&config).await;
+        assert_eq!((progress.episodes.faulted, progress.rows.accepted), (1, 0));
+        assert_eq!(faults(&kit).await, [Some(FaultKind::ModelTransient); 2]);
+        assert_eq!(model.calls().len(), 2 + 2 * 5);
+    });
+}
+
+/// Hanging up after the provider has failed is no failure of the agent.
+#[test]
+fn an_agent_that_hangs_up_after_a_failure_of_the_provider_is_no_label() {
+    in_test_system(options(), |kit| async move {
+        kit.backend.jobs().are_patient();
+        let model = kit.models.named("fake/one");
+        model.traps.once("turn 2", Trap::Fault(FaultKind::ModelTransient));
+        model.traps.set("turn 2", 0, 4, Trap::Fault(FaultKind::AgentLeft));
+        kit.run(&external(1)).await;
+        assert_eq!(labels(&kit, "c").await, ["resolved"]);
+        assert_eq!(faults(&kit).await, [Some(FaultKind::ModelTransient), None]);
+    });
+}
+
 /// The agent's time runs out while its calls fail. That is a fault of the provider and no label.
 #[test]
 fn time_that_went_by_without_an_answer_is_no_label_either() {
@@ -286,7 +373,7 @@ fn time_that_went_by_without_an_answer_is_no_label_either() {
         let model = kit.models.named("fake/one");
         model.traps.set("turn 2", 0, 200, Trap::Fault(FaultKind::ModelTransient));
         let mut config = external(1);
-        config.episode.timeout = Duration::from_millis(500);
+        config.episode.timeout = Duration::from_millis(50);
         config.episode.attempts = 2;
         let progress = kit.run(&config).await;
         assert_eq!((progress.episodes.faulted, progress.rows.accepted), (1, 0));
@@ -366,7 +453,7 @@ fn a_context_without_room_for_the_first_call_is_no_label() {
             let model = kit.models.named("fake/one");
             model.traps.set("turn 0", 0, 9_999, Trap::Fault(FaultKind::ContextFull));
             let mut config = external(1);
-            config.episode.timeout = Duration::from_secs(1);
+            config.episode.timeout = Duration::from_millis(40);
             let progress = kit.run(&config).await;
             assert_eq!((progress.episodes.faulted, progress.rows.accepted), (1, 0), "{patient}");
             let record = episodes(&kit, "c").await.remove(0);

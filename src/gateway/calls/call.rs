@@ -76,9 +76,8 @@ impl GatewayCall {
             let place = tries.take_place();
             let tried = match self.admit(&tries.next, place, &tries.asked).await {
                 Ok(admitted) => Ok(self.exchange(admitted, tries.limit, &mut sink).await),
-                // Nothing was sent. Dropping the tries tells the attempt that the agent did not
-                // wait.
-                Err(ExchangeError::Left) => return,
+                // Nothing was sent.
+                Err(ExchangeError::Left) => return tries.report.left(sink.silence()),
                 Err(ExchangeError::Failed(failed)) => Err(failed),
             };
             match self.fallback(&tried, &tries) {
@@ -123,6 +122,7 @@ impl GatewayCall {
     }
 
     /// The end of the last try: the attempt is told, then the client, and then the try is settled.
+    /// If the client has left without the answer, the attempt is told that last.
     /// The first failure is told only if the last try failed, too, and the client has not received
     /// a part of its stream.
     async fn finish(&self, tried: TryResult, mut tries: CallTries, sink: &mut ResponseSink) {
@@ -144,11 +144,13 @@ impl GatewayCall {
                 sink.finish(told.last).await;
             }
         }
+        // This does nothing if the attempt was told before.
+        tries.report.left(sink.silence());
     }
 
     /// Tells the attempt how the call ended. This happens before the client is told, because the
-    /// client's next call must come after it. If the client has disconnected, the attempt is told
-    /// so by the drop of the reporter: nobody has heard the answer.
+    /// client's next call must come after it. If the client has disconnected, nobody has heard the
+    /// answer. The attempt is told so when the try is settled, see [`Self::finish`].
     fn report(&self, report: &mut CallReporter, tried: &UnsettledExchange, sink: &ResponseSink) {
         match (&tried.done.reply, self.session.agent()) {
             (Err(failure), _) => report.failed(&failure.fault),

@@ -1,6 +1,7 @@
 //! The HTTP side of the gateway: the listener, its connections, bodies and responses.
 
 pub(super) mod body_memory;
+pub(super) mod client_wait;
 pub(super) mod connection_limit;
 pub(super) mod disconnect_monitor;
 pub(super) mod http_listener;

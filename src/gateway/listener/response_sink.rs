@@ -14,12 +14,14 @@
 
 use crate::formats::WireFormat;
 use crate::gateway::calls::exchange::ResponseEnding;
+use crate::gateway::listener::client_wait::{ClientSilence, ClientWait};
 use crate::gateway::refusal::GatewayRefusal;
 use bytes::Bytes;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::sync::oneshot::error::RecvError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
@@ -42,8 +44,26 @@ impl GatewayResponse {
     }
 }
 
+/// The reading end of an answer that has not begun. If it is dropped, the client has left.
+pub(in crate::gateway) struct AwaitedAnswer {
+    /// Dropped before the receiver, see `client_wait`.
+    wait: ClientWait,
+    answer: oneshot::Receiver<GatewayResponse>,
+}
+
+impl AwaitedAnswer {
+    /// The whole answer, or the head of a stream. It fails if the sink was dropped without one.
+    pub(in crate::gateway) async fn receive(mut self) -> Result<GatewayResponse, RecvError> {
+        let answer = (&mut self.answer).await;
+        self.wait.end();
+        answer
+    }
+}
+
 /// The reading end of a stream. The HTTP listener takes the pieces from it.
 pub(in crate::gateway) struct ResponseStream {
+    /// Dropped before the receiver, see `client_wait`.
+    wait: ClientWait,
     pieces: mpsc::Receiver<Bytes>,
     /// Set when the call has written the stream to its end.
     ended: Arc<AtomicBool>,
@@ -56,7 +76,10 @@ impl ResponseStream {
     /// end, this returns one error, which breaks the connection off.
     pub(in crate::gateway) async fn next(&mut self) -> Option<io::Result<Bytes>> {
         match self.pieces.recv().await {
-            Some(piece) => Some(Ok(piece)),
+            Some(piece) => {
+                self.wait.restart();
+                Some(Ok(piece))
+            }
             None if self.told || self.ended.load(Ordering::Acquire) => None,
             None => {
                 self.told = true;
@@ -76,16 +99,23 @@ pub(in crate::gateway) struct ResponseSink {
     /// is gone.
     pieces: Option<mpsc::Sender<Bytes>>,
     ended: Arc<AtomicBool>,
+    /// How long the client had waited without a byte when it left.
+    silence: ClientSilence,
 }
 
 impl ResponseSink {
-    /// A sink, and the receiver of the whole answer or of the head of a stream. The receiver fails
-    /// if the sink is dropped without an answer.
-    pub(in crate::gateway) fn new(
-        family: WireFormat,
-    ) -> (Self, oneshot::Receiver<GatewayResponse>) {
+    /// A sink, and the end that reads its answer.
+    pub(in crate::gateway) fn new(family: WireFormat) -> (Self, AwaitedAnswer) {
         let (answer, receiver) = oneshot::channel();
-        (Self { family, answer: Some(answer), pieces: None, ended: Arc::default() }, receiver)
+        let (answer, ended, silence) = (Some(answer), Arc::default(), ClientSilence::default());
+        let awaited = AwaitedAnswer { wait: silence.begin(), answer: receiver };
+        (Self { family, answer, pieces: None, ended, silence }, awaited)
+    }
+
+    /// How long the client had waited without a byte when it left. Zero if it has not left, or did
+    /// not read what it was sent.
+    pub(in crate::gateway) fn silence(&self) -> Duration {
+        self.silence.length()
     }
 
     /// Writes a whole answer or the head of a stream. Only the first call does something. If nobody
@@ -107,7 +137,8 @@ impl ResponseSink {
     pub(in crate::gateway) fn start_stream(&mut self, headers: Vec<(String, String)>) {
         let (sender, pieces) = mpsc::channel(WAITING);
         self.pieces = Some(sender);
-        let pieces = ResponseStream { pieces, ended: self.ended.clone(), told: false };
+        let (wait, ended) = (self.silence.begin(), self.ended.clone());
+        let pieces = ResponseStream { wait, pieces, ended, told: false };
         self.answer(GatewayResponse::Stream { headers, pieces });
     }
 
@@ -162,13 +193,16 @@ impl ResponseSink {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::time::sleep;
+
+    const SECOND: Duration = Duration::from_secs(1);
 
     /// A provider that falls silent in the middle: the client is told in the stream.
     #[tokio::test]
     async fn a_refusal_after_the_head_of_a_stream_is_an_event_of_it() {
         let (mut sink, answer) = ResponseSink::new(WireFormat::OpenAiChat);
         sink.start_stream(Vec::new());
-        let GatewayResponse::Stream { mut pieces, .. } = answer.await.unwrap() else {
+        let GatewayResponse::Stream { mut pieces, .. } = answer.receive().await.unwrap() else {
             panic!("a stream was begun");
         };
         sink.send_chunk(Bytes::from_static(b"data: {}\n\n")).await;
@@ -182,5 +216,47 @@ mod tests {
         let told = String::from_utf8(told).unwrap();
         assert!(told.starts_with("data: {}\n\n"), "{told}");
         assert!(told.contains("upstream_timeout") && told.contains("too late"), "{told}");
+    }
+
+    /// The provider is slow, and the client gives up before it.
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_left_had_waited_without_a_byte() {
+        let (sink, answer) = ResponseSink::new(WireFormat::OpenAiChat);
+        sleep(30 * SECOND).await;
+        assert_eq!(sink.silence(), Duration::ZERO, "it still waits");
+        drop(answer);
+        sleep(15 * SECOND).await;
+        assert!(sink.is_disconnected());
+        assert_eq!(sink.silence(), 30 * SECOND);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_was_answered_has_not_left() {
+        let (mut sink, answer) = ResponseSink::new(WireFormat::OpenAiChat);
+        sleep(30 * SECOND).await;
+        sink.refuse(&GatewayRefusal::new(502, "upstream_failed", "it fails"));
+        assert!(answer.receive().await.is_ok());
+        assert_eq!(sink.silence(), Duration::ZERO);
+    }
+
+    /// Each piece ends a wait and begins the next one.
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_left_a_stream_had_waited_since_its_last_piece() {
+        for waited in [SECOND, 30 * SECOND] {
+            let (mut sink, answer) = ResponseSink::new(WireFormat::OpenAiChat);
+            sleep(20 * SECOND).await;
+            sink.start_stream(Vec::new());
+            let Ok(GatewayResponse::Stream { mut pieces, .. }) = answer.receive().await else {
+                panic!("a stream was begun");
+            };
+            sleep(20 * SECOND).await;
+            sink.send_chunk(Bytes::from_static(b"data: {}\n\n")).await;
+            assert!(pieces.next().await.is_some());
+            sleep(waited).await;
+            drop(pieces);
+            sink.send_chunk(Bytes::from_static(b"data: {}\n\n")).await;
+            assert!(sink.is_disconnected());
+            assert_eq!(sink.silence(), waited);
+        }
     }
 }

@@ -202,7 +202,7 @@ async fn respond(
             let died = |_| {
                 GatewayRefusal::new(500, "engine_failed", "the call has ended without an answer")
             };
-            let answer = answer.await.map_err(died)?;
+            let answer = answer.receive().await.map_err(died)?;
             // The answer has begun. From here on, the sink notices when the client disconnects.
             drop(wanted.disarm());
             Ok(answer)

@@ -37,8 +37,14 @@ use tokio_util::sync::CancellationToken;
 const AT_ONCE: usize = 2;
 /// Calls of one agent that may wait for a slot, in addition.
 const WAITING: usize = 64;
+/// The longest wait without a byte after which a client that leaves has hung up by itself. A client
+/// that gives up after a longer wait shows only that the provider was silent. Most clients have
+/// timeouts of 30 seconds and more.
+const MOST_SILENCE: Duration = Duration::from_secs(10);
 /// Stands in the records in place of the agent's token.
 const INSTEAD: &str = "[token]";
+/// The message of the fault of an agent that hung up.
+const NOT_AWAITED: &str = "the agent did not wait for the answer";
 
 /// One attempt whose agent is a program, as the gateway knows it.
 pub(in crate::gateway) struct GatewayAgent {
@@ -216,6 +222,11 @@ pub(in crate::gateway) fn episode_over(why: &str) -> GatewayRefusal {
     GatewayRefusal { retry: Some(false), ..GatewayRefusal::new(403, "episode_over", why) }
 }
 
+/// The message of the fault of an agent that gave up.
+fn gave_up(silence: Duration) -> String {
+    format!("the agent gave up after {} seconds without a byte of the answer", silence.as_secs())
+}
+
 /// Tells an attempt how one of its calls ended, once. If it is dropped before, it reports that the
 /// agent did not wait for the answer. A reporter without an attempt (its default) reports nothing:
 /// clients of a standalone gateway have none.
@@ -276,6 +287,16 @@ impl CallReporter {
         self.tell(|| Err(fault.clone()), Duration::ZERO);
     }
 
+    /// Reports that the agent has left before the end of its answer, after it had waited `silence`
+    /// without a byte. After a long wait this is a fault of the provider.
+    pub(in crate::gateway) fn left(&mut self, silence: Duration) {
+        let fault = || match silence > MOST_SILENCE {
+            true => Fault::new(FaultKind::OutOfTime, gave_up(silence)),
+            false => Fault::new(FaultKind::AgentLeft, NOT_AWAITED),
+        };
+        self.tell(|| Err(fault()), Duration::ZERO);
+    }
+
     /// Sends the result, unless it was sent already.
     fn tell(&mut self, reply: impl FnOnce() -> Result<ChatReply, Fault>, took: Duration) {
         let Some(heard) = self.heard.take() else { return };
@@ -292,7 +313,7 @@ impl Drop for CallReporter {
         // A panic is a fault of the engine, not of the agent.
         let (kind, what) = match std::thread::panicking() {
             true => (FaultKind::Panicked, "the task of the call panicked"),
-            false => (FaultKind::AgentLeft, "the agent did not wait for the answer"),
+            false => (FaultKind::AgentLeft, NOT_AWAITED),
         };
         self.tell(|| Err(Fault::new(kind, what)), Duration::ZERO);
     }
@@ -314,5 +335,24 @@ mod tests {
         assert_eq!(heard.reply.unwrap_err().kind, FaultKind::AgentLeft);
         assert_eq!((heard.took, heard.failed), (Duration::ZERO, Duration::from_secs(3)));
         assert_eq!((heard.cost, heard.tries, heard.numbers), (Money::from_nanos(7), 1, 1));
+    }
+
+    /// The client of an agent gives up before a slow provider: that is no hang-up.
+    #[tokio::test]
+    async fn an_agent_that_gave_up_has_not_hung_up() {
+        for (waited, kind) in [
+            (Duration::from_millis(300), FaultKind::AgentLeft),
+            (MOST_SILENCE, FaultKind::AgentLeft),
+            (Duration::from_secs(30), FaultKind::OutOfTime),
+        ] {
+            let (heard, hears) = oneshot::channel();
+            let mut report = CallReporter::to(heard);
+            report.tried("fake/one", Money::from_nanos(7), Duration::from_secs(45));
+            report.left(waited);
+            drop(report);
+            let heard = hears.await.unwrap();
+            assert_eq!(heard.reply.unwrap_err().kind, kind, "{waited:?}");
+            assert_eq!((heard.cost, heard.failed), (Money::from_nanos(7), Duration::from_secs(45)));
+        }
     }
 }

@@ -48,7 +48,7 @@ impl ExternalAttempt<'_> {
     /// Why the episode is over when the program has ended by itself: it submitted its work (exit
     /// code 0) or it failed. Err if the agent must not be judged: the program did not start, it
     /// asked less than the recorded attempt, its last call failed by no fault of its own, or it
-    /// never called its model.
+    /// never heard its model.
     pub(super) async fn stop_reason_at_end(
         &mut self,
         report: &ExecReport,
@@ -65,29 +65,33 @@ impl ExternalAttempt<'_> {
         match self.trouble.take() {
             // The program ended because its last call was not answered.
             Some(fault) => fault.stop_after(self.acting.turns.len()),
-            None if self.acting.turns.is_empty() && self.hung_up => Ok(StopReason::AgentFailed),
-            None if self.acting.turns.is_empty() => Err(unused(report, &self.token)),
+            None if self.acting.turns.is_empty() => Err(unused(report, &self.token, self.hung_up)),
             None if report.end.success() => Ok(StopReason::Submitted),
             None => Ok(StopReason::AgentFailed),
         }
     }
 }
 
-/// The fault for a program that never called its model. It is no agent, and nothing can be said of
-/// its model. The message has the last output of the program, without the token.
-fn unused(report: &ExecReport, token: &str) -> Fault {
-    let how = format!("ended without asking its model ({})", report.end.describe());
-    broken(&how, report, token)
+/// The fault for a program that ended and never heard its model: it asked nothing, or it hung up
+/// each time. Nothing can be said of its model. The message has the last output of the program,
+/// without the token.
+fn unused(report: &ExecReport, token: &str, hung_up: bool) -> Fault {
+    let end = report.end.describe();
+    broken(&format!("ended ({end})"), report, token, hung_up)
 }
 
-/// The fault for a program that never called its model and did not end.
-pub(super) fn idle(report: &ExecReport, token: &str) -> Fault {
-    broken("asked its model nothing until its time was up", report, token)
+/// The fault for a program that never heard its model and did not end.
+pub(super) fn idle(report: &ExecReport, token: &str, hung_up: bool) -> Fault {
+    broken("went on until its time was up", report, token, hung_up)
 }
 
-fn broken(how: &str, report: &ExecReport, token: &str) -> Fault {
+fn broken(how: &str, report: &ExecReport, token: &str, hung_up: bool) -> Fault {
+    let (kind, why) = match hung_up {
+        true => (FaultKind::AgentLeft, "and waited for no answer of its model"),
+        false => (FaultKind::AgentBroken, "and asked its model nothing"),
+    };
     let said = format!("{}\n{}", report.stdout.text(), report.stderr.text());
     let said = said.replace(token, "[token]");
-    let what = format!("the agent program {how}: {}", tail(said.trim()));
-    Fault::new(FaultKind::AgentBroken, what)
+    let what = format!("the agent program {how} {why}: {}", tail(said.trim()));
+    Fault::new(kind, what).before_any_turn()
 }

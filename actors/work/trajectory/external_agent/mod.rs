@@ -40,6 +40,12 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
+/// The most calls of one turn that are sent and not answered. Then the attempt ends. A call that is
+/// not answered may cost its whole hold, and neither `max_turns` nor the agent's time may count it.
+/// So a program that asks again without a pause would spend the whole budget. The libraries of
+/// clients ask two or three times by themselves.
+const MOST_UNANSWERED: u32 = 5;
+
 /// The state of an attempt whose agent is a program. It wraps an [`ActiveAttempt`], which has the
 /// sandbox, the conversation and the turns.
 pub(super) struct ExternalAttempt<'a> {
@@ -61,14 +67,18 @@ pub(super) struct ExternalAttempt<'a> {
     trouble: Option<Fault>,
     /// The program has at some time closed a call before its answer.
     hung_up: bool,
+    /// Calls that were sent since the last answer, and were not answered.
+    unanswered: u32,
     /// Tries of calls since the last recorded turn.
     tries: u32,
     /// The number of the next try within the turn.
     number: u32,
     /// The cost of those tries.
     cost: Money,
-    /// The time of those tries that failed.
+    /// The time of those tries that failed. It is not the agent's time.
     failed: Duration,
+    /// The time of those tries whose answers the program did not wait for. It is the agent's time.
+    abandoned: Duration,
     /// File changes since the last recorded turn.
     changes: Vec<WorkspaceChange>,
     /// Whether the workspace differs since the potential was measured.
@@ -139,10 +149,12 @@ impl<'a> ExternalAttempt<'a> {
             open: None,
             trouble: None,
             hung_up: false,
+            unanswered: 0,
             tries: 0,
             number: 0,
             cost: Money::ZERO,
             failed: Duration::ZERO,
+            abandoned: Duration::ZERO,
             changes: Vec::new(),
             changed: false,
         };
@@ -176,7 +188,7 @@ impl<'a> ExternalAttempt<'a> {
         let turns = self.acting.turns.len();
         match self.trouble.take() {
             _ if stop != StopReason::TimeLimit => Ok(stop),
-            None if turns == 0 => Err(idle(report, &self.token)),
+            None if turns == 0 => Err(idle(report, &self.token, self.hung_up)),
             Some(fault) if turns == 0 || fault.kind.stop_reason().is_none() => {
                 fault.stop_after(turns)
             }
@@ -313,9 +325,8 @@ impl<'a> ExternalAttempt<'a> {
         self.acting.left.is_zero().then(|| (StopReason::TimeLimit, why()))
     }
 
-    /// Takes over the result of a call. An answer becomes the open turn. The kind of a fault says
-    /// whether the attempt ends, the program hung up, or the program is told and goes on. In every
-    /// case the tries, the cost and the failed time count towards the next recorded turn.
+    /// Takes over the result of a call. An answer becomes the open turn. In every case the tries,
+    /// the cost and the time of the failed tries count towards the next recorded turn.
     fn heard(
         &mut self,
         heard: AgentCallResult,
@@ -326,28 +337,52 @@ impl<'a> ExternalAttempt<'a> {
         self.tries += heard.tries;
         self.number += heard.numbers;
         self.cost = self.cost.saturating_add(heard.cost);
-        self.failed = self.failed.saturating_add(heard.failed);
         match heard.reply.clone() {
             Ok(reply) => {
+                self.failed = self.failed.saturating_add(heard.failed);
                 self.acting.left = self.acting.left.saturating_sub(heard.took);
                 self.acting.model.clone_from(&heard.model);
                 self.trouble = None;
-                self.number = 0;
+                (self.number, self.unanswered) = (0, 0);
                 let worked = Duration::ZERO;
                 self.open = Some(OpenTurn { request, is_opening, before, heard, reply, worked });
                 Ok(None)
             }
-            Err(fault) => match fault.kind.policy().agent_call() {
-                FailedCallEffect::Ends => fault.stop_after(self.acting.turns.len()).map(Some),
-                FailedCallEffect::Left => {
-                    self.hung_up = true;
-                    Ok(None)
-                }
-                FailedCallEffect::Told => {
-                    self.trouble = Some(fault);
-                    Ok(None)
-                }
-            },
+            Err(fault) => self.failed_call(&heard, fault),
         }
+    }
+
+    /// Takes over a call without an answer. The kind of its fault says whether the attempt ends,
+    /// the program hung up, or the program is told and goes on. After [`MOST_UNANSWERED`] such
+    /// calls the attempt ends in any case: with the last fault that the program was told of, or
+    /// else because it hung up.
+    fn failed_call(
+        &mut self,
+        heard: &AgentCallResult,
+        fault: Fault,
+    ) -> Result<Option<StopReason>, Fault> {
+        // A call that was not sent costs nothing.
+        self.unanswered += u32::from(heard.tries > 0);
+        let effect = fault.kind.policy().agent_call();
+        match effect {
+            FailedCallEffect::Left => self.leave_call(heard.failed),
+            _ => self.failed = self.failed.saturating_add(heard.failed),
+        }
+        let reason = match effect {
+            FailedCallEffect::Ends => fault,
+            FailedCallEffect::Told => self.trouble.insert(fault).clone(),
+            FailedCallEffect::Left => self.trouble.clone().unwrap_or(fault),
+        };
+        if effect != FailedCallEffect::Ends && self.unanswered < MOST_UNANSWERED {
+            return Ok(None);
+        }
+        reason.stop_after(self.acting.turns.len()).map(Some)
+    }
+
+    /// The program has closed a call before its answer. The time of the call was its own.
+    fn leave_call(&mut self, lost: Duration) {
+        self.hung_up = true;
+        self.acting.left = self.acting.left.saturating_sub(lost);
+        self.abandoned = self.abandoned.saturating_add(lost);
     }
 }

@@ -58,7 +58,7 @@ impl ExternalAttempt<'_> {
 
     /// The step of a turn. `told` are the messages that the program added after the reply. The last
     /// action is `Submit` if the program exited with code 0 after it, unless the model declined. The
-    /// counters of tries, cost and failed time begin anew.
+    /// counters of tries, cost and lost time begin anew.
     fn step(&mut self, open: &OpenTurn, told: &[ChatMessage], end: Option<&ExecReport>) -> Step {
         let mut actions = ExternalAgent::actions(&open.reply, told);
         // A program that ends with exit code 0 has submitted its work.
@@ -74,6 +74,8 @@ impl ExternalAttempt<'_> {
             last.duration_ms = millis(open.worked);
         }
         let failed = std::mem::take(&mut self.failed);
+        let abandoned = std::mem::take(&mut self.abandoned);
+        let model = open.heard.took.saturating_add(failed).saturating_add(abandoned);
         Step {
             index: self.acting.turns.len() as u32,
             state: open.before.clone(),
@@ -82,7 +84,7 @@ impl ExternalAttempt<'_> {
             potential: self.acting.potential,
             usage: open.reply.usage,
             cost: std::mem::replace(&mut self.cost, Money::ZERO),
-            model_ms: Some(millis(open.heard.took.saturating_add(failed))),
+            model_ms: Some(millis(model)),
             failed_ms: failed_ms(failed),
         }
     }
