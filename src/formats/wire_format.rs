@@ -1,7 +1,7 @@
 //! The wire formats that clients of the gateway and providers share.
 
 use super::reading::request_parser::ParsedRequest;
-use super::writing::envelope::{FormatError, ReplyEnvelope};
+use super::writing::envelope::{ReplyEnvelope, WireErrorBody};
 use super::{chat_completions, messages, responses};
 use serde_json::Value;
 
@@ -46,7 +46,7 @@ impl WireFormat {
     }
 
     /// An error as one body.
-    pub(crate) fn error(self, told: &FormatError<'_>) -> Value {
+    pub(crate) fn error(self, told: &WireErrorBody<'_>) -> Value {
         match self {
             Self::OpenAiChat => chat_completions::reply_writer::error(told),
             Self::Anthropic => messages::reply_writer::error(told),
@@ -55,7 +55,7 @@ impl WireFormat {
     }
 
     /// The event that ends a stream with an error.
-    pub(crate) fn error_event(self, told: &FormatError<'_>) -> String {
+    pub(crate) fn error_event(self, told: &WireErrorBody<'_>) -> String {
         match self {
             Self::OpenAiChat => chat_completions::reply_writer::error_event(told),
             Self::Anthropic => messages::reply_writer::error_event(told),

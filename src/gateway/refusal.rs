@@ -8,7 +8,7 @@
 
 use crate::formats::WireFormat;
 use crate::formats::reading::losses::{FormatLoss, LossKind};
-use crate::formats::writing::envelope::FormatError;
+use crate::formats::writing::envelope::WireErrorBody;
 use serde_json::Value;
 use std::time::Duration;
 use synthd_actors::model::{CallFault, ClientAnswer, Fault};
@@ -81,9 +81,9 @@ impl GatewayRefusal {
     }
 
     /// This refusal as every format writes it.
-    fn error(&self) -> FormatError<'_> {
+    fn error(&self) -> WireErrorBody<'_> {
         let Self { status, code, message, param, .. } = self;
-        FormatError { status: *status, code, message, param: param.as_deref() }
+        WireErrorBody { status: *status, code, message, param: param.as_deref() }
     }
 
     /// The refusal of a setting that the format of the model's provider has no field for. Without

@@ -182,8 +182,14 @@ fn turns_of(conn: &Connection) -> StoreResult<&'static str> {
     Ok(if conn.prepare_cached(sql)?.exists([])? { "turns_of" } else { "NULL" })
 }
 
-/// Reads a row, and makes the parts again that its turns hold.
-fn judged_row(conn: &Connection, found: &Row<'_>) -> StoreResult<RowRecord> {
+/// The query of all judged rows, for [`judged_row`]. The key of the episode is the third column.
+pub(super) fn all_rows(conn: &Connection) -> StoreResult<String> {
+    Ok(format!("SELECT body, {}, episode FROM judged", turns_of(conn)?))
+}
+
+/// Reads a row from the body and the attempt of its turns, and makes the parts again that the turns
+/// hold.
+pub(super) fn judged_row(conn: &Connection, found: &Row<'_>) -> StoreResult<RowRecord> {
     let mut record: RowRecord = body_of(found, 0)?;
     if let (Some(attempt), Some(row)) =
         (found.get::<_, Option<i64>>(1)?, record.row.as_trajectory_mut())

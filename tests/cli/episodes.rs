@@ -127,7 +127,7 @@ fn the_document_has_the_exact_messages() {
         assert_eq!(messages[0], turn["reply"]["message"], "the reply's own message first");
         let call = &messages[0]["tool_calls"][0]["id"];
         assert_eq!(&messages[1]["tool_call_id"], call, "every call is answered");
-        assert_eq!(messages[1]["content"], turn["step"]["observation"]);
+        assert_eq!(messages[1]["content"], turn["step"]["actions"][0]["observation"]);
     }
     assert_eq!(document["episode"]["outcome"]["result"], "judged");
     assert_eq!(document["attempts"].as_array().unwrap().len(), 1);

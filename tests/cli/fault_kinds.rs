@@ -8,7 +8,7 @@ use std::path::Path;
 const MAY_ASK: [(&str, &str); 9] = [
     ("actors/router/ticket.rs", "tells which key was refused"),
     ("src/cli/image/mod.rs", "makes an error of a command of images"),
-    ("src/llm/formats/anthropic/mod.rs", "estimates what a record lacks"),
+    ("src/llm/adapters/messages.rs", "estimates what a record lacks"),
     ("src/llm/transport/provider.rs", "tells which key was refused"),
     ("src/sandbox/docker/engine.rs", "tells what a container engine has refused"),
     ("src/sandbox/docker/images/pull.rs", "tries a pull again, and makes its fault another kind"),
@@ -20,6 +20,10 @@ const MAY_ASK: [(&str, &str); 9] = [
 /// Whether a line of code compares a kind, or has it as a pattern.
 fn asks(line: &str) -> bool {
     line.match_indices("FaultKind::").any(|(at, _)| {
+        // `StoreFaultKind` is another type.
+        if line[..at].ends_with(char::is_alphanumeric) {
+            return false;
+        }
         let (before, after) = (line[..at].trim_end(), &line[at + "FaultKind::".len()..]);
         let after = after.trim_start_matches(|c: char| c.is_alphanumeric());
         let after = after.trim_start_matches(')').trim_start();

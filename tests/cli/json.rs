@@ -68,8 +68,12 @@ fn the_document_of_an_episode_has_its_keys() {
         assert!(document.get(key).is_some(), "{key}");
     }
     let turn = &document["turns"][0];
-    for key in ["step", "reply", "messages", "command"] {
+    for key in ["step", "reply", "messages", "calls"] {
         assert!(turn.get(key).is_some(), "{key}");
+    }
+    let action = &turn["step"]["actions"][0];
+    for key in ["type", "tool", "arguments", "call_id", "ran", "observation", "duration_ms"] {
+        assert!(action.get(key).is_some(), "{key}");
     }
 }
 

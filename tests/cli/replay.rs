@@ -54,8 +54,11 @@ fn tamper(data: &Path, id: &str) {
         _ => zstd::stream::decode_all(&body[1..]).unwrap(),
     };
     let mut turn: Value = serde_json::from_slice(&json).unwrap();
-    let seen = turn["step"]["observation"].as_str().unwrap().replace("\n3\n", "\n4\u{1b}[2J\n");
-    turn["step"]["observation"] = seen.into();
+    let seen = turn["step"]["actions"][0]["observation"]
+        .as_str()
+        .unwrap()
+        .replace("\n3\n", "\n4\u{1b}[2J\n");
+    turn["step"]["actions"][0]["observation"] = seen.into();
     let body = [vec![0], serde_json::to_vec(&turn).unwrap()].concat();
     store
         .execute("UPDATE step SET body = ?1 WHERE key = ?2", rusqlite::params![body, key])

@@ -2,7 +2,7 @@
 //! stream ([`events`]), and the errors of this format.
 
 use super::request_writer::call as call_json;
-use crate::formats::writing::envelope::{FormatError, ReplyEnvelope};
+use crate::formats::writing::envelope::{ReplyEnvelope, WireErrorBody};
 use serde_json::{Value, json};
 use synthd_actors::model::{ChatReply, FinishReason, Usage};
 
@@ -97,12 +97,12 @@ pub(crate) fn events(told: &ReplyEnvelope<'_>, counts: bool) -> Vec<String> {
 }
 
 /// An error as one body.
-pub(crate) fn error(told: &FormatError<'_>) -> Value {
+pub(crate) fn error(told: &WireErrorBody<'_>) -> Value {
     json!({ "error": { "message": told.message, "type": told.code, "param": told.param,
         "code": told.code } })
 }
 
 /// The event that ends a stream with an error.
-pub(crate) fn error_event(told: &FormatError<'_>) -> String {
+pub(crate) fn error_event(told: &WireErrorBody<'_>) -> String {
     format!("data: {}\n\n", error(told))
 }

@@ -2,7 +2,7 @@
 //! a stream ([`events`]), and the errors of this format.
 
 use super::FAMILY;
-use crate::formats::writing::envelope::{FormatError, ReplyEnvelope};
+use crate::formats::writing::envelope::{ReplyEnvelope, WireErrorBody};
 use crate::formats::writing::tool_arguments::arguments_object;
 use serde_json::{Value, json};
 use synthd_actors::model::{ChatReply, FinishReason, ToolCall, Usage};
@@ -147,12 +147,12 @@ pub(crate) fn events(told: &ReplyEnvelope<'_>) -> Vec<String> {
 }
 
 /// An error as one body. The format has fewer words for errors; they follow from the status.
-pub(crate) fn error(told: &FormatError<'_>) -> Value {
+pub(crate) fn error(told: &WireErrorBody<'_>) -> Value {
     json!({ "type": "error", "error": { "type": kind(told.status), "message": told.message } })
 }
 
 /// The event that ends a stream with an error.
-pub(crate) fn error_event(told: &FormatError<'_>) -> String {
+pub(crate) fn error_event(told: &WireErrorBody<'_>) -> String {
     format!("event: error\ndata: {}\n\n", error(told))
 }
 

@@ -6,7 +6,7 @@
 //! `sequence_number`, which grows from zero.
 
 use super::{FAMILY, items::call_item};
-use crate::formats::writing::envelope::{FormatError, ReplyEnvelope};
+use crate::formats::writing::envelope::{ReplyEnvelope, WireErrorBody};
 use serde_json::{Value, json};
 use synthd_actors::model::{ChatReply, FinishReason, Reasoning, Usage};
 
@@ -205,13 +205,13 @@ fn text(id: &str, said: &str, finish: FinishReason) -> ResponsesReplyItem {
 }
 
 /// An error as one body.
-pub(crate) fn error(told: &FormatError<'_>) -> Value {
+pub(crate) fn error(told: &WireErrorBody<'_>) -> Value {
     json!({ "error": { "message": told.message, "type": told.code, "param": told.param,
         "code": told.code } })
 }
 
 /// The event that ends a stream with an error.
-pub(crate) fn error_event(told: &FormatError<'_>) -> String {
+pub(crate) fn error_event(told: &WireErrorBody<'_>) -> String {
     let event = json!({ "type": "error", "code": told.code, "message": told.message,
         "param": told.param, "sequence_number": 0 });
     format!("event: error\ndata: {event}\n\n")

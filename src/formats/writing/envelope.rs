@@ -15,7 +15,7 @@ pub(crate) struct ReplyEnvelope<'a> {
 }
 
 /// An error that stands in place of a reply.
-pub(crate) struct FormatError<'a> {
+pub(crate) struct WireErrorBody<'a> {
     /// The HTTP status, 400 or above.
     pub(crate) status: u16,
     /// The code in the OpenAI formats, such as `model_not_found`.

@@ -127,9 +127,9 @@ fn examine(
 /// The bodies that do not decode, and the rows whose sums are not those of their steps.
 fn bodies(conn: &Connection) -> std::result::Result<Vec<String>, StoreError> {
     let mut findings = Vec::new();
-    decodes::<Turn>(conn, "step", "key", &mut findings, |_| None)?;
-    decodes::<Outcome>(conn, "outcome", "episode", &mut findings, |_| None)?;
-    decodes::<RowRecord>(conn, "judged", "episode", &mut findings, wrong_sums)?;
+    decodes::<Turn>(conn, "step", "key", &mut findings)?;
+    decodes::<Outcome>(conn, "outcome", "episode", &mut findings)?;
+    rows_decode(conn, &mut findings)?;
     calls_decode(conn, &mut findings)?;
     Ok(findings)
 }
@@ -140,23 +140,36 @@ fn wrong_sums(record: &RowRecord) -> Option<String> {
     (!broken.is_empty()).then(|| broken.join(", "))
 }
 
-/// Decodes every body of a table as `T`. `key` is the name of the table's key column, and `wrong`
-/// says what is wrong with a body that decodes.
+/// Reads every judged row with the turns that complete it, and checks its sums.
+fn rows_decode(
+    conn: &Connection,
+    findings: &mut Vec<String>,
+) -> std::result::Result<(), StoreError> {
+    let mut statement = conn.prepare(&read::all_rows(conn)?)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let episode: i64 = row.get(2)?;
+        let wrong = match read::judged_row(conn, row) {
+            Ok(record) => wrong_sums(&record),
+            Err(why) => Some(why.to_string()),
+        };
+        note(findings, wrong.map(|why| format!("judged {episode}: {why}")));
+    }
+    Ok(())
+}
+
+/// Decodes every body of a table as `T`. `key` is the name of the table's key column.
 fn decodes<T: DeserializeOwned>(
     conn: &Connection,
     table: &str,
     key: &str,
     findings: &mut Vec<String>,
-    wrong: fn(&T) -> Option<String>,
 ) -> std::result::Result<(), StoreError> {
     let mut statement = conn.prepare(&format!("SELECT {key}, body FROM {table}"))?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let (key, body): (i64, Vec<u8>) = (row.get(0)?, row.get(1)?);
-        let why = match blob::decode::<T>(&body) {
-            Ok(decoded) => wrong(&decoded),
-            Err(why) => Some(why.to_string()),
-        };
+        let why = blob::decode::<T>(&body).err();
         note(findings, why.map(|why| format!("{table} {key}: {why}")));
     }
     Ok(())

@@ -209,8 +209,7 @@ impl TunnelConnection {
                 self.carry_between(id, from, to, frames).await
             }
             HostAddress::Unix(path) => {
-                let mut socket =
-                    timeout(CONNECTING, connect_unix(path)).await??;
+                let mut socket = timeout(CONNECTING, connect_unix(path)).await??;
                 let (from, to) = socket.split();
                 self.carry_between(id, from, to, frames).await
             }
