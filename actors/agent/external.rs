@@ -51,7 +51,10 @@ impl ExternalAgent {
         let last = actions.len().saturating_sub(1);
         for message in told.iter().filter(|message| message.role != ChatRole::Assistant) {
             let id = message.tool_call_id.as_deref();
-            let at = actions.iter().position(|action| id.is_some_and(|id| action.call_id == id));
+            let of = |action: &TurnAction| id.is_some_and(|id| action.call_id == id);
+            // Some hosts give several calls one id. Their results come in the order of the calls.
+            let unanswered = |action: &TurnAction| of(action) && action.observation.is_empty();
+            let at = actions.iter().position(unanswered).or(actions.iter().position(of));
             if let Some(action) = actions.get_mut(at.unwrap_or(last)) {
                 show(&mut action.observation, &message.content);
             }

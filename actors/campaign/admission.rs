@@ -78,6 +78,7 @@ impl CampaignActor {
         record.attempt = attempt;
         let id = record.plan.id.clone();
         let orders = AttemptSpec {
+            concluding: Default::default(),
             plan: record.plan.clone(),
             attempt,
             replay_after: self.afresh.get(&id).copied().unwrap_or_default(),

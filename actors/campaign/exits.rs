@@ -97,7 +97,8 @@ impl CampaignActor {
     /// The journal has the episode, but no row of it. It waits in `to_judge`, because a dataset
     /// without its row would not be complete.
     pub(super) fn judge_later(&mut self, record: EpisodeRecord, fault: &Fault) {
-        self.to_judge.push_front(record);
+        // Behind the others: a unit that cannot be judged does not keep them from their rows.
+        self.to_judge.push_back(record);
         self.pause_for(fault);
     }
 

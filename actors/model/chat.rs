@@ -106,14 +106,20 @@ impl ToolSchema {
         Self { name: name.into(), description: description.into(), parameters, sent: None }
     }
 
-    /// The tool as rows show it: a function, or what the agent program sent.
+    /// The tool as rows show it: a function, or what the agent program sent if it is none.
     pub fn shown(&self) -> Value {
         let function = || {
             serde_json::json!({ "type": "function", "function": {
                 "name": self.name, "description": self.description,
                 "parameters": self.parameters } })
         };
-        self.sent.as_deref().cloned().unwrap_or_else(function)
+        match self.sent.as_deref() {
+            // The fields do not say what the tool is.
+            Some(sent) if self.name.is_empty() || self.parameters == serde_json::json!({}) => {
+                sent.clone()
+            }
+            _ => function(),
+        }
     }
 }
 

@@ -199,8 +199,9 @@ row_columns! {
         pub arguments: String,
         /// The id of the call in the model's reply; null if the action is no call.
         pub call_id: Option<String>,
-        /// Whether the action ran. Actions behind the one that ended the episode did not.
-        pub ran: bool,
+        /// Whether the action ran. Actions behind the one that ended the episode did not. Null for
+        /// an agent's program, which runs its actions itself.
+        pub ran: Option<bool>,
         /// What the agent was shown after the action.
         #[long_text(true)]
         pub observation: String,

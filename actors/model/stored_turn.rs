@@ -7,7 +7,7 @@
 
 use super::{
     ActionType, ChatMessage, ChatReply, ChatRequest, ChatRole, ExecEnd, Money, PARALLEL, Step,
-    StepAction, StepState, Turn, TurnAction, Usage, WorkspaceChange,
+    StepAction, StepState, Turn, TurnAction, Usage, WorkspaceChange, joined_observation,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -120,7 +120,7 @@ impl StoredTurn {
     }
 
     /// The calls of an older turn with several, each with the message that answers it. None: the
-    /// turn had one action, or its messages do not answer each call.
+    /// turn had one action, or its messages do not say what the agent saw of each call.
     fn older_calls(&self, whole: &StepAction) -> Option<Vec<TurnAction>> {
         if whole.tool != PARALLEL || whole.kind == ActionType::Malformed {
             return None;
@@ -137,7 +137,10 @@ impl StoredTurn {
             Some(TurnAction { call_id, observation, ..TurnAction::unrun(request) })
         };
         let actions: Vec<TurnAction> = calls.iter().zip(written).map(one).collect::<Option<_>>()?;
-        (actions.len() == calls.len() && !actions.is_empty()).then_some(actions)
+        // What the agent saw must be told by the parts as it was by the whole.
+        let shown = joined_observation(actions.iter().map(|action| action.observation.as_str()));
+        let is_whole = actions.len() == calls.len() && shown == self.step.observation;
+        (is_whole && !actions.is_empty()).then_some(actions)
     }
 }
 
@@ -221,6 +224,19 @@ mod tests {
         assert_eq!(turn.step.kind(), ActionType::Submit);
         let ends: Vec<bool> = turn.step.actions.iter().map(|a| a.end.is_some()).collect();
         assert_eq!((ends, turn.step.duration_ms()), (vec![false, true, false], 12));
+    }
+
+    /// The program of an external agent said more than the results of its calls: the turn stays
+    /// whole.
+    #[test]
+    fn an_older_turn_that_shows_more_than_its_calls_stays_one_action() {
+        let arguments = r#"{"calls":[{"arguments":{},"tool":"a"},{"arguments":{},"tool":"b"}]}"#;
+        let calls = [("c1", "one"), ("c2", "two")];
+        let turn = older(step("tool_call", PARALLEL, arguments, "one\ntwo\nand more"), &calls, &[]);
+        assert_eq!(
+            (turn.step.actions.len(), turn.step.observation().as_str()),
+            (1, "one\ntwo\nand more")
+        );
     }
 
     /// An agent's program answered in its own way: the turn stays whole.

@@ -19,16 +19,18 @@
 
 use super::creation::CreationPermit;
 use super::messages::{
-    AcquireSandbox, DownBackends, LeaseResult, PoolStatsQuery, SandboxLease, ShutDownPool,
+    AcquireSandbox, DownBackends, LeaseResult, MOST_DEATHS, PoolStatsQuery, SandboxLease,
+    ShutDownPool,
 };
 use super::metrics::SpecMetrics;
 use super::state::{PoolConfig, SpecPools, WarmItem};
 use crate::model::{BackendKind, Fault, FaultKind, SandboxSpec};
 use crate::policy::CircuitBreaker;
 use crate::ports::{Sandbox, SandboxBackend};
-use crate::supervisor::spawn;
+use crate::supervisor::{AskError, spawn};
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, ResponseFuture, WrapFuture};
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
@@ -122,6 +124,8 @@ impl PoolActor {
         grant: oneshot::Sender<LeaseResult>,
         ctx: &mut Context<Self>,
     ) {
+        #[cfg(test)]
+        assert!(asked.spec.image != DEADLY_IMAGE, "injected into the pool");
         let now = Instant::now();
         let waiter = LeaseWaiter { grant, since: now };
         if self.closing.is_cancelled() {
@@ -284,6 +288,10 @@ impl Actor for PoolActor {
     }
 }
 
+/// A request for this image kills the pool, in tests.
+#[cfg(test)]
+pub(super) const DEADLY_IMAGE: &str = "deadly";
+
 crate::takes_deliveries!(PoolActor);
 
 impl Handler<AcquireSandbox> for PoolActor {
@@ -292,9 +300,15 @@ impl Handler<AcquireSandbox> for PoolActor {
     fn handle(&mut self, message: AcquireSandbox, ctx: &mut Self::Context) {
         let grant = message.reply.lock().unwrap_or_else(PoisonError::into_inner).take();
         // None means that an incarnation that died has taken it. The caller notices and asks again.
-        if let Some(grant) = grant {
-            self.acquire(&message, grant, ctx);
+        let Some(grant) = grant else { return };
+        if message.deaths.load(Ordering::Acquire) >= MOST_DEATHS {
+            grant.send(Err(AskError::SetAside("pool").into())).ok();
+            return;
         }
+        // A panic leaves the count raised.
+        message.deaths.fetch_add(1, Ordering::AcqRel);
+        self.acquire(&message, grant, ctx);
+        message.deaths.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

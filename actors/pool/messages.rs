@@ -12,6 +12,7 @@ use crate::supervisor::{ActorExit, ActorHandle, ActorStats, supervise};
 use actix::Message;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
@@ -66,7 +67,13 @@ pub struct AcquireSandbox {
     /// Taken by the first incarnation of the actor that handles the message, because a message may
     /// be delivered again after a restart.
     pub(super) reply: Arc<Mutex<Option<oneshot::Sender<LeaseResult>>>>,
+    /// How many incarnations have died of this request. A request is asked again with a new
+    /// `reply`, so the supervisor cannot count them.
+    pub(super) deaths: Arc<AtomicU32>,
 }
+
+/// A request that has killed the pool so often is not handled again.
+pub(super) const MOST_DEATHS: u32 = 2;
 
 /// Drops every warm sandbox and refuses all further requests. It is answered when no creation and
 /// no health check is running any more.
@@ -159,11 +166,13 @@ impl PoolHandle {
     /// necessary; drop the future to give up. Err means that the sandbox could not be created, or
     /// that the pool is shut down or gone.
     pub async fn acquire(&self, spec: &Arc<SandboxSpec>) -> Result<SandboxLease, Fault> {
+        let deaths = Arc::new(AtomicU32::new(0));
         loop {
             let (reply, granted) = oneshot::channel();
             let reply = Arc::new(Mutex::new(Some(reply)));
             let party = self.party.clone();
-            self.actor.ask(AcquireSandbox { spec: spec.clone(), party, reply }).await?;
+            let (spec, deaths) = (spec.clone(), deaths.clone());
+            self.actor.ask(AcquireSandbox { spec, party, reply, deaths }).await?;
             // The pool died while it had the request. It was restarted and is asked again.
             let Ok(granted) = granted.await else { continue };
             let mut lease = granted?;

@@ -72,7 +72,11 @@ fn stages<'a>() -> [RowStage<JudgedRow<'a>>; 6] {
         stage("format", |policy| policy.format, |it| unrepresentable(it.row)),
         stage("leak", |policy| policy.leak, |it| leak(it.row, &it.judged.task)),
         stage("tampering", |policy| policy.tampering, |it| tampering(it.row)),
-        stage("loops", |policy| policy.loops, |it| looping(it.row, it.judged.policy.loop_length)),
+        RowStage {
+            // The second version does not count texts without a call.
+            rule: StageRule::new("loops", 2, |policy| policy.loops),
+            find: |it| looping(it.row, it.judged.policy.loop_length),
+        },
         stage("truncation", |policy| policy.truncation, |it| truncated(it.judged.stop)),
         stage("unresolved", |policy| policy.unresolved, |it| unresolved(it.row)),
     ]

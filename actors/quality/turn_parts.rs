@@ -134,18 +134,25 @@ fn row_step(turn: &Turn, reward: f64, return_to_go: f64, done: bool) -> RowStep 
         model_ms: step.model_ms.map(signed),
         finish_reason: Some(turn.reply.finish.as_str().to_owned()),
         calls: Some(i32::try_from(turn.calls).unwrap_or(i32::MAX)),
-        actions: (step.actions.len() > 1).then(|| step.actions.iter().map(row_action).collect()),
+        actions: (step.actions.len() > 1).then(|| row_actions(turn)),
     }
 }
 
+/// The actions of a step with several. The first action of a native agent always runs, so a turn in
+/// which the engine ran nothing is one of an agent's program.
+fn row_actions(turn: &Turn) -> Vec<RowStepAction> {
+    let is_native = turn.ran().next().is_some();
+    turn.step.actions.iter().map(|action| row_action(action, is_native)).collect()
+}
+
 /// One of several actions of a step.
-fn row_action(action: &TurnAction) -> RowStepAction {
+fn row_action(action: &TurnAction, is_native: bool) -> RowStepAction {
     RowStepAction {
         kind: action.request.kind.as_str().to_owned(),
         tool: action.request.tool.clone(),
         arguments: arguments(&action.request),
         call_id: Some(action.call_id.clone()).filter(|id| !id.is_empty()),
-        ran: action.ran,
+        ran: is_native.then_some(action.ran),
         observation: action.observation.clone(),
         error: action.error.clone(),
         exit_code: action.end.as_ref().map(crate::model::ExecEnd::exit_code),

@@ -139,7 +139,13 @@ impl RouterHandle {
 
     /// Admits no more calls, and waits until every call that was admitted is settled.
     pub async fn close(&self) -> Result<(), Fault> {
-        Ok(self.handle.ask(CloseRouter).await?)
+        if let Err(error) = self.handle.ask(CloseRouter).await {
+            // The actor is gone; its gate is not.
+            self.view.gate.close();
+            self.view.gate.drained().await;
+            return Err(error.into());
+        }
+        Ok(())
     }
 
     /// Calls that were admitted and are not settled yet, over all campaigns.

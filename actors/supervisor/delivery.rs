@@ -60,6 +60,8 @@ impl<A: Actor<Context = Context<A>>> Delivery<A> {
             handling.store(true, Ordering::Release);
             let response = actor.handle(message, ctx);
             response.handle(ctx, Some(reply));
+            // An answer that comes later dies with its actor, but it did not kill it.
+            begun.store(false, Ordering::Release);
             // A panic does not come here, so the supervisor sees `handling` then.
             handling.store(false, Ordering::Release);
         };

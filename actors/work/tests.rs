@@ -28,6 +28,8 @@ enum Conduct {
     /// Ends when it is cancelled.
     Obedient,
     Panicking,
+    /// Records its outcome for a minute, whatever it is told.
+    Concluding,
 }
 
 /// A kind of work without a plan and without rows.
@@ -66,10 +68,14 @@ impl WorkKind for OddWork {
     async fn attempt(
         &self,
         _: &EngineServices,
-        _: &AttemptSpec,
+        spec: &AttemptSpec,
         cancel: &CancellationToken,
     ) -> Result<AttemptResult, Fault> {
         match self.conduct {
+            Conduct::Concluding => {
+                spec.conclude();
+                tokio::time::sleep(Duration::from_secs(60)).await;
+            }
             Conduct::Stubborn => pending().await,
             Conduct::Obedient => cancel.cancelled().await,
             Conduct::Panicking => panic!("an odd attempt"),
@@ -100,7 +106,13 @@ fn spec(conduct: Conduct) -> AttemptSpec {
         scaffold: "minimal".to_owned(),
     };
     let kind = Arc::new(OddWork { config: Arc::new(campaign("c", 1)), conduct });
-    AttemptSpec { plan, attempt: AttemptNumber(1), replay_after: AttemptNumber(0), kind }
+    AttemptSpec {
+        plan,
+        attempt: AttemptNumber(1),
+        replay_after: AttemptNumber(0),
+        kind,
+        concluding: Default::default(),
+    }
 }
 
 /// The fault of an attempt that is cancelled at once, and the counts of all attempts.
@@ -127,6 +139,15 @@ fn an_attempt_that_ends_by_itself_is_not_killed() {
         assert_eq!((kind, message.as_str()), (FaultKind::Cancelled, "as it was told"));
         tokio::time::sleep(Duration::from_secs(60)).await;
         assert_eq!((stats.kills, kit.world.units.stats().kills), (0, 0));
+    });
+}
+
+/// The journal may have the outcome at any moment, so the campaign must hear of it.
+#[test]
+fn an_attempt_that_records_its_outcome_is_not_killed() {
+    in_test_system(Options::default(), |kit| async move {
+        let (_, message, stats) = cancelled(&kit, Conduct::Concluding).await;
+        assert_eq!((message.as_str(), stats.kills), ("as it was told", 0));
     });
 }
 

@@ -12,6 +12,7 @@
 //!    ▼                                            │
 //!  killed ──task has ended──► `Cancelled` ────────┘
 //! ```
+//! Work that records its outcome is not killed: its outcome may be durable at any moment.
 //! When the actor dies, the task is aborted, and its sandboxes and calls end with it. When the
 //! campaign drops its [`UnitHandle`], the attempt is cancelled.
 
@@ -21,6 +22,7 @@ use crate::model::{AttemptNumber, Fault, FaultKind, PlannedEpisode};
 use crate::supervisor::{ActorCounters, panic_text, spawn, spawn_actor};
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, JoinError};
@@ -49,6 +51,16 @@ pub struct AttemptSpec {
     pub replay_after: AttemptNumber,
     /// Knows how the attempt goes.
     pub kind: Arc<dyn WorkKind>,
+    /// Set before the outcome is recorded. From then on nothing cuts the attempt off: the journal
+    /// may have the outcome at any moment, and the campaign must hear of it.
+    pub concluding: Arc<AtomicBool>,
+}
+
+impl AttemptSpec {
+    /// Says that the outcome is recorded now.
+    pub fn conclude(&self) {
+        self.concluding.store(true, Ordering::Release);
+    }
 }
 
 /// What a campaign holds of a running attempt. Dropping it cuts the attempt off. So a campaign that
@@ -148,8 +160,11 @@ impl UnitActor {
         }));
     }
 
-    /// Aborts the work. Its end is handled like every other end.
+    /// Aborts the work, unless it records its outcome. Its end is handled like every other end.
     fn kill(&mut self, work: &AbortHandle) {
+        if self.spec.concluding.load(Ordering::Acquire) {
+            return;
+        }
         tracing::warn!(episode = %self.spec.plan.id, "the attempt did not end and is killed");
         self.services.units.killed();
         self.was_killed = true;

@@ -92,7 +92,10 @@ pub(super) async fn run_preflight(
     // `run` takes the data directory before it does anything else.
     let mut findings: Vec<Error> =
         Store::check_startable(data_dir).err().filter(|_| !file_only).into_iter().collect();
-    let store = readable_store(data_dir, findings.is_empty());
+    let store = match file_only {
+        true => None,
+        false => readable_store(data_dir, findings.is_empty()),
+    };
     let known = known(store.as_ref(), &loaded.config.name).await?;
     let preflight = Preflight { inputs, config: &loaded.config, known: known.as_ref() };
     findings.extend(preflight.check_file());

@@ -103,7 +103,7 @@ fn step_action(n: u64, at: u64) -> RowStepAction {
         tool: "bash".to_owned(),
         arguments: serde_json::json!({ "command": format!("mv a{at} \"b{n}\"") }).to_string(),
         call_id: Some(format!("call_{at}")),
-        ran: at == 0,
+        ran: (!n.is_multiple_of(2)).then_some(at == 0),
         observation: format!("output {n}/{at}"),
         error: (at == 1).then(|| "killed by signal 9".to_owned()),
         exit_code: (at == 0).then_some(0),

@@ -196,6 +196,10 @@ pub(super) fn judged_row(conn: &Connection, found: &Row<'_>) -> StoreResult<RowR
     {
         let sql = "SELECT body FROM step WHERE attempt = ?1 ORDER BY step";
         let turns: Vec<Turn> = collect(conn, sql, [attempt], |row| body_of(row, 0))?;
+        let calls: i64 = turns.iter().map(|turn| i64::from(turn.calls)).sum();
+        if row.calls.is_some_and(|recorded| recorded != calls) {
+            return Err(StoreError::unreadable("the turns of a row are not all there"));
+        }
         TurnParts::of(&turns, row.verification.score).put(row);
     }
     Ok(record)

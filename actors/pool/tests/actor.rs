@@ -334,6 +334,18 @@ fn waiting_leases_are_served_after_a_rebuild() {
     });
 }
 
+/// A request that kills the pool is set aside after two deaths, and the pool serves the others.
+#[test]
+fn a_deadly_request_is_set_aside() {
+    in_test_system(options(1), |kit| async move {
+        let deadly = kit.world.pool.acquire(&spec(super::super::actor::DEADLY_IMAGE)).await;
+        let kind = deadly.err().map(|fault| fault.kind);
+        assert_eq!(kind, Some(crate::model::FaultKind::MessageSetAside));
+        drop(lease(&kit, "a").await);
+        assert_eq!(kit.world.pool.actor_stats().panics, 2);
+    });
+}
+
 #[test]
 fn the_bound_on_live_sandboxes_holds_over_a_rebuild() {
     let pool = PoolConfig { warm: 3, parallel_creation: 3, max_live: 4, ..PoolConfig::default() };

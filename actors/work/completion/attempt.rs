@@ -36,6 +36,7 @@ pub(super) async fn run(
         answer = ask(services, spec, config, &prompt) => answer?,
     };
     // `cancel` does not reach this part: the answer is paid for.
+    spec.conclude();
     let finished_at_ms = services.clock.now_ms();
     let turn = turn_of(&spec.plan.model, &prompt, answer);
     let outcome = Outcome::Answered { finish: turn.reply.finish };

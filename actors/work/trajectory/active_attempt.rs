@@ -97,6 +97,8 @@ impl<'a> ActiveAttempt<'a> {
     pub(super) fn resume_from(&mut self, turn: &Turn) {
         self.left = self.left.saturating_sub(Duration::from_millis(turn.step.own_ms()));
         self.potential = turn.step.potential;
+        // The record does not say whether the last measurement failed.
+        self.is_unmeasured = true;
         // A turn without a model was answered by the planned one, perhaps after another one.
         self.model.clone_from(turn.model.as_ref().unwrap_or(&self.orders.plan.model));
     }

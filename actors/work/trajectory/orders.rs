@@ -8,6 +8,7 @@ use crate::model::{
 };
 use crate::task::TaskSource;
 use crate::work::AttemptSpec;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Everything that one attempt needs to know, after its task was rendered.
@@ -27,6 +28,8 @@ pub struct AttemptOrders {
     /// The sandboxes in which its work is checked. They have no network.
     pub checking: Arc<SandboxSpec>,
     pub config: Arc<CampaignConfig>,
+    /// Set before the outcome is recorded, see [`AttemptSpec::concluding`].
+    pub concluding: Arc<AtomicBool>,
 }
 
 impl AttemptOrders {
@@ -57,6 +60,7 @@ impl AttemptOrders {
             script_format,
             checking: Arc::new(sandbox.offline()),
             spec: Arc::new(sandbox),
+            concluding: spec.concluding.clone(),
             config,
         })
     }

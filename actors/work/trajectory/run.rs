@@ -20,6 +20,7 @@ use crate::pool::{PoolHandle, SandboxLease};
 use crate::quality::FinishedEpisode;
 use crate::work::EngineServices;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use tokio_util::sync::CancellationToken;
 
 /// Runs an attempt to its verdict, or until it is cancelled. Err means that there is no verdict.
@@ -38,6 +39,7 @@ pub(super) async fn run(
     };
     // `cancel` does not reach this part. Otherwise the journal could hold an outcome that the
     // campaign does not know of, and the episode would be run and paid for again.
+    orders.concluding.store(true, Ordering::Release);
     finish(world, orders, &conclusion).await?;
     standing.enter_phase(AttemptPhase::Done);
     Ok(conclusion)

@@ -311,7 +311,7 @@ impl SamplingChecks<'_> {
     /// Whether the field may raise the cost of a call. Some hosts count reasoning beside the output
     /// limit, so a field that switches it on may, except where the dialect limits the reasoning.
     fn may_cost(&self, key: &str, value: &RawValue) -> bool {
-        let switches_on = matches!(value, RawValue::Plain(Value::Bool(true)));
+        let switches_on = !matches!(value, RawValue::Plain(Value::Bool(false) | Value::Null));
         let thinks = switches_on && ["enable_thinking", "thinking"].contains(&key);
         let is_limited = self.asks.dialect == Some("dashscope");
         !UNPRICED.contains(&key) || (thinks && !is_limited)

@@ -46,7 +46,7 @@ prop_compose! {
         (kind, tool, arguments) in (text(), text(), text()),
         (call_id, error) in (option::of(text()), option::of(text())),
         (observation, exit_code) in (text(), option::of(any::<i32>())),
-        (ran, truncated, duration_ms) in any::<(bool, bool, i64)>(),
+        (ran, truncated, duration_ms) in any::<(Option<bool>, bool, i64)>(),
     ) -> RowStepAction {
         RowStepAction {
             kind, tool, arguments, call_id, ran, observation, error, exit_code, truncated,

@@ -22,11 +22,16 @@ pub(crate) struct ParsedRequest {
     pub(crate) lost: Vec<FormatLoss>,
 }
 
+/// Losses that are kept with their places. A request may have millions.
+const MOST_LOSSES: usize = 64;
+
 /// The state of a parser: where it reads, and what it has lost.
 #[derive(Default)]
 pub(in crate::formats) struct RequestParser {
     place: Vec<String>,
     lost: Vec<FormatLoss>,
+    /// How many losses there were, also those behind [`MOST_LOSSES`].
+    count: usize,
 }
 
 impl RequestParser {
@@ -37,7 +42,10 @@ impl RequestParser {
 
     /// Notes a loss at the present place.
     pub(in crate::formats) fn lose(&mut self, kind: LossKind) {
-        self.lost.push(FormatLoss { place: self.place.join("."), kind });
+        self.count += 1;
+        if self.lost.len() < MOST_LOSSES {
+            self.lost.push(FormatLoss { place: self.place.join("."), kind });
+        }
     }
 
     /// Notes a value that means nothing.
@@ -229,9 +237,9 @@ impl RequestParser {
         read: fn(&mut Self, &Value) -> ToolSchema,
     ) -> Vec<ToolSchema> {
         self.each_of(json, "tools", |parser, tool| {
-            let before = parser.lost.len();
+            let before = parser.count;
             let read = read(parser, tool);
-            let sent = (parser.lost.len() > before).then(|| Box::new(tool.clone()));
+            let sent = (parser.count > before).then(|| Box::new(tool.clone()));
             ToolSchema { sent, ..read }
         })
     }

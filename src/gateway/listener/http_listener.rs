@@ -213,7 +213,7 @@ async fn attend(
             };
             // A connection without a valid token may be closed at any time from here on.
             let busy = member.has_shown(answered.is_known).then_some(busy);
-            Ok(response(answered.answer, SendingAnswer::new(busy, unsent)))
+            Ok(response(answered.answer, SendingAnswer::new(busy, unsent), peer.clone()))
         }
     });
     let serving = http1::Builder::new()
@@ -238,7 +238,11 @@ fn whole(body: Bytes) -> ResponseBody {
 
 /// The answer as hyper sends it. `sending` belongs to the body, so it is dropped when hyper has
 /// taken the last bytes of the body.
-fn response(answer: GatewayResponse, sending: SendingAnswer) -> Response<ResponseBody> {
+fn response(
+    answer: GatewayResponse,
+    sending: SendingAnswer,
+    peer: DisconnectMonitor,
+) -> Response<ResponseBody> {
     let (status, headers, body) = match answer {
         GatewayResponse::Whole { status, headers, body } => {
             // The closure keeps `sending` as long as the body lives. It is never called.
@@ -249,8 +253,16 @@ fn response(answer: GatewayResponse, sending: SendingAnswer) -> Response<Respons
             (status, headers, body.boxed_unsync())
         }
         GatewayResponse::Stream { headers, pieces } => {
-            let frames = stream::unfold((pieces, sending), |(mut pieces, sending)| async move {
-                pieces.next().await.map(|piece| (piece, (pieces, sending)))
+            // A client that leaves in the middle of a stream is noticed at once, and not only when
+            // the next piece cannot be written.
+            let parts = (pieces, sending, peer);
+            let frames = stream::unfold(parts, |(mut pieces, sending, peer)| async move {
+                let piece = tokio::select! {
+                    biased;
+                    piece = pieces.next() => piece?,
+                    () = peer.disconnected() => Err(io::ErrorKind::NotConnected.into()),
+                };
+                Some((piece, (pieces, sending, peer)))
             });
             let frames = frames.map(|piece| piece.map(Frame::data));
             (200, headers, StreamBody::new(frames).boxed_unsync())
@@ -306,11 +318,14 @@ mod tests {
         let member = limit.admit().await;
         let (mut client, stream) = tokio::io::duplex(1 << 10);
         let (asking, leaving) = (member.clone(), unsent.clone());
+        let (there, _other) = UnixStream::pair().unwrap();
+        let watched = DisconnectMonitor::of_unix(&there).unwrap();
         let service = service_fn(move |_| {
             let body = Bytes::from(vec![b'x'; 64 << 10]);
             let answer = GatewayResponse::Whole { status: 200, headers: Vec::new(), body };
             let sending = SendingAnswer::new(Some(asking.mark_busy()), leaving.clone());
-            async move { Ok::<_, io::Error>(response(answer, sending)) }
+            let peer = watched.clone();
+            async move { Ok::<_, io::Error>(response(answer, sending, peer)) }
         });
         let stream = TokioIo::new(FlushedStream::new(stream, unsent.clone()));
         let serving = http1::Builder::new().serve_connection(stream, service);

@@ -290,6 +290,8 @@ impl CallReporter {
     /// Reports that the agent has left before the end of its answer, after it had waited `silence`
     /// without a byte. After a long wait this is a fault of the provider.
     pub(in crate::gateway) fn left(&mut self, silence: Duration) {
+        // Only the time in which a provider was asked is a provider's silence.
+        let silence = silence.min(self.took);
         let fault = || match silence > MOST_SILENCE {
             true => Fault::new(FaultKind::OutOfTime, gave_up(silence)),
             false => Fault::new(FaultKind::AgentLeft, NOT_AWAITED),

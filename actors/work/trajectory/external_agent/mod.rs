@@ -276,6 +276,7 @@ impl<'a> ExternalAttempt<'a> {
         let AgentCall { request, leave } = call;
         if leave.is_closed() {
             // The program has closed this call while another one was in progress.
+            self.hung_up = true;
             return Ok(None);
         }
         // While answers are given again, another request than the recorded one ends the attempt.

@@ -57,6 +57,11 @@ impl AgentTerminal {
 
     /// Takes keys to type. They are refused as a whole if too many wait already.
     pub fn type_keys(&mut self, keys: &[u8]) -> Result<(), GuestRefusal> {
+        // Nobody reads what waits for a dead shell.
+        if !self.alive {
+            self.typed.clear();
+            return Ok(());
+        }
         if self.typed.len() + keys.len() > MAX_KEYS {
             let why = "The programs of the terminal do not read what was typed before";
             return Err(GuestRefusal::new(refusal::FAILED, why));

@@ -84,6 +84,11 @@ impl DirectoryLister {
     fn keep(&mut self, entry: &DirEntry, path: &[u8]) -> bool {
         let Ok(facts) = entry.metadata() else { return false };
         let size = if facts.is_file() { facts.len() } else { 0 };
+        // Most entries of a large directory cannot be kept, so they are not copied.
+        let is_last = self.kept.peek().is_none_or(|last| last.path.as_slice() <= path);
+        if self.kept.len() >= self.most && is_last {
+            return facts.is_dir();
+        }
         self.bytes += path.len();
         self.kept.push(KeptEntry { path: path.to_vec(), kind: kind_of(facts.file_type()), size });
         while self.kept.len() > self.most || self.bytes > LISTED_PATHS {
