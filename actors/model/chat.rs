@@ -5,7 +5,7 @@
 
 use super::ReasoningEffort;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// The author of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,18 +108,22 @@ impl ToolSchema {
 
     /// The tool as rows show it: a function, or what the agent program sent if it is none.
     pub fn shown(&self) -> Value {
-        let function = || {
-            serde_json::json!({ "type": "function", "function": {
-                "name": self.name, "description": self.description,
-                "parameters": self.parameters } })
-        };
         match self.sent.as_deref() {
             // The fields do not say what the tool is.
-            Some(sent) if self.name.is_empty() || self.parameters == serde_json::json!({}) => {
-                sent.clone()
-            }
-            _ => function(),
+            Some(sent) if self.name.is_empty() || self.parameters == json!({}) => sent.clone(),
+            sent => self.as_function(sent),
         }
+    }
+
+    /// The tool as a function, with the word `strict` as it was sent.
+    fn as_function(&self, sent: Option<&Value>) -> Value {
+        let mut function = json!({ "name": self.name, "description": self.description,
+            "parameters": self.parameters });
+        let places = sent.map(|sent| [&sent["strict"], &sent["function"]["strict"]]);
+        if let Some(strict) = places.into_iter().flatten().find(|strict| strict.is_boolean()) {
+            function["strict"] = strict.clone();
+        }
+        json!({ "type": "function", "function": function })
     }
 }
 
