@@ -116,16 +116,26 @@ impl CampaignActor {
         let (router, collector) = (self.world.router.clone(), self.world.collector.clone());
         let campaign = self.config.name.clone();
         let standing = self.state_entry();
+        // Entries that the store had not taken. If it takes them now, a later start knows of them.
+        let owed = std::mem::take(&mut self.unwritten);
         let write = async move {
             // Calls that were cut off may still be settled, which changes the cost.
             router.wait_until_settled(&campaign).await;
             if let Err(fault) = router.flush_campaign(&campaign).await {
                 tracing::error!(%fault, "calls of the campaign are not recorded yet");
             }
-            collector.record(vec![standing]).await
+            let kept = match collector.record(owed.clone()).await {
+                Ok(()) => Vec::new(),
+                Err(fault) => {
+                    tracing::error!(%fault, "the ends of episodes are not recorded yet");
+                    owed
+                }
+            };
+            (kept, collector.record(vec![standing]).await)
         };
-        ctx.spawn(write.into_actor(self).map(move |written, this, ctx| {
+        ctx.spawn(write.into_actor(self).map(move |(kept, written), this, ctx| {
             this.closing = false;
+            this.unwritten.splice(0..0, kept);
             if let Err(fault) = written {
                 tracing::error!(%fault, "the campaign's state could not be written");
             }

@@ -109,6 +109,9 @@ impl CampaignProgress {
         progress.cost_usd = spent;
         progress.state = record.state;
         progress.reason = record.reason.clone();
+        // The reason of a fault begins with its kind.
+        progress.cause = record.reason.as_deref().and_then(FaultKind::at_the_start_of);
+        progress.escalated = record.state == CampaignState::Paused && progress.cause.is_some();
         progress.already_complete = record.state == CampaignState::Complete;
         progress.settled = true;
         // A published dataset has the final counts: duplicates are rejected only when it is

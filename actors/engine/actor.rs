@@ -128,8 +128,8 @@ impl EngineActor {
         taken.then(|| SubmitError::AlreadyRunning(name.to_string()))
     }
 
-    /// Starts the actor of a prepared campaign, and waits for its end in the background. The
-    /// campaign's actor belongs to this thread, so a panic in it is seen here.
+    /// Starts the actor of a prepared campaign, and has its end watched: if it panics, the journal
+    /// and the progress say so.
     fn adopt(
         &mut self,
         name: &CampaignName,
@@ -149,19 +149,23 @@ impl EngineActor {
             self.write(undo, ctx);
             return Err(Arc::new(SubmitError::Draining));
         };
+        // The watcher is a task of its own: it must outlive this actor, as the campaign does.
+        let (registry, collector) = (self.registry.clone(), self.tools.world.collector.clone());
         let campaign = name.clone();
-        ctx.spawn(joined.into_actor(self).map(move |ended, this, ctx| {
-            if let Err(failure) = ended {
-                this.registry.panicked();
-                let panic = crate::supervisor::panic_text(failure);
-                tracing::error!(%campaign, %panic, "the campaign's actor died; it can be submitted again");
-                let reason = Some(format!("its actor died: {panic}"));
-                let entry = state_change_entry(&campaign, CampaignState::Paused, reason);
-                this.write(vec![entry], ctx);
-                // The dead actor cannot publish its progress any more, so the engine does.
-                progress.send_modify(|progress| progress.mark_dead(panic));
+        let watcher = async move {
+            let Err(failure) = joined.await else { return };
+            registry.panicked();
+            let panic = panic_text(failure);
+            tracing::error!(%campaign, %panic, "the campaign's actor died; it can be submitted again");
+            let reason = Some(format!("its actor died: {panic}"));
+            let entry = state_change_entry(&campaign, CampaignState::Paused, reason);
+            // The dead actor cannot publish its progress any more.
+            progress.send_modify(|progress| progress.mark_dead(panic));
+            if let Err(fault) = collector.record(vec![entry]).await {
+                tracing::error!(%fault, "a campaign's state could not be written");
             }
-        }));
+        };
+        spawn("campaign watcher", watcher).detach();
         Ok(handle)
     }
 

@@ -362,6 +362,13 @@ impl FaultKind {
         self.policy().ending == Some(AgentEnding::Uncopied)
     }
 
+    /// The kind with which the text of a fault begins, such as `store_full: no space left`. None if
+    /// the text is no fault's.
+    pub fn at_the_start_of(text: &str) -> Option<Self> {
+        let (name, _) = text.split_once(": ")?;
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+
     /// The name in the store, in reports and in `docs/faults.md`.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -205,6 +205,17 @@ mod tests {
         assert_eq!(left, [FaultKind::AgentLeft]);
     }
 
+    /// A campaign's reason in the store says which fault paused it.
+    #[test]
+    fn the_text_of_a_fault_begins_with_its_kind() {
+        for kind in FaultKind::ALL {
+            let text = crate::model::Fault::new(kind, "no space: none").to_string();
+            assert_eq!(FaultKind::at_the_start_of(&text), Some(kind));
+        }
+        assert_eq!(FaultKind::at_the_start_of("its actor died: a panic"), None);
+        assert_eq!(FaultKind::at_the_start_of("cancelled"), None);
+    }
+
     #[test]
     fn every_kind_is_in_the_table_once() {
         let names: std::collections::BTreeSet<_> =

@@ -231,11 +231,12 @@ async fn finish(
         () = signals.wait_for_stop() => {}
         () = tokio::time::sleep(GRACE) => {}
     }
-    let written = engine.world.router.flush_backlog().await;
-    // Open holds count in full in the sum that is printed, as they do at the next start.
-    let (spent, held) =
-        (engine.world.router.spent(&config.name), engine.world.router.held(&config.name));
+    // Calls may still be settled until the router is closed, so the sums are taken after that.
+    let router = engine.world.router.clone();
     engine.shut_down().await?;
+    let written = router.flush_backlog().await;
+    // Open holds count in full in the sum that is printed, as they do at the next start.
+    let (spent, held) = (router.spent(&config.name), router.held(&config.name));
     let spent = spent.saturating_add(held);
     eprint_line(&format!("${spent} spent under the name {}", config.name));
     if let Err((calls, fault)) = written {

@@ -1,7 +1,8 @@
 //! Panics of the actors on which campaigns depend.
 
 use super::{assert_nothing_lost_or_doubled, episodes, options};
-use crate::model::CampaignState;
+use crate::model::{CampaignName, CampaignState, FaultKind};
+use crate::ports::Journal;
 use crate::supervisor::{ActorExit, AskError};
 use crate::testkit::{Kit, Panic, Trap, campaign, in_test_system};
 use std::sync::Arc;
@@ -64,9 +65,15 @@ fn a_message_that_kills_the_engine_actor_is_set_aside_while_campaigns_run() {
 fn a_campaign_whose_actor_dies_is_counted() {
     in_test_system(options(), |kit| async move {
         let handle = kit.submit(&campaign("c", 3)).await;
+        // Another engine actor than the one that started the campaign sees it die.
+        kit.engine.raw().ask(Panic).await.unwrap_err();
         handle.panic().await;
-        handle.wait_until_settled().await;
+        let dead = handle.wait_until_settled().await;
+        assert_eq!((dead.state, dead.cause), (CampaignState::Paused, Some(FaultKind::Panicked)));
         assert_eq!(kit.engine.actor_stats()[1].panics, 1);
+        sleep(Duration::from_secs(1)).await;
+        let recorded = kit.journal.campaign(&CampaignName("c".to_owned())).await.unwrap().unwrap();
+        assert_eq!(recorded.state, CampaignState::Paused);
     });
 }
 

@@ -1,9 +1,11 @@
 //! Faults around episodes: which episodes are tried again, and how often.
 
 use super::{assert_nothing_lost_or_doubled, episodes, labels, options};
-use crate::model::{CampaignState, FaultKind, Money, Outcome};
+use crate::model::{CampaignState, EpisodeRecord, FaultKind, Money, Outcome};
 use crate::ports::Journal;
 use crate::testkit::{Trap, campaign, in_test_system, priced};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -261,6 +263,28 @@ fn every_single_write_may_fail() {
             assert_eq!(kit.sink.written().last().unwrap().rows.len() as u64, judged);
         });
     }
+}
+
+/// What a campaign shows when it rests is in the store, also if a write before has failed: a later
+/// start must not run again what was given up.
+#[test]
+fn what_the_store_did_not_take_is_written_at_rest() {
+    let paused = Arc::new(AtomicU32::new(0));
+    for failing in 3..46 {
+        let paused = paused.clone();
+        in_test_system(options(), move |kit| async move {
+            let setup = Trap::Fault(FaultKind::TaskSetup);
+            kit.models.named("fake/one").traps.once("letter 1 turn 1", setup);
+            kit.journal.traps.set("append", failing, 1, Trap::Fault(FaultKind::Store));
+            let progress = kit.submit(&campaign("c", 3)).await.wait_until_settled().await;
+            let faulted = |e: &&EpisodeRecord| matches!(e.outcome, Some(Outcome::Faulted { .. }));
+            let found = episodes(&kit, "c").await.iter().filter(faulted).count() as u64;
+            assert_eq!(found, progress.episodes.faulted, "write {failing}");
+            let is_paused = progress.state == CampaignState::Paused && found > 0;
+            paused.fetch_add(u32::from(is_paused), Ordering::AcqRel);
+        });
+    }
+    assert!(paused.load(Ordering::Acquire) > 0, "a write failed after an episode was given up");
 }
 
 #[test]

@@ -78,13 +78,14 @@ fn too_large(shown: &str, index: u32, most: u64) -> String {
     )
 }
 
-/// Whether the campaign asks for no further prompt. Nothing behind the last one is read.
+/// Whether the campaign asks for no further prompt.
 fn is_full(prompts: &PromptSet, settings: &CompletionSettings) -> bool {
     settings.limit.is_some_and(|limit| prompts.len() as u64 >= limit)
 }
 
-/// Adds the prompts of one file, which people call `shown`, up to the limit of the campaign.
-/// Returns what is wrong with it. All prompts together may have `most` bytes.
+/// Adds the prompts of one file, which people call `shown`. Returns what is wrong with it. All
+/// prompts together may have `most` bytes. Prompts behind the limit of the campaign are read as far
+/// as there is room: lines may have been added before a prompt that was planned earlier.
 fn add_file(
     prompts: &mut PromptSet,
     settings: &CompletionSettings,
@@ -101,7 +102,7 @@ fn add_file(
     let (mut reader, mut line) = (BufReader::new(file), Vec::new());
     let (mut found, mut wrong) = (Vec::new(), 0_usize);
     for index in 0_u32.. {
-        if is_full(prompts, settings) {
+        if is_full(prompts, settings) && prompts.bytes() > most {
             break;
         }
         line.clear();
@@ -125,7 +126,7 @@ fn add_file(
                 }
             }
         }
-        if prompts.bytes() > most {
+        if prompts.bytes() > most && !is_full(prompts, settings) {
             return vec![too_large(shown, index, most)];
         }
     }
@@ -147,12 +148,12 @@ mod tests {
     }
 
     #[test]
-    fn nothing_behind_the_limit_is_read() {
+    fn prompts_behind_the_limit_are_read_as_far_as_there_is_room() {
         let (file, mut prompts) = (lines(100), PromptSet::default());
         let settings = CompletionSettings { limit: Some(7), ..CompletionSettings::default() };
-        // Two more prompts would be too large.
+        // The ninth prompt is too much.
         let found = add_file(&mut prompts, &settings, file.path(), "q.txt", 8 * 15);
-        assert_eq!((found, prompts.len()), (Vec::new(), 7));
+        assert_eq!((found, prompts.len()), (Vec::new(), 9));
     }
 
     #[test]
