@@ -27,4 +27,5 @@ pub(crate) mod unsaid_settings;
 mod wire_format;
 pub(crate) mod writing;
 
+pub(crate) use wire_format::IMAGE_PARTS;
 pub use wire_format::WireFormat;

@@ -1,9 +1,14 @@
 //! The wire formats that clients of the gateway and providers share.
 
+use super::reading::allowed_shape::{ShapeContext, ShapeResult};
 use super::reading::request_parser::ParsedRequest;
 use super::writing::envelope::{ReplyEnvelope, WireErrorBody};
 use super::{chat_completions, messages, responses};
 use serde_json::Value;
+
+/// The types of image parts in all wire formats.
+pub(crate) const IMAGE_PARTS: [&str; 3] =
+    [chat_completions::IMAGE_PART, messages::IMAGE_PART, responses::IMAGE_PART];
 
 /// A wire format that clients of the gateway and providers share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +28,16 @@ impl WireFormat {
             Self::OpenAiChat => chat_completions::request_reader::parse(json, cap),
             Self::Anthropic => messages::request_reader::parse(json, cap),
             Self::Responses => responses::request_reader::parse(json, cap),
+        }
+    }
+
+    /// Checks a request against the allow-list of its format: what a request to a model with a
+    /// price may hold, so that its worst cost is known. It returns the first violation.
+    pub(crate) fn check(self, json: &Value, limits: ShapeContext) -> ShapeResult {
+        match self {
+            Self::OpenAiChat => chat_completions::allowlist::REQUEST.check(json, limits),
+            Self::Anthropic => messages::allowlist::REQUEST.check(json, limits),
+            Self::Responses => responses::allowlist::REQUEST.check(json, limits),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Whatever a client says is understood or refused.
 
 use crate::formats::WireFormat;
+use crate::formats::reading::allowed_shape::ShapeContext;
 use crate::gateway::refusal::GatewayRefusal;
 use crate::gateway::request_check::allowlist;
 use crate::gateway::request_check::request::GatewayRequest;
@@ -65,7 +66,7 @@ fn survived(body: &Value) {
         let Ok(asked) = GatewayRequest::read(family, Bytes::from(body.to_string())) else {
             continue;
         };
-        let limits = allowlist::ShapeContext { cap: 7, writes_priced: true, caps_thought: true };
+        let limits = ShapeContext { cap: 7, writes_priced: true, caps_thought: true };
         drop((allowlist::find_unbounded(&asked, limits), asked.with_model_name("m")));
         let _: synthd_actors::model::Usage = asked.worst(100, None);
         let parsed = asked.parsed(7);

@@ -1,5 +1,6 @@
 //! The Anthropic Messages format (`POST messages`).
 
+pub(in crate::formats) mod allowlist;
 mod reply_reader;
 pub(crate) mod reply_writer;
 pub(crate) mod request_reader;
@@ -15,3 +16,5 @@ pub(crate) const KEY_HEADER: &str = "x-api-key";
 const FAMILY: &str = "anthropic";
 /// The dialect's name in a campaign.
 pub(crate) const DIALECT: &str = "anthropic";
+/// The type of a part that is an image.
+pub(in crate::formats) const IMAGE_PART: &str = "image";

@@ -1,9 +1,11 @@
-//! How requests and replies are read, in every format: losses of a request; events, token counts and
-//! faults of a reply.
+//! How requests and replies are read, in every format: losses of a request, and the words of its
+//! allow-list; events, token counts and faults of a reply.
 
+pub(crate) mod allowed_shape;
 pub(crate) mod counts;
 pub(crate) mod events;
 pub(crate) mod faults;
+pub(crate) mod json_path;
 pub(crate) mod losses;
 pub(crate) mod request_parser;
 mod retry_after;

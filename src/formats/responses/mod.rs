@@ -1,5 +1,6 @@
 //! The OpenAI Responses format (`POST responses`).
 
+pub(in crate::formats) mod allowlist;
 mod items;
 mod reply_reader;
 pub(crate) mod reply_writer;
@@ -14,3 +15,5 @@ pub(crate) const PATH: &str = "responses";
 const FAMILY: &str = "openai-responses";
 /// The dialect's name in a campaign.
 pub(crate) const DIALECT: &str = "responses";
+/// The type of a part that is an image.
+pub(in crate::formats) const IMAGE_PART: &str = "input_image";

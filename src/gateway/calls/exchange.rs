@@ -14,6 +14,7 @@
 //! Invariant: an exchange that has a ticket is settled exactly once. If the task dies before, the
 //! ticket is dropped, and the call counts as its full hold, in memory and in the store.
 
+use crate::formats::reading::allowed_shape::ShapeContext;
 use crate::gateway::calls::call::GatewayCall;
 use crate::gateway::listener::response_sink::{GatewayResponse, ResponseSink};
 use crate::gateway::refusal::GatewayRefusal;
@@ -178,7 +179,7 @@ impl GatewayCall {
         }
         // All keys of a model lead to the same provider and differ in nothing that is asked here.
         let upstream = behind.keys.first().and_then(|keyed| keyed.upstream.as_ref());
-        let limits = allowlist::ShapeContext {
+        let limits = ShapeContext {
             cap: self.asked.cap(output_cap),
             writes_priced: behind.writes_priced,
             caps_thought: upstream.is_some_and(|upstream| upstream.thought_cap.is_some()),

@@ -4,7 +4,7 @@
 //! top level `request` refuses every such key for all models. A second key that occurs twice
 //! is not reported.
 
-use crate::gateway::request_check::json_path::JsonPath;
+use crate::formats::reading::json_path::JsonPath;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::map::Entry;
 use serde_json::{Error, Map, Number, Value};

@@ -3,7 +3,6 @@
 pub(super) mod allowlist;
 pub(super) mod anthropic_beta;
 pub(super) mod duplicate_keys;
-pub(super) mod json_path;
 pub(super) mod null_content;
 pub(super) mod raw_json;
 pub(super) mod request;

@@ -11,11 +11,11 @@
 //! the body are kept, because a call that is passed through sends them unchanged.
 
 use crate::formats::WireFormat;
+use crate::formats::reading::json_path::JsonPath;
 use crate::formats::reading::request_parser::ParsedRequest;
 use crate::gateway::refusal::GatewayRefusal;
 use crate::gateway::request_check::allowlist;
 use crate::gateway::request_check::duplicate_keys;
-use crate::gateway::request_check::json_path::JsonPath;
 use crate::gateway::request_check::null_content;
 use crate::gateway::request_check::raw_json::RawJsonObject;
 use crate::llm::UpstreamModel;

@@ -9,7 +9,7 @@ const SHOWN: usize = 60;
 /// A path, stored from its end to its start: code that returns from a nested value adds where that
 /// value was. The empty path is the outermost value.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(in crate::gateway) struct JsonPath(Vec<JsonPathSegment>);
+pub(crate) struct JsonPath(Vec<JsonPathSegment>);
 
 /// One step of a path: the key of an object, or the index in a list.
 #[derive(Debug, PartialEq, Eq)]
@@ -20,17 +20,17 @@ enum JsonPathSegment {
 
 impl JsonPath {
     /// Whether it is the outermost value. `parse_json` uses the empty path for "nothing found".
-    pub(in crate::gateway) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Adds that the value was found under this key.
-    pub(in crate::gateway) fn below_key(&mut self, key: &str) {
+    pub(crate) fn below_key(&mut self, key: &str) {
         self.0.push(JsonPathSegment::Key(key.chars().take(SHOWN).collect()));
     }
 
     /// Adds that the value was found at this index of a list.
-    pub(in crate::gateway) fn below_index(&mut self, index: usize) {
+    pub(crate) fn below_index(&mut self, index: usize) {
         self.0.push(JsonPathSegment::Index(index));
     }
 }

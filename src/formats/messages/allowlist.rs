@@ -1,16 +1,18 @@
 //! The allow-list of the Anthropic Messages format: what a request to a model with a price may
 //! hold. `REQUEST` is the body, and each further constant is an object or a set of types within
-//! it. The features of the header `anthropic-beta` are checked in `anthropic_beta`.
+//! it. The gateway checks the features of the header `anthropic-beta`.
 
-use super::TIERS;
-use super::shape::{AllowedKey, AllowedShape, AllowedVariant, key, kind, required};
+use super::IMAGE_PART;
+use crate::formats::reading::allowed_shape::{
+    AllowedKey, AllowedShape, AllowedVariant, TIERS, key, kind, required,
+};
 use AllowedShape::{
     Budget, Cache, Count, Either, Empty, Flag, Free, Kinds, KindsOrFirst, List, Number, Object,
     SomeText, Text, Words,
 };
 
 /// The body of `POST /v1/messages`.
-pub(super) const REQUEST: AllowedShape = Object(&[
+pub(in crate::formats) const REQUEST: AllowedShape = Object(&[
     key("model", Text),
     key("messages", List(&Object(MESSAGE))),
     key("system", Either(&[Text, List(&Kinds(TEXTS))])),
@@ -56,7 +58,7 @@ const TEXTS: &[AllowedVariant] = &[TEXT];
 /// A mark up to which the provider caches the request.
 const CACHE: AllowedKey = key("cache_control", Cache);
 /// An image in the body.
-const IMAGE: AllowedVariant = kind("image", &[required("source", Kinds(SOURCES)), CACHE]);
+const IMAGE: AllowedVariant = kind(IMAGE_PART, &[required("source", Kinds(SOURCES)), CACHE]);
 
 /// Where an image comes from. A URL or a file id is missing: its size is not known from the body.
 const SOURCES: &[AllowedVariant] =

@@ -3,15 +3,17 @@
 //! itself: `REQUEST` is the body, and each further constant is an object or a set of types within
 //! it.
 
-use super::TIERS;
-use super::shape::{AllowedKey, AllowedShape, AllowedVariant, key, kind, required};
+use super::IMAGE_PART;
+use crate::formats::reading::allowed_shape::{
+    AllowedKey, AllowedShape, AllowedVariant, TIERS, key, kind, required,
+};
 use AllowedShape::{
     Budget, Cache, Count, Either, Empty, Flag, Free, Image, Kinds, KindsOrFirst, List, Number,
     Object, Off, SomeText, Text, ThoughtCap, ThoughtFlag, Words,
 };
 
 /// The body of `POST /v1/chat/completions`.
-pub(super) const REQUEST: AllowedShape = Object(&[
+pub(in crate::formats) const REQUEST: AllowedShape = Object(&[
     key("model", Text),
     key("messages", List(&Object(MESSAGE))),
     key("tools", List(&Kinds(TOOLS))),
@@ -104,7 +106,7 @@ const MESSAGE: &[AllowedKey] = &[
 const PARTS: &[AllowedVariant] = &[
     kind("text", &[key("text", Text), key("cache_control", Cache)]),
     kind("refusal", &[key("refusal", Text)]),
-    kind("image_url", &[required("image_url", Object(IMAGE)), key("cache_control", Cache)]),
+    kind(IMAGE_PART, &[required("image_url", Object(IMAGE)), key("cache_control", Cache)]),
 ];
 
 /// An image in the body, as `data:image/png;base64,...`.

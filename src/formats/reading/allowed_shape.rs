@@ -5,12 +5,15 @@
 //! The check never guesses: a value of another JSON type, an unknown key and an unknown `type` are
 //! all refused. Only a key with the value `null` is ignored, because it asks for nothing.
 
-use crate::gateway::request_check::json_path::JsonPath;
+use crate::formats::reading::json_path::JsonPath;
 use serde_json::{Map, Value};
+
+/// Service tiers that cost no more than the price of the model.
+pub(in crate::formats) const TIERS: [&str; 4] = ["auto", "default", "flex", "standard_only"];
 
 /// What a value may be.
 #[derive(Debug)]
-pub(super) enum AllowedShape {
+pub(in crate::formats) enum AllowedShape {
     /// Any value. The model reads it as text, whose bytes are counted, or nobody reads it.
     Free,
     /// Any text, also an empty one.
@@ -55,7 +58,7 @@ pub(super) enum AllowedShape {
 
 /// A key of an object, with the shape of its value.
 #[derive(Debug)]
-pub(super) struct AllowedKey {
+pub(in crate::formats) struct AllowedKey {
     name: &'static str,
     shape: AllowedShape,
     /// Whether the provider would look the value up elsewhere if the key were missing or null.
@@ -63,25 +66,28 @@ pub(super) struct AllowedKey {
 }
 
 /// A key that may be missing.
-pub(super) const fn key(name: &'static str, shape: AllowedShape) -> AllowedKey {
+pub(in crate::formats) const fn key(name: &'static str, shape: AllowedShape) -> AllowedKey {
     AllowedKey { name, shape, required: false }
 }
 
 /// A key that must be there, because the provider would look its value up elsewhere.
-pub(super) const fn required(name: &'static str, shape: AllowedShape) -> AllowedKey {
+pub(in crate::formats) const fn required(name: &'static str, shape: AllowedShape) -> AllowedKey {
     AllowedKey { name, shape, required: true }
 }
 
 /// One value of `type`, and the keys that an object of this type may have. A name that ends with
 /// `*` stands for all its dates: `bash_*` allows `bash_20250124`.
 #[derive(Debug)]
-pub(super) struct AllowedVariant {
+pub(in crate::formats) struct AllowedVariant {
     name: &'static str,
     keys: &'static [AllowedKey],
 }
 
 /// A variant of an object.
-pub(super) const fn kind(name: &'static str, keys: &'static [AllowedKey]) -> AllowedVariant {
+pub(in crate::formats) const fn kind(
+    name: &'static str,
+    keys: &'static [AllowedKey],
+) -> AllowedVariant {
     AllowedVariant { name, keys }
 }
 
@@ -102,21 +108,21 @@ fn is_date(text: &str) -> bool {
 
 /// What the check needs to know of the call and of its model.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::gateway) struct ShapeContext {
+pub(crate) struct ShapeContext {
     /// The output limit in tokens that will be sent.
-    pub(in crate::gateway) cap: u64,
+    pub(crate) cap: u64,
     /// Whether the price of writing to a prompt cache is known.
-    pub(in crate::gateway) writes_priced: bool,
+    pub(crate) writes_priced: bool,
     /// Whether the provider has a cap of the reasoning beside the output limit, and gets it.
-    pub(in crate::gateway) caps_thought: bool,
+    pub(crate) caps_thought: bool,
 }
 
 /// A value that is not allowed: where it is, and why.
 #[derive(Debug)]
-pub(super) struct ShapeViolation {
-    pub(super) path: JsonPath,
+pub(crate) struct ShapeViolation {
+    pub(crate) path: JsonPath,
     /// For the client, as the second half of a sentence after the path.
-    pub(super) why: String,
+    pub(crate) why: String,
 }
 
 impl ShapeViolation {
@@ -139,11 +145,11 @@ impl ShapeViolation {
 }
 
 /// Ok if the value is allowed.
-type ShapeResult = Result<(), ShapeViolation>;
+pub(crate) type ShapeResult = Result<(), ShapeViolation>;
 
 impl AllowedShape {
     /// Checks a value and everything in it. It returns the first violation.
-    pub(super) fn check(&self, value: &Value, limits: ShapeContext) -> ShapeResult {
+    pub(in crate::formats) fn check(&self, value: &Value, limits: ShapeContext) -> ShapeResult {
         match (self, value) {
             (Self::List(each), Value::Array(items)) => list(each, items, limits),
             (Self::Object(keys), Value::Object(object)) => all_keys(keys, object, limits),

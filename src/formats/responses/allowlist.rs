@@ -4,15 +4,17 @@
 //! Much of what this format can name is stored by the provider (`previous_response_id`, items by
 //! their ids, files), and its length is not known here. So all of that is missing in the list.
 
-use super::TIERS;
-use super::shape::{AllowedKey, AllowedShape, AllowedVariant, key, kind, required};
+use super::IMAGE_PART;
+use crate::formats::reading::allowed_shape::{
+    AllowedKey, AllowedShape, AllowedVariant, TIERS, key, kind, required,
+};
 use AllowedShape::{
     Budget, Count, Either, Flag, Free, Image, Kinds, KindsOrFirst, List, Number, Object, Off,
     SomeText, Text, Words,
 };
 
 /// The body of `POST /v1/responses`.
-pub(super) const REQUEST: AllowedShape = Object(&[
+pub(in crate::formats) const REQUEST: AllowedShape = Object(&[
     key("model", Text),
     key("input", Either(&[Text, List(&KindsOrFirst(ITEMS))])),
     key("instructions", Text),
@@ -118,7 +120,7 @@ const PARTS: &[AllowedVariant] = &[
     ),
     kind("refusal", &[key("refusal", Text)]),
     kind(
-        "input_image",
+        IMAGE_PART,
         &[required("image_url", Image), key("detail", Words(&["auto", "low", "high", "original"]))],
     ),
 ];

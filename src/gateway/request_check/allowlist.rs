@@ -1,30 +1,18 @@
 //! The allow-list: what a request to a model with a price may hold, so that its worst cost is
-//! known. It lists every key, every type of a part and every tool of each wire format. A request
-//! that holds anything else is refused before any money is held. So a feature that a provider adds
-//! later is refused until somebody has looked at its price.
+//! known. It lists every key, every type of a part and every tool of a wire format, in the folder
+//! of that format (`formats/messages/allowlist.rs` and its like). A request that holds anything
+//! else is refused before any money is held. So a feature that a provider adds later is refused
+//! until somebody has looked at its price.
 //!
 //! `exchange` calls [`find_unbounded`] before it asks for a ticket. `request` uses [`images`] and
-//! [`described_tools`] for the number of tokens. Each wire format has a file with its list, and
-//! `shape` has the words in which the lists are written. A model without a price accepts every
-//! request.
+//! [`described_tools`] for the number of tokens. A model without a price accepts every request.
 
-mod chat;
-mod messages;
-mod responses;
-mod shape;
-
-use crate::formats::WireFormat;
+use crate::formats::IMAGE_PARTS;
+use crate::formats::reading::allowed_shape::ShapeContext;
+use crate::formats::reading::json_path::JsonPath;
 use crate::gateway::refusal::GatewayRefusal;
-use crate::gateway::request_check::json_path::JsonPath;
 use crate::gateway::request_check::request::GatewayRequest;
 use serde_json::Value;
-use shape::AllowedShape;
-pub(in crate::gateway) use shape::ShapeContext;
-
-/// Service tiers that cost no more than the price of the model.
-const TIERS: [&str; 4] = ["auto", "default", "flex", "standard_only"];
-/// The types of image parts in the three wire formats.
-const IMAGES: [&str; 3] = ["image_url", "image", "input_image"];
 
 /// The refusal for a request whose worst cost is unknown with these limits, or None.
 pub(in crate::gateway) fn find_unbounded(
@@ -35,17 +23,8 @@ pub(in crate::gateway) fn find_unbounded(
         let why = "this key occurs twice, and a provider may read either of them: leave one out";
         return Some(refusal(path, why));
     }
-    let strange = shape(asked.family).check(&asked.json, limits).err()?;
+    let strange = asked.family.check(&asked.json, limits).err()?;
     Some(refusal(&strange.path, &strange.why))
-}
-
-/// The list of a wire format.
-fn shape(family: WireFormat) -> &'static AllowedShape {
-    match family {
-        WireFormat::OpenAiChat => &chat::REQUEST,
-        WireFormat::Anthropic => &messages::REQUEST,
-        WireFormat::Responses => &responses::REQUEST,
-    }
 }
 
 /// The refusal of the value at `path`.
@@ -66,7 +45,7 @@ pub(in crate::gateway) fn images(json: &Value) -> u64 {
             let kind = object.get("type").and_then(Value::as_str).unwrap_or_default();
             let inside = ["content", "messages", "system", "input", "output"].into_iter();
             let inside: u64 = inside.filter_map(|key| object.get(key)).map(images).sum();
-            u64::from(IMAGES.contains(&kind)) + inside
+            u64::from(IMAGE_PARTS.contains(&kind)) + inside
         }
         _ => 0,
     }
@@ -84,6 +63,7 @@ pub(in crate::gateway) fn described_tools(json: &Value) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::formats::WireFormat;
     use bytes::Bytes;
     use serde_json::json;
 
