@@ -1,6 +1,7 @@
 //! The Anthropic Messages format (`POST messages`).
 
 pub(in crate::formats) mod allowlist;
+pub(crate) mod beta_features;
 mod reply_reader;
 pub(crate) mod reply_writer;
 pub(crate) mod request_reader;
