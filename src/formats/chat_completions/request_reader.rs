@@ -1,35 +1,20 @@
 //! Reads a request in the OpenAI chat format.
 
 use crate::formats::reading::losses::LossKind;
-use crate::formats::reading::request_parser::{
-    ParsedRequest, RequestParser, keep_others, parameters,
+use crate::formats::reading::openai_request::{
+    OPENAI_KEYS, function, openai_settings, word_choice,
 };
-use serde_json::{Value, json};
+use crate::formats::reading::request_parser::{
+    COMMON_KEYS, ParsedRequest, RequestParser, keep_others,
+};
+use serde_json::{Map, Value, json};
 use synthd_actors::model::{
     ChatMessage, ChatRequest, ChatRole, Reasoning, RequestSettings, ToolCall, ToolChoice,
     ToolSchema,
 };
 
-/// Top-level keys that are read, or that change no answer.
-const KNOWN: [&str; 16] = [
-    "model",
-    "messages",
-    "tools",
-    "tool_choice",
-    "parallel_tool_calls",
-    "temperature",
-    "top_p",
-    "stop",
-    "max_tokens",
-    "max_completion_tokens",
-    "stream",
-    "stream_options",
-    "n",
-    "user",
-    "safety_identifier",
-    // A hint for the provider's cache.
-    "prompt_cache_key",
-];
+/// Top-level keys that are read, besides those that other formats have too.
+const OWN_KEYS: [&str; 5] = ["messages", "stop", "max_tokens", "max_completion_tokens", "n"];
 /// The roles of the format.
 const ROLES: [(&str, ChatRole); 5] = [
     ("system", ChatRole::System),
@@ -54,7 +39,8 @@ pub(crate) fn parse(json: &Value, cap: u32) -> ParsedRequest {
         ("service_tier", json!("auto")),
         ("response_format", json!({ "type": "text" })),
     ];
-    let mut others = parser.other_keys(json, &KNOWN, &idle);
+    let known = [&COMMON_KEYS[..], &OPENAI_KEYS[..], &OWN_KEYS[..]].concat();
+    let mut others = parser.other_keys(json, &known, &idle);
     // The engine's own form has one answer. A missing `n` means one.
     if json["n"].as_u64().is_some_and(|n| n != 1) {
         parser.lose(LossKind::Choices);
@@ -66,58 +52,43 @@ pub(crate) fn parse(json: &Value, cap: u32) -> ParsedRequest {
     let messages = json["messages"].as_array().map(Vec::as_slice).unwrap_or_default();
     let messages = parser.each("messages", messages, message);
     let tools = parser.tools(json, tool);
-    let mut settings = settings(&mut parser, json);
+    let mut settings = settings(&mut parser, json, &mut others);
     keep_others(&mut settings, others);
     parser.finish(ChatRequest { messages, tools, max_output_tokens: cap, settings })
 }
 
 /// The sampling parameters and the other settings of a request.
-fn settings(parser: &mut RequestParser, json: &Value) -> RequestSettings {
-    RequestSettings {
-        temperature: parser.number(json, "temperature"),
-        top_p: parser.number(json, "top_p"),
-        stop: parser.words(json, "stop"),
-        tool_choice: parser.within("tool_choice", |parser| choice(parser, &json["tool_choice"])),
-        parallel_calls: parser.flag(json, "parallel_tool_calls"),
-        end_user: parser.end_user(&[&json["safety_identifier"], &json["user"]]),
-        ..RequestSettings::default()
-    }
+fn settings(
+    parser: &mut RequestParser,
+    json: &Value,
+    others: &mut Map<String, Value>,
+) -> RequestSettings {
+    let usual = openai_settings(parser, json, others, choice);
+    RequestSettings { stop: parser.words(json, "stop"), ..usual }
 }
 
 /// Reads `tool_choice`: a word, or `{"type": "function", "function": {"name": "search"}}`.
 fn choice(parser: &mut RequestParser, json: &Value) -> Option<ToolChoice> {
-    match json.as_str() {
-        None if json.is_null() => None,
-        Some("auto") => Some(ToolChoice::Auto),
-        Some("none") => Some(ToolChoice::None),
-        Some("required") => Some(ToolChoice::Required),
-        None if json["function"]["name"].is_string() => {
+    match json {
+        _ if json["function"]["name"].is_string() => {
             parser.other_keys(json, &["function"], &[("type", json!("function"))]);
             parser.other_keys(&json["function"], &["name"], &[]);
             json["function"]["name"].as_str().map(|name| ToolChoice::Tool(name.to_owned()))
         }
-        _ => {
-            parser.malformed("`tool_choice` has an unknown value");
-            None
-        }
+        _ => word_choice(parser, json),
     }
 }
 
 /// Reads one tool. A `custom` tool has no schema, and models of other formats enforce none.
 fn tool(parser: &mut RequestParser, json: &Value) -> ToolSchema {
-    let function = &json["function"];
-    let Some(name) = function["name"].as_str().filter(|_| json["type"] == "function") else {
+    let fields = &json["function"];
+    let Some(name) = fields["name"].as_str().filter(|_| json["type"] == "function") else {
         return parser.odd_tool(json, "a tool is not a function with a name");
     };
-    if function["strict"] == true {
-        parser.lose(LossKind::Strict);
-    }
+    let tool = function(parser, name, fields, &["name", "description", "parameters"]);
     // `cache_control` is a hint for the cache of its own provider. It changes no answer.
     parser.other_keys(json, &["type", "function", "cache_control"], &[]);
-    let idle = [("strict", json!(false)), ("strict", json!(true))];
-    parser.other_keys(function, &["name", "description", "parameters"], &idle);
-    let description = parser.word(function, "description").unwrap_or_default();
-    ToolSchema::new(name, description, parameters(&function["parameters"]))
+    tool
 }
 
 /// Reads one message. A refusal of an earlier reply counts as its text, because the next model

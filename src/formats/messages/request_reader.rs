@@ -1,28 +1,18 @@
 //! Reads a request in the Anthropic Messages format.
 
 use crate::formats::reading::losses::LossKind;
-use crate::formats::reading::request_parser::{ParsedRequest, RequestParser, join, keep_others};
+use crate::formats::reading::request_parser::{
+    COMMON_KEYS, ParsedRequest, RequestParser, join, keep_others,
+};
 use serde_json::{Map, Value, json};
 use synthd_actors::model::{
     ChatMessage, ChatRequest, ChatRole, Reasoning, RequestSettings, ToolCall, ToolChoice,
     ToolSchema,
 };
 
-/// Top-level keys that are read, or that change no answer.
-const KNOWN: [&str; 11] = [
-    "model",
-    "messages",
-    "system",
-    "tools",
-    "tool_choice",
-    "temperature",
-    "top_p",
-    "stop_sequences",
-    "max_tokens",
-    "stream",
-    // `settings` checks its keys.
-    "metadata",
-];
+/// Top-level keys that are read, besides those that other formats have too. `settings` checks the
+/// keys of `metadata`.
+const OWN_KEYS: [&str; 5] = ["messages", "system", "stop_sequences", "max_tokens", "metadata"];
 /// The roles of the format.
 const ROLES: [(&str, ChatRole); 2] = [("user", ChatRole::User), ("assistant", ChatRole::Assistant)];
 
@@ -31,7 +21,8 @@ pub(crate) fn parse(json: &Value, cap: u32) -> ParsedRequest {
     let mut parser = RequestParser::default();
     // Values that ask for nothing, so they need no field in another format.
     let idle = [("thinking", json!({ "type": "disabled" })), ("service_tier", json!("auto"))];
-    let others = parser.other_keys(json, &KNOWN, &idle);
+    let known = [&COMMON_KEYS[..], &OWN_KEYS[..]].concat();
+    let mut others = parser.other_keys(json, &known, &idle);
     let mut messages = Vec::new();
     if !json["system"].is_null() {
         let system = parser.within("system", |parser| parser.text(&json["system"]));
@@ -43,28 +34,30 @@ pub(crate) fn parse(json: &Value, cap: u32) -> ParsedRequest {
     let turns = json["messages"].as_array().map(Vec::as_slice).unwrap_or_default();
     messages.extend(parser.each("messages", turns, turn).into_iter().flatten());
     let tools = parser.tools(json, tool);
-    let mut settings = settings(&mut parser, json);
+    let mut settings = settings(&mut parser, json, &mut others);
     keep_thinking(&mut settings, others);
     parser.finish(ChatRequest { messages, tools, max_output_tokens: cap, settings })
 }
 
 /// The sampling parameters and the other settings of a request. The only known key of `metadata`
 /// is `user_id`.
-fn settings(parser: &mut RequestParser, json: &Value) -> RequestSettings {
+fn settings(
+    parser: &mut RequestParser,
+    json: &Value,
+    others: &mut Map<String, Value>,
+) -> RequestSettings {
     if !matches!(json["metadata"], Value::Null | Value::Object(_)) {
         parser.malformed("`metadata` is not an object");
     }
     parser.within("metadata", |parser| parser.other_keys(&json["metadata"], &["user_id"], &[]));
-    let choice = &json["tool_choice"];
+    let usual = parser.settings(json, others, tool_choice);
+    // The key of this format says the opposite.
+    let alone = parser.flag(&json["tool_choice"], "disable_parallel_tool_use");
     RequestSettings {
-        temperature: parser.number(json, "temperature"),
-        top_p: parser.number(json, "top_p"),
         stop: parser.words(json, "stop_sequences"),
-        tool_choice: parser.within("tool_choice", |parser| tool_choice(parser, choice)),
-        // The key of this format says the opposite.
-        parallel_calls: parser.flag(choice, "disable_parallel_tool_use").map(|disabled| !disabled),
+        parallel_calls: alone.map(|alone| !alone),
         end_user: parser.end_user(&[&json["metadata"]["user_id"]]),
-        ..RequestSettings::default()
+        ..usual
     }
 }
 

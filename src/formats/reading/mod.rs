@@ -7,5 +7,6 @@ pub(crate) mod events;
 pub(crate) mod faults;
 pub(crate) mod json_path;
 pub(crate) mod losses;
+pub(in crate::formats) mod openai_request;
 pub(crate) mod request_parser;
 mod retry_after;

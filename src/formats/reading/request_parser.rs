@@ -12,7 +12,7 @@
 use super::losses::{FormatLoss, LossKind};
 use serde_json::{Map, Value, json};
 use synthd_actors::model::{
-    ChatMessage, ChatRequest, ChatRole, ReasoningEffort, RequestSettings, ToolSchema,
+    ChatMessage, ChatRequest, ChatRole, ReasoningEffort, RequestSettings, ToolChoice, ToolSchema,
 };
 
 /// A request as far as it was understood, and what was lost.
@@ -21,6 +21,13 @@ pub(crate) struct ParsedRequest {
     /// In the order of the request's keys.
     pub(crate) lost: Vec<FormatLoss>,
 }
+
+/// Top-level keys that are read in every format.
+pub(in crate::formats) const COMMON_KEYS: [&str; 6] =
+    ["model", "tools", "tool_choice", "temperature", "top_p", "stream"];
+
+/// Reads the value of `tool_choice`.
+pub(in crate::formats) type ChoiceReader = fn(&mut RequestParser, &Value) -> Option<ToolChoice>;
 
 /// Losses that are kept with their places. A request may have millions.
 const MOST_LOSSES: usize = 64;
@@ -228,6 +235,23 @@ impl RequestParser {
             self.lose(LossKind::Users);
         }
         first.map(str::to_owned)
+    }
+
+    /// The settings that have the same names in every format. A choice of a tool of which something
+    /// was lost is kept in `others` as it was sent.
+    pub(in crate::formats) fn settings(
+        &mut self,
+        json: &Value,
+        others: &mut Map<String, Value>,
+        choice: ChoiceReader,
+    ) -> RequestSettings {
+        let (temperature, top_p) = (self.number(json, "temperature"), self.number(json, "top_p"));
+        let before = self.count;
+        let tool_choice = self.within("tool_choice", |parser| choice(parser, &json["tool_choice"]));
+        if self.count > before {
+            others.insert("tool_choice".to_owned(), json["tool_choice"].clone());
+        }
+        RequestSettings { temperature, top_p, tool_choice, ..RequestSettings::default() }
     }
 
     /// The tools. One of which something was lost is kept as it was sent.

@@ -4,8 +4,11 @@
 
 use super::items;
 use crate::formats::reading::losses::LossKind;
+use crate::formats::reading::openai_request::{
+    OPENAI_KEYS, function, openai_settings, word_choice,
+};
 use crate::formats::reading::request_parser::{
-    ParsedRequest, RequestParser, join, keep_others, parameters, reply_of,
+    COMMON_KEYS, ParsedRequest, RequestParser, join, keep_others, reply_of,
 };
 use serde_json::{Map, Value, json};
 use synthd_actors::model::{
@@ -13,23 +16,12 @@ use synthd_actors::model::{
     ToolSchema,
 };
 
-/// Top-level keys that are read, or that change no answer.
-const KNOWN: [&str; 15] = [
-    "model",
+/// Top-level keys that are read, besides those that other formats have too.
+const OWN_KEYS: [&str; 4] = [
     "input",
     "instructions",
-    "tools",
-    "tool_choice",
-    "parallel_tool_calls",
-    "temperature",
-    "top_p",
     "max_output_tokens",
-    "stream",
-    "stream_options",
-    "user",
-    "safety_identifier",
-    // They only say what the client's own provider caches and keeps.
-    "prompt_cache_key",
+    // It only says what the client's own provider keeps.
     "store",
 ];
 /// The roles of the format.
@@ -55,10 +47,12 @@ pub(crate) fn parse(json: &Value, cap: u32) -> ParsedRequest {
         ("text", json!({ "format": { "type": "text" } })),
         ("top_logprobs", json!(0)),
     ];
-    let others = parser.other_keys(json, &KNOWN, &idle);
+    let known = [&COMMON_KEYS[..], &OPENAI_KEYS[..], &OWN_KEYS[..]].concat();
+    let mut others = parser.other_keys(json, &known, &idle);
     let messages = conversation(&mut parser, json);
     let tools = parser.tools(json, tool);
-    let mut settings = settings(&mut parser, json);
+    // This format has no stop sequences.
+    let mut settings = openai_settings(&mut parser, json, &mut others, choice);
     keep_reasoning(&mut settings, others);
     parser.finish(ChatRequest { messages, tools, max_output_tokens: cap, settings })
 }
@@ -76,18 +70,6 @@ fn conversation(parser: &mut RequestParser, json: &Value) -> Vec<ChatMessage> {
         _ => parser.malformed("`input` is neither a text nor a list"),
     }
     messages
-}
-
-/// The sampling parameters and the other settings of a request. This format has no stop sequences.
-fn settings(parser: &mut RequestParser, json: &Value) -> RequestSettings {
-    RequestSettings {
-        temperature: parser.number(json, "temperature"),
-        top_p: parser.number(json, "top_p"),
-        tool_choice: parser.within("tool_choice", |parser| choice(parser, &json["tool_choice"])),
-        parallel_calls: parser.flag(json, "parallel_tool_calls"),
-        end_user: parser.end_user(&[&json["safety_identifier"], &json["user"]]),
-        ..RequestSettings::default()
-    }
 }
 
 /// Keeps an effort that stands alone under the engine's own name, and the other settings as they
@@ -197,30 +179,17 @@ fn tool(parser: &mut RequestParser, json: &Value) -> ToolSchema {
     let Some(name) = json["name"].as_str().filter(|_| json["type"] == "function") else {
         return parser.odd_tool(json, "a tool is not a function with a name");
     };
-    if json["strict"] == true {
-        parser.lose(LossKind::Strict);
-    }
-    let known = ["type", "name", "description", "parameters"];
-    parser.other_keys(json, &known, &[("strict", json!(false)), ("strict", json!(true))]);
-    let description = parser.word(json, "description").unwrap_or_default();
-    ToolSchema::new(name, description, parameters(&json["parameters"]))
+    function(parser, name, json, &["type", "name", "description", "parameters"])
 }
 
 /// Reads `tool_choice`: a word, or `{"type": "function", "name": "search"}`.
 fn choice(parser: &mut RequestParser, json: &Value) -> Option<ToolChoice> {
-    match json.as_str() {
-        None if json.is_null() => None,
-        Some("auto") => Some(ToolChoice::Auto),
-        Some("none") => Some(ToolChoice::None),
-        Some("required") => Some(ToolChoice::Required),
-        None if json["type"] == "function" && json["name"].is_string() => {
+    match json["type"].as_str() {
+        Some("function") if json["name"].is_string() => {
             parser.other_keys(json, &["type", "name"], &[]);
             json["name"].as_str().map(|name| ToolChoice::Tool(name.to_owned()))
         }
-        _ => {
-            parser.malformed("`tool_choice` has an unknown value");
-            None
-        }
+        _ => word_choice(parser, json),
     }
 }
 
