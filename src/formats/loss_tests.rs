@@ -2,8 +2,9 @@
 //! dropped. What can be read of it is kept.
 
 use crate::formats::WireFormat::{self, Anthropic, OpenAiChat, Responses};
+use crate::formats::reading::losses::{FormatLoss, LossKind};
 use serde_json::{Value, json};
-use synthd_actors::model::{ChatRequest, ChatRole, ReasoningEffort, ToolCall};
+use synthd_actors::model::{ChatRequest, ChatRole, ReasoningEffort, ToolCall, ToolChoice};
 
 /// Checks that each value under its key is a loss, with each of the words in it.
 fn assert_lost(format: WireFormat, base: &Value, cases: &[(&str, Value, &[&str])]) {
@@ -261,6 +262,72 @@ fn settings_and_tools_are_kept_as_they_were_sent() {
     assert_eq!(read_responses.settings.extra["text"]["verbosity"], "low");
     assert_eq!(read_responses.tools[0].name, "apply_patch");
     assert_eq!(read_responses.tools[0].shown(), patch);
+}
+
+/// A choice of a tool in the chat format and in the Responses format.
+fn choices(kind: &str, fields: &Value) -> [(WireFormat, Value); 2] {
+    let mut beside = fields.clone();
+    beside["type"] = json!(kind);
+    let mut under = json!({ "type": kind });
+    under[kind] = fields.clone();
+    [
+        (OpenAiChat, json!({ "model": "m", "messages": [], "tool_choice": under })),
+        (Responses, json!({ "model": "m", "input": "go", "tool_choice": beside })),
+    ]
+}
+
+#[test]
+fn a_choice_that_no_other_format_has_is_lost_by_its_name_and_kept_as_it_was_sent() {
+    let named = json!({ "name": "patch" });
+    let some = |mode: &str| json!({ "mode": mode, "tools": [{ "type": "custom" }] });
+    for (kind, fields, choice) in [
+        ("custom", named, ToolChoice::Tool("patch".to_owned())),
+        ("allowed_tools", some("auto"), ToolChoice::Auto),
+        ("allowed_tools", some("required"), ToolChoice::Required),
+    ] {
+        for (format, body) in choices(kind, &fields) {
+            let parsed = format.parse(&body, 1);
+            let lost = LossKind::Keys(vec![kind.to_owned()]);
+            assert_eq!(parsed.lost, [FormatLoss { place: "tool_choice".to_owned(), kind: lost }]);
+            let settings = parsed.request.settings;
+            assert_eq!(settings.tool_choice.as_ref(), Some(&choice), "{body}");
+            assert_eq!(settings.extra["tool_choice"], body["tool_choice"]);
+        }
+    }
+}
+
+#[test]
+fn one_function_that_must_be_called_is_a_choice_of_every_format() {
+    let tools = [
+        json!([{ "type": "function", "function": { "name": "f" } }]),
+        json!([{ "type": "function", "name": "f" }]),
+    ];
+    for (at, tools) in tools.iter().enumerate() {
+        let parsed = |mode: &str| {
+            let fields = json!({ "mode": mode, "tools": tools });
+            let (format, body) = &choices("allowed_tools", &fields)[at];
+            format.parse(body, 1)
+        };
+        let required = parsed("required");
+        assert!(required.lost.is_empty(), "{:?}", required.lost);
+        let settings = required.request.settings;
+        assert_eq!(settings.tool_choice, Some(ToolChoice::Tool("f".to_owned())));
+        assert!(settings.extra.is_empty());
+        // The model may also call nothing.
+        assert_eq!(parsed("auto").lost.len(), 1);
+    }
+}
+
+#[test]
+fn a_choice_without_a_name_or_a_mode_means_nothing() {
+    for kind in ["custom", "allowed_tools"] {
+        for (format, body) in choices(kind, &json!({ "mode": "some" })) {
+            let parsed = format.parse(&body, 1);
+            let is_malformed = |loss: &FormatLoss| matches!(loss.kind, LossKind::Malformed(_));
+            assert!(parsed.lost.iter().all(is_malformed) && !parsed.lost.is_empty(), "{body}");
+            assert_eq!(parsed.request.settings.tool_choice, None);
+        }
+    }
 }
 
 #[test]

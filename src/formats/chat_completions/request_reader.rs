@@ -2,7 +2,7 @@
 
 use crate::formats::reading::losses::LossKind;
 use crate::formats::reading::openai_request::{
-    OPENAI_KEYS, function, openai_settings, word_choice,
+    OPENAI_KEYS, allowed_choice, custom_choice, function, openai_settings, word_choice,
 };
 use crate::formats::reading::request_parser::{
     COMMON_KEYS, ParsedRequest, RequestParser, keep_others,
@@ -67,9 +67,15 @@ fn settings(
     RequestSettings { stop: parser.words(json, "stop"), ..usual }
 }
 
-/// Reads `tool_choice`: a word, or `{"type": "function", "function": {"name": "search"}}`.
+/// Reads `tool_choice`: a word, or `{"type": "function", "function": {"name": "search"}}`, or one
+/// of the types `custom` and `allowed_tools`.
 fn choice(parser: &mut RequestParser, json: &Value) -> Option<ToolChoice> {
-    match json {
+    match json["type"].as_str() {
+        Some(kind @ "custom") => custom_choice(parser, &json[kind]),
+        Some(kind @ "allowed_tools") => {
+            parser.other_keys(json, &["type", kind], &[]);
+            allowed_choice(parser, &json[kind])
+        }
         _ if json["function"]["name"].is_string() => {
             parser.other_keys(json, &["function"], &[("type", json!("function"))]);
             parser.other_keys(&json["function"], &["name"], &[]);

@@ -1,5 +1,6 @@
-//! What the requests of both OpenAI formats have in common: keys, settings, functions, and the words
-//! of `tool_choice`.
+//! What the requests of both OpenAI formats have in common: keys, settings, functions, and the choice
+//! of a tool. The chat format puts the fields of a choice under its type, and the Responses format
+//! beside it: `{"type": "custom", "custom": {"name": "f"}}` and `{"type": "custom", "name": "f"}`.
 
 use super::losses::LossKind;
 use super::request_parser::{ChoiceReader, RequestParser, parameters};
@@ -61,4 +62,46 @@ pub(in crate::formats) fn word_choice(
             None
         }
     }
+}
+
+/// Reads the choice of a tool whose argument is plain text. Other formats have no such tool.
+pub(in crate::formats) fn custom_choice(
+    parser: &mut RequestParser,
+    fields: &Value,
+) -> Option<ToolChoice> {
+    let name = fields["name"].as_str();
+    match name {
+        Some(_) => parser.lose(LossKind::Keys(vec!["custom".to_owned()])),
+        None => parser.malformed("`tool_choice` names no tool"),
+    }
+    name.map(|name| ToolChoice::Tool(name.to_owned()))
+}
+
+/// Reads the choice among some of the tools. If the only one is a function that must be called, it
+/// is a choice that every format has. Otherwise only the mode is kept, and the list is lost.
+pub(in crate::formats) fn allowed_choice(
+    parser: &mut RequestParser,
+    fields: &Value,
+) -> Option<ToolChoice> {
+    parser.other_keys(fields, &["type", "mode", "tools"], &[]);
+    if let Some(name) = required_function(fields) {
+        return Some(ToolChoice::Tool(name.to_owned()));
+    }
+    let mode = match fields["mode"].as_str() {
+        Some("auto") => ToolChoice::Auto,
+        Some("required") => ToolChoice::Required,
+        _ => {
+            parser.malformed("`tool_choice` has an unknown mode");
+            return None;
+        }
+    };
+    parser.lose(LossKind::Keys(vec!["allowed_tools".to_owned()]));
+    Some(mode)
+}
+
+/// The name of the only allowed tool, if it is a function that must be called.
+fn required_function(fields: &Value) -> Option<&str> {
+    let [tool] = fields["tools"].as_array()?.as_slice() else { return None };
+    let name = tool["name"].as_str().or(tool["function"]["name"].as_str())?;
+    (fields["mode"] == "required" && tool["type"] == "function").then_some(name)
 }

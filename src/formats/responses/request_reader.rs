@@ -5,7 +5,7 @@
 use super::items;
 use crate::formats::reading::losses::LossKind;
 use crate::formats::reading::openai_request::{
-    OPENAI_KEYS, function, openai_settings, word_choice,
+    OPENAI_KEYS, allowed_choice, custom_choice, function, openai_settings, word_choice,
 };
 use crate::formats::reading::request_parser::{
     COMMON_KEYS, ParsedRequest, RequestParser, join, keep_others, reply_of,
@@ -182,9 +182,12 @@ fn tool(parser: &mut RequestParser, json: &Value) -> ToolSchema {
     function(parser, name, json, &["type", "name", "description", "parameters"])
 }
 
-/// Reads `tool_choice`: a word, or `{"type": "function", "name": "search"}`.
+/// Reads `tool_choice`: a word, or `{"type": "function", "name": "search"}`, or one of the types
+/// `custom` and `allowed_tools`.
 fn choice(parser: &mut RequestParser, json: &Value) -> Option<ToolChoice> {
     match json["type"].as_str() {
+        Some("custom") => custom_choice(parser, json),
+        Some("allowed_tools") => allowed_choice(parser, json),
         Some("function") if json["name"].is_string() => {
             parser.other_keys(json, &["type", "name"], &[]);
             json["name"].as_str().map(|name| ToolChoice::Tool(name.to_owned()))
