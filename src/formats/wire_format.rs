@@ -1,6 +1,7 @@
 //! The wire formats that clients of the gateway and providers share.
 
 use super::reading::allowed_shape::{ShapeContext, ShapeResult};
+use super::reading::openai_request;
 use super::reading::request_parser::ParsedRequest;
 use super::writing::envelope::{ReplyEnvelope, WireErrorBody};
 use super::{chat_completions, messages, responses};
@@ -28,6 +29,15 @@ impl WireFormat {
             Self::OpenAiChat => chat_completions::request_reader::parse(json, cap),
             Self::Anthropic => messages::request_reader::parse(json, cap),
             Self::Responses => responses::request_reader::parse(json, cap),
+        }
+    }
+
+    /// The names of the tools of a request whose argument is plain text. The Messages format has no
+    /// such tools; its `custom` tools are functions.
+    pub(crate) fn custom_tools(self, json: &Value) -> Vec<&str> {
+        match self {
+            Self::OpenAiChat | Self::Responses => openai_request::custom_tools(json),
+            Self::Anthropic => Vec::new(),
         }
     }
 

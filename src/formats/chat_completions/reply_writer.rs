@@ -1,10 +1,10 @@
 //! Writes a reply in the OpenAI chat format, as a whole body ([`whole`]) or as the events of a
 //! stream ([`events`]), and the errors of this format.
 
-use super::request_writer::call as call_json;
+use super::request_writer::call as function_call;
 use crate::formats::writing::envelope::{ReplyEnvelope, WireErrorBody};
 use serde_json::{Value, json};
-use synthd_actors::model::{ChatReply, FinishReason, Usage};
+use synthd_actors::model::{ChatReply, FinishReason, ToolCall, Usage};
 
 /// The format's word for why the reply ended.
 fn finish(reply: &ChatReply) -> &'static str {
@@ -16,10 +16,19 @@ fn finish(reply: &ChatReply) -> &'static str {
     }
 }
 
+/// A tool call, of the kind that its tool has.
+fn tool_call(told: &ReplyEnvelope<'_>, call: &ToolCall) -> Value {
+    if !told.is_custom(call) {
+        return function_call(call);
+    }
+    let custom = json!({ "name": call.name, "input": call.arguments });
+    json!({ "id": call.id, "type": "custom", "custom": custom })
+}
+
 /// The tool calls of a reply. In a stream they are `numbered`: each piece says its index.
-fn calls(reply: &ChatReply, numbered: bool) -> Value {
-    let calls = reply.message.tool_calls.iter().enumerate().map(|(index, call)| {
-        let mut json = call_json(call);
+fn calls(told: &ReplyEnvelope<'_>, numbered: bool) -> Value {
+    let calls = told.reply.message.tool_calls.iter().enumerate().map(|(index, call)| {
+        let mut json = tool_call(told, call);
         if numbered {
             json["index"] = json!(index);
         }
@@ -37,7 +46,7 @@ fn said(told: &ReplyEnvelope<'_>, numbered: bool) -> Value {
     let content = if silent { Value::Null } else { json!(message.content) };
     let mut json = json!({ "role": "assistant", "content": content, "refusal": Value::Null });
     if !message.tool_calls.is_empty() {
-        json["tool_calls"] = calls(told.reply, numbered);
+        json["tool_calls"] = calls(told, numbered);
     }
     if let Some(reasoning) = &message.reasoning {
         json["reasoning_content"] = json!(reasoning.text);
@@ -105,4 +114,47 @@ pub(crate) fn error(told: &WireErrorBody<'_>) -> Value {
 /// The event that ends a stream with an error.
 pub(crate) fn error_event(told: &WireErrorBody<'_>) -> String {
     format!("data: {}\n\n", error(told))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::formats::chat_completions::OpenAiReplyBuilder;
+    use crate::formats::reading::events::ReplyBuilder;
+    use synthd_actors::model::{ChatMessage, ChatRole};
+
+    /// A client that gets a function's call knows no function of that name.
+    #[test]
+    fn a_call_with_plain_text_is_told_as_one() {
+        let call = |name: &str, arguments: &str| ToolCall {
+            id: format!("call-{name}"),
+            name: name.to_owned(),
+            arguments: arguments.to_owned(),
+        };
+        let message = ChatMessage {
+            tool_calls: vec![call("apply_patch", "*** Begin"), call("look", "{}")],
+            ..ChatMessage::text(ChatRole::Assistant, "")
+        };
+        let reply = ChatReply::new(message, FinishReason::ToolCalls, Usage::of(1, 1));
+        let told = ReplyEnvelope {
+            reply: &reply,
+            model: "m",
+            id: "1".to_owned(),
+            created: 0,
+            custom_tools: vec!["apply_patch"],
+        };
+        let body = whole(&told);
+        let calls = &body["choices"][0]["message"]["tool_calls"];
+        let custom = json!({ "name": "apply_patch", "input": "*** Begin" });
+        let expected = json!({ "id": "call-apply_patch", "type": "custom", "custom": custom });
+        assert_eq!(calls[0], expected);
+        assert_eq!(
+            (&calls[1]["type"], &calls[1]["function"]["name"]),
+            (&json!("function"), &json!("look"))
+        );
+        let mut heard = OpenAiReplyBuilder::default();
+        heard.whole(body.to_string().as_bytes()).unwrap();
+        assert_eq!(heard.reply().unwrap().message.tool_calls, reply.message.tool_calls);
+        assert!(events(&told, false).concat().contains("\"input\":\"*** Begin\""));
+    }
 }

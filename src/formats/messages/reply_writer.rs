@@ -175,7 +175,8 @@ mod tests {
     use synthd_actors::model::{ChatMessage, ChatRole, Reasoning};
 
     fn told(reply: &ChatReply) -> ReplyEnvelope<'_> {
-        ReplyEnvelope { reply, model: "m", id: "1".to_owned(), created: 0 }
+        let (id, custom_tools) = ("1".to_owned(), Vec::new());
+        ReplyEnvelope { reply, model: "m", id, created: 0, custom_tools }
     }
 
     /// Without its signature a thought is refused by the provider it goes back to.

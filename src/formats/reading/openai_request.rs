@@ -17,6 +17,13 @@ pub(in crate::formats) const OPENAI_KEYS: [&str; 5] = [
     "prompt_cache_key",
 ];
 
+/// The names of the tools of a request whose argument is plain text.
+pub(in crate::formats) fn custom_tools(json: &Value) -> Vec<&str> {
+    let tools = json["tools"].as_array().into_iter().flatten();
+    let custom = tools.filter(|tool| tool["type"] == "custom");
+    custom.filter_map(|tool| tool["custom"]["name"].as_str().or(tool["name"].as_str())).collect()
+}
+
 /// The settings that have the same names in both formats.
 pub(in crate::formats) fn openai_settings(
     parser: &mut RequestParser,

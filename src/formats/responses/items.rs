@@ -25,9 +25,11 @@ pub(super) fn is_call(item: &Value) -> bool {
     item["type"] == CALL || item["type"] == CUSTOM_CALL
 }
 
-/// The item of a call.
-pub(super) fn call_item(call: &ToolCall) -> Value {
-    json!({ "type": CALL, "call_id": call.id, "name": call.name, "arguments": call.arguments })
+/// The item of a call, of one of the two types.
+pub(super) fn call_item(kind: &str, call: &ToolCall) -> Value {
+    let mut item = json!({ "type": kind, "call_id": call.id, "name": call.name });
+    item[arguments_key(kind)] = json!(call.arguments);
+    item
 }
 
 /// The readable text of an item of reasoning: its summary and its content.

@@ -5,10 +5,11 @@
 //! item begins empty, is filled by deltas, and is repeated complete at its end. All events have a
 //! `sequence_number`, which grows from zero.
 
-use super::{FAMILY, items::call_item};
+use super::FAMILY;
+use super::items::{CALL, CUSTOM_CALL, arguments_key, call_item};
 use crate::formats::writing::envelope::{ReplyEnvelope, WireErrorBody};
 use serde_json::{Value, json};
-use synthd_actors::model::{ChatReply, FinishReason, Reasoning, Usage};
+use synthd_actors::model::{ChatReply, FinishReason, Reasoning, ToolCall, Usage};
 
 /// The reply as one body, of `"object": "response"`.
 pub(crate) fn whole(told: &ReplyEnvelope<'_>) -> Value {
@@ -117,27 +118,49 @@ fn items(told: &ReplyEnvelope<'_>) -> Vec<ResponsesReplyItem> {
         items.push(text(&id("msg", 0), &message.content, told.reply.finish));
     }
     let calls = message.tool_calls.iter().enumerate().map(|(index, call)| {
-        let item = |arguments: &str, status: &str| {
-            let mut item = call_item(call);
-            item["id"] = json!(id("fc", index));
-            item["arguments"] = json!(arguments);
-            item["status"] = json!(status);
-            item
-        };
-        // The arguments are complete already, so they are one piece.
-        let events = vec![
-            json!({ "type": "response.function_call_arguments.delta", "delta": call.arguments }),
-            json!({ "type": "response.function_call_arguments.done", "name": call.name,
-                "arguments": call.arguments }),
-        ];
-        ResponsesReplyItem {
-            begun: item("", "in_progress"),
-            events,
-            done: item(&call.arguments, "completed"),
+        if told.is_custom(call) {
+            custom(&id("ctc", index), call)
+        } else {
+            function(&id("fc", index), call)
         }
     });
     items.extend(calls);
     items
+}
+
+/// A call of a function. Its arguments are complete already, so they are one piece.
+fn function(id: &str, call: &ToolCall) -> ResponsesReplyItem {
+    let events = vec![
+        json!({ "type": "response.function_call_arguments.delta", "delta": call.arguments }),
+        json!({ "type": "response.function_call_arguments.done", "name": call.name,
+            "arguments": call.arguments }),
+    ];
+    tool_call(CALL, id, call, events)
+}
+
+/// A call of a tool whose argument is plain text.
+fn custom(id: &str, call: &ToolCall) -> ResponsesReplyItem {
+    let events = vec![
+        json!({ "type": "response.custom_tool_call_input.delta", "delta": call.arguments }),
+        json!({ "type": "response.custom_tool_call_input.done", "input": call.arguments }),
+    ];
+    tool_call(CUSTOM_CALL, id, call, events)
+}
+
+/// A call of either type, which `events` fill.
+fn tool_call(kind: &str, id: &str, call: &ToolCall, events: Vec<Value>) -> ResponsesReplyItem {
+    let item = |arguments: &str, status: &str| {
+        let mut item = call_item(kind, call);
+        item["id"] = json!(id);
+        item[arguments_key(kind)] = json!(arguments);
+        item["status"] = json!(status);
+        item
+    };
+    ResponsesReplyItem {
+        begun: item("", "in_progress"),
+        events,
+        done: item(&call.arguments, "completed"),
+    }
 }
 
 /// Reasoning that a model of this format has produced, unchanged, so that the client can send it
@@ -220,7 +243,42 @@ pub(crate) fn error_event(told: &WireErrorBody<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::formats::reading::events::{ReplyBuilder, event_data};
+    use crate::formats::responses::ResponsesReplyBuilder;
     use synthd_actors::model::{ChatMessage, ChatRole};
+
+    fn told<'a>(reply: &'a ChatReply, custom_tools: Vec<&'a str>) -> ReplyEnvelope<'a> {
+        ReplyEnvelope { reply, model: "m", id: "1".to_owned(), created: 0, custom_tools }
+    }
+
+    /// A client that gets a function's call knows no function of that name.
+    #[test]
+    fn a_call_with_plain_text_is_told_as_one() {
+        let call = |name: &str, arguments: &str| ToolCall {
+            id: format!("call-{name}"),
+            name: name.to_owned(),
+            arguments: arguments.to_owned(),
+        };
+        let message = ChatMessage {
+            tool_calls: vec![call("apply_patch", "*** Begin"), call("look", "{}")],
+            ..ChatMessage::text(ChatRole::Assistant, "")
+        };
+        let reply = ChatReply::new(message, FinishReason::ToolCalls, Usage::of(1, 1));
+        let told = told(&reply, vec!["apply_patch"]);
+        let output = whole(&told)["output"].clone();
+        let expected = json!({ "type": "custom_tool_call", "call_id": "call-apply_patch",
+            "name": "apply_patch", "input": "*** Begin", "id": "ctc_10", "status": "completed" });
+        assert_eq!(output[0], expected);
+        assert_eq!((&output[1]["type"], &output[1]["id"]), (&json!(CALL), &json!("fc_11")));
+        let events = events(&told);
+        let pieces = ["custom_tool_call_input.delta", "custom_tool_call_input.done"];
+        assert!(pieces.iter().all(|piece| events.concat().contains(piece)));
+        let mut heard = ResponsesReplyBuilder::default();
+        for event in &events {
+            assert!(heard.event(&event_data(event.as_bytes())).is_ok());
+        }
+        assert_eq!(heard.reply().unwrap().message.tool_calls, reply.message.tool_calls);
+    }
 
     /// Without what is encrypted in it, a thought that goes back is refused.
     #[test]
@@ -235,7 +293,7 @@ mod tests {
             ..ChatMessage::text(ChatRole::Assistant, "so")
         };
         let reply = ChatReply::new(message, FinishReason::Stop, Usage::default());
-        let told = ReplyEnvelope { reply: &reply, model: "m", id: "1".to_owned(), created: 0 };
+        let told = told(&reply, Vec::new());
         let output = whole(&told)["output"].clone();
         assert_eq!(output[0], thought);
         assert_eq!(output[1]["content"][0]["text"], "so");

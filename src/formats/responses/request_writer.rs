@@ -1,6 +1,7 @@
 //! Writes a request body in the Responses format, where a conversation is a list of items.
 
-use super::{FAMILY, items::call_item};
+use super::FAMILY;
+use super::items::{CALL, call_item};
 use crate::formats::writing::cache_key::cache_key;
 use crate::formats::writing::extra::merge;
 use crate::formats::writing::unsaid::{STOP, first_of};
@@ -96,6 +97,6 @@ fn said(message: &ChatMessage) -> Vec<Value> {
         let content = json!([{ "type": "output_text", "text": message.content }]);
         items.push(json!({ "type": "message", "role": "assistant", "content": content }));
     }
-    items.extend(message.tool_calls.iter().map(call_item));
+    items.extend(message.tool_calls.iter().map(|call| call_item(CALL, call)));
     items
 }

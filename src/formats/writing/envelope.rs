@@ -1,6 +1,6 @@
 //! What the writers of replies write beside the reply itself.
 
-use synthd_actors::model::ChatReply;
+use synthd_actors::model::{ChatReply, ToolCall};
 
 /// A reply, with what every format writes around it.
 pub(crate) struct ReplyEnvelope<'a> {
@@ -12,6 +12,16 @@ pub(crate) struct ReplyEnvelope<'a> {
     pub(crate) id: String,
     /// Seconds since 1970.
     pub(crate) created: u64,
+    /// The names of the client's tools whose argument is plain text. A call of one is written as
+    /// another kind of call.
+    pub(crate) custom_tools: Vec<&'a str>,
+}
+
+impl ReplyEnvelope<'_> {
+    /// Whether a call of the reply is of a tool whose argument is plain text.
+    pub(in crate::formats) fn is_custom(&self, call: &ToolCall) -> bool {
+        self.custom_tools.contains(&call.name.as_str())
+    }
 }
 
 /// An error that stands in place of a reply.

@@ -111,9 +111,7 @@ fn tell_as(
     sink: &mut ResponseSink,
     keep: impl FnOnce(&HeaderList, &[String]),
 ) -> ResponseEnding {
-    let created = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let id = digest_of(&["gateway-call", &place.id()])[..24].to_owned();
-    let told = ReplyEnvelope { reply, model: &asked.model, id, created };
+    let told = envelope(asked, place, reply);
     let kind = if asked.stream { "text/event-stream" } else { "application/json" };
     let headers = vec![("content-type".to_owned(), kind.to_owned())];
     if !asked.stream {
@@ -131,11 +129,58 @@ fn tell_as(
     ResponseEnding::Pieces(events.into_iter().map(Bytes::from).collect())
 }
 
+/// A reply with what every format writes around it.
+fn envelope<'a>(
+    asked: &'a GatewayRequest,
+    place: &CallPosition,
+    reply: &'a ChatReply,
+) -> ReplyEnvelope<'a> {
+    let created = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let id = digest_of(&["gateway-call", &place.id()])[..24].to_owned();
+    let custom_tools = asked.family.custom_tools(&asked.json);
+    ReplyEnvelope { reply, model: &asked.model, id, created, custom_tools }
+}
+
 /// Writes the rendered answer to the call record, if the engine itself plays the model. For other
 /// models, the record has the bytes of the provider.
 fn keep(exchange: &ExchangeContext<'_>, headers: &HeaderList, body: &[String]) {
     if exchange.is_own {
         exchange.witness.answered(200, headers.clone());
         body.iter().for_each(|piece| exchange.witness.received(piece.as_bytes()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::formats::WireFormat;
+    use serde_json::json;
+    use synthd_actors::model::{
+        AttemptNumber, CampaignName, ChatMessage, ChatRole, EpisodeId, FinishReason, Usage,
+    };
+
+    /// The Messages format calls its functions `custom`.
+    #[test]
+    fn the_writer_of_a_reply_knows_the_tools_that_take_plain_text() {
+        let place = CallPosition {
+            campaign: CampaignName("c".to_owned()),
+            episode: EpisodeId("ep-1".to_owned()),
+            attempt: AttemptNumber(1),
+            turn: 0,
+            retry: 0,
+        };
+        let message = ChatMessage::text(ChatRole::Assistant, "so");
+        let reply = ChatReply::new(message, FinishReason::Stop, Usage::of(1, 1));
+        let (named, custom) = (json!({ "name": "f" }), json!({ "type": "custom", "name": "f" }));
+        for (family, tool, names) in [
+            (WireFormat::OpenAiChat, json!({ "type": "custom", "custom": named }), &["f"][..]),
+            (WireFormat::OpenAiChat, json!({ "type": "function", "function": named }), &[]),
+            (WireFormat::Responses, custom.clone(), &["f"]),
+            (WireFormat::Anthropic, custom, &[]),
+        ] {
+            let body = json!({ "model": "m", "tools": [tool] }).to_string();
+            let asked = GatewayRequest::read(family, Bytes::from(body)).ok().unwrap();
+            assert_eq!(envelope(&asked, &place, &reply).custom_tools, names, "{tool}");
+        }
     }
 }
