@@ -13,6 +13,7 @@
 //! chunks end, and `PassThroughBody::reply` returns the fault.
 
 use crate::formats::any_reply_builder::AnyReplyBuilder;
+use crate::formats::chat_completions::dialect::OpenAiDialect;
 use crate::formats::reading::events::{self, EventSplitter};
 use crate::formats::reading::faults;
 use crate::formats::writing::key_placement::ApiKeyPlacement;
@@ -57,6 +58,69 @@ pub struct UpstreamModel {
     pub takes_null: bool,
 }
 
+/// What is different between the formats, and between the hosts of one.
+struct UpstreamFormat {
+    family: WireFormat,
+    /// The path of completions below the base URL.
+    path: &'static str,
+    /// The path of counts of tokens. None if the format has none.
+    count_path: Option<&'static str>,
+    key_in: ApiKeyPlacement,
+    cap: &'static str,
+    thought_cap: Option<&'static str>,
+    asks_for_usage: bool,
+    takes_null: bool,
+}
+
+const MESSAGES: UpstreamFormat = UpstreamFormat {
+    family: WireFormat::Anthropic,
+    path: messages::PATH,
+    count_path: Some("messages/count_tokens"),
+    key_in: ApiKeyPlacement::Header(messages::KEY_HEADER),
+    cap: "max_tokens",
+    thought_cap: None,
+    asks_for_usage: false,
+    takes_null: true,
+};
+
+const RESPONSES: UpstreamFormat = UpstreamFormat {
+    family: WireFormat::Responses,
+    path: responses::PATH,
+    count_path: None,
+    key_in: ApiKeyPlacement::Bearer,
+    cap: "max_output_tokens",
+    thought_cap: None,
+    asks_for_usage: false,
+    takes_null: true,
+};
+
+impl UpstreamFormat {
+    /// The format of an endpoint's dialect. Fails for an unknown dialect.
+    fn of(endpoint: &ProviderEndpoint) -> Result<Self, Fault> {
+        match endpoint.dialect.as_str() {
+            messages::DIALECT => Ok(MESSAGES),
+            responses::DIALECT => Ok(RESPONSES),
+            // Every other dialect is a host of the OpenAI chat format.
+            _ => OpenAiChatModel::dialect(endpoint).map(Self::chat),
+        }
+    }
+
+    /// The OpenAI chat format at one host.
+    fn chat(dialect: OpenAiDialect) -> Self {
+        let OpenAiDialect { key_in, cap, thought_cap, asks_for_usage, takes_null, .. } = dialect;
+        Self {
+            family: WireFormat::OpenAiChat,
+            path: chat_completions::PATH,
+            count_path: None,
+            key_in,
+            cap,
+            thought_cap,
+            asks_for_usage,
+            takes_null,
+        }
+    }
+}
+
 /// How the provider answered a request.
 pub enum UpstreamResponse {
     /// A successful status. The body has not been read yet.
@@ -83,51 +147,23 @@ impl UpstreamModel {
         key: Option<&str>,
         way: impl Into<ProviderTransport>,
     ) -> Result<Self, Fault> {
-        let way = way.into();
-        let model = config.name.split_once('/').map_or("", |(_, model)| model).to_owned();
-        if endpoint.dialect == messages::DIALECT {
-            // Both addresses need the same key. Each client has its own connection pool.
-            let key = || key.map(|key| (ApiKeyPlacement::Header(messages::KEY_HEADER), key));
-            let provider = ProviderClient::new(endpoint, messages::PATH, key(), way.clone())?;
-            let counter = ProviderClient::new(endpoint, "messages/count_tokens", key(), way)?;
-            let (family, counter) = (WireFormat::Anthropic, Some(counter));
-            let (cap, asks_for_usage) = ("max_tokens", false);
-            let thought_cap = None;
-            return Ok(Self {
-                provider,
-                counter,
-                family,
-                model,
-                cap,
-                thought_cap,
-                asks_for_usage,
-                takes_null: true,
-            });
-        }
-        if endpoint.dialect == responses::DIALECT {
-            let key = key.map(|key| (ApiKeyPlacement::Bearer, key));
-            let provider = ProviderClient::new(endpoint, responses::PATH, key, way)?;
-            let (family, counter, thought_cap) = (WireFormat::Responses, None, None);
-            let (cap, asks_for_usage) = ("max_output_tokens", false);
-            return Ok(Self {
-                provider,
-                counter,
-                family,
-                model,
-                cap,
-                thought_cap,
-                asks_for_usage,
-                takes_null: true,
-            });
-        }
-        // Every other dialect is a host of the OpenAI chat format.
-        let dialect = OpenAiChatModel::dialect(endpoint)?;
-        let key = key.map(|key| (dialect.key_in, key));
-        let provider = ProviderClient::new(endpoint, chat_completions::PATH, key, way)?;
-        let (family, counter) = (WireFormat::OpenAiChat, None);
-        let (cap, thought_cap) = (dialect.cap, dialect.thought_cap);
-        let (asks_for_usage, takes_null) = (dialect.asks_for_usage, dialect.takes_null);
-        Ok(Self { provider, counter, family, model, cap, thought_cap, asks_for_usage, takes_null })
+        let way: ProviderTransport = way.into();
+        let format = UpstreamFormat::of(endpoint)?;
+        // Both addresses need the same key. Each client has its own connection pool.
+        let client = |path: &str| {
+            let key = key.map(|key| (format.key_in, key));
+            ProviderClient::new(endpoint, path, key, way.clone())
+        };
+        Ok(Self {
+            provider: client(format.path)?,
+            counter: format.count_path.map(&client).transpose()?,
+            family: format.family,
+            model: config.name.split_once('/').map_or("", |(_, model)| model).to_owned(),
+            cap: format.cap,
+            thought_cap: format.thought_cap,
+            asks_for_usage: format.asks_for_usage,
+            takes_null: format.takes_null,
+        })
     }
 
     /// Sends `body`, which must be in this family's format. `headers` are the headers of the client
