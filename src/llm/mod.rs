@@ -26,7 +26,7 @@ mod transport;
 pub use scripted::{ScriptedBehaviour, ScriptedModel};
 pub use transport::api_key::replace_secret;
 pub use transport::provider::ReplyRedactor;
-pub use transport::upstream::{PassThroughBody, UpstreamModel, UpstreamResponse};
+pub use transport::upstream::{PassThroughBody, UpstreamBody, UpstreamModel, UpstreamResponse};
 
 use crate::formats::{gemini, messages, ollama, responses};
 use adapters::chat_completions::OpenAiChatModel;

@@ -215,6 +215,11 @@ fn not_recorded(what: String) -> CallFault {
     CallFault::free(FaultKind::NotRecorded, what)
 }
 
+/// Whether a replay does not hold a request.
+pub(super) fn is_not_recorded(failure: &CallFault) -> bool {
+    failure.fault.kind == FaultKind::NotRecorded
+}
+
 /// The fault for a store that cannot be read.
 fn unread(fault: StoreFault) -> CallFault {
     CallFault::free(FaultKind::NotRecorded, fault.to_string())
@@ -308,10 +313,13 @@ impl ChatModel for ReplayModel {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::llm::{UpstreamBody, UpstreamResponse};
     use crate::store::Store;
+    use bytes::Bytes;
     use futures_util::future::join_all;
     use synthd_actors::model::*;
     use synthd_actors::ports::Journal;
+    use synthd_actors::testkit;
 
     #[test]
     fn a_request_is_answered_in_the_order_it_was_and_the_last_answer_stands() {
@@ -390,15 +398,45 @@ mod tests {
         store
     }
 
+    fn record_of(store: Store) -> ReplayRecord {
+        let recorded =
+            ReplaySource { data_dir: String::new(), campaign: CampaignName("c".to_owned()) };
+        let (index, reading) = Default::default();
+        ReplayRecord { archive: Arc::new(store), recorded, model: "m".to_owned(), index, reading }
+    }
+
+    /// Older versions sent vLLM and Ollama a null, which is an empty text now.
+    #[tokio::test]
+    async fn a_request_is_also_found_as_older_versions_sent_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let record = Arc::new(record_of(recorded(dir.path(), 1).await));
+        let endpoint = ProviderEndpoint::new("vllm", NOWHERE, None);
+        let config = testkit::priced("replay/m", 0);
+        let upstream = UpstreamModel::new(&endpoint, &config, None, record).unwrap();
+        let context = CallContext {
+            episode: EpisodeId("ep-1".to_owned()),
+            stage: None,
+            turn: 0,
+            retry: 0,
+            witness: Default::default(),
+        };
+        let open = |sent: &'static str, older: &'static str| {
+            let (sent, older) =
+                (Bytes::from_static(sent.as_bytes()), Bytes::from_static(older.as_bytes()));
+            upstream.open(UpstreamBody { sent, older: Some(older) }, &[], 1, &context)
+        };
+        assert!(matches!(open("b", "a").await, Ok(UpstreamResponse::Passage(_))));
+        let missing = open("b", "c").await.err().unwrap();
+        assert!(is_not_recorded(&missing));
+        let message = &missing.fault.message;
+        assert!(message.contains("it says \"b\" instead of \"a\""), "{message}");
+    }
+
     /// However many ask at once, and over however many pages: none is lost, none played twice.
     #[tokio::test]
     async fn answers_are_found_over_the_whole_record_by_whoever_asks() {
         let dir = tempfile::tempdir().unwrap();
-        let archive = Arc::new(recorded(dir.path(), 7).await);
-        let recorded =
-            ReplaySource { data_dir: String::new(), campaign: CampaignName("c".to_owned()) };
-        let (index, reading) = Default::default();
-        let record = ReplayRecord { archive, recorded, model: "m".to_owned(), index, reading };
+        let record = record_of(recorded(dir.path(), 7).await);
         let (asked, other) = (request_digest(b"a"), request_digest(b"b"));
         let all = (0..9).map(|_| record.find(asked));
         let mut found: Vec<_> = join_all(all).await.into_iter().map(Result::unwrap).collect();

@@ -18,7 +18,7 @@ use crate::gateway::request_check::allowlist;
 use crate::gateway::request_check::duplicate_keys;
 use crate::gateway::request_check::null_content;
 use crate::gateway::request_check::raw_json::RawJsonObject;
-use crate::llm::UpstreamModel;
+use crate::llm::{UpstreamBody, UpstreamModel};
 use bytes::Bytes;
 use serde_json::{Value, json};
 use std::ops::Range;
@@ -168,12 +168,15 @@ impl GatewayRequest {
         &self,
         upstream: &UpstreamModel,
         usual: u32,
-    ) -> Result<Bytes, GatewayRefusal> {
+    ) -> Result<UpstreamBody, GatewayRefusal> {
         let body = self.with_limits(upstream, usual)?;
-        match upstream.takes_null {
-            true => Ok(body),
-            false => null_content::as_text(body).map_err(unreadable),
-        }
+        let sent = match upstream.takes_null {
+            true => body.clone(),
+            false => null_content::as_text(body.clone()).map_err(unreadable)?,
+        };
+        // Older versions sent the null.
+        let older = (sent != body).then_some(body);
+        Ok(UpstreamBody { sent, older })
     }
 
     /// The body with the provider's name of the model, and with what is missing of the limits and
@@ -225,6 +228,9 @@ fn number(json: &Value, key: &str) -> Result<Option<u64>, GatewayRefusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::llm::AdapterFactory;
+    use synthd_actors::model::{ModelConfig, ProviderEndpoint};
+    use synthd_actors::testkit;
 
     fn asked(json: Value) -> Result<GatewayRequest, GatewayRefusal> {
         GatewayRequest::read(WireFormat::OpenAiChat, Bytes::from(json.to_string()))
@@ -264,6 +270,26 @@ mod tests {
         );
         let named = b"{ \"n\" : 1,\r\n \"model\":  \"a\\\"b\" ,\"x\":1.50}";
         assert_eq!(asked.with_model_name("a\"b"), Bytes::from_static(named));
+    }
+
+    fn upstream(dialect: &str) -> UpstreamModel {
+        let endpoint = ProviderEndpoint::new(dialect, "http://localhost:1/v1", None);
+        let config = ModelConfig { endpoint: Some(endpoint), ..testkit::priced("local/m", 0) };
+        let factory = AdapterFactory::new(crate::store::open_archive);
+        factory.upstream(&config).unwrap().unwrap()
+    }
+
+    /// A replay of an older record looks for the null.
+    #[test]
+    fn a_null_that_is_sent_as_a_text_is_kept_beside_it() {
+        let said = json!({ "role": "assistant", "content": null, "tool_calls": [] });
+        let body = json!({ "model": "m", "max_tokens": 9, "messages": [said] });
+        let asked = asked(body.clone()).ok().unwrap();
+        let changed = asked.for_upstream(&upstream("vllm"), 9).ok().unwrap();
+        let text = body.to_string().replace("null", "\"\"");
+        assert_eq!((changed.sent, changed.older), (Bytes::from(text), Some(asked.body.clone())));
+        let same = asked.for_upstream(&upstream("together"), 9).ok().unwrap();
+        assert_eq!((same.sent, same.older), (asked.body, None));
     }
 
     #[test]

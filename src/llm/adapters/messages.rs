@@ -3,12 +3,12 @@
 
 use crate::formats::messages::{AnthropicReplyBuilder, KEY_HEADER, PATH, request_writer};
 use crate::formats::writing::key_placement::ApiKeyPlacement;
-use crate::llm::replay::ProviderTransport;
+use crate::llm::replay::{ProviderTransport, is_not_recorded};
 use crate::llm::transport::provider::ProviderClient;
 use crate::llm::without_words;
 use async_trait::async_trait;
 use synthd_actors::model::{
-    CallFault, ChatReply, ChatRequest, Fault, FaultKind, ModelConfig, ProviderEndpoint,
+    CallFault, ChatReply, ChatRequest, Fault, ModelConfig, ProviderEndpoint,
 };
 use synthd_actors::ports::{CallContext, ChatModel};
 
@@ -56,20 +56,15 @@ impl ChatModel for AnthropicModel {
             // Only a replay gives this fault. The record does not say whether the recorded request
             // had cache marks, which depends on the price at that time. So both forms are tried,
             // and if neither is recorded, the first fault is returned.
-            Err(fault) if is_unknown(fault) => {
+            Err(fault) if is_not_recorded(fault) => {
                 match self.ask(request, !self.caches, context).await {
-                    Err(fault) if is_unknown(&fault) => replied,
+                    Err(fault) if is_not_recorded(&fault) => replied,
                     found => found,
                 }
             }
             _ => replied,
         }
     }
-}
-
-/// Whether a replay does not hold this request.
-fn is_unknown(fault: &CallFault) -> bool {
-    fault.fault.kind == FaultKind::NotRecorded
 }
 
 impl AnthropicModel {

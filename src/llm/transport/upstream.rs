@@ -19,7 +19,7 @@ use crate::formats::reading::faults;
 use crate::formats::writing::key_placement::ApiKeyPlacement;
 use crate::formats::{WireFormat, chat_completions, messages, responses};
 use crate::llm::adapters::chat_completions::OpenAiChatModel;
-use crate::llm::replay::ProviderTransport;
+use crate::llm::replay::{ProviderTransport, is_not_recorded};
 use crate::llm::transport::http::ProviderResponse;
 use crate::llm::transport::provider::{ProviderClient, ReplyRedactor};
 use crate::llm::transport::redaction::SplitKeyRedactor;
@@ -56,6 +56,14 @@ pub struct UpstreamModel {
     pub asks_for_usage: bool,
     /// Whether the content of a message may be null beside tool calls.
     pub takes_null: bool,
+}
+
+/// The body of a request.
+pub struct UpstreamBody {
+    /// What is sent.
+    pub sent: Bytes,
+    /// What older versions sent in its place. A replay looks for it if it does not know `sent`.
+    pub older: Option<Bytes>,
 }
 
 /// What is different between the formats, and between the hosts of one.
@@ -172,12 +180,21 @@ impl UpstreamModel {
     /// [`UpstreamResponse::Refused`].
     pub async fn open(
         &self,
-        body: Bytes,
+        body: UpstreamBody,
         headers: &[(&str, &str)],
         choices: usize,
         context: &CallContext,
     ) -> Result<UpstreamResponse, CallFault> {
-        self.open_at(&self.provider, body, headers, choices, context).await
+        let UpstreamBody { sent, older } = body;
+        let ask = |body| self.open_at(&self.provider, body, headers, choices, context);
+        match (ask(sent).await, older) {
+            // Only a replay gives this fault. If neither body is recorded, the first fault shows
+            // the difference.
+            (Err(fault), Some(older)) if is_not_recorded(&fault) => {
+                ask(older).await.map_err(|_| fault)
+            }
+            (opened, _) => opened,
+        }
     }
 
     /// Asks how many input tokens `body` has. Returns None if the provider has no address for that.
