@@ -107,8 +107,7 @@ pub(crate) fn events(told: &ReplyEnvelope<'_>, counts: bool) -> Vec<String> {
 
 /// An error as one body.
 pub(crate) fn error(told: &WireErrorBody<'_>) -> Value {
-    json!({ "error": { "message": told.message, "type": told.code, "param": told.param,
-        "code": told.code } })
+    told.openai_body()
 }
 
 /// The event that ends a stream with an error.

@@ -46,11 +46,7 @@ pub(crate) fn parse(json: &Value, cap: u32) -> ParsedRequest {
         parser.lose(LossKind::Choices);
         others.insert("n".to_owned(), json["n"].clone());
     }
-    if !json["messages"].is_array() {
-        parser.malformed("`messages` is not a list");
-    }
-    let messages = json["messages"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let messages = parser.each("messages", messages, message);
+    let messages = parser.each_required(json, "messages", message);
     let tools = parser.tools(json, tool);
     let mut settings = settings(&mut parser, json, &mut others);
     keep_others(&mut settings, others);

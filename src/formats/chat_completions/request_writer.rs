@@ -4,10 +4,11 @@ use super::FAMILY;
 use super::dialect::{OpenAiDialect, ReasoningControl, ReasoningField};
 use crate::formats::writing::cache_key::cache_key;
 use crate::formats::writing::extra::merge;
+use crate::formats::writing::fields::put_fields;
+use crate::formats::writing::tool_choice::openai_choice;
 use serde_json::{Map, Value, json};
 use synthd_actors::model::{
-    ChatMessage, ChatRequest, ChatRole, ReasoningEffort, RequestSettings, ToolCall, ToolChoice,
-    ToolSchema,
+    ChatMessage, ChatRequest, ChatRole, ReasoningEffort, RequestSettings, ToolCall, ToolSchema,
 };
 
 /// The body of a request. It always asks for a stream and always sets the output cap, because the
@@ -44,12 +45,8 @@ fn set(body: &mut Value, settings: &RequestSettings, dialect: &OpenAiDialect) {
     let RequestSettings { temperature, top_p, stop, tool_choice, parallel_calls, end_user, .. } =
         settings;
     let seed = settings.seed;
-    let choice = tool_choice.as_ref().map(|choice| match choice {
-        ToolChoice::Auto => json!("auto"),
-        ToolChoice::None => json!("none"),
-        ToolChoice::Required => json!("required"),
-        ToolChoice::Tool(name) => json!({ "type": "function", "function": { "name": name } }),
-    });
+    let named = |name: &str| json!({ "type": "function", "function": { "name": name } });
+    let choice = tool_choice.as_ref().map(|choice| openai_choice(choice, named));
     let wanted = [
         ("temperature", temperature.map(Value::from)),
         ("top_p", top_p.map(Value::from)),
@@ -60,11 +57,7 @@ fn set(body: &mut Value, settings: &RequestSettings, dialect: &OpenAiDialect) {
     ];
     // The seed's field has another name on some hosts.
     let seed = dialect.seed.map(|key| (key, seed.map(Value::from)));
-    for (key, value) in wanted.into_iter().chain(seed) {
-        if let Some(value) = value {
-            body[key] = value;
-        }
-    }
+    put_fields(body, wanted.into_iter().chain(seed));
     think(body, settings, dialect);
 }
 

@@ -3,8 +3,11 @@
 use super::FAMILY;
 use super::reply_reader::UNNAMED;
 use crate::formats::writing::extra::merge;
+use crate::formats::writing::fields::put_fields;
+use crate::formats::writing::tool_arguments::arguments_object;
 use crate::formats::writing::tool_call_names::name_of_call;
 use crate::formats::writing::unsaid::{END_USER, ONE_CALL, first_of};
+use crate::formats::writing::verbatim::own_parts;
 use serde_json::{Value, json};
 use synthd_actors::model::{
     ChatMessage, ChatRequest, ChatRole, RequestSettings, ToolCall, ToolChoice, ToolSchema,
@@ -46,26 +49,19 @@ pub(crate) fn body(request: &ChatRequest) -> Value {
 /// The sampling parameters (`generationConfig`).
 fn settings(request: &ChatRequest) -> Value {
     let RequestSettings { temperature, top_p, stop, seed, .. } = &request.settings;
+    let budget = request.settings.thinking_budget;
+    let effort = request.settings.reasoning_effort;
     let mut config = json!({ "maxOutputTokens": request.max_output_tokens });
-    if let Some(temperature) = temperature {
-        config["temperature"] = json!(temperature);
-    }
-    if let Some(top_p) = top_p {
-        config["topP"] = json!(top_p);
-    }
-    if !stop.is_empty() {
-        config["stopSequences"] = json!(stop);
-    }
-    if let Some(seed) = seed {
-        config["seed"] = json!(seed);
-    }
-    // If both are set, the effort replaces the budget.
-    if let Some(budget) = request.settings.thinking_budget {
-        config["thinkingConfig"] = json!({ "thinkingBudget": budget });
-    }
-    if let Some(effort) = request.settings.reasoning_effort {
-        config["thinkingConfig"] = json!({ "thinkingLevel": effort.as_str() });
-    }
+    let fields = [
+        ("temperature", temperature.map(Value::from)),
+        ("topP", top_p.map(Value::from)),
+        ("stopSequences", (!stop.is_empty()).then(|| json!(stop))),
+        ("seed", seed.map(Value::from)),
+        // If both are set, the effort replaces the budget.
+        ("thinkingConfig", budget.map(|budget| json!({ "thinkingBudget": budget }))),
+        ("thinkingConfig", effort.map(|effort| json!({ "thinkingLevel": effort.as_str() }))),
+    ];
+    put_fields(&mut config, fields);
     config
 }
 
@@ -118,9 +114,7 @@ fn told(message: &ChatMessage, before: &[ChatMessage]) -> Value {
 /// A message of the model. If it came from this family, its parts go back exactly as they came,
 /// with their signatures. Otherwise only its text and its calls are sent.
 fn said(message: &ChatMessage) -> Vec<Value> {
-    let verbatim = message.reasoning.as_ref().and_then(|reasoning| reasoning.verbatim.as_ref());
-    let own = verbatim.filter(|(family, _)| family == FAMILY);
-    if let Some(parts) = own.and_then(|(_, json)| serde_json::from_str(json).ok()) {
+    if let Some(parts) = own_parts(message, FAMILY) {
         return parts;
     }
     let mut parts = Vec::new();
@@ -131,13 +125,9 @@ fn said(message: &ChatMessage) -> Vec<Value> {
     parts
 }
 
-/// A tool call. Gemini wants the arguments as an object. Arguments that are no JSON object are sent
-/// inside one, under `unreadable_arguments`, so that the model sees what it wrote.
+/// A tool call. Gemini wants the arguments as an object.
 fn call(call: &ToolCall) -> Value {
-    let parsed: Option<Value> = serde_json::from_str(&call.arguments).ok();
-    let args = parsed.filter(Value::is_object);
-    let args = args.unwrap_or_else(|| json!({ "unreadable_arguments": call.arguments }));
-    let mut function = json!({ "name": call.name, "args": args });
+    let mut function = json!({ "name": call.name, "args": arguments_object(call) });
     if !call.id.starts_with(UNNAMED) {
         function["id"] = json!(call.id);
     }

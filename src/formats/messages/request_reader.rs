@@ -28,11 +28,7 @@ pub(crate) fn parse(json: &Value, cap: u32) -> ParsedRequest {
         let system = parser.within("system", |parser| parser.text(&json["system"]));
         messages.push(ChatMessage::text(ChatRole::System, system));
     }
-    if !json["messages"].is_array() {
-        parser.malformed("`messages` is not a list");
-    }
-    let turns = json["messages"].as_array().map(Vec::as_slice).unwrap_or_default();
-    messages.extend(parser.each("messages", turns, turn).into_iter().flatten());
+    messages.extend(parser.each_required(json, "messages", turn).into_iter().flatten());
     let tools = parser.tools(json, tool);
     let mut settings = settings(&mut parser, json, &mut others);
     keep_thinking(&mut settings, others);

@@ -2,8 +2,10 @@
 
 use super::FAMILY;
 use crate::formats::writing::extra::merge;
+use crate::formats::writing::fields::put_fields;
 use crate::formats::writing::tool_arguments::arguments_object;
 use crate::formats::writing::unsaid::first_of;
+use crate::formats::writing::verbatim::own_parts;
 use serde_json::{Value, json};
 use synthd_actors::model::{
     ChatMessage, ChatRequest, ChatRole, RequestSettings, ToolCall, ToolChoice, ToolSchema,
@@ -71,11 +73,7 @@ fn set(body: &mut Value, settings: &RequestSettings) {
         ("tool_choice", choice),
         ("metadata", end_user.as_ref().map(|user| json!({ "user_id": user }))),
     ];
-    for (key, value) in wanted {
-        if let Some(value) = value {
-            body[key] = value;
-        }
-    }
+    put_fields(body, wanted);
 }
 
 /// How much the model is to think: an effort, or a number of tokens.
@@ -136,9 +134,7 @@ fn told(message: &ChatMessage) -> Value {
 /// A message of the assistant. If it came from this family, its blocks go back exactly as they
 /// came, with their signatures. Otherwise only its text and its calls are sent.
 fn said(message: &ChatMessage) -> Vec<Value> {
-    let verbatim = message.reasoning.as_ref().and_then(|reasoning| reasoning.verbatim.as_ref());
-    let own = verbatim.filter(|(family, _)| family == FAMILY);
-    if let Some(blocks) = own.and_then(|(_, json)| serde_json::from_str(json).ok()) {
+    if let Some(blocks) = own_parts(message, FAMILY) {
         return blocks;
     }
     let mut blocks = Vec::new();

@@ -2,6 +2,7 @@
 
 use crate::formats::chat_completions::request_writer::tool;
 use crate::formats::writing::extra::merge;
+use crate::formats::writing::fields::put_fields;
 use crate::formats::writing::tool_arguments::arguments_object;
 use crate::formats::writing::tool_call_names::name_of_call;
 use crate::formats::writing::unsaid::{END_USER, ONE_CALL, TOOL_CHOICE, chooses, first_of};
@@ -28,18 +29,13 @@ pub(crate) fn body(model: &str, request: &ChatRequest, context: u64) -> Value {
         messages.map(|(at, one)| message(one, &request.messages[..at])).collect();
     let RequestSettings { temperature, top_p, stop, seed, .. } = &request.settings;
     let mut options = json!({ "num_predict": request.max_output_tokens, "num_ctx": context });
-    if let Some(temperature) = temperature {
-        options["temperature"] = json!(temperature);
-    }
-    if let Some(top_p) = top_p {
-        options["top_p"] = json!(top_p);
-    }
-    if !stop.is_empty() {
-        options["stop"] = json!(stop);
-    }
-    if let Some(seed) = seed {
-        options["seed"] = json!(seed);
-    }
+    let fields = [
+        ("temperature", temperature.map(Value::from)),
+        ("top_p", top_p.map(Value::from)),
+        ("stop", (!stop.is_empty()).then(|| json!(stop))),
+        ("seed", seed.map(Value::from)),
+    ];
+    put_fields(&mut options, fields);
     let mut body = json!({ "model": model, "messages": messages, "stream": true, "options": options,
             "truncate": false, "shift": false });
     if !request.tools.is_empty() {

@@ -83,6 +83,19 @@ impl RequestParser {
         numbered.map(|(at, item)| self.within(format!("{name}[{at}]"), |p| read(p, item))).collect()
     }
 
+    /// Reads each item of a list that must be there.
+    pub(in crate::formats) fn each_required<T>(
+        &mut self,
+        json: &Value,
+        key: &str,
+        read: impl FnMut(&mut Self, &Value) -> T,
+    ) -> Vec<T> {
+        if json[key].is_null() {
+            self.malformed(format!("`{key}` is not a list"));
+        }
+        self.each_of(json, key, read)
+    }
+
     /// Reads each item of an optional list.
     pub(in crate::formats) fn each_of<T>(
         &mut self,

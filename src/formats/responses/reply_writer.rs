@@ -229,8 +229,7 @@ fn text(id: &str, said: &str, finish: FinishReason) -> ResponsesReplyItem {
 
 /// An error as one body.
 pub(crate) fn error(told: &WireErrorBody<'_>) -> Value {
-    json!({ "error": { "message": told.message, "type": told.code, "param": told.param,
-        "code": told.code } })
+    told.openai_body()
 }
 
 /// The event that ends a stream with an error.

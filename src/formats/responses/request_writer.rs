@@ -4,11 +4,12 @@ use super::FAMILY;
 use super::items::{CALL, call_item};
 use crate::formats::writing::cache_key::cache_key;
 use crate::formats::writing::extra::merge;
+use crate::formats::writing::fields::put_fields;
+use crate::formats::writing::tool_choice::openai_choice;
 use crate::formats::writing::unsaid::{STOP, first_of};
+use crate::formats::writing::verbatim::own_parts;
 use serde_json::{Value, json};
-use synthd_actors::model::{
-    ChatMessage, ChatRequest, ChatRole, RequestSettings, ToolChoice, ToolSchema,
-};
+use synthd_actors::model::{ChatMessage, ChatRequest, ChatRole, RequestSettings, ToolSchema};
 
 /// The first setting that the format has no field for, in words.
 pub(crate) fn unsaid(settings: &RequestSettings) -> Option<&'static str> {
@@ -39,12 +40,8 @@ fn set(body: &mut Value, settings: &RequestSettings) {
     let RequestSettings { temperature, top_p, tool_choice, parallel_calls, end_user, .. } =
         settings;
     let effort = settings.reasoning_effort.map(|effort| json!({ "effort": effort.as_str() }));
-    let choice = tool_choice.as_ref().map(|choice| match choice {
-        ToolChoice::Auto => json!("auto"),
-        ToolChoice::None => json!("none"),
-        ToolChoice::Required => json!("required"),
-        ToolChoice::Tool(name) => json!({ "type": "function", "name": name }),
-    });
+    let named = |name: &str| json!({ "type": "function", "name": name });
+    let choice = tool_choice.as_ref().map(|choice| openai_choice(choice, named));
     let wanted = [
         ("temperature", temperature.map(Value::from)),
         ("top_p", top_p.map(Value::from)),
@@ -53,11 +50,7 @@ fn set(body: &mut Value, settings: &RequestSettings) {
         ("safety_identifier", end_user.as_deref().map(Value::from)),
         ("reasoning", effort),
     ];
-    for (key, value) in wanted {
-        if let Some(value) = value {
-            body[key] = value;
-        }
-    }
+    put_fields(body, wanted);
 }
 
 /// A tool. It is not `strict`, because strict schemas would need every parameter to be required.
@@ -87,9 +80,7 @@ fn items(message: &ChatMessage) -> Vec<Value> {
 /// The items of a message of the assistant. If it came from this family, its items go back as
 /// the reply builder has kept them. Otherwise only its text and its calls are sent.
 fn said(message: &ChatMessage) -> Vec<Value> {
-    let verbatim = message.reasoning.as_ref().and_then(|reasoning| reasoning.verbatim.as_ref());
-    let own = verbatim.filter(|(family, _)| family == FAMILY);
-    if let Some(items) = own.and_then(|(_, json)| serde_json::from_str(json).ok()) {
+    if let Some(items) = own_parts(message, FAMILY) {
         return items;
     }
     let mut items = Vec::new();

@@ -1,5 +1,6 @@
 //! What the writers of replies write beside the reply itself.
 
+use serde_json::{Value, json};
 use synthd_actors::model::{ChatReply, ToolCall};
 
 /// A reply, with what every format writes around it.
@@ -34,4 +35,12 @@ pub(crate) struct WireErrorBody<'a> {
     pub(crate) message: &'a str,
     /// The path of the wrong key in the request, or the name of the wrong header.
     pub(crate) param: Option<&'a str>,
+}
+
+impl WireErrorBody<'_> {
+    /// The error as both formats of OpenAI have it.
+    pub(in crate::formats) fn openai_body(&self) -> Value {
+        let Self { code, message, param, .. } = self;
+        json!({ "error": { "message": message, "type": code, "param": param, "code": code } })
+    }
 }
