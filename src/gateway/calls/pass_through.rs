@@ -49,14 +49,7 @@ pub(in crate::gateway) async fn pass_through(
 ) -> ExchangeOutcome {
     let body = match exchange.asked.for_upstream(upstream, exchange.output_cap) {
         Ok(body) => body,
-        Err(refusal) => {
-            let fault = CallFault::free(FaultKind::ModelRejected, refusal.message.clone());
-            return ExchangeOutcome {
-                reply: Err(fault),
-                last: ResponseEnding::Refuse(refusal),
-                filtered: false,
-            };
-        }
+        Err(refusal) => return refused_outcome(refusal),
     };
     // It also removes the key from the recorded bytes when it is dropped. So this happens even if
     // the exchange is cut off.
@@ -99,6 +92,12 @@ pub(in crate::gateway) fn is_the_gateways(fault: &CallFault) -> bool {
 /// The outcome of an exchange that failed before the client received anything.
 pub(in crate::gateway) fn failed_outcome(fault: CallFault) -> ExchangeOutcome {
     let refusal = GatewayRefusal::of_call(&fault);
+    ExchangeOutcome { reply: Err(fault), last: ResponseEnding::Refuse(refusal), filtered: false }
+}
+
+/// The outcome of a call that cannot be sent. It costs nothing.
+pub(in crate::gateway) fn refused_outcome(refusal: GatewayRefusal) -> ExchangeOutcome {
+    let fault = CallFault::free(FaultKind::ModelRejected, refusal.message.clone());
     ExchangeOutcome { reply: Err(fault), last: ResponseEnding::Refuse(refusal), filtered: false }
 }
 

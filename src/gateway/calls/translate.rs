@@ -16,15 +16,14 @@ use crate::formats::reading::request_parser::ParsedRequest;
 use crate::formats::unsaid_settings::unsaid_setting;
 use crate::formats::writing::envelope::ReplyEnvelope;
 use crate::gateway::calls::exchange::{ExchangeContext, ExchangeOutcome, ResponseEnding};
+use crate::gateway::calls::pass_through::refused_outcome;
 use crate::gateway::listener::response_sink::{GatewayResponse, ResponseSink};
 use crate::gateway::refusal::GatewayRefusal;
 use crate::gateway::request_check::anthropic_beta;
 use crate::gateway::request_check::request::GatewayRequest;
 use bytes::Bytes;
 use std::time::{SystemTime, UNIX_EPOCH};
-use synthd_actors::model::{
-    CallFault, CallPosition, ChatReply, ChatRequest, FaultKind, HeaderList, digest_of,
-};
+use synthd_actors::model::{CallPosition, ChatReply, ChatRequest, HeaderList, digest_of};
 
 /// Asks the model in its own format. A request that cannot be translated is refused and costs
 /// nothing.
@@ -34,14 +33,7 @@ pub(in crate::gateway) async fn translate_call(
 ) -> ExchangeOutcome {
     let request = match canonical(exchange) {
         Ok(request) => request,
-        Err(refusal) => {
-            let fault = CallFault::free(FaultKind::ModelRejected, refusal.message.clone());
-            return ExchangeOutcome {
-                reply: Err(fault),
-                last: ResponseEnding::Refuse(refusal),
-                filtered: false,
-            };
-        }
+        Err(refusal) => return refused_outcome(refusal),
     };
     let context = exchange.context();
     if exchange.is_own {
