@@ -167,9 +167,6 @@ fn named<T>(groups: &BTreeMap<String, T>) -> Vec<(&str, &T)> {
 
 /// Prints one table: a line for each value of `name`, such as each model. Nothing if there is none.
 fn group(name: &'static str, groups: &[(&str, &GroupStats)]) {
-    if groups.is_empty() {
-        return;
-    }
     let columns = [
         TableColumn::new(name).at_least(12),
         TableColumn::right("rows"),
@@ -182,15 +179,11 @@ fn group(name: &'static str, groups: &[(&str, &GroupStats)]) {
         let (rate, steps) = (percent(group.success_rate), number(group.average_steps, 1));
         vec![(*key).to_owned(), rows, resolved, rate, steps]
     };
-    let rows: Vec<_> = groups.iter().map(cells).collect();
-    print_line(&format!("\n{}", lines(&columns, &rows, width())));
+    print_table(&columns, groups.iter().map(cells));
 }
 
 /// Prints one table of completions, like [`group`].
 fn completion_group(name: &'static str, groups: &[(&str, &CompletionGroup)]) {
-    if groups.is_empty() {
-        return;
-    }
     let columns = [
         TableColumn::new(name).at_least(12),
         TableColumn::right("rows"),
@@ -203,19 +196,22 @@ fn completion_group(name: &'static str, groups: &[(&str, &CompletionGroup)]) {
         let length = number(group.average_characters, 1);
         vec![(*key).to_owned(), rows, count(group.output_tokens), cost, length]
     };
-    let rows: Vec<_> = groups.iter().map(cells).collect();
-    print_line(&format!("\n{}", lines(&columns, &rows, width())));
+    print_table(&columns, groups.iter().map(cells));
+}
+
+/// Prints a table below an empty line. Nothing if it has no rows.
+fn print_table(columns: &[TableColumn], rows: impl Iterator<Item = Vec<String>>) {
+    let rows: Vec<_> = rows.collect();
+    if !rows.is_empty() {
+        print_line(&format!("\n{}", lines(columns, &rows, width())));
+    }
 }
 
 /// Prints how many rows have each label.
 fn labels(labels: &BTreeMap<String, u64>) {
-    if labels.is_empty() {
-        return;
-    }
     let columns = [TableColumn::new("label").at_least(12), TableColumn::right("rows")];
     let cells = |(label, count): (&String, &u64)| vec![label.clone(), count.to_string()];
-    let rows: Vec<_> = labels.iter().map(cells).collect();
-    print_line(&format!("\n{}", lines(&columns, &rows, width())));
+    print_table(&columns, labels.iter().map(cells));
 }
 
 /// A number with so many decimals; `-` if there is none.

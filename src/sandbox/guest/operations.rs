@@ -6,7 +6,7 @@
 //! no guest would take, such as a path over 4 KiB, is refused here and not sent.
 
 use super::client::{GRACE, GuestClient, PATIENCE, millis};
-use super::report::{read_scan, shown};
+use super::report::{read_scan, shown, take_room};
 use super::wire::{
     GuestFrame, LISTED_ENTRIES, LISTED_PATHS, MAX_FILE, MAX_KEYS, MAX_NAME, MAX_PATH,
     MalformedFrame, PayloadReader, PayloadWriter, SHOWN_KEPT, kind, listed, refusal,
@@ -295,8 +295,7 @@ fn read_entry(
         _ => return Err(MalformedFrame("unknown kind of entry")),
     };
     let (size, path) = (reader.u64()?, reader.bytes()?);
-    let over = MalformedFrame("longer paths listed than asked for");
-    *room = room.checked_sub(path.len()).ok_or(over)?;
+    take_room(room, path)?;
     if path.is_empty() {
         return Err(MalformedFrame("an entry without a name"));
     }

@@ -95,9 +95,15 @@ pub(super) fn read_scan(
 /// Reads a path of a list. `room` is how many bytes of paths the rest of the list may have.
 fn listed(reader: &mut PayloadReader<'_>, room: &mut usize) -> Result<String, MalformedFrame> {
     let path = reader.bytes()?;
+    take_room(room, path)?;
+    Ok(shown(path))
+}
+
+/// Takes a path from the bytes that the paths of its list may have.
+pub(super) fn take_room(room: &mut usize, path: &[u8]) -> Result<(), MalformedFrame> {
     let over = MalformedFrame("longer paths listed than asked for");
     *room = room.checked_sub(path.len()).ok_or(over)?;
-    Ok(shown(path))
+    Ok(())
 }
 
 /// Reads one changed file. A hash has 32 bytes, or none where the guest did not read the file.
