@@ -1,4 +1,4 @@
-//! The ports: the traits through which the actors use the outside world.
+//! The ports: the traits through which the actors use what is outside of them.
 //!
 //! The `synthd` package implements the ports: the SQLite store (`Journal`), the sandbox backends
 //! (`SandboxBackend`, `Sandbox`), the model adapters (`ModelFactory`, `ChatModel`), the Parquet

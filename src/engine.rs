@@ -74,7 +74,7 @@ pub struct Engine {
     pub handle: EngineHandle,
     /// The services that every campaign shares: pool, router, collector, quality, journal, clock,
     /// agent access.
-    pub world: EngineServices,
+    pub services: EngineServices,
     /// The store itself, for queries. Writes go through the collector.
     pub store: Store,
     /// The sandbox backends, both `namespace` and `docker`.
@@ -166,17 +166,17 @@ impl Engine {
         );
         let agents = Arc::new(agent_gateway.clone());
         let units = Arc::new(ActorCounters::new("unit"));
-        let world =
+        let services =
             EngineServices { pool, router, collector, quality, journal, clock, agents, units };
         let (handle, life) = EngineHandle::start(EngineResources {
-            world: world.clone(),
+            services: services.clone(),
             inputs: WorkInputs { catalog: options.catalog, ..WorkInputs::default() },
             models: Arc::new(AdapterFactory::new(crate::store::open_archive)),
             places: Arc::new(Semaphore::new(options.max_episodes)),
         });
         lives.push(life);
         let escalated = watch_lives(lives);
-        Ok(Self { handle, world, store, backend, agent_gateway, escalated })
+        Ok(Self { handle, services, store, backend, agent_gateway, escalated })
     }
 
     /// Does steps 3 to 6 of the shutdown list: cuts off everything that still runs and closes the
@@ -190,10 +190,10 @@ impl Engine {
         }
         self.agent_gateway.close().await;
         self.close_router().await;
-        if let Err((calls, fault)) = self.world.router.flush_backlog().await {
+        if let Err((calls, fault)) = self.services.router.flush_backlog().await {
             tracing::error!(calls, %fault, "calls are not recorded");
         }
-        self.world.pool.shut_down().await;
+        self.services.pool.shut_down().await;
         let settled = self.backend.settle().await.map_err(|fault| fault_error(&fault));
         // The barrier runs even if the sandboxes could not be cleaned up: acknowledged records
         // must be on the disk in any case.
@@ -206,7 +206,7 @@ impl Engine {
     /// Admits no more calls and waits until those that were admitted are settled. Their callers have
     /// been cut off, so they end soon.
     async fn close_router(&self) {
-        let router = &self.world.router;
+        let router = &self.services.router;
         match tokio::time::timeout(CUT_PATIENCE, router.close()).await {
             Ok(Ok(())) => {}
             Ok(Err(fault)) => tracing::error!(%fault, "the router does not close"),

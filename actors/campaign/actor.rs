@@ -59,7 +59,7 @@ pub(super) struct RunningEpisode {
 
 /// The state of a running campaign.
 pub struct CampaignActor {
-    pub(super) world: EngineServices,
+    pub(super) services: EngineServices,
     /// Knows how an attempt goes and what row it makes.
     pub(super) kind: Arc<dyn WorkKind>,
     pub(super) config: Arc<CampaignConfig>,
@@ -105,7 +105,7 @@ impl CampaignActor {
     /// panic from a normal end, and the sender of its progress. The engine uses the sender to show
     /// a campaign whose actor has died.
     pub fn start(
-        world: EngineServices,
+        services: EngineServices,
         prepared: PreparedCampaign,
         places: Arc<Semaphore>,
     ) -> (CampaignHandle, JoinHandle<()>, watch::Sender<CampaignProgress>) {
@@ -115,7 +115,7 @@ impl CampaignActor {
         let mut progress =
             CampaignProgress::new((config.name.clone(), config.kind), tasks, skipped);
         episodes.iter().for_each(|record| progress.add_record(record));
-        progress.cost_usd = world.router.spent(&config.name);
+        progress.cost_usd = services.router.spent(&config.name);
         progress.already_complete = episodes.iter().all(|record| record.outcome.is_some());
         let (finished, pending): (Vec<_>, Vec<_>) =
             episodes.into_iter().partition(|record| record.outcome.is_some());
@@ -126,10 +126,10 @@ impl CampaignActor {
         let (progress, watched) = watch::channel(progress);
         // The handle keeps these, so that a client sees what the campaign waits for.
         let backend = config.kind.uses_sandboxes().then_some(config.sandbox.backend);
-        let down = world.pool.down();
-        let (publisher, router) = (progress.clone(), world.router.clone());
+        let down = services.pool.down();
+        let (publisher, router) = (progress.clone(), services.router.clone());
         let actor = Self {
-            world,
+            services,
             kind,
             config,
             pending: pending.into_iter().collect(),
@@ -168,7 +168,7 @@ impl CampaignActor {
     /// Changes the progress and publishes it. The cost always comes from the ledger, which also
     /// counts calls that led to no step.
     pub(super) fn update_progress(&self, change: impl FnOnce(&mut CampaignProgress)) {
-        let spent = self.world.router.spent(&self.config.name);
+        let spent = self.services.router.spent(&self.config.name);
         self.progress.send_modify(|progress| {
             progress.cost_usd = spent;
             change(progress);
@@ -206,7 +206,7 @@ impl CampaignActor {
     /// resume, the campaign pauses, and running attempts are cut off.
     pub(super) fn write(&mut self, entries: Vec<JournalEntry>, ctx: &mut Context<Self>) {
         self.writing += 1;
-        let collector = self.world.collector.clone();
+        let collector = self.services.collector.clone();
         let sent = entries.clone();
         ctx.spawn(async move { collector.record(sent).await }.into_actor(self).map(
             |written, this, ctx| {
@@ -265,7 +265,7 @@ impl CampaignActor {
     /// campaign pauses with that fault and the answer is false.
     fn obeyed(&mut self, ctx: &mut Context<Self>) -> CommandResponse {
         self.writing += 1;
-        let (collector, standing) = (self.world.collector.clone(), self.state_entry());
+        let (collector, standing) = (self.services.collector.clone(), self.state_entry());
         let written = async move { collector.record(vec![standing]).await };
         self.admit(ctx);
         Box::pin(written.into_actor(self).map(|written, this, ctx| {

@@ -84,7 +84,7 @@ impl CampaignActor {
             replay_after: self.afresh.get(&id).copied().unwrap_or_default(),
             kind: self.kind.clone(),
         };
-        let (unit, ended) = launch(self.world.clone(), orders);
+        let (unit, ended) = launch(self.services.clone(), orders);
         self.running.insert(id.clone(), RunningEpisode { attempt, record, unit, place });
         ctx.spawn(ended.into_actor(self).map(move |exit, this, ctx| {
             this.on_exit(&id, attempt, exit, ctx);

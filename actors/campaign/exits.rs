@@ -75,7 +75,7 @@ impl CampaignActor {
         ctx: &mut Context<Self>,
     ) {
         self.writing += 1;
-        let quality = self.world.quality.clone();
+        let quality = self.services.quality.clone();
         let judging = async move {
             // The place is free when this future ends.
             let _place = place;
@@ -200,7 +200,7 @@ impl CampaignActor {
     /// changes nothing.
     fn end_of_attempt(&self, record: &EpisodeRecord, fault: &Fault) -> Vec<JournalEntry> {
         let (episode, attempt) = (record.plan.id.clone(), record.attempt);
-        let at_ms = self.world.clock.now_ms();
+        let at_ms = self.services.clock.now_ms();
         vec![
             JournalEntry::AttemptStarted {
                 episode: episode.clone(),
@@ -224,7 +224,7 @@ impl CampaignActor {
             attempt: record.attempt,
             outcome: Box::new(outcome),
             fingerprint: None,
-            at_ms: self.world.clock.now_ms(),
+            at_ms: self.services.clock.now_ms(),
         });
         self.write(entries, ctx);
     }
@@ -233,7 +233,7 @@ impl CampaignActor {
     /// If they cannot be read, only the numbers that are shown are too low until then.
     fn count_turns(&mut self, record: &EpisodeRecord, ctx: &mut Context<Self>) {
         self.writing += 1;
-        let (journal, id) = (self.world.journal.clone(), record.plan.id.clone());
+        let (journal, id) = (self.services.journal.clone(), record.plan.id.clone());
         let attempt = record.attempt;
         let reading = async move { journal.turns(&id, attempt).await };
         ctx.spawn(reading.into_actor(self).map(|turns, this, ctx| {

@@ -37,9 +37,9 @@ impl CampaignActor {
     /// between the two.
     fn judge_again(&mut self, record: EpisodeRecord, ctx: &mut Context<Self>) {
         self.writing += 1;
-        let (world, kind) = (self.world.clone(), self.kind.clone());
+        let (services, kind) = (self.services.clone(), self.kind.clone());
         let found = record.clone();
-        let found = async move { kind.recover(&world, found).await };
+        let found = async move { kind.recover(&services, found).await };
         ctx.spawn(found.into_actor(self).map(|found, this, ctx| {
             this.writing -= 1;
             match found {
@@ -57,7 +57,7 @@ impl CampaignActor {
         (self.closing, self.publishing) = (true, true);
         self.update_progress(|p| p.publishing = true);
         let (progress, left_open) = (self.progress(), self.left_open.clone());
-        let EngineServices { quality, collector, router, .. } = self.world.clone();
+        let EngineServices { quality, collector, router, .. } = self.services.clone();
         let publish = PublishDataset {
             campaign: self.config.name.clone(),
             config: self.config.clone(),
@@ -113,7 +113,7 @@ impl CampaignActor {
         }
         self.closing = true;
         let said = (self.state(), self.draining);
-        let (router, collector) = (self.world.router.clone(), self.world.collector.clone());
+        let (router, collector) = (self.services.router.clone(), self.services.collector.clone());
         let campaign = self.config.name.clone();
         let standing = self.state_entry();
         // Entries that the store had not taken. If it takes them now, a later start knows of them.

@@ -84,19 +84,19 @@ impl From<StoreFault> for PrepareError {
 ///
 /// The order matters: all checks come before the first write.
 pub async fn prepare(
-    world: &EngineServices,
+    services: &EngineServices,
     kind: Arc<dyn WorkKind>,
     source: String,
     again: &RestartOptions,
 ) -> Result<PreparedCampaign, PrepareError> {
     let config = kind.config().clone();
-    let earlier = world.journal.campaign(&config.name).await?;
+    let earlier = services.journal.campaign(&config.name).await?;
     // What was planned before, by any earlier start of this campaign.
-    let known = world.journal.episodes(&config.name).await?;
+    let known = services.journal.episodes(&config.name).await?;
     if let Some(record) = &earlier {
         same_settings(record, &config, &known)?;
     }
-    let sources = Arc::new(kind.sources(&world.pool).await?);
+    let sources = Arc::new(kind.sources(&services.pool).await?);
     if sources.usable.is_empty() {
         return Err(PrepareError::NothingToRun(sources.skipped.clone()));
     }
@@ -105,7 +105,7 @@ pub async fn prepare(
     if again.reopen.requires_match() && was_cancelled && unended > 0 {
         return Err(PrepareError::Cancelled(config.name.to_string(), unended));
     }
-    let editions = editions(world, &config.name, &sources, &known, again.changed).await?;
+    let editions = editions(services, &config.name, &sources, &known, again.changed).await?;
     let (known, plan) = plan(kind.clone(), sources.clone(), known).await?;
     let wanted = RequestedEpisodes { kind: &*kind, sources: &sources, tasks: &plan.tasks };
     let reopened = again.reopen.choose(known.iter().filter(|record| wanted.may_reopen(record)));
@@ -123,12 +123,14 @@ pub async fn prepare(
         price_table: config.price_table.clone(),
         state: CampaignState::Running,
         reason: None,
-        created_at_ms: earlier.as_ref().map_or_else(|| world.clock.now_ms(), |r| r.created_at_ms),
+        created_at_ms: earlier
+            .as_ref()
+            .map_or_else(|| services.clock.now_ms(), |r| r.created_at_ms),
     };
     let mut undo = close_entries(&reopened);
-    write_down(world, record, editions, &plan.episodes, reopen_entries(&reopened)).await?;
+    write_down(services, record, editions, &plan.episodes, reopen_entries(&reopened)).await?;
     // Read again, because a reopened episode has lost its outcome and new ones were added.
-    let mut episodes = world.journal.episodes(&config.name).await?;
+    let mut episodes = services.journal.episodes(&config.name).await?;
     let tasks = episodes.iter().map(|e| &e.plan.task).collect::<HashSet<_>>().len() as u64;
     let ordinal = episodes.iter().map(|e| e.plan.ordinal + 1).max().unwrap_or(0);
     let lost = wanted.leave_out_others(&mut episodes);
@@ -136,7 +138,7 @@ pub async fn prepare(
     // A campaign that is complete keeps its state. One with work left runs now, whatever it was
     // before.
     if work_left && earlier.as_ref().is_some_and(|r| r.state != CampaignState::Running) {
-        world
+        services
             .collector
             .record(vec![state_change_entry(&config.name, CampaignState::Running, None)])
             .await?;
@@ -227,13 +229,13 @@ async fn plan(
 /// The template editions that must be recorded because they are new. If a template has changed that
 /// episodes were planned from, this is an error, unless somebody has accepted the change.
 async fn editions(
-    world: &EngineServices,
+    services: &EngineServices,
     name: &CampaignName,
     sources: &WorkSources,
     known: &[EpisodeRecord],
     changed: ChangedTemplates,
 ) -> Result<Vec<TemplateEdition>, PrepareError> {
-    let (before, now) = (world.journal.editions(name).await?, &sources.editions);
+    let (before, now) = (services.journal.editions(name).await?, &sources.editions);
     same_editions(name, &before, now, known, changed)?;
     if before.is_empty() && !known.is_empty() && !now.is_empty() {
         tracing::warn!(
@@ -249,7 +251,7 @@ async fn editions(
 /// order. A kill in between leaves a shorter plan, and the next start adds the rest. Episodes that
 /// were not reopened yet stay faulted.
 async fn write_down(
-    world: &EngineServices,
+    services: &EngineServices,
     record: CampaignRecord,
     editions: Vec<TemplateEdition>,
     planned: &[PlannedEpisode],
@@ -259,15 +261,15 @@ async fn write_down(
         tracing::info!(campaign = %record.name, episodes = reopened.len(), "tried again");
     }
     let campaign = record.name.clone();
-    world.collector.record(vec![JournalEntry::CampaignOpened(record)]).await?;
+    services.collector.record(vec![JournalEntry::CampaignOpened(record)]).await?;
     if !editions.is_empty() {
-        world.collector.record(vec![JournalEntry::EditionsUsed { campaign, editions }]).await?;
+        services.collector.record(vec![JournalEntry::EditionsUsed { campaign, editions }]).await?;
     }
     for chunk in planned.chunks(PLAN_CHUNK) {
-        world.collector.record(vec![JournalEntry::Planned(chunk.to_vec())]).await?;
+        services.collector.record(vec![JournalEntry::Planned(chunk.to_vec())]).await?;
     }
     for chunk in reopened.chunks(PLAN_CHUNK) {
-        world.collector.record(chunk.to_vec()).await?;
+        services.collector.record(chunk.to_vec()).await?;
     }
     Ok(())
 }

@@ -39,7 +39,7 @@ async fn plan(kit: &Kit) {
         scaffold: String::new(),
     };
     let entries = vec![JournalEntry::CampaignOpened(record), JournalEntry::Planned(vec![plan])];
-    kit.world.collector.record(entries).await.unwrap();
+    kit.services.collector.record(entries).await.unwrap();
 }
 
 fn started(attempt: u32) -> JournalEntry {
@@ -66,7 +66,7 @@ fn faulted(attempt: u32) -> JournalEntry {
 fn a_dead_attempt_is_not_heard() {
     in_test_system(Options::default(), |kit| async move {
         plan(&kit).await;
-        let collector = &kit.world.collector;
+        let collector = &kit.services.collector;
         collector.record(vec![started(1)]).await.unwrap();
         collector.record(vec![started(2)]).await.unwrap();
         collector.record(vec![faulted(1)]).await.unwrap();
@@ -83,7 +83,7 @@ fn what_has_begun_to_be_written_is_written() {
     in_test_system(Options::default(), |kit| async move {
         plan(&kit).await;
         kit.journal.stall(true);
-        let collector = kit.world.collector.clone();
+        let collector = kit.services.collector.clone();
         let caller = crate::supervisor::spawn("record", async move {
             collector.record(vec![started(1), faulted(1)]).await
         });
@@ -99,14 +99,14 @@ fn what_has_begun_to_be_written_is_written() {
 fn a_failing_store_answers() {
     in_test_system(Options::default(), |kit| async move {
         kit.journal.break_down(true);
-        let fault = kit.world.collector.record(vec![started(1)]).await.unwrap_err();
+        let fault = kit.services.collector.record(vec![started(1)]).await.unwrap_err();
         assert_eq!(fault.kind, FaultKind::Store);
         kit.journal.break_down(false);
         let before = tokio::time::Instant::now();
         let settled = JournalEntry::Settled { id: "ep-0/1/0/0".to_owned(), amount: Money::ZERO };
         for entry in [started(1), settled] {
             kit.journal.traps.once("append", crate::testkit::Trap::Panic);
-            let fault = kit.world.collector.record(vec![entry]).await.unwrap_err();
+            let fault = kit.services.collector.record(vec![entry]).await.unwrap_err();
             assert_eq!((fault.kind, before.elapsed()), (FaultKind::Store, Duration::ZERO));
             assert!(fault.message.contains("a trap at append"), "{fault}");
         }

@@ -136,11 +136,11 @@ impl EngineActor {
         prepared: PreparedCampaign,
         ctx: &mut Context<Self>,
     ) -> SubmitResult {
-        let EngineResources { mut world, places, .. } = self.tools.clone();
-        world.pool = world.pool.for_campaign(name);
+        let EngineResources { mut services, places, .. } = self.tools.clone();
+        services.pool = services.pool.for_campaign(name);
         let undo = prepared.undo.clone();
         let starting = || {
-            let (handle, joined, progress) = CampaignActor::start(world, prepared, places);
+            let (handle, joined, progress) = CampaignActor::start(services, prepared, places);
             (handle, (joined, progress))
         };
         let Some((handle, (joined, progress))) = self.registry.start(name, starting) else {
@@ -150,7 +150,7 @@ impl EngineActor {
             return Err(Arc::new(SubmitError::Draining));
         };
         // The watcher is a task of its own: it must outlive this actor, as the campaign does.
-        let (registry, collector) = (self.registry.clone(), self.tools.world.collector.clone());
+        let (registry, collector) = (self.registry.clone(), self.tools.services.collector.clone());
         let campaign = name.clone();
         let watcher = async move {
             let Err(failure) = joined.await else { return };
@@ -172,7 +172,7 @@ impl EngineActor {
     /// Writes the state of a campaign that has no actor. A fault is only logged: nobody waits for
     /// it.
     fn write(&self, entries: Vec<JournalEntry>, ctx: &mut Context<Self>) {
-        let collector = self.tools.world.collector.clone();
+        let collector = self.tools.services.collector.clone();
         let written = async move { collector.record(entries).await };
         ctx.spawn(written.into_actor(self).map(|written, _, _| {
             if let Err(fault) = written {
@@ -225,13 +225,13 @@ async fn make_ready(
     let models = build_models(&*tools.models, &config)?;
     // What an earlier account of this campaign owes the store goes first. Otherwise the new account
     // would count it in full for ever.
-    tools.world.router.flush_campaign(&config.name).await?;
-    let prepared = prepare(&tools.world, kind, submit.source, &submit.again).await?;
-    let today = day_of(tools.world.clock.now_ms());
+    tools.services.router.flush_campaign(&config.name).await?;
+    let prepared = prepare(&tools.services, kind, submit.source, &submit.again).await?;
+    let today = day_of(tools.services.clock.now_ms());
     // What earlier runs have spent counts against the caps of this one.
-    let before = tools.world.journal.spending(&config.name, today).await;
+    let before = tools.services.journal.spending(&config.name, today).await;
     let before = before.map_err(crate::model::Fault::from)?;
-    tools.world.router.open(config.name.clone(), models, config.caps(), before).await?;
+    tools.services.router.open(config.name.clone(), models, config.caps(), before).await?;
     Ok(prepared)
 }
 

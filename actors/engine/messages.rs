@@ -20,7 +20,7 @@ use tokio::task::JoinHandle;
 #[derive(Clone)]
 pub struct EngineResources {
     /// The services that all campaigns share.
-    pub world: EngineServices,
+    pub services: EngineServices,
     /// The templates for campaigns that bring none of their own.
     pub inputs: WorkInputs,
     /// Makes the clients of a campaign's models.

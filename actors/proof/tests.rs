@@ -14,7 +14,7 @@ fn letter(from: &str, to: &str) -> Template {
 }
 
 fn prover(kit: &Kit) -> TemplateProver {
-    let pool = kit.world.pool.clone();
+    let pool = kit.services.pool.clone();
     TemplateProver { pool, spec: Arc::default(), scaffold: Arc::new(MinimalScaffold) }
 }
 

@@ -77,7 +77,7 @@ pub(super) async fn open(
     let desks = Desks(desks.collect());
     let clients = models.iter().map(|config| ModelClients::new(config, &desks).unwrap()).collect();
     let name = CampaignName(CAMPAIGN.to_owned());
-    kit.world.router.open(name, clients, caps, SpendingTotals::default()).await.unwrap();
+    kit.services.router.open(name, clients, caps, SpendingTotals::default()).await.unwrap();
 }
 
 /// No two calls are the same.
@@ -108,7 +108,7 @@ pub(super) fn call(model: &str, episode: &str, words: usize) -> ModelCall {
 }
 
 pub(super) fn begin(kit: &Kit, call: ModelCall) -> AbortOnDropHandle<Result<ModelAnswer, Fault>> {
-    let router = kit.world.router.clone();
+    let router = kit.services.router.clone();
     spawn("asker", async move { router.call_once(call).await })
 }
 
@@ -142,7 +142,7 @@ fn who_waits_for_money_keeps_nobody_from_the_only_place() {
         before.await.unwrap().unwrap();
         waits.await.unwrap().unwrap();
         assert_eq!(quick.came(), ["rich", "poor"]);
-        assert_eq!(kit.world.router.held(&CampaignName(CAMPAIGN.to_owned())), Money::ZERO);
+        assert_eq!(kit.services.router.held(&CampaignName(CAMPAIGN.to_owned())), Money::ZERO);
     });
 }
 
@@ -184,7 +184,11 @@ fn who_waits_for_money_is_no_probe() {
             begin(&kit, call("fake/quick", "unlucky", 1)).await.unwrap().unwrap_err();
         }
         assert!(
-            kit.world.router.provider_stats().iter().any(|provider_limiter| provider_limiter.down)
+            kit.services
+                .router
+                .provider_stats()
+                .iter()
+                .any(|provider_limiter| provider_limiter.down)
         );
         // The time of the next probe has come.
         sleep(Duration::from_secs(2)).await;
@@ -194,7 +198,11 @@ fn who_waits_for_money_is_no_probe() {
         begin(&kit, call("fake/quick", "rich", 100)).await.unwrap().unwrap();
         assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
         assert!(
-            kit.world.router.provider_stats().iter().all(|provider_limiter| !provider_limiter.down)
+            kit.services
+                .router
+                .provider_stats()
+                .iter()
+                .all(|provider_limiter| !provider_limiter.down)
         );
         before.await.unwrap().unwrap();
         waits.await.unwrap().unwrap();
@@ -220,7 +228,7 @@ fn empty_answers_to_a_long_conversation_end_the_call_without_a_label() {
             let desk = Desk::new(Duration::from_millis(1), move |_| Err(silent()));
             let model = ModelConfig { context, ..remote("fake/one", 1) };
             open(&kit, &[model], &[("fake/one", &desk)], SpendingCaps::default()).await;
-            let told = kit.world.router.call(call("fake/one", "e", words)).await;
+            let told = kit.services.router.call(call("fake/one", "e", words)).await;
             assert_eq!(told.err().map(|fault| fault.kind), Some(kind), "{context:?} {words}");
             assert_eq!(desk.came().len(), tries, "{context:?} {words}");
         });
@@ -252,7 +260,7 @@ fn one_empty_answer_between_other_failures_means_nothing() {
             SpendingCaps::default(),
         )
         .await;
-        let told = kit.world.router.call(call("fake/first", "e", 9_000)).await.unwrap();
+        let told = kit.services.router.call(call("fake/first", "e", 9_000)).await.unwrap();
         assert_eq!((told.model.as_str(), second.came().len()), ("other/second", 4));
     });
 }
@@ -265,7 +273,7 @@ fn a_refused_key_is_told_with_its_model_and_provider() {
             Err(CallFault::free(FaultKind::KeyRejected, "http://h does not take the key in K"))
         });
         open(&kit, &[remote("fake/one", 1)], &[("fake/one", &desk)], SpendingCaps::default()).await;
-        let told = kit.world.router.call(call("fake/one", "e", 1)).await.err().unwrap();
+        let told = kit.services.router.call(call("fake/one", "e", 1)).await.err().unwrap();
         let expected = "fake/one: provider fake at http://h does not take the key in K";
         assert_eq!((told.kind, told.message.as_str()), (FaultKind::KeyRejected, expected));
         assert_eq!(desk.came().len(), 1);
@@ -301,7 +309,7 @@ fn who_waits_for_a_key_keeps_no_money_from_others() {
         occupies.await.unwrap().unwrap();
         waits.await.unwrap().unwrap();
         assert_eq!(busy.came(), ["rich", "poor"]);
-        assert_eq!(kit.world.router.held(&CampaignName(CAMPAIGN.to_owned())), Money::ZERO);
+        assert_eq!(kit.services.router.held(&CampaignName(CAMPAIGN.to_owned())), Money::ZERO);
     });
 }
 
@@ -330,7 +338,7 @@ fn nobody_starves_between_a_narrow_key_and_a_narrow_budget() {
             call.await.unwrap().unwrap();
         }
         assert_eq!((busy.came().len(), healthy.came().len()), (30, 30));
-        assert_eq!(kit.world.router.held(&CampaignName(CAMPAIGN.to_owned())), Money::ZERO);
+        assert_eq!(kit.services.router.held(&CampaignName(CAMPAIGN.to_owned())), Money::ZERO);
     });
 }
 
@@ -346,7 +354,7 @@ fn what_failed_tries_took_is_told_apart_from_the_answer() {
             }
         });
         open(&kit, &[remote("fake/one", 1)], &[("fake/one", &desk)], SpendingCaps::default()).await;
-        let told = kit.world.router.call(call("fake/one", "e", 1)).await.unwrap();
+        let told = kit.services.router.call(call("fake/one", "e", 1)).await.unwrap();
         let seconds = |time: Duration| time.as_secs_f64().round();
         assert_eq!((seconds(told.took), seconds(told.failed)), (7.0, 14.0));
     });

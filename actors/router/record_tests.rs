@@ -24,8 +24,8 @@ async fn desk(kit: &Kit) -> Desk {
 /// What the campaign has spent, which memory and the journal agree on.
 async fn spent(kit: &Kit) -> u64 {
     let journal = kit.journal.spent(&campaign()).await.unwrap();
-    assert_eq!(kit.world.router.spent(&campaign()), journal);
-    assert_eq!(kit.world.router.held(&campaign()), Money::ZERO);
+    assert_eq!(kit.services.router.spent(&campaign()), journal);
+    assert_eq!(kit.services.router.held(&campaign()), Money::ZERO);
     journal.nanos()
 }
 
@@ -65,7 +65,7 @@ fn a_hold_that_the_store_may_have_kept_counts_until_it_is_settled() {
         assert_eq!((refused.kind, desk.came().len()), (FaultKind::Store, 0));
         assert_eq!(spent(&kit).await, worst);
         kit.journal.lose_answers(false);
-        kit.world.router.flush_backlog().await.unwrap();
+        kit.services.router.flush_backlog().await.unwrap();
         assert_eq!((spent(&kit).await, kit.journal.unsettled()), (0, 0));
     });
 }
@@ -80,10 +80,10 @@ fn a_new_account_writes_what_the_old_one_owes() {
         kit.journal.break_down(true);
         asked.await.unwrap().unwrap();
         let _ = desk(&kit).await;
-        let (calls, fault) = kit.world.router.flush_backlog().await.unwrap_err();
+        let (calls, fault) = kit.services.router.flush_backlog().await.unwrap_err();
         assert_eq!((calls, fault.kind), (1, FaultKind::Store));
         kit.journal.break_down(false);
-        kit.world.router.flush_backlog().await.unwrap();
+        kit.services.router.flush_backlog().await.unwrap();
         assert_eq!((records(&kit), kit.journal.unsettled()), (1, 0));
     });
 }
@@ -121,7 +121,7 @@ fn a_router_that_closes_admits_nothing_and_waits_for_what_is_out() {
         let desk = desk(&kit).await;
         let out = begin(&kit, call("fake/one", "e", 100));
         sleep(Duration::from_secs(1)).await;
-        let router = kit.world.router.clone();
+        let router = kit.services.router.clone();
         assert_eq!(router.open_calls(), 1);
         let closing = spawn("closing", async move { router.close().await });
         sleep(Duration::from_secs(1)).await;
@@ -131,7 +131,7 @@ fn a_router_that_closes_admits_nothing_and_waits_for_what_is_out() {
         out.await.unwrap().unwrap();
         closing.await.unwrap().unwrap();
         assert_eq!((spent(&kit).await, records(&kit)), (11, 1));
-        assert_eq!(kit.world.router.open_calls(), 0);
+        assert_eq!(kit.services.router.open_calls(), 0);
     });
 }
 
@@ -143,11 +143,11 @@ fn accounts_and_calls_outlive_the_router_actor() {
         let desk = desk(&kit).await;
         let out = begin(&kit, call("fake/one", "e", 100));
         sleep(Duration::from_secs(1)).await;
-        kit.world.router.raw().tell(Panic).await;
+        kit.services.router.raw().tell(Panic).await;
         begin(&kit, call("fake/one", "f", 100)).await.unwrap().unwrap();
         out.await.unwrap().unwrap();
         assert_eq!((spent(&kit).await, records(&kit), desk.came().len()), (22, 2, 2));
-        let stats = kit.world.router.actor_stats();
+        let stats = kit.services.router.actor_stats();
         assert_eq!((stats.panics, stats.restarts), (1, 1));
     });
 }

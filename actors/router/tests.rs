@@ -135,7 +135,7 @@ fn askers() -> impl Strategy<Value = Vec<Asker>> {
 const PRICE: u64 = 3;
 
 struct Scene {
-    world: EngineServices,
+    services: EngineServices,
     journal: Arc<MemoryJournal>,
     name: CampaignName,
     caps: SpendingCaps,
@@ -157,9 +157,9 @@ impl Scene {
         };
         let factory = Tills(Mutex::new(Some(till)));
         let model = ModelClients::new(&priced("till/one", PRICE), &factory).unwrap();
-        let today = day_of(self.world.clock.now_ms());
+        let today = day_of(self.services.clock.now_ms());
         let before = self.journal.spending(&self.name, today).await.unwrap();
-        let router = &self.world.router;
+        let router = &self.services.router;
         router.open(self.name.clone(), vec![model], self.caps.clone(), before).await.unwrap();
     }
 
@@ -197,7 +197,7 @@ impl Scene {
         };
         // A caller whose patience is over drops the call.
         let patience = Duration::from_millis(asker.patience_ms);
-        timeout(patience, self.world.router.call(call)).await.ok();
+        timeout(patience, self.services.router.call(call)).await.ok();
     }
 
     async fn check(&self) {
@@ -206,7 +206,7 @@ impl Scene {
         assert!(spent >= charged, "{spent} are recorded of {charged}");
         let cap = self.caps.campaign.unwrap_or(Money::from_nanos(u64::MAX));
         assert!(self.journal.peak() <= cap, "{} of {cap}", self.journal.peak());
-        let today = day_of(self.world.clock.now_ms());
+        let today = day_of(self.services.clock.now_ms());
         let spending = self.journal.spending(&self.name, today).await.unwrap();
         let most = self.caps.episode.unwrap_or(Money::from_nanos(u64::MAX));
         assert!(spending.episodes.values().all(|spent| *spent <= most), "{spending:?}");
@@ -232,7 +232,7 @@ proptest! {
         let caps = SpendingCaps { campaign: money(caps[0]), day: money(caps[1]), episode: money(caps[2]), models };
         in_test_system(Options::default(), move |kit| async move {
             let name = CampaignName("c".to_owned());
-            let scene = Arc::new(Scene { world: kit.world.clone(), journal: kit.journal.clone(), name, caps, charged: Arc::default(), died: Arc::default(), lives: AtomicUsize::new(0), script });
+            let scene = Arc::new(Scene { services: kit.services.clone(), journal: kit.journal.clone(), name, caps, charged: Arc::default(), died: Arc::default(), lives: AtomicUsize::new(0), script });
             scene.open().await;
             if let Some(after) = crash_after_ms {
                 // From then on every write fails, also those of calls in flight.
@@ -240,13 +240,13 @@ proptest! {
                 sleep(Duration::from_millis(after)).await;
                 scene.journal.break_down(true);
                 join(calls).await;
-                scene.world.router.wait_until_settled(&scene.name).await;
+                scene.services.router.wait_until_settled(&scene.name).await;
                 scene.check().await;
                 scene.journal.break_down(false);
                 scene.open().await;
             }
             join(scene.ask_all(&askers)).await;
-            scene.world.router.wait_until_settled(&scene.name).await;
+            scene.services.router.wait_until_settled(&scene.name).await;
             scene.check().await;
             if crash_after_ms.is_none() {
                 assert_nothing_held(&scene);
@@ -264,6 +264,6 @@ async fn join(calls: Vec<AbortOnDropHandle<()>>) {
 /// Nothing is left held, in memory or in the record, but for calls whose adapter panicked: those
 /// count in full in both.
 fn assert_nothing_held(scene: &Scene) {
-    assert_eq!(scene.world.router.held(&scene.name), Money::ZERO);
+    assert_eq!(scene.services.router.held(&scene.name), Money::ZERO);
     assert_eq!(scene.journal.unsettled(), scene.died.load(Ordering::SeqCst));
 }

@@ -52,7 +52,7 @@ pub struct Kit {
     pub backend: FakeBackend,
     pub models: Arc<FakeModels>,
     pub sink: Arc<FakeSink>,
-    pub world: EngineServices,
+    pub services: EngineServices,
     pub engine: EngineHandle,
     pub places: Arc<Semaphore>,
     lives: Lives,
@@ -115,7 +115,7 @@ impl Kit {
         lives.extend(more.into_iter().map(|life| ("quality", life)));
         let agents = Arc::new(FakeAgents { backend: backend.clone(), models: models.clone() });
         let units = Arc::new(ActorCounters::new("unit"));
-        let world = EngineServices {
+        let services = EngineServices {
             pool,
             router,
             collector,
@@ -127,14 +127,14 @@ impl Kit {
         };
         let places = Arc::new(Semaphore::new(places));
         let (engine, life) = EngineHandle::start(EngineResources {
-            world: world.clone(),
+            services: services.clone(),
             inputs: WorkInputs { catalog: Arc::new(catalog()), ..WorkInputs::default() },
             models: models.clone(),
             places: places.clone(),
         });
         lives.push(("engine", life));
         let lives = Rc::new(RefCell::new(lives));
-        Self { journal, backend, models, sink, world, engine, places, lives }
+        Self { journal, backend, models, sink, services, engine, places, lives }
     }
 
     /// Starts a campaign.
@@ -187,7 +187,7 @@ impl Kit {
         self.engine.drain(true).await;
         let rested = timeout(PATIENCE, self.engine.wait_until_settled()).await;
         assert!(rested.is_ok(), "a campaign does not come to rest");
-        self.world.pool.shut_down().await;
+        self.services.pool.shut_down().await;
         let lives = self.lives.take();
         drop(self);
         for (name, life) in lives {

@@ -117,10 +117,10 @@ fn spec(conduct: Conduct) -> AttemptSpec {
 
 /// The fault of an attempt that is cancelled at once, and the counts of all attempts.
 async fn cancelled(kit: &Kit, conduct: Conduct) -> (FaultKind, String, ActorStats) {
-    let (unit, exit) = launch(kit.world.clone(), spec(conduct));
+    let (unit, exit) = launch(kit.services.clone(), spec(conduct));
     unit.cancel();
     let AttemptExit::Faulted(fault) = exit.await else { panic!("an outcome") };
-    (fault.kind, fault.message, kit.world.units.stats())
+    (fault.kind, fault.message, kit.services.units.stats())
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn an_attempt_that_ends_by_itself_is_not_killed() {
         let (kind, message, stats) = cancelled(&kit, Conduct::Obedient).await;
         assert_eq!((kind, message.as_str()), (FaultKind::Cancelled, "as it was told"));
         tokio::time::sleep(Duration::from_secs(60)).await;
-        assert_eq!((stats.kills, kit.world.units.stats().kills), (0, 0));
+        assert_eq!((stats.kills, kit.services.units.stats().kills), (0, 0));
     });
 }
 
@@ -154,7 +154,7 @@ fn an_attempt_that_records_its_outcome_is_not_killed() {
 #[test]
 fn an_attempt_that_nobody_holds_is_cut_off() {
     in_test_system(Options::default(), |kit| async move {
-        let (unit, exit) = launch(kit.world.clone(), spec(Conduct::Obedient));
+        let (unit, exit) = launch(kit.services.clone(), spec(Conduct::Obedient));
         drop(unit);
         assert!(matches!(exit.await, AttemptExit::Faulted(_)));
     });
@@ -163,10 +163,10 @@ fn an_attempt_that_nobody_holds_is_cut_off() {
 #[test]
 fn a_panic_is_a_fault_of_its_attempt_and_counted() {
     in_test_system(Options::default(), |kit| async move {
-        let (_unit, exit) = launch(kit.world.clone(), spec(Conduct::Panicking));
+        let (_unit, exit) = launch(kit.services.clone(), spec(Conduct::Panicking));
         let AttemptExit::Faulted(fault) = exit.await else { panic!("an outcome") };
         assert_eq!(fault, Fault::new(FaultKind::Panicked, "an odd attempt"));
-        let stats = kit.world.units.stats();
+        let stats = kit.services.units.stats();
         assert_eq!((stats.name.as_str(), stats.panics, stats.kills), ("unit", 1, 0));
     });
 }

@@ -159,23 +159,25 @@ async fn open(
         // The record is complete from the beginning, so that no daemon tries to resume it.
         state: CampaignState::Complete,
         reason: Some("a gateway".to_owned()),
-        created_at_ms: engine.world.clock.now_ms(),
+        created_at_ms: engine.services.clock.now_ms(),
     };
-    let written = engine.world.collector.record(vec![JournalEntry::CampaignOpened(record)]).await;
+    let written =
+        engine.services.collector.record(vec![JournalEntry::CampaignOpened(record)]).await;
     written.map_err(|fault| fault_error(&fault))?;
-    let today = day_of(engine.world.clock.now_ms());
+    let today = day_of(engine.services.clock.now_ms());
     let before = engine.store.spending(&config.name, today).await.map_err(store_error)?;
     let models = config.models.iter().map(|model| ModelClients::new(model, &factory));
     let models = models.collect::<Result<_, _>>().map_err(|fault| fault_error(&fault))?;
-    let opened = engine.world.router.open(config.name.clone(), models, config.caps(), before).await;
+    let opened =
+        engine.services.router.open(config.name.clone(), models, config.caps(), before).await;
     opened.map_err(|fault| fault_error(&fault))?;
     let token = token()?;
-    let world = &engine.world;
+    let services = &engine.services;
     let tools = GatewayServices {
-        router: world.router.clone(),
-        collector: world.collector.clone(),
-        journal: world.journal.clone(),
-        clock: world.clock.clone(),
+        router: services.router.clone(),
+        collector: services.collector.clone(),
+        journal: services.journal.clone(),
+        clock: services.clock.clone(),
     };
     let (name, cap) = (config.name.clone(), config.max_output_tokens);
     let gateway = ModelGateway::new(&tools, &config.models, cap, &factory);
@@ -232,7 +234,7 @@ async fn finish(
         () = tokio::time::sleep(GRACE) => {}
     }
     // Calls may still be settled until the router is closed, so the sums are taken after that.
-    let router = engine.world.router.clone();
+    let router = engine.services.router.clone();
     engine.shut_down().await?;
     let written = router.flush_backlog().await;
     // Open holds count in full in the sum that is printed, as they do at the next start.

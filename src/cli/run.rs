@@ -287,7 +287,7 @@ impl ForegroundRun {
 
 /// What is left of each cap of the campaign. Open holds count as spent.
 fn caps_left(engine: &Engine, config: &CampaignConfig) -> Vec<CapLeft> {
-    let accounts = engine.world.router.stats();
+    let accounts = engine.services.router.stats();
     let budgets = accounts.into_iter().filter(|account| account.campaign == config.name);
     budgets.flat_map(|account| account.budgets).map(CapLeft::of).collect()
 }

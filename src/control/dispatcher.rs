@@ -169,7 +169,7 @@ impl EngineDispatcher {
 
     /// The caps of a campaign, except those of its episodes.
     fn budgets(&self, name: &CampaignName) -> Vec<CapStats> {
-        let accounts = self.engine.world.router.stats().into_iter();
+        let accounts = self.engine.services.router.stats().into_iter();
         accounts.filter(|one| one.campaign == *name).flat_map(|one| one.budgets).collect()
     }
 
@@ -255,7 +255,7 @@ impl EngineDispatcher {
             state: CampaignState::Cancelled,
             reason: None,
         };
-        let written = self.engine.world.collector.record(vec![moved]).await;
+        let written = self.engine.services.collector.record(vec![moved]).await;
         Ok(written.map(|()| true).map_err(|fault| fault_error(&fault))?)
     }
 

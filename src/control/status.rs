@@ -23,16 +23,16 @@ impl EngineDispatcher {
                 return Err(self.unknown(name).await);
             }
         }
-        let world = &self.engine.world;
+        let services = &self.engine.services;
         let handle = &self.engine.handle;
         to_answer(&StatusReport {
             daemon: ProcessStatus::of(&self.about, handle.running(), handle.is_draining()),
             campaigns,
-            pool: world.pool.stats().await,
+            pool: services.pool.stats().await,
             collector: CollectorStats::of(&self.engine.store.stats()),
-            quality: world.quality.stats(),
-            router: world.router.stats(),
-            providers: world.router.provider_stats(),
+            quality: services.quality.stats(),
+            router: services.router.stats(),
+            providers: services.router.provider_stats(),
             store: self.engine.store.stats(),
             control: match self.control.get() {
                 Some(control) => control.stats().await,
@@ -44,7 +44,7 @@ impl EngineDispatcher {
 
     /// The counts of every kind of actor, in the order of the tree in `docs/ARCHITECTURE.md`.
     fn actor_stats(&self) -> Vec<ActorStats> {
-        let mut stats = self.engine.world.actor_stats();
+        let mut stats = self.engine.services.actor_stats();
         stats.extend(self.engine.handle.actor_stats());
         stats.extend(self.control.get().map(ControlHandle::actor_stats));
         stats

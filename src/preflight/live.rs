@@ -94,18 +94,19 @@ async fn open(engine: &Engine, config: &CampaignConfig, source: &str) -> Result<
         // The campaign is recorded as complete, so that no daemon tries to resume it.
         state: CampaignState::Complete,
         reason: Some(format!("a check of the models of {}", config.name)),
-        created_at_ms: engine.world.clock.now_ms(),
+        created_at_ms: engine.services.clock.now_ms(),
     };
-    let written = engine.world.collector.record(vec![JournalEntry::CampaignOpened(record)]).await;
+    let written =
+        engine.services.collector.record(vec![JournalEntry::CampaignOpened(record)]).await;
     written.map_err(|fault| fault_error(&fault))?;
-    let today = day_of(engine.world.clock.now_ms());
+    let today = day_of(engine.services.clock.now_ms());
     let before = engine.store.spending(&name, today).await.map_err(store_error)?;
     let models = config
         .models
         .iter()
         .map(|model| ModelClients::new(model, &AdapterFactory::new(crate::store::open_archive)));
     let models = models.collect::<Result<_, _>>().map_err(|fault| fault_error(&fault))?;
-    let opened = engine.world.router.open(name.clone(), models, config.caps(), before).await;
+    let opened = engine.services.router.open(name.clone(), models, config.caps(), before).await;
     opened.map_err(|fault| fault_error(&fault))?;
     Ok(name)
 }
@@ -139,7 +140,7 @@ async fn ask(
         // The router gives up the call after this time; the fault is then "silent".
         limit: PATIENCE,
     };
-    engine.world.router.call_once(call).await
+    engine.services.router.call_once(call).await
 }
 
 /// The most output tokens of the answer. A thinking budget must fit below it, or the provider refuses
@@ -174,10 +175,10 @@ async fn begin(
         scaffold: "none".to_owned(),
     };
     let attempt = earlier.map_or(AttemptNumber(0), |record| record.attempt).next();
-    let at_ms = engine.world.clock.now_ms();
+    let at_ms = engine.services.clock.now_ms();
     let started =
         JournalEntry::AttemptStarted { episode: id.clone(), attempt, resumed_from: None, at_ms };
-    engine.world.collector.record(vec![JournalEntry::Planned(vec![plan]), started]).await?;
+    engine.services.collector.record(vec![JournalEntry::Planned(vec![plan]), started]).await?;
     Ok((id, attempt))
 }
 

@@ -31,7 +31,7 @@ fn a_provider_without_a_word_is_asked_once_and_costs_one_hold() {
         // With a price, so that each try has a hold.
         let config = ModelConfig { endpoint: Some(endpoint), ..testkit::priced(MODEL, 1) };
         let clients = ModelClients::new(&config, &super::factory()).unwrap();
-        let (router, before) = (&kit.world.router, Default::default());
+        let (router, before) = (&kit.services.router, Default::default());
         router.open(campaign.clone(), vec![clients], Default::default(), before).await.unwrap();
         let fault = router.call(call(&campaign)).await.unwrap_err();
         assert_eq!(fault.kind, FaultKind::OutOfTime, "{fault}");

@@ -12,12 +12,12 @@ use tokio::time::{Instant, sleep};
 async fn panic_in(kit: &Kit, actor: &str) {
     // `tell` and not `ask`: the actor that panics never answers, and `ask` would send the message
     // to its next incarnation, which would panic too.
-    let world = &kit.world;
+    let services = &kit.services;
     match actor {
-        "pool" => world.pool.raw().tell(Panic).await,
-        "router" => world.router.raw().tell(Panic).await,
-        "quality" => world.quality.raw().tell(Panic).await,
-        "publisher" => world.quality.raw_publisher().tell(Panic).await,
+        "pool" => services.pool.raw().tell(Panic).await,
+        "router" => services.router.raw().tell(Panic).await,
+        "quality" => services.quality.raw().tell(Panic).await,
+        "publisher" => services.quality.raw_publisher().tell(Panic).await,
         _ => kit.engine.raw().tell(Panic).await,
     }
 }
@@ -49,7 +49,7 @@ fn a_message_that_kills_the_engine_actor_is_set_aside_while_campaigns_run() {
         let handle = kit.submit(&campaign("c", 6)).await;
         for _ in 0..4 {
             assert_eq!(kit.engine.raw().ask(Panic).await, Err(AskError::SetAside("engine")));
-            let asked = kit.world.router.raw().ask(Panic).await;
+            let asked = kit.services.router.raw().ask(Panic).await;
             assert_eq!(asked, Err(AskError::SetAside("router")));
         }
         let done = handle.wait_until_settled().await;

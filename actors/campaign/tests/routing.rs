@@ -67,7 +67,7 @@ fn a_model_that_does_not_answer_is_stood_in_for() {
         assert!(rows.iter().all(|row| row.row.as_trajectory().unwrap().llm_model == "two"));
         // Before it opened: five tries of each of the four episodes at most. Then probes alone.
         assert!(first.calls().len() < 40, "{}", first.calls().len());
-        let lanes = kit.world.router.provider_stats();
+        let lanes = kit.services.router.provider_stats();
         assert!(lanes[0].down && !lanes[1].down, "{lanes:?}");
         assert!(lanes[0].last_failure.as_ref().is_some_and(|last| last.contains("a trap")));
     });
@@ -87,7 +87,7 @@ fn a_model_that_answers_again_is_asked_again() {
         let answered = answered(&kit).await;
         let with = |name: &str| answered.values().filter(|models| models[0] == name).count();
         assert!(with("fake/two") > 0 && with("fake/one") > 20, "{}", with("fake/one"));
-        assert!(!kit.world.router.provider_stats()[0].down);
+        assert!(!kit.services.router.provider_stats()[0].down);
     });
 }
 
@@ -122,7 +122,7 @@ fn calls_of_other_models_end_when_one_model_pauses_the_campaign() {
         let of_two = episodes(&kit, "c").await.into_iter().find(|e| e.plan.model == "fake/two");
         let of_two = of_two.unwrap();
         assert_eq!((of_two.attempt.0, two.calls().len()), (1, of_two.steps as usize));
-        let money = kit.world.router.stats();
+        let money = kit.services.router.stats();
         assert!(money[0].held_usd.is_zero() && kit.journal.unsettled() == 0);
     });
 }
@@ -202,7 +202,7 @@ fn a_key_that_is_asked_too_often_rests_while_others_are_used() {
         assert_eq!(progress.episodes.resolved, 20);
         assert!(began.elapsed() < Duration::from_secs(900), "everybody waited for one key");
         assert!(a.calls().len() < 5, "it was asked {} times", a.calls().len());
-        let stats = kit.world.router.stats();
+        let stats = kit.services.router.stats();
         let ways = &stats[0].models[0].key_limiters;
         assert_eq!((ways[0].too_often, ways[1].too_often), (1, 0));
         assert!(ways[0].wait_ms.is_some() && ways[0].limit < ways[1].limit, "{ways:?}");
@@ -271,7 +271,7 @@ fn a_silent_model_is_given_up_after_a_few_calls() {
         // One round of silence, and whatever was a probe when the others had given up.
         assert!(silent.calls().len() <= 6, "{}", silent.calls().len());
         assert!(began.elapsed() < timeout * 2, "{:?}", began.elapsed());
-        assert!(kit.world.router.provider_stats()[0].down);
+        assert!(kit.services.router.provider_stats()[0].down);
     });
 }
 
@@ -287,10 +287,10 @@ fn fewer_are_sent_at_once_after_being_told_that_they_are_too_many() {
         config.concurrency = 8;
         let handle = kit.submit(&config).await;
         tokio::time::sleep(Duration::from_millis(1_150)).await;
-        let limit = kit.world.router.stats()[0].models[0].key_limiters[0].limit;
+        let limit = kit.services.router.stats()[0].models[0].key_limiters[0].limit;
         assert_eq!(limit, 4, "half of the eight that were on their way");
         assert_eq!(handle.wait_until_settled().await.episodes.resolved, 8);
-        assert!(kit.world.router.stats()[0].models[0].key_limiters[0].limit > 4);
+        assert!(kit.services.router.stats()[0].models[0].key_limiters[0].limit > 4);
     });
 }
 

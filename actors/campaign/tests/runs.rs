@@ -196,7 +196,7 @@ fn milestones_of_an_episode_share_a_sandbox_that_is_emptied() {
     in_test_system(options(), |kit| async move {
         let progress = kit.run(&campaign("c", 3)).await;
         assert_eq!(progress.episodes.resolved, 3);
-        let stats = kit.world.pool.stats().await;
+        let stats = kit.services.pool.stats().await;
         assert_eq!(stats.hits + stats.misses, 3 * 4, "{stats:?}");
         assert_nothing_lost_or_doubled(&kit, "c").await;
     });

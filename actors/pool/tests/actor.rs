@@ -21,12 +21,12 @@ fn options(warm: usize) -> Options {
 type Acquired = AbortOnDropHandle<Result<SandboxLease, crate::model::Fault>>;
 
 fn acquire(kit: &Kit, image: &str) -> Acquired {
-    let (pool, spec) = (kit.world.pool.clone(), spec(image));
+    let (pool, spec) = (kit.services.pool.clone(), spec(image));
     spawn("acquire", async move { pool.acquire(&spec).await })
 }
 
 async fn lease(kit: &Kit, image: &str) -> SandboxLease {
-    kit.world.pool.acquire(&spec(image)).await.unwrap()
+    kit.services.pool.acquire(&spec(image)).await.unwrap()
 }
 
 #[test]
@@ -35,7 +35,7 @@ fn leases_are_handed_out_in_order_and_creation_is_bounded() {
         let order = Arc::new(Mutex::new(Vec::new()));
         let leases: Vec<_> = (0..20)
             .map(|n| {
-                let (pool, order) = (kit.world.pool.clone(), order.clone());
+                let (pool, order) = (kit.services.pool.clone(), order.clone());
                 spawn("acquire", async move {
                     let lease = pool.acquire(&spec("a")).await.unwrap();
                     order.lock().unwrap().push(n);
@@ -51,7 +51,7 @@ fn leases_are_handed_out_in_order_and_creation_is_bounded() {
         let order = order.lock().unwrap().clone();
         assert!(order.iter().enumerate().all(|(at, n)| at.abs_diff(*n) < 3), "{order:?}");
         assert!(kit.backend.peak_creating() <= 3);
-        assert_eq!(kit.backend.live(), 20 + kit.world.pool.stats().await.warm);
+        assert_eq!(kit.backend.live(), 20 + kit.services.pool.stats().await.warm);
     });
 }
 
@@ -62,7 +62,7 @@ fn every_sandbox_is_used_once() {
             drop(lease(&kit, "a").await);
             sleep(Duration::from_millis(20)).await;
         }
-        let stats = kit.world.pool.stats().await;
+        let stats = kit.services.pool.stats().await;
         assert_eq!((stats.hits, stats.misses), (9, 1));
         assert_eq!(kit.backend.created(), 10 + stats.warm);
         assert_eq!(kit.backend.live(), stats.warm);
@@ -75,9 +75,9 @@ fn old_ones_are_replaced() {
     in_test_system(Options { pool, ..Options::default() }, |kit| async move {
         drop(lease(&kit, "a").await);
         sleep(Duration::from_secs(595)).await;
-        assert_eq!((kit.backend.created(), kit.world.pool.stats().await.warm), (2, 1));
+        assert_eq!((kit.backend.created(), kit.services.pool.stats().await.warm), (2, 1));
         sleep(Duration::from_secs(20)).await;
-        assert_eq!((kit.backend.created(), kit.world.pool.stats().await.warm), (3, 1));
+        assert_eq!((kit.backend.created(), kit.services.pool.stats().await.warm), (3, 1));
         assert_eq!(kit.backend.live(), 1);
     });
 }
@@ -89,10 +89,10 @@ fn what_nobody_asks_for_is_not_kept() {
         sleep(Duration::from_secs(250)).await;
         drop(lease(&kit, "a").await);
         sleep(Duration::from_secs(290)).await;
-        let stats = kit.world.pool.stats().await;
+        let stats = kit.services.pool.stats().await;
         assert_eq!((stats.hits, stats.warm), (1, 1), "somebody was here lately");
         sleep(Duration::from_secs(20)).await;
-        assert_eq!((kit.world.pool.stats().await.warm, kit.backend.live()), (0, 0));
+        assert_eq!((kit.services.pool.stats().await.warm, kit.backend.live()), (0, 0));
     });
 }
 
@@ -104,10 +104,10 @@ fn dead_warm_ones_are_replaced() {
         sleep(Duration::from_secs(10)).await;
         kit.backend.traps().once("ping", Trap::Fault(FaultKind::SandboxLost));
         sleep(Duration::from_secs(60)).await;
-        let stats = kit.world.pool.stats().await;
+        let stats = kit.services.pool.stats().await;
         assert_eq!((stats.specs[0].died, stats.warm, kit.backend.live()), (1, 1, 1));
         drop(lease(&kit, "a").await);
-        assert_eq!(kit.world.pool.stats().await.hits, 1);
+        assert_eq!(kit.services.pool.stats().await.hits, 1);
     });
 }
 
@@ -116,8 +116,8 @@ fn dead_warm_ones_are_replaced() {
 fn campaigns_take_turns() {
     let pool = PoolConfig { warm: 0, parallel_creation: 1, ..PoolConfig::default() };
     in_test_system(Options { pool, ..Options::default() }, |kit| async move {
-        let greedy = kit.world.pool.for_campaign(&CampaignName("greedy".to_owned()));
-        let modest = kit.world.pool.for_campaign(&CampaignName("modest".to_owned()));
+        let greedy = kit.services.pool.for_campaign(&CampaignName("greedy".to_owned()));
+        let modest = kit.services.pool.for_campaign(&CampaignName("modest".to_owned()));
         let asked = |pool: &PoolHandle| {
             let pool = pool.clone();
             spawn("acquire", async move { pool.acquire(&spec("a")).await.map(drop) })
@@ -141,18 +141,18 @@ fn a_backend_that_is_down_is_waited_for() {
         let waiters: Vec<Acquired> = (0..20).map(|_| acquire(&kit, "a")).collect();
         sleep(Duration::from_secs(3_600)).await;
         assert!(waiters.iter().all(|waiter| !waiter.is_finished()));
-        let stats = kit.world.pool.stats().await;
+        let stats = kit.services.pool.stats().await;
         assert_eq!((stats.waiting, stats.breaker_open), (20, true));
         assert!(stats.failed < 3_600 / 5 + 20, "probed, not hammered: {}", stats.failed);
         assert!(stats.down[&BackendKind::Namespace].contains("a trap at create"));
-        assert_eq!(*kit.world.pool.down().borrow(), stats.down);
+        assert_eq!(*kit.services.pool.down().borrow(), stats.down);
         kit.backend.traps().clear();
         let back = Instant::now();
         for waiter in waiters {
             drop(waiter.await.unwrap().unwrap());
         }
         assert!(back.elapsed() < Duration::from_secs(6));
-        assert!(kit.world.pool.stats().await.down.is_empty());
+        assert!(kit.services.pool.stats().await.down.is_empty());
     });
 }
 
@@ -163,7 +163,7 @@ fn backends_fail_each_for_itself() {
         kit.backend.traps().set("create contained", 0, 99, Trap::Fault(FaultKind::EngineDown));
         let contained =
             SandboxSpec { backend: BackendKind::Docker, ..(*spec("contained")).clone() };
-        let (pool, contained) = (kit.world.pool.clone(), Arc::new(contained));
+        let (pool, contained) = (kit.services.pool.clone(), Arc::new(contained));
         let waiting = spawn("acquire", async move { pool.acquire(&contained).await.map(drop) });
         sleep(Duration::from_secs(1)).await;
         for _ in 0..20 {
@@ -179,10 +179,10 @@ fn a_refusal_opens_no_breaker() {
     in_test_system(options(0), |kit| async move {
         kit.backend.traps().set("create odd", 0, 99, Trap::Fault(FaultKind::SandboxRefused));
         for _ in 0..20 {
-            let refused = kit.world.pool.acquire(&spec("odd")).await.err().unwrap();
+            let refused = kit.services.pool.acquire(&spec("odd")).await.err().unwrap();
             assert_eq!(refused.kind, FaultKind::SandboxRefused);
         }
-        assert!(!kit.world.pool.stats().await.breaker_open);
+        assert!(!kit.services.pool.stats().await.breaker_open);
         drop(lease(&kit, "a").await);
     });
 }
@@ -197,7 +197,7 @@ fn dead_warm_ones_are_found_by_the_ping() {
             drop(one.await.unwrap().unwrap());
         }
         sleep(Duration::from_secs(20)).await;
-        assert_eq!(kit.world.pool.stats().await.warm, 2);
+        assert_eq!(kit.services.pool.stats().await.warm, 2);
         let created = kit.backend.created();
         kit.backend.traps().set("ping", 0, 2, Trap::Fault(FaultKind::SandboxLost));
         let live = lease(&kit, "a").await;
@@ -229,7 +229,7 @@ fn nobody_waits_for_ever_behind_an_open_breaker() {
         let waiters: Vec<Acquired> = (0..20).map(|_| acquire(&kit, "a")).collect();
         let began = Instant::now();
         sleep(Duration::from_millis(300)).await;
-        let stats = kit.world.pool.stats().await;
+        let stats = kit.services.pool.stats().await;
         assert_eq!((stats.breaker_open, stats.failed, stats.waiting), (true, 8, 12));
         // No other request comes: the breaker's own probe serves those who still wait.
         let mut served = Vec::new();
@@ -238,7 +238,7 @@ fn nobody_waits_for_ever_behind_an_open_breaker() {
         }
         assert_eq!(served.len(), 12);
         assert!(began.elapsed() < Duration::from_secs(2), "not by the way of some other timer");
-        assert!(!kit.world.pool.stats().await.breaker_open);
+        assert!(!kit.services.pool.stats().await.breaker_open);
     });
 }
 
@@ -251,7 +251,7 @@ fn a_failed_probe_is_told_to_everybody() {
         for waiter in waiters {
             assert!(waiter.await.unwrap().is_err());
         }
-        assert_eq!(kit.world.pool.stats().await.failed, 9);
+        assert_eq!(kit.services.pool.stats().await.failed, 9);
         drop(lease(&kit, "a").await);
     });
 }
@@ -267,15 +267,15 @@ fn an_outage_is_probed_not_hammered() {
                 assert_eq!(fault.kind, FaultKind::SandboxStart);
             }
         }
-        let stats = kit.world.pool.stats().await;
+        let stats = kit.services.pool.stats().await;
         assert!(stats.breaker_open && stats.failed < 20, "{stats:?}");
         sleep(Duration::from_secs(300)).await;
-        let later = kit.world.pool.stats().await;
+        let later = kit.services.pool.stats().await;
         assert!(later.failed - stats.failed < 20, "a probe every now and then");
         kit.backend.traps().clear();
         sleep(Duration::from_secs(60)).await;
         drop(lease(&kit, "a").await);
-        assert!(!kit.world.pool.stats().await.breaker_open);
+        assert!(!kit.services.pool.stats().await.breaker_open);
     });
 }
 
@@ -289,14 +289,14 @@ fn a_refused_probe_says_nothing_of_other_specifications() {
         // Whichever of the two is made first is the probe, and is told of itself alone.
         let (odd, odder) = (acquire(&kit, "odd"), acquire(&kit, "odder"));
         sleep(Duration::from_millis(100)).await;
-        assert!(kit.world.pool.stats().await.breaker_open);
+        assert!(kit.services.pool.stats().await.breaker_open);
         for (waiter, name) in [(odd, "odd"), (odder, "odder")] {
             let refused = waiter.await.unwrap().err().unwrap();
             assert_eq!(refused.kind, FaultKind::SandboxRefused);
             assert_eq!(refused.message, format!("a trap at create {name}"));
         }
         drop(lease(&kit, "a").await);
-        let stats = kit.world.pool.stats().await;
+        let stats = kit.services.pool.stats().await;
         assert!(!stats.breaker_open && stats.down.is_empty());
     });
 }
@@ -323,14 +323,14 @@ fn waiting_leases_are_served_after_a_rebuild() {
         kit.backend.traps().set("create", 0, 3, Trap::Slow(Duration::from_secs(3)));
         let waiters: Vec<Acquired> = (0..10).map(|_| acquire(&kit, "a")).collect();
         sleep(Duration::from_secs(1)).await;
-        kit.world.pool.raw().tell(Panic).await;
+        kit.services.pool.raw().tell(Panic).await;
         let mut leases = Vec::new();
         for waiter in waiters {
             leases.push(waiter.await.unwrap().unwrap());
         }
         assert_eq!(leases.len(), 10);
         sleep(Duration::from_secs(1)).await;
-        assert_eq!(kit.backend.live(), 10 + kit.world.pool.stats().await.warm);
+        assert_eq!(kit.backend.live(), 10 + kit.services.pool.stats().await.warm);
     });
 }
 
@@ -338,11 +338,11 @@ fn waiting_leases_are_served_after_a_rebuild() {
 #[test]
 fn a_deadly_request_is_set_aside() {
     in_test_system(options(1), |kit| async move {
-        let deadly = kit.world.pool.acquire(&spec(super::super::actor::DEADLY_IMAGE)).await;
+        let deadly = kit.services.pool.acquire(&spec(super::super::actor::DEADLY_IMAGE)).await;
         let kind = deadly.err().map(|fault| fault.kind);
         assert_eq!(kind, Some(crate::model::FaultKind::MessageSetAside));
         drop(lease(&kit, "a").await);
-        assert_eq!(kit.world.pool.actor_stats().panics, 2);
+        assert_eq!(kit.services.pool.actor_stats().panics, 2);
     });
 }
 
@@ -351,7 +351,7 @@ fn the_bound_on_live_sandboxes_holds_over_a_rebuild() {
     let pool = PoolConfig { warm: 3, parallel_creation: 3, max_live: 4, ..PoolConfig::default() };
     in_test_system(Options { pool, ..Options::default() }, |kit| async move {
         let mut leases = vec![lease(&kit, "a").await, lease(&kit, "a").await];
-        kit.world.pool.raw().tell(Panic).await;
+        kit.services.pool.raw().tell(Panic).await;
         leases.push(lease(&kit, "a").await);
         leases.push(lease(&kit, "a").await);
         let waiter = acquire(&kit, "a");
@@ -373,7 +373,7 @@ fn warmth_gives_way_to_who_waits() {
             drop(one.await.unwrap().unwrap());
         }
         sleep(Duration::from_secs(1)).await;
-        assert_eq!(kit.world.pool.stats().await.warm, 4, "every place is taken by warmth");
+        assert_eq!(kit.services.pool.stats().await.warm, 4, "every place is taken by warmth");
         let began = Instant::now();
         drop(lease(&kit, "b").await);
         assert!(began.elapsed() < Duration::from_secs(1));
@@ -388,13 +388,13 @@ fn a_closed_pool_refuses_and_stays_closed() {
         kit.backend.traps().set("create b", 0, 9, Trap::Hang);
         let waiter = acquire(&kit, "b");
         sleep(Duration::from_secs(1)).await;
-        kit.world.pool.shut_down().await;
+        kit.services.pool.shut_down().await;
         assert_eq!(waiter.await.unwrap().err().unwrap().kind, FaultKind::Cancelled);
-        kit.world.pool.raw().tell(Panic).await;
-        let refused = kit.world.pool.acquire(&spec("a")).await.err().unwrap();
+        kit.services.pool.raw().tell(Panic).await;
+        let refused = kit.services.pool.acquire(&spec("a")).await.err().unwrap();
         assert_eq!(refused.kind, FaultKind::Cancelled);
         sleep(Duration::from_secs(60)).await;
-        assert_eq!((kit.backend.live(), kit.world.pool.stats().await.creating), (0, 0));
+        assert_eq!((kit.backend.live(), kit.services.pool.stats().await.creating), (0, 0));
     });
 }
 
@@ -402,7 +402,7 @@ fn a_closed_pool_refuses_and_stays_closed() {
 fn a_backend_that_panics_is_a_fault() {
     in_test_system(options(0), |kit| async move {
         kit.backend.traps().once("create", Trap::Panic);
-        let fault = kit.world.pool.acquire(&spec("a")).await.err().unwrap();
+        let fault = kit.services.pool.acquire(&spec("a")).await.err().unwrap();
         assert_eq!(fault.kind, FaultKind::SandboxStart);
         assert!(fault.message.contains("a trap at create"));
         drop(lease(&kit, "a").await);

@@ -16,7 +16,7 @@ fn unit(ordinal: u64) -> Arc<dyn FinishedUnit> {
 }
 
 fn stats(kit: &Kit) -> QualityStats {
-    kit.world.quality.stats()
+    kit.services.quality.stats()
 }
 
 #[test]
@@ -24,7 +24,7 @@ fn as_many_units_are_judged_as_there_are_workers_and_the_queue_has_a_bound() {
     in_test_system(Options { workers: 3, ..Options::default() }, |kit| async move {
         kit.journal.stall(true);
         let judge = |ordinal| {
-            let quality = kit.world.quality.clone();
+            let quality = kit.services.quality.clone();
             spawn("judge", async move { quality.judge(unit(ordinal)).await })
         };
         let asked: Vec<_> = (0..300).map(judge).collect();
@@ -45,14 +45,14 @@ fn as_many_units_are_judged_as_there_are_workers_and_the_queue_has_a_bound() {
 fn a_caller_that_goes_away_frees_its_worker_when_the_row_is_written() {
     in_test_system(Options { workers: 1, ..Options::default() }, |kit| async move {
         kit.journal.stall(true);
-        let quality = kit.world.quality.clone();
+        let quality = kit.services.quality.clone();
         let gone = spawn("judge", async move { quality.judge(unit(0)).await });
         sleep(Duration::from_secs(1)).await;
         drop(gone);
         sleep(Duration::from_secs(1)).await;
         assert_eq!(stats(&kit).judging, 1);
         kit.journal.stall(false);
-        kit.world.quality.judge(unit(1)).await.unwrap();
+        kit.services.quality.judge(unit(1)).await.unwrap();
         assert_eq!(kit.journal.log().len(), 2);
     });
 }
@@ -60,7 +60,7 @@ fn a_caller_that_goes_away_frees_its_worker_when_the_row_is_written() {
 #[test]
 fn a_worker_that_dies_leaves_the_others_their_work() {
     in_test_system(Options { workers: 2, ..Options::default() }, |kit| async move {
-        let quality = &kit.world.quality;
+        let quality = &kit.services.quality;
         assert_eq!(quality.raw().ask(Panic).await, Err(AskError::SetAside("quality")));
         for ordinal in 0..9 {
             quality.judge(unit(ordinal)).await.unwrap();

@@ -203,7 +203,7 @@ fn every_prompt_is_answered_once_by_each_model_and_sample() {
             assert_eq!(kit.models.named(model).replies().len(), 12, "{model}");
         }
         let name = CampaignName("c".to_owned());
-        let rows = kit.world.journal.rows(&name, None, usize::MAX).await.unwrap();
+        let rows = kit.services.journal.rows(&name, None, usize::MAX).await.unwrap();
         assert_eq!(rows.len(), 24);
         let row = rows[0].row.as_completion().unwrap();
         assert_eq!(
@@ -272,7 +272,7 @@ fn a_campaign_that_completes_without_its_open_prompts_says_so() {
         assert_eq!((done.state, done.episodes.answered), (CampaignState::Complete, 3));
         assert_eq!((done.reason.as_deref(), done.skipped.len()), (Some(told), 1));
         let name = CampaignName("c".to_owned());
-        let record = kit.world.journal.campaign(&name).await.unwrap().unwrap();
+        let record = kit.services.journal.campaign(&name).await.unwrap().unwrap();
         assert_eq!(record.reason.as_deref(), Some(told));
         // They are asked when the file has them again.
         let done = run(&kit, &config, numbered(5)).await;
@@ -292,8 +292,8 @@ fn memory_and_the_store_agree_on_money_when_a_campaign_rests() {
             let handle = kit.submit_prompts(&config, numbered(1)).await;
             handle.wait_until_settled().await;
             assert_eq!(kit.journal.unsettled(), 0, "{failing}");
-            let journal = kit.world.journal.spent(&config.name).await.unwrap();
-            assert_eq!(kit.world.router.spent(&config.name), journal, "{failing}");
+            let journal = kit.services.journal.spent(&config.name).await.unwrap();
+            assert_eq!(kit.services.router.spent(&config.name), journal, "{failing}");
             handle.drain(true).await;
         });
     }
@@ -315,8 +315,8 @@ fn a_campaign_that_is_opened_again_counts_what_the_store_has() {
         kit.journal.break_down(false);
         let done = run(&kit, &config, numbered(1)).await;
         assert_eq!(done.state, CampaignState::Complete);
-        let journal = kit.world.journal.spent(&config.name).await.unwrap();
-        assert_eq!(kit.world.router.spent(&config.name), journal);
+        let journal = kit.services.journal.spent(&config.name).await.unwrap();
+        assert_eq!(kit.services.router.spent(&config.name), journal);
         assert_eq!((done.cost_usd, kit.journal.unsettled()), (journal, 0));
     });
 }
@@ -356,7 +356,7 @@ fn a_store_that_fails_at_any_entry_loses_at_most_that_answer() {
             let done = run(&kit, &config, numbered(3)).await;
             assert_eq!((done.state, done.rows.accepted), (CampaignState::Complete, 3), "{failing}");
             let name = CampaignName("c".to_owned());
-            let rows = kit.world.journal.rows(&name, None, usize::MAX).await.unwrap();
+            let rows = kit.services.journal.rows(&name, None, usize::MAX).await.unwrap();
             assert_eq!(rows.len(), 3, "{failing}");
             let asked = kit.models.named("fake/one").replies().len();
             assert!((3..=4).contains(&asked), "{failing}: {asked} answers");
@@ -388,7 +388,7 @@ fn stages_reject_label_or_ignore_and_are_always_kept_beside_the_row() {
             let rejected = if action == StageAction::Reject { 3 } else { 0 };
             assert_eq!(done.rows.rejected, rejected, "{action:?}: {done:?}");
             let name = CampaignName("c".to_owned());
-            let rows = kit.world.journal.rows(&name, None, usize::MAX).await.unwrap();
+            let rows = kit.services.journal.rows(&name, None, usize::MAX).await.unwrap();
             for (row, stage) in rows.iter().zip(["truncation", "refusal", "format"]) {
                 let found: Vec<&str> = row.findings.iter().map(|one| one.stage.as_str()).collect();
                 assert_eq!(found, [stage], "{action:?}");

@@ -30,7 +30,7 @@ pub(super) struct StoppedAttempt {
 
 /// An attempt whose agent acts.
 pub(super) struct ActiveAttempt<'a> {
-    pub(super) world: &'a EngineServices,
+    pub(super) services: &'a EngineServices,
     pub(super) orders: &'a AttemptOrders,
     pub(super) standing: &'a AttemptState,
     pub(super) lease: SandboxLease,
@@ -60,7 +60,7 @@ impl<'a> ActiveAttempt<'a> {
     /// Looks at the fresh sandbox with an empty command, for the first scan of its files.
     /// `history` opens the conversation.
     pub(super) async fn begin(
-        world: &'a EngineServices,
+        services: &'a EngineServices,
         orders: &'a AttemptOrders,
         standing: &'a AttemptState,
         mut lease: SandboxLease,
@@ -76,11 +76,11 @@ impl<'a> ActiveAttempt<'a> {
         let fingerprint = lease.sandbox().fingerprint().clone();
         let scan = first.scan.unwrap_or_default();
         Ok(Self {
-            world,
+            services,
             orders,
             standing,
             lease,
-            beside: MilestoneSandbox::new(world.pool.clone(), orders.checking.clone()),
+            beside: MilestoneSandbox::new(services.pool.clone(), orders.checking.clone()),
             fingerprint,
             history,
             turns: Vec::new(),
@@ -143,7 +143,7 @@ impl<'a> ActiveAttempt<'a> {
         };
         let entries = turns.iter().map(entry).collect();
         turns.into_iter().for_each(|turn| keep_openings(&mut self.turns, turn));
-        self.world.collector.record(entries).await
+        self.services.collector.record(entries).await
     }
 }
 

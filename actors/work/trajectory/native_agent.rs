@@ -47,7 +47,7 @@ struct ReplyResult {
 impl<'a> NativeAttempt<'a> {
     /// Replays the recorded turns, and goes on from there until the agent stops.
     pub(super) async fn run(
-        world: &'a EngineServices,
+        services: &'a EngineServices,
         orders: &'a AttemptOrders,
         standing: &'a AttemptState,
         lease: SandboxLease,
@@ -55,7 +55,7 @@ impl<'a> NativeAttempt<'a> {
         recorded: Vec<Turn>,
     ) -> Result<StoppedAttempt, Fault> {
         let history = opened(&orders.config, &**scaffold, &orders.task);
-        let acting = ActiveAttempt::begin(world, orders, standing, lease, history).await?;
+        let acting = ActiveAttempt::begin(services, orders, standing, lease, history).await?;
         let (scaffold, tools) = (scaffold.clone(), scaffold.tools());
         let mut attempt = Self { acting, scaffold, tools, malformed: 0 };
         if !recorded.is_empty() {
@@ -184,7 +184,7 @@ impl<'a> NativeAttempt<'a> {
     async fn ask(&mut self, index: u32) -> Result<ModelAnswer, Fault> {
         let orders = self.acting.orders;
         self.acting
-            .world
+            .services
             .router
             .call(ModelCall {
                 campaign: orders.plan.campaign.clone(),

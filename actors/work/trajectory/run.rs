@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Runs an attempt to its verdict, or until it is cancelled. Err means that there is no verdict.
 pub(super) async fn run(
-    world: &EngineServices,
+    services: &EngineServices,
     orders: &AttemptOrders,
     standing: &AttemptState,
     cancel: &CancellationToken,
@@ -35,32 +35,32 @@ pub(super) async fn run(
         () = cancel.cancelled() => {
             return Err(Fault::new(FaultKind::Cancelled, "the episode was cancelled"));
         }
-        conclusion = conclude(world, orders, standing) => conclusion?,
+        conclusion = conclude(services, orders, standing) => conclusion?,
     };
     // `cancel` does not reach this part. Otherwise the journal could hold an outcome that the
     // campaign does not know of, and the episode would be run and paid for again.
     orders.concluding.store(true, Ordering::Release);
-    finish(world, orders, &conclusion).await?;
+    finish(services, orders, &conclusion).await?;
     standing.enter_phase(AttemptPhase::Done);
     Ok(conclusion)
 }
 
 /// Everything up to the verdict. It can be dropped at any await.
 async fn conclude(
-    world: &EngineServices,
+    services: &EngineServices,
     orders: &AttemptOrders,
     standing: &AttemptState,
 ) -> Result<FinishedEpisode, Fault> {
-    let source = replay_source(world, orders).await?;
-    start(world, orders, source).await?;
+    let source = replay_source(services, orders).await?;
+    start(services, orders, source).await?;
     // The turns are read after the start was recorded. The start is the fence: what the earlier
     // attempt still had in flight is in the journal now, or will never be.
     let recorded = match source {
-        Some(source) => world.journal.turns(&orders.plan.id, source).await?,
+        Some(source) => services.journal.turns(&orders.plan.id, source).await?,
         None => Vec::new(),
     };
     let StoppedAttempt { stop, turns, mut lease, fingerprint } =
-        play(world, orders, standing, recorded).await?;
+        play(services, orders, standing, recorded).await?;
     standing.enter_phase(AttemptPhase::Verifying);
     let verdict = match lease.sandbox().pack(true).await {
         Ok(snapshot) => {
@@ -68,7 +68,7 @@ async fn conclude(
             drop(lease);
             {
                 let snapshot = Arc::new(snapshot);
-                verify::verify_snapshot(&world.pool, &orders.task, &orders.checking, snapshot)
+                verify::verify_snapshot(&services.pool, &orders.task, &orders.checking, snapshot)
                     .await?
             }
         }
@@ -77,7 +77,7 @@ async fn conclude(
         Err(fault) if fault.kind.is_uncopied() => verify::uncopied(&fault),
         Err(fault) => return Err(fault),
     };
-    let finished_at_ms = world.clock.now_ms();
+    let finished_at_ms = services.clock.now_ms();
     let task = orders.task.clone();
     Ok(FinishedEpisode {
         plan: orders.plan.clone(),
@@ -97,13 +97,13 @@ async fn conclude(
 /// asked for again. Attempts that failed before their first turn, and those up to `replay_after`,
 /// are passed over. None if no attempt is left.
 async fn replay_source(
-    world: &EngineServices,
+    services: &EngineServices,
     orders: &AttemptOrders,
 ) -> Result<Option<AttemptNumber>, Fault> {
     if orders.attempt <= AttemptNumber::default().next() {
         return Ok(None);
     }
-    let attempts = world.journal.attempts(&orders.plan.id).await?;
+    let attempts = services.journal.attempts(&orders.plan.id).await?;
     let usable = |a: &&AttemptRecord| {
         a.steps > 0 && a.attempt < orders.attempt && a.attempt > orders.replay_after
     };
@@ -112,7 +112,7 @@ async fn replay_source(
 
 /// Records the start of the attempt. From then on entries of earlier attempts are dropped.
 async fn start(
-    world: &EngineServices,
+    services: &EngineServices,
     orders: &AttemptOrders,
     resumed_from: Option<AttemptNumber>,
 ) -> Result<(), Fault> {
@@ -120,14 +120,14 @@ async fn start(
         episode: orders.plan.id.clone(),
         attempt: orders.attempt,
         resumed_from,
-        at_ms: world.clock.now_ms(),
+        at_ms: services.clock.now_ms(),
     };
-    world.collector.record(vec![entry]).await
+    services.collector.record(vec![entry]).await
 }
 
 /// Records the outcome of the episode.
 async fn finish(
-    world: &EngineServices,
+    services: &EngineServices,
     orders: &AttemptOrders,
     conclusion: &FinishedEpisode,
 ) -> Result<(), Fault> {
@@ -139,25 +139,26 @@ async fn finish(
         fingerprint: Some(conclusion.fingerprint.clone()),
         at_ms: conclusion.finished_at_ms,
     };
-    world.collector.record(vec![entry]).await
+    services.collector.record(vec![entry]).await
 }
 
 /// Takes a sandbox, replays the recorded turns, and goes on from there until the agent stops.
 async fn play(
-    world: &EngineServices,
+    services: &EngineServices,
     orders: &AttemptOrders,
     standing: &AttemptState,
     recorded: Vec<Turn>,
 ) -> Result<StoppedAttempt, Fault> {
-    let mut lease = provision_task(&world.pool, &orders.task, &orders.spec).await?;
+    let mut lease = provision_task(&services.pool, &orders.task, &orders.spec).await?;
     lease.sandbox().set_holder(&format!("{}-{}", orders.plan.id, orders.attempt));
     match &orders.agent {
         AttemptAgent::Native(scaffold) => {
-            NativeAttempt::run(world, orders, standing, lease, scaffold, recorded).await
+            NativeAttempt::run(services, orders, standing, lease, scaffold, recorded).await
         }
         AttemptAgent::External(program) => {
             // The program opens its own conversation.
-            let acting = ActiveAttempt::begin(world, orders, standing, lease, Vec::new()).await?;
+            let acting =
+                ActiveAttempt::begin(services, orders, standing, lease, Vec::new()).await?;
             ExternalAttempt::run(acting, program, recorded).await
         }
     }

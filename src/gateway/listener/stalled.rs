@@ -17,9 +17,10 @@ use tokio::net::TcpStream;
 
 /// A gateway with 1 MiB of common memory for bodies.
 fn small(kit: &Kit) -> (Arc<ModelGateway>, StandaloneGateway) {
-    let world = kit.world.clone();
-    let (router, collector) = (world.router, world.collector);
-    let tools = GatewayServices { router, collector, journal: world.journal, clock: world.clock };
+    let services = kit.services.clone();
+    let (router, collector) = (services.router, services.collector);
+    let tools =
+        GatewayServices { router, collector, journal: services.journal, clock: services.clock };
     let model = testkit::campaign("c", 1).models.remove(0);
     let echo = ModelConfig { name: "scripted/echo".to_owned(), ..model };
     let mut gateway =

@@ -319,10 +319,10 @@ mod tests {
     }
 
     fn agent_gateway(kit: &Kit, directory: &Path) -> AgentGateway {
-        let world = kit.world.clone();
-        let (router, collector) = (world.router, world.collector);
+        let services = kit.services.clone();
+        let (router, collector) = (services.router, services.collector);
         let tools =
-            GatewayServices { router, collector, journal: world.journal, clock: world.clock };
+            GatewayServices { router, collector, journal: services.journal, clock: services.clock };
         let directory = directory.to_owned();
         let prepare = Box::new(move || egress::prepare_agents_socket(&directory));
         AgentGateway::new(tools, AdapterFactory::new(crate::store::open_archive), prepare)

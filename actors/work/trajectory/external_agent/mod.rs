@@ -123,7 +123,7 @@ impl<'a> ExternalAttempt<'a> {
         // anyway.
         let (calls, visits) = mpsc::channel(1);
         let delays = GatewayDelays::default();
-        let admission = acting.world.agents.open_session(AgentSessionSpec {
+        let admission = acting.services.agents.open_session(AgentSessionSpec {
             campaign: orders.plan.campaign.clone(),
             episode: orders.plan.id.clone(),
             attempt: orders.attempt,
