@@ -45,7 +45,7 @@ pub struct CallContext {
     pub retry: u32,
     /// Records the bytes of the HTTP exchange while they pass. The adapter fills it, also when the
     /// call fails halfway.
-    pub witness: ExchangeRecorder,
+    pub recorder: ExchangeRecorder,
 }
 
 /// One model at one provider address, with one key. A call of `complete` makes exactly one attempt.

@@ -84,7 +84,7 @@ impl ExchangeRecorder {
 
     /// Lets `with` change the record, to remove what may not be kept, such as an API key that the
     /// provider repeated.
-    pub fn censor(&self, with: impl FnOnce(&mut HttpExchange)) {
+    pub fn redact(&self, with: impl FnOnce(&mut HttpExchange)) {
         with(&mut self.seen().exchange);
     }
 
@@ -165,15 +165,15 @@ mod tests {
 
     #[test]
     fn what_was_heard_before_a_cut_is_kept() {
-        let witness = ExchangeRecorder::default();
-        assert_eq!(witness.take(), None);
-        witness.sent("http://h/v1", "openai", Vec::new(), b"{}");
-        witness.answered(200, vec![("a".to_owned(), "b".to_owned())]);
-        witness.received(b"data: ");
-        witness.received(b"{");
-        let seen = witness.take().unwrap();
+        let recorder = ExchangeRecorder::default();
+        assert_eq!(recorder.take(), None);
+        recorder.sent("http://h/v1", "openai", Vec::new(), b"{}");
+        recorder.answered(200, vec![("a".to_owned(), "b".to_owned())]);
+        recorder.received(b"data: ");
+        recorder.received(b"{");
+        let seen = recorder.take().unwrap();
         assert_eq!((seen.status, seen.response.as_slice()), (Some(200), b"data: {".as_slice()));
         assert!(seen.first_byte <= seen.last_byte);
-        assert_eq!(witness.take(), None, "it is one exchange's");
+        assert_eq!(recorder.take(), None, "it is one exchange's");
     }
 }

@@ -50,7 +50,7 @@ impl ChatModel for Desk {
         context: &CallContext,
     ) -> Result<ChatReply, CallFault> {
         self.came.lock().unwrap().push((context.episode.0.clone(), Instant::now()));
-        context.witness.sent("http://h", "openai", Vec::new(), b"{}");
+        context.recorder.sent("http://h", "openai", Vec::new(), b"{}");
         sleep(self.takes).await;
         let said = ChatMessage::text(ChatRole::Assistant, "yes");
         Ok(ChatReply::new(said, FinishReason::Stop, (self.says)(&context.episode)?))
@@ -101,7 +101,7 @@ pub(super) fn call(model: &str, episode: &str, words: usize) -> ModelCall {
             stage: None,
             turn: NEXT.fetch_add(1, Ordering::Relaxed),
             retry: 0,
-            witness: Default::default(),
+            recorder: Default::default(),
         },
         limit: Duration::from_secs(600),
     }

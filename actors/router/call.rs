@@ -235,7 +235,7 @@ impl CallExecution<'_> {
         let (reply, took) = self.complete(ticket.model(), context, limit).await;
         let reply = ticket.checked_reply(reply);
         let cost = if leaves { ticket.cost_of(&reply) } else { Money::ZERO };
-        ticket.settle(cost, &reply, context.witness.take()).await;
+        ticket.settle(cost, &reply, context.recorder.take()).await;
         Ok(CallTryResult { reply, cost, took, left })
     }
 

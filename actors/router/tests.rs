@@ -191,7 +191,7 @@ impl Scene {
                 stage: None,
                 turn: number as u32,
                 retry: 0,
-                witness: Default::default(),
+                recorder: Default::default(),
             },
             limit: Duration::from_secs(2),
         };

@@ -129,7 +129,7 @@ impl Program {
             stage: Some(self.visitor.stage.clone()),
             turn: admitted.turn,
             retry: admitted.retry,
-            witness: ExchangeRecorder::default(),
+            recorder: ExchangeRecorder::default(),
         };
         let (model, begun) = (self.models.named(&admitted.model), Instant::now());
         let answer = tokio::time::timeout(admitted.limit, model.complete(request, &context)).await;

@@ -124,14 +124,14 @@ impl ReplayRecord {
         let call = self.archive.call_at(key).await.map_err(unread)?;
         let exchange = call.ok_or_else(|| not_recorded(format!("call {key} is gone")))?.exchange;
         // The replayed call gets a record of its own, with the body that was sent now.
-        context.witness.sent(NOWHERE, &exchange.dialect, exchange.request_headers, body);
+        context.recorder.sent(NOWHERE, &exchange.dialect, exchange.request_headers, body);
         let mut response = http::Response::builder().status(exchange.status.unwrap_or(200));
         for (name, value) in &exchange.response_headers {
             response = response.header(name, value);
         }
         let response = response.body(exchange.response);
         let response = response.map_err(|error| not_recorded(error.to_string()))?;
-        Ok(ProviderResponse::recorded(response, context.witness.clone()))
+        Ok(ProviderResponse::recorded(response, context.recorder.clone()))
     }
 
     /// The store's key of the call that answers now. Reads the record on until there is one. At the
@@ -418,7 +418,7 @@ mod tests {
             stage: None,
             turn: 0,
             retry: 0,
-            witness: Default::default(),
+            recorder: Default::default(),
         };
         let open = |sent: &'static str, older: &'static str| {
             let (sent, older) =

@@ -135,7 +135,7 @@ async fn ask(
             stage: None,
             turn: 0,
             retry: 0,
-            witness: Default::default(),
+            recorder: Default::default(),
         },
         // The router gives up the call after this time; the fault is then "silent".
         limit: PATIENCE,

@@ -76,7 +76,7 @@ fn context() -> CallContext {
         }),
         turn: 0,
         retry: 0,
-        witness: Default::default(),
+        recorder: Default::default(),
     }
 }
 

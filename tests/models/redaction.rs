@@ -54,7 +54,7 @@ async fn heard_of(host: &Host, dialect: &str) -> (ChatReply, Vec<u8>) {
     let context = context();
     let said = request(vec![ChatMessage::text(ChatRole::User, format!("is it {}?", key()))]);
     let reply = model.complete(&said, &context).await.unwrap();
-    let exchange = context.witness.take().unwrap();
+    let exchange = context.recorder.take().unwrap();
     let kept = serde_json::to_vec(&exchange.response_headers).unwrap();
     (reply, [kept, exchange.request, exchange.response].concat())
 }

@@ -60,7 +60,7 @@ fn a_recorded_campaign_is_played_again_for_nothing() {
 
 /// Records what a host said to one call, as the engine would.
 async fn record(directory: &Path, call: &CallContext, fault: Option<Fault>) {
-    let exchange = call.witness.take().unwrap();
+    let exchange = call.recorder.take().unwrap();
     let store = Store::open(directory).unwrap();
     let campaign = CampaignName("c".to_owned());
     let opened = CampaignRecord {

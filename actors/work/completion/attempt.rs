@@ -77,7 +77,7 @@ async fn ask(
             stage: None,
             turn: 0,
             retry: 0,
-            witness: Default::default(),
+            recorder: Default::default(),
         },
         limit: config.episode.timeout,
     };

@@ -200,7 +200,7 @@ impl<'a> NativeAttempt<'a> {
                     }),
                     turn: index,
                     retry: 0,
-                    witness: Default::default(),
+                    recorder: Default::default(),
                 },
                 limit: self.acting.call_limit(),
             })

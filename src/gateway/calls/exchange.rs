@@ -61,7 +61,7 @@ pub(in crate::gateway) struct ExchangeContext<'a> {
     /// Campaign, episode, attempt, turn and try of this call.
     pub(in crate::gateway) place: &'a CallPosition,
     /// Copies the bytes of the exchange while they pass, for the call record.
-    pub(in crate::gateway) witness: &'a ExchangeRecorder,
+    pub(in crate::gateway) recorder: &'a ExchangeRecorder,
     /// The client's headers that go on to a provider of the same wire format.
     pub(in crate::gateway) headers: &'a [(String, String)],
     /// The task of an agent's episode, for scripted models. None for a client of a standalone
@@ -120,7 +120,7 @@ impl ExchangeContext<'_> {
             stage: self.stage.cloned(),
             turn: self.place.turn,
             retry: self.place.retry,
-            witness: self.witness.clone(),
+            recorder: self.recorder.clone(),
         }
     }
 }
@@ -199,7 +199,7 @@ impl GatewayCall {
         sink: &mut ResponseSink,
     ) -> Box<UnsettledExchange> {
         let AdmittedExchange { behind, mut ticket, output_cap } = admitted;
-        let (witness, left) = (ExchangeRecorder::default(), Instant::now());
+        let (recorder, left) = (ExchangeRecorder::default(), Instant::now());
         let done = match behind.keys.get(ticket.key()) {
             Some(keyed) => {
                 let exchange = ExchangeContext {
@@ -207,7 +207,7 @@ impl GatewayCall {
                     keyed,
                     is_own: behind.is_own,
                     place: ticket.place(),
-                    witness: &witness,
+                    recorder: &recorder,
                     headers: &self.headers,
                     stage: self.session.agent().map(|agent| &agent.stage),
                     output_cap,
@@ -223,13 +223,13 @@ impl GatewayCall {
         };
         // Agents print their environment, and the token is in it. It must not get into the record.
         if let Some(agent) = self.session.agent() {
-            agent.redact_exchange(&witness);
+            agent.redact_exchange(&recorder);
         }
         let done = done.checked_by(&ticket);
         // The key is free for other calls now. They need not wait until the client has read the
         // end of its answer.
         ticket.heard(&done.reply);
-        Box::new(UnsettledExchange { done, ticket, witness, took: left.elapsed() })
+        Box::new(UnsettledExchange { done, ticket, recorder, took: left.elapsed() })
     }
 
     /// The error for a try that got no ticket. If the provider has asked for a pause that is too
@@ -306,7 +306,7 @@ pub(in crate::gateway) struct DeclinedReply {
 pub(in crate::gateway) struct UnsettledExchange {
     pub(in crate::gateway) done: ExchangeOutcome,
     ticket: CallTicket,
-    witness: ExchangeRecorder,
+    recorder: ExchangeRecorder,
     /// From sending the request to the end of the reply.
     pub(in crate::gateway) took: Duration,
 }
@@ -355,9 +355,9 @@ impl UnsettledExchange {
     /// Splits the exchange into the future that settles and the end of the answer. The future does
     /// not hold the exchange itself, so the reply is freed before the store has answered.
     fn settling(self: Box<Self>) -> (impl Future<Output = ()> + use<>, ResponseEnding) {
-        let Self { done, ticket, witness, .. } = *self;
+        let Self { done, ticket, recorder, .. } = *self;
         let cost = ticket.cost_of(&done.reply);
-        (ticket.settle(cost, &done.reply, witness.take()), done.last)
+        (ticket.settle(cost, &done.reply, recorder.take()), done.last)
     }
 }
 

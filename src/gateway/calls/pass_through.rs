@@ -54,7 +54,7 @@ pub(in crate::gateway) async fn pass_through(
     // It also removes the key from the recorded bytes when it is dropped. So this happens even if
     // the exchange is cut off.
     let choices = exchange.asked.choices();
-    let censor = upstream.reply_redactor(exchange.witness, choices);
+    let redactor = upstream.reply_redactor(exchange.recorder, choices);
     let headers: Vec<(&str, &str)> =
         exchange.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let mut done = match upstream.open(body, &headers, choices, &exchange.context()).await {
@@ -72,14 +72,14 @@ pub(in crate::gateway) async fn pass_through(
             ExchangeOutcome { reply: Err(*fault), last: ResponseEnding::Answer(answer), filtered }
         }
         Ok(UpstreamResponse::Passage(passage)) if passage.is_stream != exchange.asked.stream => {
-            otherwise(exchange, *passage, &censor, sink).await
+            otherwise(exchange, *passage, &redactor, sink).await
         }
         Ok(UpstreamResponse::Passage(passage)) if passage.is_stream => {
             stream(exchange, upstream, *passage, sink).await
         }
         Ok(UpstreamResponse::Passage(passage)) => whole(*passage).await,
     };
-    censor.redact(&mut done.reply);
+    redactor.redact(&mut done.reply);
     done
 }
 
@@ -106,13 +106,13 @@ pub(in crate::gateway) fn refused_outcome(refusal: GatewayRefusal) -> ExchangeOu
 async fn otherwise(
     exchange: &ExchangeContext<'_>,
     mut passage: PassThroughBody,
-    censor: &ReplyRedactor<'_>,
+    redactor: &ReplyRedactor<'_>,
     sink: &mut ResponseSink,
 ) -> ExchangeOutcome {
     while passage.next().await.is_some() {}
     let mut reply = passage.reply();
     // The client gets a rendering of the reply, so the key must be removed from it first.
-    censor.redact(&mut reply);
+    redactor.redact(&mut reply);
     let last = match &reply {
         Ok(reply) => render_reply(exchange, reply, sink),
         Err(fault) => ResponseEnding::Refuse(GatewayRefusal::of_call(fault)),

@@ -39,7 +39,7 @@ pub(in crate::gateway) async fn translate_call(
     if exchange.is_own {
         // There is no wire to copy bytes from. The record gets the client's own request instead.
         let (path, dialect) = exchange.asked.family.path_and_dialect();
-        exchange.witness.sent(&path, dialect, Vec::new(), &exchange.asked.body);
+        exchange.recorder.sent(&path, dialect, Vec::new(), &exchange.asked.body);
     }
     let reply = exchange.keyed.model.complete(&request, &context).await;
     let last = match &reply {
@@ -137,8 +137,8 @@ fn envelope<'a>(
 /// models, the record has the bytes of the provider.
 fn keep(exchange: &ExchangeContext<'_>, headers: &HeaderList, body: &[String]) {
     if exchange.is_own {
-        exchange.witness.answered(200, headers.clone());
-        body.iter().for_each(|piece| exchange.witness.received(piece.as_bytes()));
+        exchange.recorder.answered(200, headers.clone());
+        body.iter().for_each(|piece| exchange.recorder.received(piece.as_bytes()));
     }
 }
 

@@ -352,7 +352,7 @@ async fn count(
         stage: None,
         turn: 0,
         retry: 0,
-        witness: ExchangeRecorder::default(),
+        recorder: ExchangeRecorder::default(),
     };
     match upstream.count(body, &headers, &nobodys).await {
         None => Ok(json_answer(&estimate)),

@@ -185,9 +185,9 @@ impl GatewayAgent {
     }
 
     /// Replaces the token in the recorded bytes of an exchange.
-    pub(in crate::gateway) fn redact_exchange(&self, witness: &ExchangeRecorder) {
+    pub(in crate::gateway) fn redact_exchange(&self, recorder: &ExchangeRecorder) {
         let token = self.token.expose_secret().as_bytes();
-        witness.censor(|exchange| {
+        recorder.redact(|exchange| {
             for bytes in [&mut exchange.request, &mut exchange.response] {
                 *bytes = replace_secret(std::mem::take(bytes), token, INSTEAD);
             }

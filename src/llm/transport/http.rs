@@ -71,7 +71,7 @@ pub(in crate::llm) struct ProviderResponse {
     response: Response,
     /// How long the body may be silent.
     idle: Duration,
-    witness: ExchangeRecorder,
+    recorder: ExchangeRecorder,
     /// What is taken out of the body. None if there is no key to look for.
     secret: Option<Arc<KeyMatcher>>,
 }
@@ -81,12 +81,12 @@ pub(in crate::llm) struct ProviderResponse {
 pub(in crate::llm) async fn send(
     request: RequestBuilder,
     timeouts: ProviderTimeouts,
-    witness: &ExchangeRecorder,
+    recorder: &ExchangeRecorder,
     secret: Option<Arc<KeyMatcher>>,
 ) -> Result<ProviderResponse, CallFault> {
     match timeout(timeouts.first_byte, request.send()).await {
         Ok(Ok(response)) => {
-            Ok(ProviderResponse::of(response, timeouts.idle, witness.clone(), secret))
+            Ok(ProviderResponse::of(response, timeouts.idle, recorder.clone(), secret))
         }
         Ok(Err(error)) => Err(unsent(&error)),
         Err(_) => Err(unanswered()),
@@ -114,9 +114,9 @@ impl ProviderResponse {
     /// An answer of a replay record. Its key was redacted when it was recorded.
     pub(in crate::llm) fn recorded(
         response: http::Response<Vec<u8>>,
-        witness: ExchangeRecorder,
+        recorder: ExchangeRecorder,
     ) -> Self {
-        Self::of(Response::from(response), ProviderTimeouts::default().idle, witness, None)
+        Self::of(Response::from(response), ProviderTimeouts::default().idle, recorder, None)
     }
 
     /// Takes the head of an answer: redacts and records the headers. A key that is so short that it
@@ -125,17 +125,17 @@ impl ProviderResponse {
     fn of(
         mut response: Response,
         idle: Duration,
-        witness: ExchangeRecorder,
+        recorder: ExchangeRecorder,
         secret: Option<Arc<KeyMatcher>>,
     ) -> Self {
         let (status, mut headers) = (response.status(), std::mem::take(response.headers_mut()));
         if let Some(secret) = &secret {
             redact(&mut headers, secret);
         }
-        witness.answered(status.as_u16(), kept(&headers));
+        recorder.answered(status.as_u16(), kept(&headers));
         // From here on the key is looked for in the body.
         let secret = secret.filter(|secret| !status.is_success() || !secret.is_placeholder());
-        Self { status, headers, response, idle, witness, secret }
+        Self { status, headers, response, idle, recorder, secret }
     }
 
     /// Whether the body is a stream of server-sent events, by its content type.
@@ -172,7 +172,7 @@ impl ProviderResponse {
         let body = RedactedBody {
             raw: Box::pin(raw(self.response, self.idle, most).fuse()),
             redactor: self.secret.map(StreamRedactor::new),
-            witness: self.witness,
+            recorder: self.recorder,
             failed: None,
         };
         futures_util::stream::unfold(body, |mut body| async move {
@@ -187,7 +187,7 @@ struct RedactedBody {
     /// The limited body with the key still in it.
     raw: Pin<Box<dyn Stream<Item = Result<Bytes, CallFault>> + Send>>,
     redactor: Option<StreamRedactor>,
-    witness: ExchangeRecorder,
+    recorder: ExchangeRecorder,
     /// The error that ended the body. It is kept until the redactor's last bytes were returned.
     failed: Option<CallFault>,
 }
@@ -215,7 +215,7 @@ impl RedactedBody {
                 },
             };
             if !piece.is_empty() {
-                self.witness.received(&piece);
+                self.recorder.received(&piece);
                 return Some(Ok(piece));
             }
         }

@@ -74,7 +74,7 @@ impl ProviderClient {
     ) -> Result<ChatReply, CallFault> {
         // The guard lives until the function ends. If the caller drops this future early (a
         // timeout, a shutdown), the guard's `drop` still redacts the recorded exchange.
-        let censor = self.reply_redactor(&context.witness, 1);
+        let redactor = self.reply_redactor(&context.recorder, 1);
         let replied = async {
             let answer = self.send(Bytes::from(body.to_string()), headers, context).await?;
             match answer.status.is_success() {
@@ -83,7 +83,7 @@ impl ProviderClient {
             }
         };
         let mut replied = replied.await;
-        censor.redact(&mut replied);
+        redactor.redact(&mut replied);
         replied
     }
 
@@ -99,7 +99,7 @@ impl ProviderClient {
             ProviderTransport::Http(timeouts) => *timeouts,
             ProviderTransport::Replay(record) => return record.answer(&body, context).await,
         };
-        let witness = &context.witness;
+        let recorder = &context.recorder;
         // A model may have written the key into the conversation (it may have been in a file). It
         // must not go out as text, and it must not be in the record.
         let body = match &self.key {
@@ -109,7 +109,7 @@ impl ProviderClient {
         let own = [("content-type", JSON), ("accept", STREAM_OR_JSON)];
         // The recorded headers do not include the header of the key.
         let kept: HeaderList = own.iter().chain(headers).map(|header| self.owned(header)).collect();
-        witness.sent(self.url.as_str(), &self.dialect, kept, &body);
+        recorder.sent(self.url.as_str(), &self.dialect, kept, &body);
         let mut post = self.client.post(self.url.clone());
         post = post.header(CONTENT_TYPE, HeaderValue::from_static(JSON));
         post = post.header(ACCEPT, HeaderValue::from_static(STREAM_OR_JSON));
@@ -119,7 +119,7 @@ impl ProviderClient {
         if let Some(key) = &self.key {
             post = key.put(post);
         }
-        let sent = http::send(post.body(body), timeouts, witness, self.secret()).await;
+        let sent = http::send(post.body(body), timeouts, recorder, self.secret()).await;
         sent.map_err(|fault| self.hide(fault))
     }
 
@@ -149,11 +149,11 @@ impl ProviderClient {
     /// `choices` is how many completions were asked for.
     pub(in crate::llm) fn reply_redactor<'a>(
         &self,
-        witness: &'a ExchangeRecorder,
+        recorder: &'a ExchangeRecorder,
         choices: usize,
     ) -> ReplyRedactor<'a> {
         let secret = self.secret().filter(|secret| !secret.is_placeholder());
-        ReplyRedactor { secret, choices, witness }
+        ReplyRedactor { secret, choices, recorder }
     }
 
     /// Takes the key out of a fault's message.
@@ -225,7 +225,7 @@ pub struct ReplyRedactor<'a> {
     secret: Option<Arc<KeyMatcher>>,
     /// How many completions were asked for.
     choices: usize,
-    witness: &'a ExchangeRecorder,
+    recorder: &'a ExchangeRecorder,
 }
 
 impl ReplyRedactor<'_> {
@@ -243,7 +243,7 @@ impl Drop for ReplyRedactor<'_> {
     /// Redacts the recorded response.
     fn drop(&mut self) {
         let Some(secret) = &self.secret else { return };
-        self.witness.censor(|exchange| {
+        self.recorder.redact(|exchange| {
             exchange.response =
                 redaction::redact_split_keys(secret, self.choices, &exchange.response);
         });

@@ -234,10 +234,10 @@ impl UpstreamModel {
     /// recorded exchange. It is needed because a stream may hold a key that is split over events.
     pub fn reply_redactor<'a>(
         &self,
-        witness: &'a ExchangeRecorder,
+        recorder: &'a ExchangeRecorder,
         choices: usize,
     ) -> ReplyRedactor<'a> {
-        self.provider.reply_redactor(witness, choices)
+        self.provider.reply_redactor(recorder, choices)
     }
 }
 
