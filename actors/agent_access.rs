@@ -44,7 +44,7 @@ pub struct AgentSessionSpec {
     pub model: String,
     pub config: Arc<CampaignConfig>,
     /// The task and the scaffold, for scripted models.
-    pub stage: ScriptContext,
+    pub script: ScriptContext,
     /// The cap of output tokens for a call that names none itself.
     pub max_output_tokens: u32,
     /// The gateway sends every call here before the call goes to a model.

@@ -37,7 +37,7 @@ pub struct CallContext {
     pub episode: EpisodeId,
     /// None for a call that belongs to no task of the engine, such as a call through the standalone
     /// gateway.
-    pub stage: Option<ScriptContext>,
+    pub script: Option<ScriptContext>,
     /// The index of the turn, from zero. It equals the number of replies that the episode has so
     /// far.
     pub turn: u32,

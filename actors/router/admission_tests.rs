@@ -98,7 +98,7 @@ pub(super) fn call(model: &str, episode: &str, words: usize) -> ModelCall {
         sample: 0,
         context: CallContext {
             episode: EpisodeId(episode.to_owned()),
-            stage: None,
+            script: None,
             turn: NEXT.fetch_add(1, Ordering::Relaxed),
             retry: 0,
             recorder: Default::default(),

@@ -188,7 +188,7 @@ impl Scene {
             sample: 0,
             context: CallContext {
                 episode: EpisodeId(format!("e{}", asker.episode)),
-                stage: None,
+                script: None,
                 turn: number as u32,
                 retry: 0,
                 recorder: Default::default(),

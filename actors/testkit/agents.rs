@@ -126,7 +126,7 @@ impl Program {
     ) -> Result<ChatReply, ()> {
         let context = CallContext {
             episode: self.visitor.episode.clone(),
-            stage: Some(self.visitor.stage.clone()),
+            script: Some(self.visitor.script.clone()),
             turn: admitted.turn,
             retry: admitted.retry,
             recorder: ExchangeRecorder::default(),

@@ -140,20 +140,24 @@ impl FakeModel {
         (ChatMessage::text(ChatRole::Assistant, text), finish)
     }
 
-    fn speak(&self, context: &CallContext, stage: &ScriptContext) -> (ChatMessage, FinishReason) {
+    fn speak(
+        &self,
+        context: &CallContext,
+        script_context: &ScriptContext,
+    ) -> (ChatMessage, FinishReason) {
         let line = (self.script.lock().unwrap_or_else(PoisonError::into_inner))(context);
         let express = |think: &str, deed: &MoveAction| {
-            (stage.scaffold.express(think, deed, context.turn), FinishReason::ToolCalls)
+            (script_context.scaffold.express(think, deed, context.turn), FinishReason::ToolCalls)
         };
         match line {
-            Line::Oracle => match stage.task.solution.get(context.turn as usize) {
+            Line::Oracle => match script_context.task.solution.get(context.turn as usize) {
                 Some(step) => express(&step.think, &step.deed),
                 None => express("done", &MoveAction::Submit),
             },
             Line::Run(command) => express("", &MoveAction::Run(command)),
             Line::RunAll(commands) => {
                 let each = commands.into_iter().zip(100..).map(|(command, turn)| {
-                    stage.scaffold.express("", &MoveAction::Run(command), turn).tool_calls
+                    script_context.scaffold.express("", &MoveAction::Run(command), turn).tool_calls
                 });
                 let message = ChatMessage::text(ChatRole::Assistant, "");
                 let tool_calls = each.flatten().collect();
@@ -199,11 +203,11 @@ impl ChatModel for FakeModel {
         tokio::time::sleep(latency).await;
         self.limit()?;
         let turn = context.turn;
-        let (message, finish) = match &context.stage {
-            Some(stage) => {
-                let task = &stage.task;
+        let (message, finish) = match &context.script {
+            Some(script_context) => {
+                let task = &script_context.task;
                 self.traps.pass(&format!("{} {} turn {turn}", task.template, task.index)).await?;
-                self.speak(context, stage)
+                self.speak(context, script_context)
             }
             None => {
                 self.traps.pass(&format!("{} turn {turn}", context.episode)).await?;

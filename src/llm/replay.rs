@@ -186,7 +186,7 @@ impl ReplayRecord {
     /// means that the store could not be read.
     async fn unknown(&self, body: &[u8], context: &CallContext) -> Result<CallFault, CallFault> {
         let (campaign, model) = (&self.recorded.campaign, &self.model);
-        let task = context.stage.as_ref().map(|stage| stage.task.id.to_string());
+        let task = context.script.as_ref().map(|script| script.task.id.to_string());
         let place = task.map(|task| (task, context.turn));
         let like = self.archive.find_call_id(campaign, model, place).await.map_err(unread)?;
         let Some(id) = like else {
@@ -415,7 +415,7 @@ mod tests {
         let upstream = UpstreamModel::new(&endpoint, &config, None, record).unwrap();
         let context = CallContext {
             episode: EpisodeId("ep-1".to_owned()),
-            stage: None,
+            script: None,
             turn: 0,
             retry: 0,
             recorder: Default::default(),

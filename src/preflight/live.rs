@@ -132,7 +132,7 @@ async fn ask(
         sample: 0,
         context: CallContext {
             episode,
-            stage: None,
+            script: None,
             turn: 0,
             retry: 0,
             recorder: Default::default(),

@@ -70,7 +70,7 @@ fn context() -> CallContext {
     let template = catalog.select(&["unit/letter".to_owned()], &[]).remove(0);
     CallContext {
         episode: EpisodeId("e".to_owned()),
-        stage: Some(ScriptContext {
+        script: Some(ScriptContext {
             task: Arc::new(template.task(1, 0).unwrap()),
             scaffold: Arc::new(MinimalScaffold),
         }),

@@ -79,7 +79,7 @@ async fn record(directory: &Path, call: &CallContext, fault: Option<Fault>) {
         id: call.episode.clone(),
         campaign: campaign.clone(),
         ordinal: 0,
-        task: call.stage.as_ref().unwrap().task.id.clone(),
+        task: call.script.as_ref().unwrap().task.id.clone(),
         template: String::new(),
         index: 0,
         category: String::new(),

@@ -74,7 +74,7 @@ async fn ask(
         sample: spec.plan.id.sample(),
         context: CallContext {
             episode: spec.plan.id.clone(),
-            stage: None,
+            script: None,
             turn: 0,
             retry: 0,
             recorder: Default::default(),

@@ -194,7 +194,7 @@ impl<'a> NativeAttempt<'a> {
                 sample: orders.plan.id.sample(),
                 context: CallContext {
                     episode: orders.plan.id.clone(),
-                    stage: Some(ScriptContext {
+                    script: Some(ScriptContext {
                         task: orders.task.clone(),
                         scaffold: self.scaffold.clone(),
                     }),

@@ -66,7 +66,7 @@ pub(in crate::gateway) struct ExchangeContext<'a> {
     pub(in crate::gateway) headers: &'a [(String, String)],
     /// The task of an agent's episode, for scripted models. None for a client of a standalone
     /// gateway.
-    pub(in crate::gateway) stage: Option<&'a ScriptContext>,
+    pub(in crate::gateway) script: Option<&'a ScriptContext>,
     /// The output limit in tokens for a request that sets none.
     pub(in crate::gateway) output_cap: u32,
 }
@@ -117,7 +117,7 @@ impl ExchangeContext<'_> {
     pub(in crate::gateway) fn context(&self) -> CallContext {
         CallContext {
             episode: self.place.episode.clone(),
-            stage: self.stage.cloned(),
+            script: self.script.cloned(),
             turn: self.place.turn,
             retry: self.place.retry,
             recorder: self.recorder.clone(),
@@ -209,7 +209,7 @@ impl GatewayCall {
                     place: ticket.place(),
                     recorder: &recorder,
                     headers: &self.headers,
-                    stage: self.session.agent().map(|agent| &agent.stage),
+                    script: self.session.agent().map(|agent| &agent.script),
                     output_cap,
                 };
                 tokio::select! {

@@ -349,7 +349,7 @@ async fn count(
     // The count belongs to no episode. Its exchange is seen by a recorder that nobody reads.
     let nobodys = CallContext {
         episode: EpisodeId(String::new()),
-        stage: None,
+        script: None,
         turn: 0,
         retry: 0,
         recorder: ExchangeRecorder::default(),

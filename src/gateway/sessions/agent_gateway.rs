@@ -308,7 +308,7 @@ mod tests {
             attempt: AttemptNumber(1),
             model: "m".to_owned(),
             config: Arc::new(config),
-            stage: ScriptContext {
+            script: ScriptContext {
                 task: Arc::new(template.task(1, 0).unwrap()),
                 scaffold: Arc::new(MinimalScaffold),
             },

@@ -53,7 +53,7 @@ pub(in crate::gateway) struct GatewayAgent {
     /// over.
     pub(in crate::gateway) calls: mpsc::Sender<AgentCall>,
     /// The task and the scaffold, for scripted models.
-    pub(in crate::gateway) stage: ScriptContext,
+    pub(in crate::gateway) script: ScriptContext,
     /// The model that the episode was planned for. It is asked whatever name the agent writes.
     pub(in crate::gateway) model: String,
     /// The output limit in tokens for a request that sets none.
@@ -75,7 +75,7 @@ pub(in crate::gateway) struct GatewayAgent {
 impl GatewayAgent {
     /// The agent of the attempt in `spec`, whose calls carry `token`.
     pub(in crate::gateway) fn new(spec: AgentSessionSpec, token: &str) -> Self {
-        let AgentSessionSpec { attempt, calls, stage, model, delays, .. } = spec;
+        let AgentSessionSpec { attempt, calls, script, model, delays, .. } = spec;
         let output_cap = spec.max_output_tokens;
         let places = Arc::new(Semaphore::new(AT_ONCE));
         let waiting = Arc::new(Semaphore::new(AT_ONCE + WAITING));
@@ -84,7 +84,7 @@ impl GatewayAgent {
         Self {
             attempt,
             calls,
-            stage,
+            script,
             model,
             output_cap,
             places,

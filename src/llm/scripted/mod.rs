@@ -44,12 +44,12 @@ impl ChatModel for ScriptedModel {
         if self.behaviour == ScriptedBehaviour::Echo {
             return Ok(echo(request));
         }
-        let Some(stage) = &context.stage else {
+        let Some(script_context) = &context.script else {
             let why = "a scripted model needs a task of a campaign, and there is no task here; \
                        scripted/echo needs no task";
             return Err(CallFault::free(FaultKind::ModelPermanent, why));
         };
-        let script = EpisodeScript::new(self.behaviour, &stage.task, &context.episode);
+        let script = EpisodeScript::new(self.behaviour, &script_context.task, &context.episode);
         if let Some(wait) = script.wait(context.turn) {
             tokio::time::sleep(wait).await;
         }
@@ -57,7 +57,8 @@ impl ChatModel for ScriptedModel {
             let why = "the scripted model is overloaded";
             return Err(CallFault::unknown(FaultKind::ModelTransient, why));
         }
-        let (message, finish) = say(&script.line(context.turn), &stage.scaffold, context.turn);
+        let (message, finish) =
+            say(&script.line(context.turn), &script_context.scaffold, context.turn);
         let usage = Usage::of(request.messages.iter().map(tokens).sum(), tokens(&message));
         Ok(ChatReply::new(message, finish, usage))
     }

@@ -129,7 +129,7 @@ impl<'a> ExternalAttempt<'a> {
             attempt: orders.attempt,
             model: orders.plan.model.clone(),
             config: orders.config.clone(),
-            stage: ScriptContext {
+            script: ScriptContext {
                 task: orders.task.clone(),
                 scaffold: orders.script_format.clone(),
             },
