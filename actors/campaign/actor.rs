@@ -265,8 +265,8 @@ impl CampaignActor {
     /// campaign pauses with that fault and the answer is false.
     fn obeyed(&mut self, ctx: &mut Context<Self>) -> CommandResponse {
         self.writing += 1;
-        let (collector, standing) = (self.services.collector.clone(), self.state_entry());
-        let written = async move { collector.record(vec![standing]).await };
+        let (collector, entry) = (self.services.collector.clone(), self.state_entry());
+        let written = async move { collector.record(vec![entry]).await };
         self.admit(ctx);
         Box::pin(written.into_actor(self).map(|written, this, ctx| {
             this.writing -= 1;

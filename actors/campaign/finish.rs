@@ -115,7 +115,7 @@ impl CampaignActor {
         let said = (self.state(), self.draining);
         let (router, collector) = (self.services.router.clone(), self.services.collector.clone());
         let campaign = self.config.name.clone();
-        let standing = self.state_entry();
+        let entry = self.state_entry();
         // Entries that the store had not taken. If it takes them now, a later start knows of them.
         let owed = std::mem::take(&mut self.unwritten);
         let write = async move {
@@ -131,7 +131,7 @@ impl CampaignActor {
                     owed
                 }
             };
-            (kept, collector.record(vec![standing]).await)
+            (kept, collector.record(vec![entry]).await)
         };
         ctx.spawn(write.into_actor(self).map(move |(kept, written), this, ctx| {
             this.closing = false;

@@ -59,15 +59,15 @@ impl CampaignHandle {
     /// The progress at this moment. For a campaign that is not at rest, it says what the campaign
     /// waits for: a backend that is down, or else a problem of its models.
     pub fn current_progress(&self) -> CampaignProgress {
-        let mut standing = self.progress.borrow().clone();
-        if !standing.settled {
+        let mut progress = self.progress.borrow().clone();
+        if !progress.settled {
             let down = self.backend.and_then(|backend| {
                 let why = self.down.borrow().get(&backend).cloned()?;
                 Some(format!("{}: {why}", backend.as_str()))
             });
-            standing.waiting_for = down.or_else(|| self.router.problem(&standing.campaign));
+            progress.waiting_for = down.or_else(|| self.router.problem(&progress.campaign));
         }
-        standing
+        progress
     }
 
     /// Whether the campaign's actor lives. A complete, cancelled, stopped or drained campaign at

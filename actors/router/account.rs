@@ -211,7 +211,7 @@ impl CampaignAccount {
 
     /// The state of each cap on this day, without the caps of episodes.
     pub(super) fn caps(&self, day: i64) -> Vec<CapStats> {
-        self.ledger().standing(day)
+        self.ledger().cap_stats(day)
     }
 
     /// What is wrong with the models at the moment, for people; none if nothing is.

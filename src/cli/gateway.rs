@@ -102,7 +102,7 @@ async fn live(args: &GatewayArgs, config: GatewayConfig) -> Result<ExitCode> {
         listener.address().map_err(|e| Error::new(Code::Io, "no address").with_source(e))?;
     let engine = Engine::start(options(args)?).await?;
     let opened = open(&engine, &config, factory).await;
-    let (gateway, standing, token) = match opened {
+    let (gateway, standalone, token) = match opened {
         Ok(opened) => opened,
         Err(error) => {
             engine.shut_down().await?;
@@ -110,7 +110,7 @@ async fn live(args: &GatewayArgs, config: GatewayConfig) -> Result<ExitCode> {
         }
     };
     announce(args, &config, &address, &token)?;
-    let serving = spawn("gateway", serve(Arc::new(standing), listener));
+    let serving = spawn("gateway", serve(Arc::new(standalone), listener));
     let failed = tokio::select! {
         () = signals.wait_for_stop() => None,
         why = escalation(&engine) => Some(why),
@@ -182,8 +182,8 @@ async fn open(
     let (name, cap) = (config.name.clone(), config.max_output_tokens);
     let gateway = ModelGateway::new(&tools, &config.models, cap, &factory);
     let gateway = Arc::new(gateway.map_err(|fault| fault_error(&fault))?);
-    let standing = StandaloneGateway::new(gateway.clone(), tools, name, token.clone());
-    Ok((gateway, standing, token))
+    let standalone = StandaloneGateway::new(gateway.clone(), tools, name, token.clone());
+    Ok((gateway, standalone, token))
 }
 
 /// The token from the environment, without surrounding spaces, or a new random one.

@@ -262,18 +262,18 @@ impl EngineDispatcher {
     /// The answer to `pause`, `resume` and `cancel`: the campaign's new state, or an error with its
     /// state if the command was refused. `done` is the past tense of the command, such as `paused`.
     async fn obeyed(&self, name: CampaignName, obeyed: bool, done: &str) -> DispatchResult {
-        let standing = self.campaign_status(&self.record(&name).await?).await?;
+        let status = self.campaign_status(&self.record(&name).await?).await?;
         if obeyed {
             tracing::info!(campaign = %name, "{done} by a client");
-            return to_answer(&standing);
+            return to_answer(&status);
         }
-        let state = match standing.progress.publishing {
+        let state = match status.progress.publishing {
             true => "writing its dataset",
-            false => standing.progress.state.as_str(),
+            false => status.progress.state.as_str(),
         };
         let what = format!("campaign {name} is {state} and cannot be {done}");
         Err(DispatchError::from(Error::new(Code::ControlRefused, what).hint(
-            match standing.progress.state {
+            match status.progress.state {
                 CampaignState::Cancelled => "submit its file again to start it again",
                 _ => "`synthd status` shows the state of every campaign",
             },

@@ -18,7 +18,7 @@ impl EngineDispatcher {
     pub(super) async fn status(&self, only: Option<String>) -> DispatchResult {
         let mut campaigns = self.campaign_statuses().await?;
         if let Some(name) = &only {
-            campaigns.retain(|standing| standing.progress.campaign.as_str() == name);
+            campaigns.retain(|status| status.progress.campaign.as_str() == name);
             if campaigns.is_empty() {
                 return Err(self.unknown(name).await);
             }
@@ -52,12 +52,12 @@ impl EngineDispatcher {
 
     /// Every campaign of the data directory, sorted by name. Fails if the store cannot be read.
     pub(super) async fn campaign_statuses(&self) -> Result<Vec<CampaignStatus>, Error> {
-        let mut standings = Vec::new();
+        let mut statuses = Vec::new();
         for record in self.engine.store.campaigns().await.map_err(store_error)? {
-            standings.push(self.campaign_status(&record).await?);
+            statuses.push(self.campaign_status(&record).await?);
         }
-        standings.sort_by(|a, b| a.progress.campaign.cmp(&b.progress.campaign));
-        Ok(standings)
+        statuses.sort_by(|a, b| a.progress.campaign.cmp(&b.progress.campaign));
+        Ok(statuses)
     }
 
     /// The state of one campaign: from its actor's handle if this process has run it, otherwise

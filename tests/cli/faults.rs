@@ -117,6 +117,6 @@ fn a_daemon_tries_again_what_faulted() {
     let told = home.ask(&["retry", "held"]);
     assert_eq!((told.code, told.out.lines().next()), (0, Some("held: 1 episode to run")));
     assert_eq!(home.ask(&["watch", "held"]).code, 0);
-    assert_eq!(home.standing("held")["episodes"]["faulted"], 0);
+    assert_eq!(home.campaign_status("held")["episodes"]["faulted"], 0);
     assert_eq!(home.ask(&["retry", "held"]).code, 2);
 }

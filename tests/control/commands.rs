@@ -76,12 +76,12 @@ fn a_paused_campaign_waits_and_is_resumed() {
     let mut watch = home.command(&["watch", "words"]);
     let watch = watch.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     assert_eq!(home.json(&["pause", "words", "--json"])["state"], "paused");
-    home.until("what ran has finished", || home.standing("words")["settled"] == true);
-    let finished = home.standing("words")["episodes"]["finished"].clone();
+    home.until("what ran has finished", || home.campaign_status("words")["settled"] == true);
+    let finished = home.campaign_status("words")["episodes"]["finished"].clone();
     assert_ne!(finished, 60);
     let again = home.ask(&["pause", "words"]);
     assert_eq!(again.code, 2, "{again:?}");
-    assert_eq!(home.standing("words")["episodes"]["finished"], finished);
+    assert_eq!(home.campaign_status("words")["episodes"]["finished"], finished);
 
     let resumed = home.ask(&["resume", "words"]);
     assert_eq!(resumed.out, "words is running: it goes on\n");
@@ -107,11 +107,11 @@ fn several_campaigns_share_a_daemon_and_one_is_cancelled() {
     assert_eq!(unclear.code, 2);
     assert!(unclear.err.contains("name one of endless, small"), "{unclear:?}");
     assert_eq!(home.ask(&["watch", "small"]).code, 0, "one that waits does not hold up the other");
-    home.until("the endless one runs", || home.standing("endless")["running"] == 1);
+    home.until("the endless one runs", || home.campaign_status("endless")["running"] == 1);
     assert_eq!(home.json(&["cancel", "endless", "--json"])["state"], "cancelled");
     let watched = home.ask(&["watch", "endless"]);
     assert_eq!(watched.code, 130, "{watched:?}");
-    assert_eq!(home.standing("endless")["running"], 0);
+    assert_eq!(home.campaign_status("endless")["running"], 0);
     let again = home.ask(&["resume", "endless"]);
     assert_eq!(again.code, 2, "{again:?}");
 }
@@ -155,7 +155,7 @@ fn who_watches_sees_the_money_that_is_left() {
     home.file(&file, &format!("{text}[budget]\nusd = \"5.00\"\nday_usd = \"2.00\"\n"));
     let _daemon = home.serve(&[]);
     home.json(&["submit", &file, "--json"]);
-    home.until("it runs", || home.standing("endless")["running"] == 1);
+    home.until("it runs", || home.campaign_status("endless")["running"] == 1);
     let mut watch = home.command(&["watch", "endless"]).stdout(Stdio::piped()).spawn().unwrap();
     let mut reader = BufReader::new(watch.stdout.take().unwrap());
     let mut line = String::new();
@@ -196,7 +196,7 @@ fn a_watcher_whose_reader_leaves_ends() {
         drop(reader);
         assert_eq!(watch.wait().unwrap().code(), Some(0), "{args:?}");
     }
-    assert_eq!(home.standing("endless")["state"], "running");
+    assert_eq!(home.campaign_status("endless")["state"], "running");
     home.json(&["cancel", "endless", "--json"]);
 }
 
@@ -231,7 +231,7 @@ fn who_shut_a_daemon_down_may_start_the_next_at_once() {
     let mut daemon = home.serve(&[]);
     home.json(&["submit", &file, "--json"]);
     for _ in 0..3 {
-        home.until("it runs", || home.standing("endless")["running"] == 1);
+        home.until("it runs", || home.campaign_status("endless")["running"] == 1);
         let ended = home.ask(&["shutdown", "--now"]);
         assert_eq!((ended.code, ended.out.as_str()), (0, "the daemon has ended\n"), "{ended:?}");
         let next = home.serve(&[]);
@@ -252,8 +252,8 @@ fn a_killed_daemons_campaigns_are_taken_up_again() {
     home.json(&["submit", &home.campaign("words", WORDS, 40), "--json"]);
     home.json(&["submit", &home.campaign("resting", WORDS, 40), "--json"]);
     home.json(&["pause", "resting", "--json"]);
-    home.until("it rests", || home.standing("resting")["settled"] == true);
-    home.until("some are done", || home.standing("words")["episodes"]["finished"] != 0);
+    home.until("it rests", || home.campaign_status("resting")["settled"] == true);
+    home.until("some are done", || home.campaign_status("words")["episodes"]["finished"] != 0);
     daemon.signal(nix::sys::signal::Signal::SIGKILL);
     daemon.wait();
     assert!(home.socket().exists(), "nobody was left to remove it");
@@ -261,9 +261,9 @@ fn a_killed_daemons_campaigns_are_taken_up_again() {
     let _daemon: Process = home.serve(&[]);
     let watched = home.ask(&["watch", "words"]);
     assert_eq!(watched.code, 0, "{watched:?}");
-    assert_eq!(home.standing("words")["episodes"]["finished"], 40);
+    assert_eq!(home.campaign_status("words")["episodes"]["finished"], 40);
     // What was paused stays so until somebody wants it.
-    let resting = home.standing("resting");
+    let resting = home.campaign_status("resting");
     assert_eq!((&resting["state"], &resting["live"]), (&"paused".into(), &false.into()));
     assert_eq!(home.ask(&["resume", "resting"]).code, 0);
     assert_eq!(home.ask(&["watch", "resting"]).code, 0);
@@ -295,7 +295,7 @@ fn a_campaign_brings_its_own_templates() {
     submit.current_dir(&mine);
     assert!(submit.status().unwrap().success());
     assert_eq!(home.ask(&["watch", "brings", "--json"]).code, 0);
-    assert_eq!(home.standing("brings")["state"], "complete");
+    assert_eq!(home.campaign_status("brings")["state"], "complete");
     // Two directories of one id, of which one is the daemon's.
     let twice = home.path().join("twice/crash");
     std::fs::create_dir_all(&twice).unwrap();
@@ -334,6 +334,6 @@ fn a_campaign_whose_engine_was_killed_is_interrupted() {
     assert!(listed.out.contains(" interrupted "), "{listed:?}");
     // It is what a daemon takes up.
     let _daemon = home.serve(&[]);
-    home.until("it is taken up", || home.standing("endless")["running"] == 1);
+    home.until("it is taken up", || home.campaign_status("endless")["running"] == 1);
     assert_eq!(state(), "running");
 }

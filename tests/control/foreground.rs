@@ -21,7 +21,7 @@ fn a_run_is_watched_paused_and_resumed() {
     assert_eq!(status["daemon"]["mode"], "foreground");
     assert_eq!(status["daemon"]["pid"], run.pid.as_raw());
     assert_eq!(home.ask(&["pause", "words"]).code, 0);
-    home.until("it waits", || home.standing("words")["settled"] == true);
+    home.until("it waits", || home.campaign_status("words")["settled"] == true);
     let refused = home.ask(&["submit", &home.campaign("small", QUICK, 1)]);
     assert_eq!(refused.code, 2, "{refused:?}");
     assert!(refused.err.contains("runs one campaign"), "{refused:?}");

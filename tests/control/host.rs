@@ -73,8 +73,8 @@ impl Home {
         serde_json::from_str(&said.out).unwrap()
     }
 
-    /// The standing of a campaign as `status` has it.
-    pub fn standing(&self, name: &str) -> Value {
+    /// The status of a campaign as `status` has it.
+    pub fn campaign_status(&self, name: &str) -> Value {
         self.json(&["status", name, "--json"])["campaigns"][0].clone()
     }
 

@@ -13,7 +13,7 @@ fn a_first_sigterm_lets_running_episodes_finish() {
     let home = Home::new();
     let daemon = home.serve(&[]);
     home.json(&["submit", &home.campaign("words", WORDS, 400), "--json"]);
-    home.until("some are done", || home.standing("words")["episodes"]["finished"] != 0);
+    home.until("some are done", || home.campaign_status("words")["episodes"]["finished"] != 0);
     daemon.signal(SIGTERM);
     assert_eq!(daemon.exit_code(), Some(0));
     assert!(!home.socket().exists());
@@ -21,7 +21,7 @@ fn a_first_sigterm_lets_running_episodes_finish() {
     assert!(lines.iter().any(|line| line.contains("\"cut\":false")), "{lines:#?}");
     // Nothing was cut off: every attempt has its end.
     let _daemon = home.serve(&[]);
-    home.until("it is resumed", || home.standing("words")["live"] == true);
+    home.until("it is resumed", || home.campaign_status("words")["live"] == true);
     assert_eq!(home.ask(&["cancel", "words"]).code, 0);
 }
 
@@ -51,7 +51,7 @@ fn the_deadline_cuts_off_too() {
     home.file("daemon.toml", "[daemon]\ndrain_timeout = \"0s\"\n");
     let daemon = home.serve(&["--config", "daemon.toml"]);
     home.json(&["submit", &home.campaign("endless", ENDLESS, 1), "--json"]);
-    home.until("it runs", || home.standing("endless")["running"] == 1);
+    home.until("it runs", || home.campaign_status("endless")["running"] == 1);
     daemon.signal(SIGTERM);
     assert_eq!(daemon.exit_code(), Some(130));
 }
@@ -61,7 +61,7 @@ fn endless(home: &Home) -> Process {
     let daemon = home.serve(&[]);
     // The second time it is resumed by itself.
     home.ask(&["submit", &file]);
-    home.until("it runs", || home.standing("endless")["running"] == 1);
+    home.until("it runs", || home.campaign_status("endless")["running"] == 1);
     daemon
 }
 

@@ -81,9 +81,9 @@ fn an_engine_that_is_down_is_waited_for() {
         let campaign = kit.submit(&campaign("c", 12)).await;
         kit.backend.traps().set("create", 4, usize::MAX, Trap::Fault(FaultKind::EngineDown));
         tokio::time::sleep(std::time::Duration::from_secs(3_600)).await;
-        let standing = campaign.current_progress();
-        assert_eq!(standing.state, CampaignState::Running);
-        assert!(standing.waiting_for.unwrap().starts_with("namespace: a trap at create"));
+        let progress = campaign.current_progress();
+        assert_eq!(progress.state, CampaignState::Running);
+        assert!(progress.waiting_for.unwrap().starts_with("namespace: a trap at create"));
         kit.backend.traps().clear();
         let progress = campaign.wait_until_settled().await;
         assert_eq!((progress.episodes.resolved, progress.episodes.faulted), (12, 0));

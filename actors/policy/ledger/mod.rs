@@ -302,7 +302,7 @@ impl Ledger {
     }
 
     /// The state of each cap on this day, without the caps of episodes.
-    pub fn standing(&self, day: i64) -> Vec<CapStats> {
+    pub fn cap_stats(&self, day: i64) -> Vec<CapStats> {
         let one = |scope, model: Option<&String>, account: LedgerAccount, cap| CapStats {
             scope,
             model: model.cloned(),

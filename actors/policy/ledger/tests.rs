@@ -295,7 +295,7 @@ fn tells_waiting_from_exhausted_and_by_which_cap() {
     assert_eq!(ledger.hold("c", &purpose("n", "g", 2), money(8)), Ok(()), "another day");
     assert_eq!(ledger.settled(), money(43));
     let told: Vec<_> = ledger
-        .standing(1)
+        .cap_stats(1)
         .into_iter()
         .map(|cap| (cap.scope, cap.spent_usd, cap.held_usd))
         .collect();
@@ -314,7 +314,7 @@ fn a_clock_that_is_set_back_over_midnight_renews_no_cap() {
     ledger.settle("a", money(50));
     let spent = |cap| Err(HoldRefusal::Exhausted { scope: CapScope::Day, cap, spent: money(50) });
     assert_eq!(ledger.hold("b", &purpose("m", "e", 6), money(1)), spent(money(50)));
-    assert_eq!(ledger.standing(6)[0].spent_usd, money(50));
+    assert_eq!(ledger.cap_stats(6)[0].spent_usd, money(50));
     // As the store tells it after a restart, with the clock still behind; and at midnight.
     let told = SpendingTotals {
         day: (day_that_counts(6, Some(7)), money(50)),

@@ -32,7 +32,7 @@ pub(super) struct StoppedAttempt {
 pub(super) struct ActiveAttempt<'a> {
     pub(super) services: &'a EngineServices,
     pub(super) orders: &'a AttemptOrders,
-    pub(super) standing: &'a AttemptState,
+    pub(super) attempt_state: &'a AttemptState,
     pub(super) lease: SandboxLease,
     /// The sandbox in which milestones are measured.
     beside: MilestoneSandbox,
@@ -62,7 +62,7 @@ impl<'a> ActiveAttempt<'a> {
     pub(super) async fn begin(
         services: &'a EngineServices,
         orders: &'a AttemptOrders,
-        standing: &'a AttemptState,
+        attempt_state: &'a AttemptState,
         mut lease: SandboxLease,
         history: Vec<ChatMessage>,
     ) -> Result<Self, Fault> {
@@ -78,7 +78,7 @@ impl<'a> ActiveAttempt<'a> {
         Ok(Self {
             services,
             orders,
-            standing,
+            attempt_state,
             lease,
             beside: MilestoneSandbox::new(services.pool.clone(), orders.checking.clone()),
             fingerprint,

@@ -49,13 +49,13 @@ impl<'a> NativeAttempt<'a> {
     pub(super) async fn run(
         services: &'a EngineServices,
         orders: &'a AttemptOrders,
-        standing: &'a AttemptState,
+        attempt_state: &'a AttemptState,
         lease: SandboxLease,
         scaffold: &Arc<dyn Scaffold>,
         recorded: Vec<Turn>,
     ) -> Result<StoppedAttempt, Fault> {
         let history = opened(&orders.config, &**scaffold, &orders.task);
-        let acting = ActiveAttempt::begin(services, orders, standing, lease, history).await?;
+        let acting = ActiveAttempt::begin(services, orders, attempt_state, lease, history).await?;
         let (scaffold, tools) = (scaffold.clone(), scaffold.tools());
         let mut attempt = Self { acting, scaffold, tools, malformed: 0 };
         if !recorded.is_empty() {
@@ -75,7 +75,9 @@ impl<'a> NativeAttempt<'a> {
             self.acting.history.clone_from(&opening.messages);
         }
         for turn in &recorded {
-            self.acting.standing.enter_phase(AttemptPhase::Replaying { turn: turn.step.index });
+            self.acting
+                .attempt_state
+                .enter_phase(AttemptPhase::Replaying { turn: turn.step.index });
             if turn.ran().next().is_some() && !self.repeats(turn).await? {
                 let differs = format!("turn {} does not repeat", turn.step.index);
                 return Err(Fault::new(FaultKind::ReplayDiffers, differs));
@@ -120,7 +122,7 @@ impl<'a> NativeAttempt<'a> {
             } else if self.acting.left.is_zero() {
                 stop = Some(StopReason::TimeLimit);
             } else {
-                self.acting.standing.enter_phase(AttemptPhase::Acting { turn: index });
+                self.acting.attempt_state.enter_phase(AttemptPhase::Acting { turn: index });
                 stop = self.turn(index).await?;
             }
         }

@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 pub(super) async fn run(
     services: &EngineServices,
     orders: &AttemptOrders,
-    standing: &AttemptState,
+    attempt_state: &AttemptState,
     cancel: &CancellationToken,
 ) -> Result<FinishedEpisode, Fault> {
     let conclusion = tokio::select! {
@@ -35,13 +35,13 @@ pub(super) async fn run(
         () = cancel.cancelled() => {
             return Err(Fault::new(FaultKind::Cancelled, "the episode was cancelled"));
         }
-        conclusion = conclude(services, orders, standing) => conclusion?,
+        conclusion = conclude(services, orders, attempt_state) => conclusion?,
     };
     // `cancel` does not reach this part. Otherwise the journal could hold an outcome that the
     // campaign does not know of, and the episode would be run and paid for again.
     orders.concluding.store(true, Ordering::Release);
     finish(services, orders, &conclusion).await?;
-    standing.enter_phase(AttemptPhase::Done);
+    attempt_state.enter_phase(AttemptPhase::Done);
     Ok(conclusion)
 }
 
@@ -49,7 +49,7 @@ pub(super) async fn run(
 async fn conclude(
     services: &EngineServices,
     orders: &AttemptOrders,
-    standing: &AttemptState,
+    attempt_state: &AttemptState,
 ) -> Result<FinishedEpisode, Fault> {
     let source = replay_source(services, orders).await?;
     start(services, orders, source).await?;
@@ -60,8 +60,8 @@ async fn conclude(
         None => Vec::new(),
     };
     let StoppedAttempt { stop, turns, mut lease, fingerprint } =
-        play(services, orders, standing, recorded).await?;
-    standing.enter_phase(AttemptPhase::Verifying);
+        play(services, orders, attempt_state, recorded).await?;
+    attempt_state.enter_phase(AttemptPhase::Verifying);
     let verdict = match lease.sandbox().pack(true).await {
         Ok(snapshot) => {
             // The agent's sandbox ends before two others are taken for the checks.
@@ -146,19 +146,19 @@ async fn finish(
 async fn play(
     services: &EngineServices,
     orders: &AttemptOrders,
-    standing: &AttemptState,
+    attempt_state: &AttemptState,
     recorded: Vec<Turn>,
 ) -> Result<StoppedAttempt, Fault> {
     let mut lease = provision_task(&services.pool, &orders.task, &orders.spec).await?;
     lease.sandbox().set_holder(&format!("{}-{}", orders.plan.id, orders.attempt));
     match &orders.agent {
         AttemptAgent::Native(scaffold) => {
-            NativeAttempt::run(services, orders, standing, lease, scaffold, recorded).await
+            NativeAttempt::run(services, orders, attempt_state, lease, scaffold, recorded).await
         }
         AttemptAgent::External(program) => {
             // The program opens its own conversation.
             let acting =
-                ActiveAttempt::begin(services, orders, standing, lease, Vec::new()).await?;
+                ActiveAttempt::begin(services, orders, attempt_state, lease, Vec::new()).await?;
             ExternalAttempt::run(acting, program, recorded).await
         }
     }

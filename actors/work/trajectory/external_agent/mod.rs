@@ -294,7 +294,7 @@ impl<'a> ExternalAttempt<'a> {
         // If the program has begun a new conversation or cut the old one, the whole request is
         // recorded.
         let is_opening = index == 0 || !same_conversation(&self.acting.history, &request.messages);
-        self.acting.standing.enter_phase(AttemptPhase::Acting { turn: index });
+        self.acting.attempt_state.enter_phase(AttemptPhase::Acting { turn: index });
         // The gateway reports on this channel before the program sees its answer. If it drops the
         // sender, no call was made.
         let (heard, hears) = oneshot::channel();

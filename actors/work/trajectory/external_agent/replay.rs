@@ -40,7 +40,7 @@ impl ExternalAttempt<'_> {
         if leave.send(told).is_err() {
             return self.recorded.push_front(turn);
         }
-        self.acting.standing.enter_phase(AttemptPhase::Replaying { turn: turn.step.index });
+        self.acting.attempt_state.enter_phase(AttemptPhase::Replaying { turn: turn.step.index });
         if let Some(opening) = &turn.opening {
             self.acting.history.clone_from(&opening.messages);
         }
