@@ -191,7 +191,7 @@ fn caps(
         config.episode_budget.map(|cap| ("[budget] episode_usd".to_owned(), cap, first_call));
     let models = config.models.iter().filter_map(|model| {
         let first = found.get(model.name.as_str())?.first_call;
-        Some((format!("budget_usd of {}", model.name), model.standing.budget?, first))
+        Some((format!("budget_usd of {}", model.name), model.routing.budget?, first))
     });
     day.into_iter().chain(episode).chain(models).collect()
 }
@@ -208,7 +208,7 @@ fn one_episode(
         let opening = asked.opening_for(model);
         episode_estimate(&model.price, &opening, asked.expected_steps, &config.episode, kept)
     };
-    let others: BTreeSet<&String> = model.standing.fallback.all().collect();
+    let others: BTreeSet<&String> = model.routing.fallback.all().collect();
     let others = others.into_iter().filter_map(|name| config.model(name));
     let more: Money = others.map(|other| of(other).most).sum();
     let own = of(model);

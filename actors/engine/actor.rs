@@ -242,7 +242,7 @@ fn build_models(
 ) -> Result<Vec<ModelClients>, Fault> {
     assert_may_block("build the clients of models");
     let build = |model: &ModelConfig| {
-        let able = model.standing.has(&config.needs);
+        let able = model.routing.has(&config.needs);
         Ok(ModelClients::new(model, factory)?.able(able))
     };
     config.models.iter().map(build).collect()

@@ -174,8 +174,9 @@ pub struct ModelConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<ProviderEndpoint>,
     /// Abilities, limits, budget and fallbacks of the model.
-    #[serde(default, skip_serializing_if = "ModelRouting::is_usual")]
-    pub standing: ModelRouting,
+    /// Stored campaigns, and their identities, have it under its older name.
+    #[serde(rename = "standing", default, skip_serializing_if = "ModelRouting::is_usual")]
+    pub routing: ModelRouting,
     /// The sampling parameters for the engine's own scaffolds.
     #[serde(default, skip_serializing_if = "SamplingParams::is_usual")]
     pub sampling: SamplingParams,

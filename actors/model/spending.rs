@@ -40,7 +40,7 @@ pub struct SpendingCaps {
 impl SpendingCaps {
     /// These caps with the budgets of these models. They replace `models`.
     pub fn with(self, models: &[ModelConfig]) -> Self {
-        let own = models.iter().filter_map(|m| Some((m.name.clone(), m.standing.budget?)));
+        let own = models.iter().filter_map(|m| Some((m.name.clone(), m.routing.budget?)));
         Self { models: own.collect(), ..self }
     }
 }

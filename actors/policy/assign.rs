@@ -129,9 +129,9 @@ fn weight(model: &ModelConfig) -> u64 {
 /// The models for a difficulty: those that name this difficulty. If there are none, those that name
 /// no difficulty at all.
 fn tier<'a>(models: &[&'a ModelConfig], difficulty: Difficulty) -> Vec<&'a ModelConfig> {
-    let takes = |model: &&&ModelConfig| model.standing.takes(difficulty);
+    let takes = |model: &&&ModelConfig| model.routing.takes(difficulty);
     let fitting: Vec<&ModelConfig> = models.iter().filter(takes).copied().collect();
-    let named = |model: &&&ModelConfig| !model.standing.difficulty.is_empty();
+    let named = |model: &&&ModelConfig| !model.routing.difficulty.is_empty();
     let named: Vec<&ModelConfig> = fitting.iter().filter(named).copied().collect();
     if named.is_empty() { fitting } else { named }
 }
@@ -144,7 +144,7 @@ impl<'a> AssignmentRules<'a> {
 
     /// Whether a model may have tasks: it is not a reserve, and it has the needed abilities.
     fn may_have(&self, model: &ModelConfig) -> bool {
-        !model.standing.reserve && model.standing.has(self.needs)
+        !model.routing.reserve && model.routing.has(self.needs)
     }
 
     /// Draws a model by weight. The random number is a hash of the seed and the task. So it is the
@@ -247,8 +247,8 @@ mod tests {
     #[test]
     fn what_a_model_cannot_do_it_is_not_asked() {
         let mut models = [priced("p/blind", 1), priced("p/sees", 9), priced("p/reserve", 1)];
-        models[1].standing.abilities = Some([ModelAbility::Vision, ModelAbility::Tools].into());
-        models[2].standing.reserve = true;
+        models[1].routing.abilities = Some([ModelAbility::Vision, ModelAbility::Tools].into());
+        models[2].routing.reserve = true;
         let sees = |how| chosen(how, &models, &[ModelAbility::Vision], Difficulty::Easy, 10);
         for how in
             [ModelAssignment::Cross, ModelAssignment::RoundRobin, ModelAssignment::CheapestCapable]
@@ -271,8 +271,8 @@ mod tests {
     #[test]
     fn tasks_go_to_those_who_take_them() {
         let mut models = [priced("p/cheap", 1), priced("p/any", 2), priced("p/strong", 9)];
-        models[0].standing.difficulty = vec![Difficulty::Easy];
-        models[2].standing.difficulty = vec![Difficulty::Hard];
+        models[0].routing.difficulty = vec![Difficulty::Easy];
+        models[2].routing.difficulty = vec![Difficulty::Hard];
         let of = |difficulty| chosen(ModelAssignment::Difficulty, &models, &[], difficulty, 10);
         assert_eq!(of(Difficulty::Easy), ["p/cheap"]);
         assert_eq!(of(Difficulty::Medium), ["p/any"]);

@@ -251,7 +251,7 @@ fn one_empty_answer_between_other_failures_means_nothing() {
             }
         });
         let mut planned = remote("fake/first", 1);
-        planned.standing.fallback.outage = vec!["other/second".to_owned()];
+        planned.routing.fallback.outage = vec!["other/second".to_owned()];
         let models = [planned, remote("other/second", 1)];
         open(
             &kit,

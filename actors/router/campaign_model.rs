@@ -300,7 +300,7 @@ impl CampaignModel {
     /// Whether least-latency assignment may choose this model: it has the needed abilities and is
     /// not a reserve.
     pub(super) fn is_able(&self) -> bool {
-        self.able && !self.config.standing.reserve
+        self.able && !self.config.routing.reserve
     }
 
     /// The state for status reports.

@@ -106,10 +106,7 @@ impl KeyLimiter {
         Self {
             provider_limiter,
             model,
-            pace: KeyRateLimiter::new(
-                config.requests_per_minute,
-                config.standing.tokens_per_minute,
-            ),
+            pace: KeyRateLimiter::new(config.requests_per_minute, config.routing.tokens_per_minute),
             state: Mutex::new(KeyLimiterState {
                 window,
                 on_their_way: 0,

@@ -76,7 +76,7 @@ impl CampaignAccount {
 
     /// Whether there is a fallback for outages that was not asked yet and is not down.
     pub(super) fn has_ready_fallback(&self, slot: &CampaignModel, asked: &[String]) -> bool {
-        let names = slot.config.standing.fallback.outage.iter();
+        let names = slot.config.routing.fallback.outage.iter();
         let mut others =
             names.filter(|name| !asked.contains(name)).filter_map(|n| self.model(n).ok());
         others.any(|other| !other.is_down())
@@ -90,7 +90,7 @@ impl CampaignAccount {
         failure: ModelFailure,
         asked: &[String],
     ) -> Option<ModelChoice> {
-        let next = of.config.standing.fallback.of(failure).iter();
+        let next = of.config.routing.fallback.of(failure).iter();
         let next =
             next.filter(|name| !asked.contains(name)).filter_map(|name| self.model(name).ok());
         // A model that is not down comes before a model that is down; among equals, the first in

@@ -112,7 +112,7 @@ pub fn priced(name: &str, nanos_per_token: u64) -> ModelConfig {
         concurrency: 64,
         requests_per_minute: None,
         endpoint: None,
-        standing: ModelRouting::default(),
+        routing: ModelRouting::default(),
         sampling: Default::default(),
         sample_seed: None,
     }

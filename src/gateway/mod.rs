@@ -148,7 +148,7 @@ impl ModelGateway {
             let is_free = config.price.is_free();
             let is_own = config.endpoint.is_none() && config.recorded.is_none();
             let writes_priced = config.price.rates.cache_write_per_million.is_some();
-            let is_reserve = config.standing.reserve;
+            let is_reserve = config.routing.reserve;
             let behind = GatewayModel { keys, is_own, is_free, writes_priced, is_reserve };
             Ok((config.name.clone(), behind))
         };

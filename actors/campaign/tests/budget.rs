@@ -220,10 +220,10 @@ fn a_model_that_has_spent_its_share_is_stood_in_for_or_stops_the_campaign() {
         let mut config = capped(12, 10_000_000);
         config.concurrency = 1;
         config.models.push(priced("fake/cheap", 1));
-        config.models[1].standing.reserve = true;
-        config.models[0].standing.budget = Some(Money::from_nanos(90_000));
+        config.models[1].routing.reserve = true;
+        config.models[0].routing.budget = Some(Money::from_nanos(90_000));
         if stands_in {
-            config.models[0].standing.fallback.budget = vec!["fake/cheap".to_owned()];
+            config.models[0].routing.fallback.budget = vec!["fake/cheap".to_owned()];
         }
         config
     };

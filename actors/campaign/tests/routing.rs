@@ -27,8 +27,8 @@ fn of(models: Vec<ModelConfig>, tasks: u32) -> CampaignConfig {
 /// A model and its fallback for this failure.
 fn with_reserve(failure: ModelFailure) -> (ModelConfig, ModelConfig) {
     let (mut one, mut two) = (remote("fake/one", &[]), remote("fake/two", &[]));
-    two.standing.reserve = true;
-    let fallback = &mut one.standing.fallback;
+    two.routing.reserve = true;
+    let fallback = &mut one.routing.fallback;
     let names = match failure {
         ModelFailure::Context => &mut fallback.context,
         ModelFailure::Filter => &mut fallback.filter,
@@ -163,7 +163,7 @@ fn an_episode_that_has_grown_too_long_goes_on_with_another_model() {
 fn an_episode_that_has_moved_back_goes_on_with_its_own_model() {
     in_test_system(options(), |kit| async move {
         let (one, mut two) = with_reserve(ModelFailure::Context);
-        two.standing.fallback.context = vec![one.name.clone()];
+        two.routing.fallback.context = vec![one.name.clone()];
         let (first, second) = (kit.models.named("fake/one"), kit.models.named("fake/two"));
         first.traps.once("turn 0", Trap::Fault(FaultKind::ContextFull));
         second.traps.once("turn 1", Trap::Fault(FaultKind::ContextFull));
@@ -182,10 +182,10 @@ fn a_model_that_declines_is_stood_in_for_where_the_campaign_says_so() {
         kit.models.named("fake/one").says(|_| Line::Refuse);
         let progress = kit.run(&of(vec![one.clone()], 1)).await;
         assert_eq!(progress.episodes.unresolved, 1, "nobody stands in: it is an outcome");
-        one.standing.fallback.filter = vec!["fake/two".to_owned()];
+        one.routing.fallback.filter = vec!["fake/two".to_owned()];
         let mut config = of(vec![one, two], 1);
         config.name.0 = "d".to_owned();
-        config.models[1].standing.reserve = true;
+        config.models[1].routing.reserve = true;
         assert_eq!(kit.run(&config).await.episodes.resolved, 1);
     });
 }
@@ -299,7 +299,7 @@ fn fewer_are_sent_at_once_after_being_told_that_they_are_too_many() {
 fn tokens_a_minute_are_kept() {
     in_test_system(options(), |kit| async move {
         let mut one = remote("fake/one", &[]);
-        one.standing.tokens_per_minute = Some(6_000);
+        one.routing.tokens_per_minute = Some(6_000);
         let began = Instant::now();
         let progress = kit.run(&of(vec![one], 40)).await;
         assert_eq!(progress.episodes.resolved, 40);

@@ -133,7 +133,7 @@ fn check_needs(
     let needs = needs.iter().map(|(ability, _)| *ability).collect();
     let able = |model: &&RawModel| {
         let listed = named(model).and_then(|name| offer.prices?.get(name));
-        !is_reserve(model) && standing(model, listed).has(&needs)
+        !is_reserve(model) && model_routing(model, listed).has(&needs)
     };
     if !offer.is_stored && !models.is_empty() && !models.iter().any(|model| able(&model)) {
         let fault = ValueFault::new("no model here can do all of this");
@@ -144,7 +144,10 @@ fn check_needs(
 
 /// What the router has to know of a model besides its price. Abilities come from the file, or else
 /// from the price table.
-pub(in crate::config) fn standing(raw: &RawModel, listed: Option<&ListedModel>) -> ModelRouting {
+pub(in crate::config) fn model_routing(
+    raw: &RawModel,
+    listed: Option<&ListedModel>,
+) -> ModelRouting {
     let abilities = raw.abilities.given().map(|all| all.iter().map(|(one, _)| *one).collect());
     ModelRouting {
         tokens_per_minute: raw.tokens_per_minute.given().copied(),

@@ -461,10 +461,10 @@ pub(in crate::config) fn model(
 ) -> ModelConfig {
     let name = raw.name.clone().or(String::new());
     let listed = providers::listed(&name, providers, offer);
-    let standing = routing::standing(&raw, listed);
+    let routing = routing::model_routing(&raw, listed);
     let context = raw.context.given().copied().or_else(|| listed?.context);
     ModelConfig {
-        standing,
+        routing,
         endpoint: providers::endpoint(&name, providers, offer),
         price: price(&raw, &name, providers, offer),
         sampling: raw.sampling.sampling(),

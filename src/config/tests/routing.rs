@@ -27,13 +27,13 @@ fn everything_that_can_be_said_is_understood() {
     let keys: Vec<_> = a.with_each_key().into_iter().map(|a| a.endpoint.unwrap()).collect();
     assert_eq!(keys.len(), 2);
     assert!(keys.iter().all(|alone| alone.more_keys.is_empty()));
-    assert_eq!(a.standing.difficulty, [Difficulty::Easy, Difficulty::Medium]);
-    assert_eq!(a.standing.tokens_per_minute, Some(9));
-    assert_eq!(a.standing.abilities, Some([ModelAbility::Tools, ModelAbility::Vision].into()));
-    assert_eq!(a.standing.fallback.outage, ["scripted/oracle"]);
-    assert_eq!(a.standing.fallback.context, ["vllm/b"]);
-    assert!(oracle.standing.reserve && b.standing.difficulty.is_empty());
-    assert!(!config.models.iter().any(|model| model.standing.tokens_per_minute == Some(0)));
+    assert_eq!(a.routing.difficulty, [Difficulty::Easy, Difficulty::Medium]);
+    assert_eq!(a.routing.tokens_per_minute, Some(9));
+    assert_eq!(a.routing.abilities, Some([ModelAbility::Tools, ModelAbility::Vision].into()));
+    assert_eq!(a.routing.fallback.outage, ["scripted/oracle"]);
+    assert_eq!(a.routing.fallback.context, ["vllm/b"]);
+    assert!(oracle.routing.reserve && b.routing.difficulty.is_empty());
+    assert!(!config.models.iter().any(|model| model.routing.tokens_per_minute == Some(0)));
 }
 
 #[test]
