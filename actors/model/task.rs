@@ -42,7 +42,9 @@ impl Difficulty {
 pub struct ScriptedMove {
     /// The text that the scripted model says before the move.
     pub think: String,
-    pub deed: MoveAction,
+    /// The digests of tasks have it under its older name.
+    #[serde(rename = "deed")]
+    pub action: MoveAction,
 }
 
 /// What a scripted move does.

@@ -61,12 +61,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_stays_between_one_and_the_most(most in 1usize..500, deeds in prop::collection::vec(any::<Option<u8>>(), 0..400)) {
+        fn it_stays_between_one_and_the_most(most in 1usize..500, results in prop::collection::vec(any::<Option<u8>>(), 0..400)) {
             let mut window = ConcurrencyWindow::new(most);
             let mut now = Instant::now();
-            for deed in deeds {
+            for result in results {
                 now += Duration::from_millis(1);
-                match deed {
+                match result {
                     Some(crowd) => window.refused(now, now, crowd.into()),
                     None => window.succeeded(),
                 }

@@ -182,14 +182,14 @@ impl TemplateProver {
         let time = self.spec.limits.command_timeout;
         let limits = ActionLimits { operation: time, left: time };
         for (at, step) in moves.iter().enumerate() {
-            let message = self.scaffold.express(&step.think, &step.deed, at as u32);
+            let message = self.scaffold.express(&step.think, &step.action, at as u32);
             let (finish, usage) = (FinishReason::ToolCalls, Usage::default());
             let reply = ChatReply::new(message, finish, usage);
             let calls = match self.scaffold.parse(&reply) {
                 Ok(calls) => calls,
                 Err(error) => return Ok(Some(format!("step {}: {error}", at + 1))),
             };
-            let must_succeed = !matches!(step.deed, MoveAction::Run(_));
+            let must_succeed = !matches!(step.action, MoveAction::Run(_));
             for call in &calls {
                 let done = run_action(lease.sandbox(), &mut tools, call, limits).await?;
                 let ended = done.action.end.as_ref();

@@ -194,7 +194,7 @@ fn moves(
     let render_one = |(at, spec): (usize, &MoveSpec)| {
         let name = format!("{name}.{at}");
         let text = |key: &str, source: &str| field(&format!("{name}.{key}"), source, context);
-        let deed = match (&spec.run, &spec.edit, &spec.write) {
+        let action = match (&spec.run, &spec.edit, &spec.write) {
             (Some(run), None, None) => MoveAction::Run(text("run", run)?),
             (None, Some(edit), None) => MoveAction::Edit {
                 path: text("edit.path", &edit.path)?,
@@ -212,7 +212,7 @@ fn moves(
                 ));
             }
         };
-        Ok(ScriptedMove { think: text("think", &spec.think)?, deed })
+        Ok(ScriptedMove { think: text("think", &spec.think)?, action })
     };
     specs.iter().enumerate().map(render_one).collect()
 }

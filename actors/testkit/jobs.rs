@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
 
 /// Something a program does in its sandbox.
-pub(super) struct Deed {
+pub(super) struct AgentCommand {
     pub(super) command: String,
     pub(super) told: oneshot::Sender<String>,
 }
@@ -16,7 +16,7 @@ pub(super) struct Deed {
 #[derive(Default)]
 struct Job {
     started: bool,
-    deeds: Vec<Deed>,
+    commands: Vec<AgentCommand>,
     ended: Option<i32>,
 }
 
@@ -134,7 +134,9 @@ impl Jobs {
     /// Has its sandbox run a command; what that printed, or nothing where the sandbox is gone.
     pub(super) async fn run(&self, token: &str, command: &str) -> String {
         let (told, answer) = oneshot::channel();
-        self.change(token, |job| job.deeds.push(Deed { command: command.to_owned(), told }));
+        self.change(token, |job| {
+            job.commands.push(AgentCommand { command: command.to_owned(), told })
+        });
         answer.await.unwrap_or_default()
     }
 
@@ -142,9 +144,9 @@ impl Jobs {
         self.change(token, |job| job.ended = Some(code));
     }
 
-    pub(super) fn of(&self, token: &str) -> (Vec<Deed>, Option<i32>) {
+    pub(super) fn of(&self, token: &str) -> (Vec<AgentCommand>, Option<i32>) {
         let mut jobs = self.jobs();
         let job = jobs.entry(token.to_owned()).or_default();
-        (std::mem::take(&mut job.deeds), job.ended)
+        (std::mem::take(&mut job.commands), job.ended)
     }
 }

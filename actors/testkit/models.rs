@@ -146,12 +146,12 @@ impl FakeModel {
         script_context: &ScriptContext,
     ) -> (ChatMessage, FinishReason) {
         let line = (self.script.lock().unwrap_or_else(PoisonError::into_inner))(context);
-        let express = |think: &str, deed: &MoveAction| {
-            (script_context.scaffold.express(think, deed, context.turn), FinishReason::ToolCalls)
+        let express = |think: &str, action: &MoveAction| {
+            (script_context.scaffold.express(think, action, context.turn), FinishReason::ToolCalls)
         };
         match line {
             Line::Oracle => match script_context.task.solution.get(context.turn as usize) {
-                Some(step) => express(&step.think, &step.deed),
+                Some(step) => express(&step.think, &step.action),
                 None => express("done", &MoveAction::Submit),
             },
             Line::Run(command) => express("", &MoveAction::Run(command)),

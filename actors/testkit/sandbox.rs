@@ -5,7 +5,7 @@
 //! `command -v NAME` (all are there but `absent`), and for agent programs `hang [COMMAND]`,
 //! which runs COMMAND and never ends. Operations on files, and terminals, are in `operations.rs`.
 
-use super::jobs::{Deed, Jobs};
+use super::jobs::{AgentCommand, Jobs};
 use super::traps::Traps;
 use crate::model::{
     CapturedOutput, CommandStatus, ExecEnd, ExecReport, ExecRequest, Fault, FaultKind,
@@ -269,8 +269,8 @@ impl Sandbox for FakeSandbox {
         shared.traps.pass("attend").await?;
         loop {
             let news = shared.jobs.news();
-            let (deeds, ended) = shared.jobs.of(&self.token);
-            for Deed { command, told } in deeds {
+            let (commands, ended) = shared.jobs.of(&self.token);
+            for AgentCommand { command, told } in commands {
                 if let Some(first) = command.strip_prefix("hang") {
                     self.run(first.trim_start());
                     self.hung.push(told);

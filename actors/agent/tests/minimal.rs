@@ -28,7 +28,7 @@ fn text() -> impl Strategy<Value = String> {
     proptest::collection::vec(hostile, 0..6).prop_map(|parts| parts.concat())
 }
 
-fn deed() -> impl Strategy<Value = MoveAction> {
+fn move_action() -> impl Strategy<Value = MoveAction> {
     let path = "[a-z ']{1,8}(/[a-z.]{1,5}){0,2}";
     prop_oneof![
         text().prop_filter("a command", |t| !t.trim().is_empty()).prop_map(MoveAction::Run),
@@ -102,16 +102,16 @@ fn unquote(shell: &str) -> Option<(String, &str)> {
 
 proptest! {
     #[test]
-    fn what_is_expressed_is_parsed(think in text(), deed in deed(), turn in 0u32..99) {
-        let message = MinimalScaffold.express(&think, &deed, turn);
+    fn what_is_expressed_is_parsed(think in text(), move_action in move_action(), turn in 0u32..99) {
+        let message = MinimalScaffold.express(&think, &move_action, turn);
         prop_assert_eq!(&message.content, &think);
         let action = MinimalScaffold.parse(&reply(message)).unwrap().remove(0);
         prop_assert_eq!(&action.call_id, &format!("call_{turn}"));
-        let submits = deed == MoveAction::Submit
-            || matches!(&deed, MoveAction::Run(c) if c.split_whitespace().eq(["echo", "COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT"]));
+        let submits = move_action == MoveAction::Submit
+            || matches!(&move_action, MoveAction::Run(c) if c.split_whitespace().eq(["echo", "COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT"]));
         let kind = if submits { ActionType::Submit } else { ActionType::ToolCall };
         prop_assert_eq!(action.action.kind, kind);
-        if let MoveAction::Run(command) = deed {
+        if let MoveAction::Run(command) = move_action {
             prop_assert_eq!(command_of(&action), command);
         }
     }
@@ -119,8 +119,8 @@ proptest! {
     /// A written file has exactly the bytes it should, whatever looks like an end in it.
     #[test]
     fn a_heredoc_ends_where_it_should(content in text()) {
-        let deed = MoveAction::Write { path: "f".to_owned(), content: content.clone() };
-        let command = command_of(&MinimalScaffold.parse(&reply(MinimalScaffold.express("", &deed, 0))).unwrap()[0]);
+        let move_action = MoveAction::Write { path: "f".to_owned(), content: content.clone() };
+        let command = command_of(&MinimalScaffold.parse(&reply(MinimalScaffold.express("", &move_action, 0))).unwrap()[0]);
         if let Some(script) = command.strip_prefix("cat > f <<'") {
             let (word, rest) = script.split_once("'\n").unwrap();
             let mut written = String::new();
@@ -145,9 +145,9 @@ proptest! {
 
     #[test]
     fn an_edit_quotes_all_it_is_given(path in "[a-z ']{1,9}", search in text(), replace in text()) {
-        let deed =
+        let move_action =
             MoveAction::Edit { path: path.clone(), search: search.clone(), replace: replace.clone() };
-        let command = command_of(&MinimalScaffold.parse(&reply(MinimalScaffold.express("", &deed, 0))).unwrap()[0]);
+        let command = command_of(&MinimalScaffold.parse(&reply(MinimalScaffold.express("", &move_action, 0))).unwrap()[0]);
         let (found, rest) = unquote(command.strip_prefix("SEARCH=").unwrap()).unwrap();
         prop_assert_eq!(found, search);
         let (found, rest) = unquote(rest.strip_prefix(" REPLACE=").unwrap()).unwrap();

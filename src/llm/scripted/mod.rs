@@ -80,8 +80,8 @@ fn say(
     turn: u32,
 ) -> (ChatMessage, FinishReason) {
     match line {
-        ScriptedReply::Move(think, deed) => {
-            (scaffold.express(think, deed, turn), FinishReason::ToolCalls)
+        ScriptedReply::Move(think, action) => {
+            (scaffold.express(think, action, turn), FinishReason::ToolCalls)
         }
         ScriptedReply::Prose(text) => {
             (ChatMessage::text(ChatRole::Assistant, text.as_str()), FinishReason::Stop)

@@ -166,7 +166,7 @@ impl<'a> EpisodeScript<'a> {
                 let (think, command) = LOOKS[(drawn / 3) as usize % LOOKS.len()];
                 lines.push(spoken(think, MoveAction::Run(command.to_owned())));
             }
-            lines.push(spoken(&step.think, step.deed.clone()));
+            lines.push(spoken(&step.think, step.action.clone()));
         }
         lines
     }
@@ -216,12 +216,12 @@ impl<'a> EpisodeScript<'a> {
 
 /// The move of a list at a turn; after the last move, the submission.
 fn played(moves: &[ScriptedMove], turn: usize) -> ScriptedReply {
-    moves.get(turn).map_or_else(submission, |step| spoken(&step.think, step.deed.clone()))
+    moves.get(turn).map_or_else(submission, |step| spoken(&step.think, step.action.clone()))
 }
 
 /// A thought and an action.
-fn spoken(think: &str, deed: MoveAction) -> ScriptedReply {
-    ScriptedReply::Move(think.to_owned(), deed)
+fn spoken(think: &str, action: MoveAction) -> ScriptedReply {
+    ScriptedReply::Move(think.to_owned(), action)
 }
 
 /// The reply that hands the work in.
