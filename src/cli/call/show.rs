@@ -123,13 +123,13 @@ fn pairs(headers: &HeaderList) -> Value {
 /// The call as text: what was asked of whom, the times, the cost, then headers and body of the
 /// request and of the response. All of it came from outside, so control characters are made
 /// visible.
-fn page(line: &CallSummary, call: &CallRecord, paint: TextStyler, full: bool) -> String {
+fn page(line: &CallSummary, call: &CallRecord, styler: TextStyler, full: bool) -> String {
     let exchange = &call.exchange;
     let campaign = escape_line(&line.campaign);
     let mut lines =
-        vec![format!("{} of campaign {campaign}", paint.styled(TextStyle::Strong, &line.id))];
+        vec![format!("{} of campaign {campaign}", styler.styled(TextStyle::Strong, &line.id))];
     let mut field = |name: &str, value: String| {
-        lines.push(format!("  {} {value}", paint.styled(TextStyle::Faint, &format!("{name:<9}"))));
+        lines.push(format!("  {} {value}", styler.styled(TextStyle::Faint, &format!("{name:<9}"))));
     };
     let answered =
         line.answered_by.as_deref().map_or_else(String::new, |by| format!(", answered by {by}"));
@@ -156,14 +156,14 @@ fn page(line: &CallSummary, call: &CallRecord, paint: TextStyler, full: bool) ->
     );
     field("cost", format!("${}, {usage}", call.cost));
     if let Some(fault) = &call.fault {
-        field("fault", paint.styled(TextStyle::Bad, &escape_line(&fault.to_string())));
+        field("fault", styler.styled(TextStyle::Bad, &escape_line(&fault.to_string())));
     }
     let mut was_cut = false;
     for (title, headers, body) in [
         ("request", &exchange.request_headers, &exchange.request),
         ("response", &exchange.response_headers, &exchange.response),
     ] {
-        lines.push(format!("\n{}", paint.styled(TextStyle::Strong, title)));
+        lines.push(format!("\n{}", styler.styled(TextStyle::Strong, title)));
         lines.extend(
             headers.iter().map(|(k, v)| format!("  {}", escape_line(&format!("{k}: {v}")))),
         );

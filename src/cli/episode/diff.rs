@@ -12,7 +12,7 @@ const AROUND: usize = 2;
 const MOST: usize = 16;
 
 /// The diff as text: lines with `-` are the recorded ones, lines with `+` are the new ones.
-pub(super) fn diff(paint: TextStyler, recorded: &str, found: &str) -> String {
+pub(super) fn diff(styler: TextStyler, recorded: &str, found: &str) -> String {
     let (old, new) = (split(recorded), split(found));
     let head = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
     // The tail may not reach into the head: in `a a` and `a`, the same line would count twice.
@@ -20,11 +20,11 @@ pub(super) fn diff(paint: TextStyler, recorded: &str, found: &str) -> String {
     let tails = old.iter().rev().zip(new.iter().rev()).take(rest);
     let tail = tails.take_while(|(a, b)| a == b).count();
     let mut shown = Vec::new();
-    same(&mut shown, paint, &old[head.saturating_sub(AROUND)..head]);
-    differing(&mut shown, paint, TextStyle::Bad, "- ", &old[head..old.len() - tail]);
-    differing(&mut shown, paint, TextStyle::Good, "+ ", &new[head..new.len() - tail]);
+    same(&mut shown, styler, &old[head.saturating_sub(AROUND)..head]);
+    differing(&mut shown, styler, TextStyle::Bad, "- ", &old[head..old.len() - tail]);
+    differing(&mut shown, styler, TextStyle::Good, "+ ", &new[head..new.len() - tail]);
     let after = &old[old.len() - tail..];
-    same(&mut shown, paint, &after[..after.len().min(AROUND)]);
+    same(&mut shown, styler, &after[..after.len().min(AROUND)]);
     shown.join("\n")
 }
 
@@ -35,15 +35,15 @@ fn split(text: &str) -> Vec<&str> {
 }
 
 /// Adds lines of context.
-fn same(shown: &mut Vec<String>, paint: TextStyler, lines: &[&str]) {
-    shown.extend(lines.iter().map(|line| paint.styled(TextStyle::Faint, &format!("    {line}"))));
+fn same(shown: &mut Vec<String>, styler: TextStyler, lines: &[&str]) {
+    shown.extend(lines.iter().map(|line| styler.styled(TextStyle::Faint, &format!("    {line}"))));
 }
 
 /// Adds the differing lines of one side, cut in the middle if there are many.
 fn differing(
     shown: &mut Vec<String>,
-    paint: TextStyler,
-    tone: TextStyle,
+    styler: TextStyler,
+    style: TextStyle,
     mark: &str,
     lines: &[&str],
 ) {
@@ -51,7 +51,7 @@ fn differing(
         return;
     }
     let text = elide_middle(&lines.join("\n"), MOST);
-    shown.extend(text.split('\n').map(|line| paint.styled(tone, &format!("  {mark}{line}"))));
+    shown.extend(text.split('\n').map(|line| styler.styled(style, &format!("  {mark}{line}"))));
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ const SHOWN: usize = 24;
 
 /// A page to which lines are added from top to bottom.
 pub(super) struct EpisodePage {
-    pub(super) paint: TextStyler,
+    pub(super) styler: TextStyler,
     /// Whether long texts are shown whole.
     full: bool,
     lines: Vec<String>,
@@ -25,8 +25,8 @@ pub(super) struct EpisodePage {
 
 impl EpisodePage {
     /// An empty page.
-    pub(super) fn new(paint: TextStyler, full: bool) -> Self {
-        Self { paint, full, lines: Vec::new(), was_cut: false }
+    pub(super) fn new(styler: TextStyler, full: bool) -> Self {
+        Self { styler, full, lines: Vec::new(), was_cut: false }
     }
 
     /// The finished page.
@@ -50,13 +50,13 @@ impl EpisodePage {
 
     /// Adds an untrusted text of several lines. `first` stands before its first line, `rest` before
     /// the others. The middle of a long text is left out, unless the page is full.
-    pub(super) fn block(&mut self, first: &str, rest: &str, tone: Option<TextStyle>, text: &str) {
+    pub(super) fn block(&mut self, first: &str, rest: &str, style: Option<TextStyle>, text: &str) {
         let whole = text.trim_end_matches('\n');
         let text = if self.full { whole.to_owned() } else { elide_middle(whole, SHOWN) };
         self.was_cut |= text.len() < whole.len();
         for (at, line) in text.split('\n').enumerate() {
-            let shown =
-                tone.map_or_else(|| escape_controls(line), |tone| self.paint.styled(tone, line));
+            let shown = style
+                .map_or_else(|| escape_controls(line), |style| self.styler.styled(style, line));
             let mark = if at == 0 { first } else { rest };
             self.lines.push(format!("{mark}{shown}").trim_end().to_owned());
         }
@@ -64,7 +64,7 @@ impl EpisodePage {
 
     /// Adds a line with a name and a value. An empty name continues the field above.
     fn field(&mut self, name: &str, value: impl AsRef<str>) {
-        let name = self.paint.styled(TextStyle::Faint, &format!("{name:<9}"));
+        let name = self.styler.styled(TextStyle::Faint, &format!("{name:<9}"));
         self.lines.push(format!("  {name} {}", value.as_ref()));
     }
 
@@ -72,7 +72,7 @@ impl EpisodePage {
     /// instruction.
     pub(super) fn header(&mut self, whole: &FullEpisode) {
         let plan = &whole.episode.plan;
-        let id = self.paint.styled(TextStyle::Strong, plan.id.as_str());
+        let id = self.styler.styled(TextStyle::Strong, plan.id.as_str());
         self.line(format!("{id} of campaign {}", escape_line(plan.campaign.as_str())));
         // A completion has no scaffold.
         let is_answer = plan.scaffold == "none";
@@ -110,12 +110,12 @@ impl EpisodePage {
     /// Adds the outcome, and for a verdict its score and its checks.
     fn outcome(&mut self, whole: &FullEpisode) {
         let label = outcome_label(&whole.episode);
-        let tone = match label {
+        let style = match label {
             "resolved" | "answered" => TextStyle::Good,
             "pending" => TextStyle::Warn,
             _ => TextStyle::Bad,
         };
-        let label = self.paint.styled(tone, label);
+        let label = self.styler.styled(style, label);
         match &whole.episode.outcome {
             None => self.field("outcome", label),
             Some(Outcome::Faulted { fault }) => {
@@ -137,9 +137,9 @@ impl EpisodePage {
     /// Adds each check with its weight and its output.
     fn checks(&mut self, checks: &[CheckResult]) {
         for (at, check) in checks.iter().enumerate() {
-            let (tone, mark) =
+            let (style, mark) =
                 if check.passed { (TextStyle::Good, "pass") } else { (TextStyle::Bad, "FAIL") };
-            let mark = self.paint.styled(tone, mark);
+            let mark = self.styler.styled(style, mark);
             let name = escape_line(&check.name);
             let title = if at == 0 { "checks" } else { "" };
             self.field(title, format!("{mark}  {:>5.2}  {name}", check.weight));
@@ -163,7 +163,7 @@ impl EpisodePage {
         match &judged.rejected {
             None => self.field("row", format!("kept, in the {} split", judged.split.as_str())),
             Some(why) => {
-                let no = self.paint.styled(TextStyle::Warn, "rejected");
+                let no = self.styler.styled(TextStyle::Warn, "rejected");
                 self.field("row", format!("{no} by {}: {}", why.stage, escape_line(&why.detail)));
             }
         }
@@ -208,7 +208,7 @@ impl EpisodePage {
         let recorded = row.map(|row| row.task_instruction.as_str());
         let Some(instruction) = recorded.or(drawn) else { return };
         self.gap();
-        self.line(self.paint.styled(TextStyle::Strong, "instruction"));
+        self.line(self.styler.styled(TextStyle::Strong, "instruction"));
         self.block("  ", "  ", None, instruction.trim_end());
     }
 }

@@ -298,9 +298,9 @@ fn all_repeat(finding: &ReplayReport) -> String {
 
 /// The text for a difference: the step, the command, the exit codes, a diff.
 fn text_of(difference: &ReplayDifference) -> String {
-    let paint = TextStyler::for_stdout();
+    let styler = TextStyler::for_stdout();
     let command = elide_middle(&difference.command, 12).replace('\n', "\n    ");
-    let command = paint.styled(TextStyle::Mark, &format!("  $ {command}"));
+    let command = styler.styled(TextStyle::Mark, &format!("  $ {command}"));
     let found = difference.found_exit_code;
     let ends = match difference.recorded_exit_code {
         Some(then) if found.is_some_and(|found| found != then) => {
@@ -308,7 +308,7 @@ fn text_of(difference: &ReplayDifference) -> String {
         }
         _ => String::new(),
     };
-    let diff = diff(paint, &difference.recorded, &difference.found);
+    let diff = diff(styler, &difference.recorded, &difference.found);
     let step = difference.step;
     format!("step {step}\n{command}\n{ends}  - recorded, + found now\n{diff}")
 }

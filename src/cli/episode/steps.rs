@@ -66,8 +66,8 @@ fn worths(whole: &FullEpisode) -> Vec<StepRewards> {
 /// the number of model calls if it was more than one.
 fn heading(page: &mut EpisodePage, turn: &Turn) {
     let step = &turn.step;
-    let name = page.paint.styled(TextStyle::Strong, &format!("step {}", step.index));
-    let cwd = page.paint.styled(TextStyle::Faint, &escape_line(&step.state.cwd));
+    let name = page.styler.styled(TextStyle::Strong, &format!("step {}", step.index));
+    let cwd = page.styler.styled(TextStyle::Faint, &escape_line(&step.state.cwd));
     let end = step.end().map(|end| format!("  {}", ending(page, end))).unwrap_or_default();
     let calls =
         if turn.calls > 1 { format!("  {} model calls", turn.calls) } else { String::new() };
@@ -85,7 +85,7 @@ fn ending(page: &EpisodePage, end: &ExecEnd) -> String {
         ExecEnd::OutputLimit => "too much output".to_owned(),
         ExecEnd::NotStarted(why) => format!("not started: {}", escape_line(why)),
     };
-    page.paint.styled(if end.success() { TextStyle::Good } else { TextStyle::Bad }, &text)
+    page.styler.styled(if end.success() { TextStyle::Good } else { TextStyle::Bad }, &text)
 }
 
 /// Adds the model's reasoning.
@@ -111,7 +111,7 @@ fn actions(page: &mut EpisodePage, step: &Step) {
 /// Adds what the model wanted to do: a command, a tool call, a refusal, or a reply that could not
 /// be read. A text without a call adds no line.
 fn action_line(page: &mut EpisodePage, action: &TurnAction) {
-    let (first, tone, text) = match (action.request.kind, command(action)) {
+    let (first, style, text) = match (action.request.kind, command(action)) {
         (ActionType::ToolCall | ActionType::Submit, Some(command)) => {
             ("  $ ", TextStyle::Mark, command)
         }
@@ -123,7 +123,7 @@ fn action_line(page: &mut EpisodePage, action: &TurnAction) {
         (ActionType::Refusal, _) => ("  ! ", TextStyle::Warn, "the model declined".to_owned()),
         (ActionType::Malformed, _) => ("  ! ", TextStyle::Warn, unread(action)),
     };
-    page.block(first, "    ", Some(tone), &text);
+    page.block(first, "    ", Some(style), &text);
 }
 
 /// The command of an action that ran in the shell of a native agent.
@@ -192,5 +192,5 @@ fn worth(page: &mut EpisodePage, step: &Step, worth: Option<StepRewards>) {
         }
         None => format!("no reward yet, milestones {:.3}", step.potential),
     };
-    page.line(format!("  {}", page.paint.styled(TextStyle::Faint, &text)));
+    page.line(format!("  {}", page.styler.styled(TextStyle::Faint, &text)));
 }

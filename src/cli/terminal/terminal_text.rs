@@ -90,12 +90,12 @@ impl TextStyler {
 
     /// Makes untrusted text safe and colours it. Each line is coloured by itself, so that the
     /// colour does not run on if the page is cut.
-    pub(in crate::cli) fn styled(self, tone: TextStyle, text: &str) -> String {
+    pub(in crate::cli) fn styled(self, style: TextStyle, text: &str) -> String {
         let shown = escape_controls(text);
         if !self.colours || shown.is_empty() {
             return shown;
         }
-        let code = match tone {
+        let code = match style {
             TextStyle::Strong => "1",
             TextStyle::Faint => "2",
             TextStyle::Good => "32",

@@ -31,8 +31,8 @@ const ADDRESSES: [&str; 2] = ["url", "proxy"];
 /// asterisk, so that columns stay the same.
 pub(in crate::config) fn redact_keys(line: &str) -> String {
     if line.len() > LONGEST {
-        let blotted = |c: char| if c.is_alphanumeric() { '*' } else { c };
-        return line.chars().map(blotted).collect();
+        let masked = |c: char| if c.is_alphanumeric() { '*' } else { c };
+        return line.chars().map(masked).collect();
     }
     let is_list = is_of_a_list(line);
     let telling = is_list || names_secret(line);
@@ -71,7 +71,7 @@ fn near(before: &str) -> (&str, bool) {
 /// and in lines that name no secret.
 fn unquoted(text: &str, telling: bool) -> String {
     const APART: [char; 10] = [' ', '\t', ',', '[', ']', '{', '}', '=', '#', '"'];
-    let mut veiled = String::with_capacity(text.len());
+    let mut masked = String::with_capacity(text.len());
     let (mut rest, mut commented) = (text, false);
     while !rest.is_empty() {
         let end = rest.find(APART).unwrap_or(rest.len());
@@ -80,14 +80,14 @@ fn unquoted(text: &str, telling: bool) -> String {
         let is_key = !word.is_empty() && after.trim_start().starts_with('=');
         let plain = (is_word(word) || is_file_name(word)) && (commented || !telling);
         let shown = is_key || is_name(word) || is_literal(word) || plain;
-        veiled.extend(word.chars().map(|c| if shown || c == '\'' { c } else { '*' }));
+        masked.extend(word.chars().map(|c| if shown || c == '\'' { c } else { '*' }));
         let apart = after.chars().next();
         // The rest of the line is a comment from here on.
         commented |= apart == Some('#');
-        veiled.extend(apart);
+        masked.extend(apart);
         rest = &after[apart.map_or(0, char::len_utf8)..];
     }
-    veiled
+    masked
 }
 
 /// Whether a word is a number, a date, or true or false.
