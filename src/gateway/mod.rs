@@ -116,7 +116,7 @@ struct KeyedModel {
 impl KeyedModel {
     /// The provider for pass-through. None means that the call must be translated. An error means
     /// that the replay record could not be read.
-    async fn way(&self) -> Result<Option<&UpstreamModel>, CallFault> {
+    async fn upstream(&self) -> Result<Option<&UpstreamModel>, CallFault> {
         match &self.replay {
             Some(replay) => replay.upstream().await,
             None => Ok(self.upstream.as_ref()),

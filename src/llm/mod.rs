@@ -119,21 +119,21 @@ impl ModelFactory for AdapterFactory {
 /// Makes the adapter for an endpoint's dialect. Every dialect without an adapter of its own is a
 /// host of the OpenAI chat format; `OpenAiChatModel::new` refuses a name that it does not know.
 ///
-/// `name` is the model's name without the provider (`gpt-5`, not `openai/gpt-5`). `way` says
+/// `name` is the model's name without the provider (`gpt-5`, not `openai/gpt-5`). `transport` says
 /// whether the adapter asks over HTTP or reads a replay record.
 fn made(
     endpoint: &ProviderEndpoint,
     name: &str,
     config: &ModelConfig,
     key: Option<&str>,
-    way: impl Into<ProviderTransport>,
+    transport: impl Into<ProviderTransport>,
 ) -> Result<Arc<dyn ChatModel>, Fault> {
     Ok(match endpoint.dialect.as_str() {
-        messages::DIALECT => Arc::new(AnthropicModel::new(endpoint, name, config, key, way)?),
-        gemini::DIALECT => Arc::new(GeminiModel::new(endpoint, name, key, way)?),
-        responses::DIALECT => Arc::new(ResponsesModel::new(endpoint, name, key, way)?),
-        ollama::DIALECT => Arc::new(OllamaModel::new(endpoint, name, config.context, way)?),
-        _ => Arc::new(OpenAiChatModel::new(endpoint, name, key, way)?),
+        messages::DIALECT => Arc::new(AnthropicModel::new(endpoint, name, config, key, transport)?),
+        gemini::DIALECT => Arc::new(GeminiModel::new(endpoint, name, key, transport)?),
+        responses::DIALECT => Arc::new(ResponsesModel::new(endpoint, name, key, transport)?),
+        ollama::DIALECT => Arc::new(OllamaModel::new(endpoint, name, config.context, transport)?),
+        _ => Arc::new(OpenAiChatModel::new(endpoint, name, key, transport)?),
     })
 }
 

@@ -104,7 +104,7 @@ impl ExchangeContext<'_> {
     /// Asks the model. If its provider speaks the client's wire format, the bytes pass through.
     /// Otherwise the call is translated.
     async fn exchange(&self, sink: &mut ResponseSink) -> ExchangeOutcome {
-        match self.keyed.way().await {
+        match self.keyed.upstream().await {
             Err(fault) => pass_through::failed_outcome(fault),
             Ok(Some(upstream)) if upstream.family == self.asked.family => {
                 pass_through::pass_through(self, upstream, sink).await

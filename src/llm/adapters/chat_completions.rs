@@ -25,11 +25,11 @@ impl OpenAiChatModel {
         endpoint: &ProviderEndpoint,
         model: &str,
         key: Option<&str>,
-        way: impl Into<ProviderTransport>,
+        transport: impl Into<ProviderTransport>,
     ) -> Result<Self, Fault> {
         let dialect = Self::dialect(endpoint)?;
         let key = key.map(|key| (dialect.key_in, key));
-        let provider = ProviderClient::new(endpoint, PATH, key, way)?;
+        let provider = ProviderClient::new(endpoint, PATH, key, transport)?;
         Ok(Self { provider, model: model.to_owned(), dialect })
     }
 }

@@ -22,11 +22,11 @@ impl GeminiModel {
         endpoint: &ProviderEndpoint,
         model: &str,
         key: Option<&str>,
-        way: impl Into<ProviderTransport>,
+        transport: impl Into<ProviderTransport>,
     ) -> Result<Self, Fault> {
         let key = key.map(|key| (ApiKeyPlacement::Header("x-goog-api-key"), key));
         let path = format!("models/{model}:streamGenerateContent?alt=sse");
-        Ok(Self { provider: ProviderClient::new(endpoint, &path, key, way)? })
+        Ok(Self { provider: ProviderClient::new(endpoint, &path, key, transport)? })
     }
 }
 

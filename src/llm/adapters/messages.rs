@@ -32,10 +32,10 @@ impl AnthropicModel {
         model: &str,
         config: &ModelConfig,
         key: Option<&str>,
-        way: impl Into<ProviderTransport>,
+        transport: impl Into<ProviderTransport>,
     ) -> Result<Self, Fault> {
         let key = key.map(|key| (ApiKeyPlacement::Header(KEY_HEADER), key));
-        let provider = ProviderClient::new(endpoint, PATH, key, way)?;
+        let provider = ProviderClient::new(endpoint, PATH, key, transport)?;
         // A price without a cache rate cannot bound the cost of a cache write.
         let caches = config.price.rates.cache_write_per_million.is_some();
         Ok(Self { provider, model: model.to_owned(), caches })

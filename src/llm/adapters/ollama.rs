@@ -27,9 +27,9 @@ impl OllamaModel {
         endpoint: &ProviderEndpoint,
         model: &str,
         context: Option<u64>,
-        way: impl Into<ProviderTransport>,
+        transport: impl Into<ProviderTransport>,
     ) -> Result<Self, Fault> {
-        let provider = ProviderClient::new(endpoint, "api/chat", None, way)?;
+        let provider = ProviderClient::new(endpoint, "api/chat", None, transport)?;
         Ok(Self { provider, model: model.to_owned(), context: context.unwrap_or(CONTEXT) })
     }
 }

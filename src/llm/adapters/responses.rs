@@ -23,10 +23,10 @@ impl ResponsesModel {
         endpoint: &ProviderEndpoint,
         model: &str,
         key: Option<&str>,
-        way: impl Into<ProviderTransport>,
+        transport: impl Into<ProviderTransport>,
     ) -> Result<Self, Fault> {
         let key = key.map(|key| (ApiKeyPlacement::Bearer, key));
-        let provider = ProviderClient::new(endpoint, PATH, key, way)?;
+        let provider = ProviderClient::new(endpoint, PATH, key, transport)?;
         Ok(Self { provider, model: model.to_owned() })
     }
 }

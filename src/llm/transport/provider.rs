@@ -38,7 +38,7 @@ pub(in crate::llm) struct ProviderClient {
     variable: Option<String>,
     key: Option<ApiKey>,
     /// Over HTTP, or from a replay record.
-    way: ProviderTransport,
+    transport: ProviderTransport,
 }
 
 impl ProviderClient {
@@ -48,7 +48,7 @@ impl ProviderClient {
         endpoint: &ProviderEndpoint,
         path: &str,
         key: Option<(ApiKeyPlacement, &str)>,
-        way: impl Into<ProviderTransport>,
+        transport: impl Into<ProviderTransport>,
     ) -> Result<Self, Fault> {
         let key = key.map(|(place, key)| ApiKey::new(place, key)).transpose()?;
         let url = url(&endpoint.base_url, path)?;
@@ -59,7 +59,7 @@ impl ProviderClient {
             dialect,
             variable,
             key,
-            way: way.into(),
+            transport: transport.into(),
         })
     }
 
@@ -95,7 +95,7 @@ impl ProviderClient {
         headers: &[(&str, &str)],
         context: &CallContext,
     ) -> Result<ProviderResponse, CallFault> {
-        let timeouts = match &self.way {
+        let timeouts = match &self.transport {
             ProviderTransport::Http(timeouts) => *timeouts,
             ProviderTransport::Replay(record) => return record.answer(&body, context).await,
         };

@@ -153,14 +153,14 @@ impl UpstreamModel {
         endpoint: &ProviderEndpoint,
         config: &ModelConfig,
         key: Option<&str>,
-        way: impl Into<ProviderTransport>,
+        transport: impl Into<ProviderTransport>,
     ) -> Result<Self, Fault> {
-        let way: ProviderTransport = way.into();
+        let transport: ProviderTransport = transport.into();
         let format = UpstreamFormat::of(endpoint)?;
         // Both addresses need the same key. Each client has its own connection pool.
         let client = |path: &str| {
             let key = key.map(|key| (format.key_in, key));
-            ProviderClient::new(endpoint, path, key, way.clone())
+            ProviderClient::new(endpoint, path, key, transport.clone())
         };
         Ok(Self {
             provider: client(format.path)?,
