@@ -29,7 +29,7 @@ use tokio::time::{Instant, timeout};
 /// Opens gateway sessions for attempts whose agent is a program.
 #[async_trait]
 pub trait AgentAccess: Send + Sync + 'static {
-    /// Makes a token for one attempt. Until [`AgentSession::keeper`] is dropped, every call with
+    /// Makes a token for one attempt. Until [`AgentSession::guard`] is dropped, every call with
     /// the token belongs to this attempt. Fails if the gateway cannot take one more session.
     async fn open_session(&self, visitor: AgentSessionSpec) -> Result<AgentSession, Fault>;
 }
@@ -157,7 +157,7 @@ pub struct AgentSession {
     /// is recorded nowhere.
     pub token: String,
     /// Dropping it ends the session. The token is not valid any more then.
-    pub keeper: Box<dyn Any + Send + Sync>,
+    pub guard: Box<dyn Any + Send + Sync>,
 }
 
 /// One call of the program that waits for the decision of its attempt.

@@ -12,7 +12,7 @@ const FIRST_GUESS: Duration = Duration::from_millis(250);
 const SHORTEST: Duration = Duration::from_millis(250);
 /// The longest time over which taken sandboxes are counted.
 const LONGEST: Duration = Duration::from_secs(10);
-/// At each call of `fade`, the peak falls by one part in this many.
+/// At each call of `decay`, the peak falls by one part in this many.
 const FORGOTTEN: usize = 8;
 
 /// The demand for one specification.
@@ -48,12 +48,12 @@ impl SpecDemand {
     }
 
     /// Lets the peak fall a little. The pool calls it every few seconds.
-    pub(super) fn fade(&mut self, now: Instant) {
+    pub(super) fn decay(&mut self, now: Instant) {
         self.forget_before(now);
-        let faded = self.peak - self.peak.div_ceil(FORGOTTEN);
+        let decayed = self.peak - self.peak.div_ceil(FORGOTTEN);
         // One sandbox stays warm between rare requests. The demand ends when nobody has asked for
         // `PoolConfig::max_idle`.
-        self.peak = faded.max(self.recent.len()).max(1).min(self.peak);
+        self.peak = decayed.max(self.recent.len()).max(1).min(self.peak);
     }
 
     /// Lowers the peak by one, after a warm sandbox had to give its place to another specification.
@@ -88,7 +88,7 @@ mod tests {
         (0..20).for_each(|_| demand.taken(start, 8));
         assert_eq!(demand.target(), 8, "never more than allowed");
         for look in 1..100 {
-            demand.fade(start + Duration::from_secs(5) * look);
+            demand.decay(start + Duration::from_secs(5) * look);
         }
         assert_eq!(demand.target(), 1, "one for whoever comes next");
     }

@@ -262,7 +262,7 @@ impl<S, W> SpecPools<S, W> {
             while pool.warm.front().is_some_and(old) {
                 dropped.extend(pool.warm.pop_front().map(|warm| warm.item));
             }
-            pool.demand.fade(now);
+            pool.demand.decay(now);
             if idle {
                 pool.demand = SpecDemand::default();
             }

@@ -40,9 +40,9 @@ impl AgentAccess for FakeAgents {
             visitor,
             token: token.clone(),
         };
-        let keeper = spawn("agent", program.run());
+        let guard = spawn("agent", program.run());
         let to = HostAddress::Unix("/nowhere".into());
-        Ok(AgentSession { to, token, keeper: Box::new((keeper, calls)) })
+        Ok(AgentSession { to, token, guard: Box::new((guard, calls)) })
     }
 }
 

@@ -64,7 +64,7 @@ impl ControlActor {
         };
         ctx.spawn(accepted.into_actor(self).map(|accepted, this, ctx| match accepted {
             Some(Ok((stream, _))) => {
-                this.welcome(stream, ctx);
+                this.accept_client(stream, ctx);
                 this.listen(ctx);
             }
             Some(Err(error)) => this.pause(&error, ctx),
@@ -80,7 +80,7 @@ impl ControlActor {
 
     /// Gives a client a session. A client of another user, or one more than the limit allows, is
     /// refused instead.
-    fn welcome(&mut self, stream: UnixStream, ctx: &mut Context<Self>) {
+    fn accept_client(&mut self, stream: UnixStream, ctx: &mut Context<Self>) {
         self.stats.accepted += 1;
         if let Err(error) = same_user(&stream) {
             return self.turn_away(stream, error, ctx);

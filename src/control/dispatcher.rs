@@ -60,7 +60,7 @@ pub(super) struct LifecycleChannels {
     pub(super) request: watch::Sender<ShutdownRequest>,
     /// Cancelled when each campaign of the last daemon was tried once, or when that was given up.
     /// Until then, a command that names a campaign waits.
-    pub(super) revived: CancellationToken,
+    pub(super) restarted: CancellationToken,
 }
 
 /// The dispatcher of a running engine, for `serve` and for `run`.
@@ -72,7 +72,7 @@ pub(super) struct EngineDispatcher {
     /// What the status report says about the process.
     pub(super) about: ProcessDescription,
     /// The connection to the start and the shutdown of the process.
-    wires: LifecycleChannels,
+    lifecycle: LifecycleChannels,
     /// The handle of the control actor, for the status report. It is set after the socket listens.
     pub(super) control: OnceLock<ControlHandle>,
 }
@@ -86,9 +86,9 @@ impl EngineDispatcher {
         engine: Engine,
         library: Arc<TemplateLibrary>,
         about: ProcessDescription,
-        wires: LifecycleChannels,
+        lifecycle: LifecycleChannels,
     ) -> Self {
-        Self { engine, library, about, wires, control: OnceLock::new() }
+        Self { engine, library, about, lifecycle, control: OnceLock::new() }
     }
 
     /// Adds the handle of the control actor. The actor needs the dispatcher to start, so the handle
@@ -215,8 +215,9 @@ impl EngineDispatcher {
             return self.obeyed(name, false, "resumed").await;
         }
         self.daemon_only()?;
-        let revived = restart_campaign(&self.engine, &self.library, &record, ReopenFilter::Nothing);
-        self.waiting(revived, writer, || "preparing".to_owned()).await??;
+        let restarted =
+            restart_campaign(&self.engine, &self.library, &record, ReopenFilter::Nothing);
+        self.waiting(restarted, writer, || "preparing".to_owned()).await??;
         self.obeyed(name, true, "resumed").await
     }
 
@@ -227,8 +228,8 @@ impl EngineDispatcher {
         self.all_taken_up(writer).await?;
         let record = self.record(&name).await?;
         let reopen = ReopenFilter::Matching { kinds: retry.faults, template: retry.template };
-        let revived = restart_campaign(&self.engine, &self.library, &record, reopen);
-        let campaign = self.waiting(revived, writer, || "preparing".to_owned()).await??;
+        let restarted = restart_campaign(&self.engine, &self.library, &record, reopen);
+        let campaign = self.waiting(restarted, writer, || "preparing".to_owned()).await??;
         tracing::info!(campaign = %name, "faulted episodes are tried again: a client asked for it");
         to_answer(&*campaign.progress().borrow())
     }
@@ -296,7 +297,7 @@ impl EngineDispatcher {
         let wanted = if now { ShutdownRequest::Now } else { ShutdownRequest::Finish };
         // Of several requests, the most urgent one counts; a later, less urgent one changes
         // nothing.
-        self.wires.request.send_if_modified(|shutdown| {
+        self.lifecycle.request.send_if_modified(|shutdown| {
             let more = wanted > *shutdown;
             *shutdown = wanted.max(*shutdown);
             more
@@ -346,7 +347,7 @@ impl EngineDispatcher {
 
     /// Waits until the campaigns of the last daemon were tried once.
     async fn all_taken_up(&self, writer: &mut ReplyWriter) -> Result<(), ClientGone> {
-        self.waiting(self.wires.revived.cancelled(), writer, || "resuming".to_owned()).await
+        self.waiting(self.lifecycle.restarted.cancelled(), writer, || "resuming".to_owned()).await
     }
 
     /// The campaign's record in the store. An unknown name is a refusal.

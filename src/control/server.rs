@@ -3,7 +3,7 @@
 //! last one.
 //!
 //! The socket listens before those campaigns are resumed, so a client can connect at once. A
-//! command that names a campaign waits until each of them was tried once (the token `revived`).
+//! command that names a campaign waits until each of them was tried once (the token `restarted`).
 
 use super::admission::restart_campaigns;
 use super::dispatcher::{EngineDispatcher, LifecycleChannels, ShutdownRequest};
@@ -31,7 +31,7 @@ pub struct ControlServer {
     life: JoinHandle<ActorExit>,
     /// The task that resumes the campaigns of the last daemon. The socket already listens while it
     /// runs. None for a foreground run.
-    revival: Option<AbortOnDropHandle<()>>,
+    restart: Option<AbortOnDropHandle<()>>,
 }
 
 impl ControlServer {
@@ -44,17 +44,17 @@ impl ControlServer {
         about: ProcessDescription,
     ) -> Result<Self> {
         let (request, shutdown) = watch::channel(ShutdownRequest::Stay);
-        let revived = CancellationToken::new();
+        let restarted = CancellationToken::new();
         // The guard is dropped with the task, in whatever way the task ends. A foreground run has
         // no such task, so its guard is dropped at once. Either way, commands do not wait forever.
-        let done = revived.clone().drop_guard();
+        let done = restarted.clone().drop_guard();
         let earlier = (about.mode == ProcessMode::Daemon)
             .then(|| restart_campaigns(engine.clone(), library.clone(), done));
         let dispatcher = EngineDispatcher::new(
             engine.clone(),
             library,
             about,
-            LifecycleChannels { request, revived },
+            LifecycleChannels { request, restarted },
         );
         let dispatcher = Arc::new(dispatcher);
         let listener = socket.listener().and_then(UnixListener::from_std).map_err(|error| {
@@ -66,8 +66,8 @@ impl ControlServer {
         // The dispatcher reports the counts of the actor, and the actor needs the dispatcher to
         // start. So the handle is added afterwards.
         dispatcher.attach(handle.clone());
-        let revival = earlier.map(|earlier| spawn("revive campaigns", earlier));
-        Ok(Self { handle, shutdown, life, revival })
+        let restart = earlier.map(|earlier| spawn("restart campaigns", earlier));
+        Ok(Self { handle, shutdown, life, restart })
     }
 
     /// A receiver that changes when a client asks for a more urgent shutdown.
@@ -78,7 +78,7 @@ impl ControlServer {
     /// Stops resuming campaigns of the last daemon. Those that have not been tried stay as they
     /// are.
     pub fn stop_restarting(&mut self) {
-        self.revival = None;
+        self.restart = None;
     }
 
     /// Resolves with the reason when the control actor has failed for good. The process must then

@@ -108,22 +108,22 @@ fn is_socket(path: &Path) -> bool {
 /// Accepts clients of a standalone gateway until this future is dropped. Connections that are open
 /// then go on, as tasks of their own.
 pub async fn serve(gateway: Arc<StandaloneGateway>, listener: HttpListener) {
-    let reception: Arc<dyn TokenAuthenticator> = gateway;
-    accept_connections(Arc::downgrade(&reception), listener).await;
+    let authenticator: Arc<dyn TokenAuthenticator> = gateway;
+    accept_connections(Arc::downgrade(&authenticator), listener).await;
 }
 
 /// Accepts clients of any gateway until this future is dropped.
 pub(in crate::gateway) async fn accept_connections(
-    reception: Weak<dyn TokenAuthenticator>,
+    authenticator: Weak<dyn TokenAuthenticator>,
     listener: HttpListener,
 ) {
-    let_in_at_most(MOST, reception, listener).await;
+    let_in_at_most(MOST, authenticator, listener).await;
 }
 
 /// The accept loop, with at most so many connections.
 async fn let_in_at_most(
     most: usize,
-    reception: Weak<dyn TokenAuthenticator>,
+    authenticator: Weak<dyn TokenAuthenticator>,
     listener: HttpListener,
 ) {
     let limit = ConnectionLimit::new(most);
@@ -142,8 +142,8 @@ async fn let_in_at_most(
             Ok(stream) => {
                 // While every connection is busy, this waits, and new clients wait in the queue of
                 // the kernel.
-                let (reception, member) = (reception.clone(), limit.admit().await);
-                spawn("gateway client", greet(reception, member, stream)).detach();
+                let (authenticator, member) = (authenticator.clone(), limit.admit().await);
+                spawn("gateway client", serve_client(authenticator, member, stream)).detach();
             }
             Err(error) => {
                 tracing::warn!(%error, "the gateway cannot accept");
@@ -164,18 +164,18 @@ enum GatewayStream {
 
 /// Handles a connection from its first byte to its end. Errors are only logged, because the client
 /// has caused them.
-async fn greet(
-    reception: Weak<dyn TokenAuthenticator>,
+async fn serve_client(
+    authenticator: Weak<dyn TokenAuthenticator>,
     member: Arc<GatewayConnection>,
     stream: GatewayStream,
 ) {
     let attended = match stream {
         GatewayStream::Tcp(stream) => match DisconnectMonitor::of_tcp(&stream) {
-            Ok(peer) => attend(reception, member, peer, stream).await,
+            Ok(peer) => attend(authenticator, member, peer, stream).await,
             Err(error) => Err(error.into()),
         },
         GatewayStream::Unix(stream) => match DisconnectMonitor::of_unix(&stream) {
-            Ok(peer) => attend(reception, member, peer, stream).await,
+            Ok(peer) => attend(authenticator, member, peer, stream).await,
             Err(error) => Err(error.into()),
         },
     };
@@ -190,7 +190,7 @@ type ConnectionResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 /// Runs hyper's server on one connection. A client may close its sending half when it has sent its
 /// request; it still gets its answer.
 async fn attend(
-    reception: Weak<dyn TokenAuthenticator>,
+    authenticator: Weak<dyn TokenAuthenticator>,
     member: Arc<GatewayConnection>,
     peer: DisconnectMonitor,
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -201,14 +201,14 @@ async fn attend(
     // The busy guard is taken before anything is awaited. So the connection is not evicted while
     // its token is checked.
     let service = service_fn(move |request| {
-        let (reception, busy) = (reception.upgrade(), asking.mark_busy());
+        let (authenticator, busy) = (authenticator.upgrade(), asking.mark_busy());
         let (member, peer, unsent) = (asking.clone(), peer.clone(), leaving.clone());
         async move {
             let answered = tokio::select! {
                 biased;
                 // An answer that is ready wins. If the client has gone, the future of the request
                 // is dropped, and a call that has not left is cancelled by that.
-                answered = routes::answer(reception, request) => answered,
+                answered = routes::answer(authenticator, request) => answered,
                 () = peer.disconnected() => return Err(io::Error::from(io::ErrorKind::NotConnected)),
             };
             // A connection without a valid token may be closed at any time from here on.
@@ -300,9 +300,10 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let stream = GatewayStream::Tcp(listener.accept().await.unwrap().0);
-        let reception: Arc<dyn TokenAuthenticator> = Arc::new(Nobody);
+        let authenticator: Arc<dyn TokenAuthenticator> = Arc::new(Nobody);
         let member = ConnectionLimit::new(1).admit().await;
-        let _served = spawn("client", greet(Arc::downgrade(&reception), member.clone(), stream));
+        let _served =
+            spawn("client", serve_client(Arc::downgrade(&authenticator), member.clone(), stream));
         client.write_all(b"GET /x HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
         let mut answer = [0; 12];
         client.read_exact(&mut answer).await.unwrap();
@@ -356,8 +357,9 @@ mod tests {
         let listen = ListenAddress::Tcp("127.0.0.1:0".parse().unwrap());
         let listener = HttpListener::open(&listen).await.unwrap();
         let address = listener.address().unwrap().replace("http://", "");
-        let reception: Arc<dyn TokenAuthenticator> = Arc::new(Nobody);
-        let _serving = spawn("listener", let_in_at_most(8, Arc::downgrade(&reception), listener));
+        let authenticator: Arc<dyn TokenAuthenticator> = Arc::new(Nobody);
+        let _serving =
+            spawn("listener", let_in_at_most(8, Arc::downgrade(&authenticator), listener));
         let mut idle = Vec::new();
         for _ in 0..40 {
             idle.push(TcpStream::connect(&address).await.unwrap());

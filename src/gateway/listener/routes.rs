@@ -69,15 +69,15 @@ pub(in crate::gateway) struct RoutedResponse {
     pub(in crate::gateway) is_known: bool,
 }
 
-/// Answers a request. `reception` is None if the gateway is gone. The path is checked before the
+/// Answers a request. `authenticator` is None if the gateway is gone. The path is checked before the
 /// token, so a request to an unknown path does not count as having shown one.
 pub(in crate::gateway) async fn answer(
-    reception: Option<Arc<dyn TokenAuthenticator>>,
+    authenticator: Option<Arc<dyn TokenAuthenticator>>,
     request: Request<Incoming>,
 ) -> RoutedResponse {
     let (family, mut is_known) = (family_of(&request), false);
-    let answered = match (wanted(&request), reception) {
-        (Ok(wanted), Some(reception)) => match caller(&*reception, &request).await {
+    let answered = match (wanted(&request), authenticator) {
+        (Ok(wanted), Some(authenticator)) => match caller(&*authenticator, &request).await {
             Ok(caller) => {
                 is_known = true;
                 respond(caller, request, family, wanted).await
@@ -213,7 +213,7 @@ async fn respond(
 /// The client that the token in `x-api-key` or `Authorization: Bearer` stands for. Without a valid
 /// token this is a 401.
 async fn caller(
-    reception: &dyn TokenAuthenticator,
+    authenticator: &dyn TokenAuthenticator,
     request: &Request<Incoming>,
 ) -> Result<AuthenticatedClient, GatewayRefusal> {
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
@@ -223,7 +223,7 @@ async fn caller(
     let what = "this is not a token of the gateway. The gateway prints its token when it starts. \
                 An agent has its token in its environment, valid for one attempt";
     let stranger = |SessionError::Stranger| GatewayRefusal::new(401, "invalid_api_key", what);
-    reception.authenticate(shown).await.map_err(stranger)
+    authenticator.authenticate(shown).await.map_err(stranger)
 }
 
 /// The token in `Bearer sgw-...`. The scheme may be in upper or lower case. None for another

@@ -177,9 +177,9 @@ impl AgentGatewayInner {
         let socket = (self.prepare_socket)()?;
         let listener = HttpListener::open(&ListenAddress::Unix(socket.clone())).await?;
         // The accept loop holds only a weak reference. So it does not keep the gateway alive.
-        let reception: Arc<dyn TokenAuthenticator> = self.clone();
+        let authenticator: Arc<dyn TokenAuthenticator> = self.clone();
         let serving =
-            spawn("agents' gateway", accept_connections(Arc::downgrade(&reception), listener));
+            spawn("agents' gateway", accept_connections(Arc::downgrade(&authenticator), listener));
         Ok(OpenListener { socket, _serving: serving })
     }
 
@@ -249,9 +249,9 @@ impl AgentAccess for AgentGateway {
             Some(admitted) => drop(admitted.insert(digest.clone(), caller)),
             None => return Err(closed()),
         }
-        let keeper = Box::new(AdmissionGuard { agent_gateway: self.0.clone(), digest });
+        let guard = Box::new(AdmissionGuard { agent_gateway: self.0.clone(), digest });
         let token = token.expose().to_owned();
-        Ok(AgentSession { to: HostAddress::Unix(socket), token, keeper })
+        Ok(AgentSession { to: HostAddress::Unix(socket), token, guard })
     }
 }
 

@@ -102,10 +102,10 @@ impl SandboxBackend for DockerBackend {
         let image = connected.image(spec).await?;
         // `_expected` lives to the end of this function. Until then, the container counts as
         // being created, and `settle` waits.
-        let (stream, keeper, _expected) =
+        let (stream, guard, _expected) =
             connected.clone().bring_up(spec.clone(), image.clone()).await?;
         let fingerprint = connected.fingerprint(spec, &image);
-        Ok(Box::new(GuestSandbox::connect(stream, keeper, spec, fingerprint).await?))
+        Ok(Box::new(GuestSandbox::connect(stream, guard, spec, fingerprint).await?))
     }
 
     async fn sweep(&self) -> Result<u32, Fault> {

@@ -214,10 +214,10 @@ impl DockerEngine {
         let expected = self.remover.ours.expect();
         let starting = spawn("start container", async move {
             let started = self.start(&spec, &image, &expected.creation).await;
-            let (stream, keeper) = started.inspect_err(|fault| self.remover.ours.note(fault))?;
+            let (stream, guard) = started.inspect_err(|fault| self.remover.ours.note(fault))?;
             // The creation is expected until it is in the caller's hands or dropped. So at no
             // moment can a sweep take the container for a forgotten one.
-            Ok((stream, keeper, expected))
+            Ok((stream, guard, expected))
         });
         let panicked = |failure| Err(Fault::new(FaultKind::SandboxStart, panic_text(failure)));
         starting.detach().await.unwrap_or_else(panicked)
@@ -244,7 +244,7 @@ impl DockerEngine {
         let created = self.docker().create_container(options, container::container(&parts));
         let id = with_timeout("create a container", created).await?.id;
         // From here on, the container is removed whatever fails.
-        let keeper = self.remover.guard_container(id.clone());
+        let guard = self.remover.guard_container(id.clone());
         let options = AttachContainerOptions {
             stream: true,
             stdin: true,
@@ -263,7 +263,7 @@ impl DockerEngine {
             leftovers::end(&id).await;
         }
         started?;
-        Ok((stream::of(attached), keeper))
+        Ok((stream::of(attached), guard))
     }
 
     /// What a sandbox with this image is made of and which limits hold, for the record of an

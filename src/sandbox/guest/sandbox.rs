@@ -41,7 +41,7 @@ pub(crate) trait SandboxGuard: Send + Sync + 'static {
 pub(crate) struct GuestSandbox<S, K> {
     client: GuestClient<S>,
     /// The backend's guard of this sandbox.
-    keeper: K,
+    guard: K,
     spec: SandboxSpec,
     /// The path of the shell for commands, such as `/bin/bash`.
     shell: &'static str,
@@ -57,24 +57,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, K: SandboxGuard> GuestS
     /// specification wants.
     pub(crate) async fn connect(
         stream: S,
-        keeper: K,
+        guard: K,
         spec: &SandboxSpec,
         mut fingerprint: SandboxFingerprint,
     ) -> Result<Self, Fault> {
         let mut client = GuestClient::new(stream);
         let met = client.ping().await;
-        let shell = blamed(&keeper, met).await?.path(spec.shell).ok_or_else(|| {
+        let shell = blamed(&guard, met).await?.path(spec.shell).ok_or_else(|| {
             let what = format!("image {} has no shell of the kind {:?}", spec.image, spec.shell);
             Fault::new(FaultKind::SandboxRefused, what)
         })?;
         shell.clone_into(&mut fingerprint.shell);
-        Ok(Self { client, keeper, spec: spec.clone(), shell, fingerprint, kills_before: None })
+        Ok(Self { client, guard, spec: spec.clone(), shell, fingerprint, kills_before: None })
     }
 
     /// Changes the end of a failed command to [`ExecEnd::OutOfMemory`] if the kernel killed a
     /// process during the command because memory was exhausted.
     fn told_of_memory(&self, report: ExecReport) -> ExecReport {
-        let killed = self.keeper.memory_kills() > self.kills_before;
+        let killed = self.guard.memory_kills() > self.kills_before;
         match may_be_killed(&report.end) && killed {
             true => ExecReport { end: ExecEnd::OutOfMemory, ..report },
             false => report,
@@ -84,12 +84,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, K: SandboxGuard> GuestS
 
 /// Finds the cause of a lost sandbox. If the container engine has failed, the fault becomes the
 /// engine's, so that no episode pays for it. All other answers pass unchanged.
-async fn blamed<T: Send>(keeper: &impl SandboxGuard, answer: Result<T, Fault>) -> Result<T, Fault> {
+async fn blamed<T: Send>(guard: &impl SandboxGuard, answer: Result<T, Fault>) -> Result<T, Fault> {
     let Err(fault) = answer else { return answer };
     if fault.kind != FaultKind::SandboxLost {
         return Err(fault);
     }
-    match keeper.engine_trouble().await {
+    match guard.engine_trouble().await {
         None => Err(fault),
         Some(error) => {
             let message = format!("{}; {}", fault.message, error.message);
@@ -137,23 +137,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, K: SandboxGuard> Sandbo
     }
 
     fn set_holder(&mut self, holder: &str) {
-        self.keeper.held_by(holder);
+        self.guard.held_by(holder);
     }
 
     async fn ping(&mut self) -> Result<(), Fault> {
         let answer = self.client.ping().await;
-        blamed(&self.keeper, answer).await.map(|_| ())
+        blamed(&self.guard, answer).await.map(|_| ())
     }
 
     async fn write_files(&mut self, tree: SandboxTree, files: &[FileSpec]) -> Result<(), Fault> {
         let answer = self.client.lay(tree, files).await;
-        blamed(&self.keeper, answer).await
+        blamed(&self.guard, answer).await
     }
 
     async fn exec(&mut self, request: &ExecRequest) -> Result<ExecReport, Fault> {
-        self.kills_before = self.keeper.memory_kills();
+        self.kills_before = self.guard.memory_kills();
         let answer = self.client.exec(request, self.shell, &self.spec.limits).await;
-        blamed(&self.keeper, answer).await.map(|report| self.told_of_memory(report))
+        blamed(&self.guard, answer).await.map(|report| self.told_of_memory(report))
     }
 
     async fn perform(&mut self, operation: &SandboxOperation) -> Result<OperationReport, Fault> {
@@ -161,13 +161,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, K: SandboxGuard> Sandbo
             return self.exec(request).await.map(OperationReport::ran);
         }
         let answer = self.client.perform(operation, self.shell, &self.spec.limits).await;
-        blamed(&self.keeper, answer).await
+        blamed(&self.guard, answer).await
     }
 
     async fn start(&mut self, request: &ExecRequest) -> Result<(), Fault> {
-        self.kills_before = self.keeper.memory_kills();
+        self.kills_before = self.guard.memory_kills();
         let answer = self.client.start(request, self.shell, &self.spec.limits).await;
-        blamed(&self.keeper, answer).await
+        blamed(&self.guard, answer).await
     }
 
     async fn wait_for_command(
@@ -175,7 +175,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, K: SandboxGuard> Sandbo
         until: InterruptFuture<'_>,
     ) -> Result<CommandStatus, Fault> {
         let answer = self.client.attend(until).await;
-        Ok(match blamed(&self.keeper, answer).await? {
+        Ok(match blamed(&self.guard, answer).await? {
             CommandStatus::Ended(report) => CommandStatus::Ended(self.told_of_memory(report)),
             running => running,
         })
@@ -183,42 +183,42 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, K: SandboxGuard> Sandbo
 
     async fn stop(&mut self) -> Result<ExecReport, Fault> {
         let answer = self.client.stop().await;
-        blamed(&self.keeper, answer).await.map(|report| self.told_of_memory(report))
+        blamed(&self.guard, answer).await.map(|report| self.told_of_memory(report))
     }
 
     async fn freeze(&mut self) -> Result<(), Fault> {
         let answer = self.client.freeze().await;
-        blamed(&self.keeper, answer).await
+        blamed(&self.guard, answer).await
     }
 
     async fn thaw(&mut self) -> Result<(), Fault> {
         let answer = self.client.thaw().await;
-        blamed(&self.keeper, answer).await
+        blamed(&self.guard, answer).await
     }
 
     async fn pack(&mut self, quiesce: bool) -> Result<WorkspaceCopy, Fault> {
         let answer = self.client.pack(&self.spec.limits, quiesce).await;
-        blamed(&self.keeper, answer).await
+        blamed(&self.guard, answer).await
     }
 
     async fn unpack(&mut self, snapshot: &WorkspaceCopy) -> Result<(), Fault> {
         let answer = self.client.unpack(snapshot).await;
-        blamed(&self.keeper, answer).await
+        blamed(&self.guard, answer).await
     }
 
     async fn reset(&mut self) -> Result<(), Fault> {
         let answer = self.client.empty().await;
-        blamed(&self.keeper, answer).await
+        blamed(&self.guard, answer).await
     }
 
     async fn tunnel(&mut self, port: u16, to: HostAddress) -> Result<(), Fault> {
         let answer = self.client.tunnel(port, to).await;
-        blamed(&self.keeper, answer).await
+        blamed(&self.guard, answer).await
     }
 
     async fn environment(&mut self, variables: &[(String, String)]) -> Result<(), Fault> {
         let answer = self.client.environment(variables).await;
-        blamed(&self.keeper, answer).await
+        blamed(&self.guard, answer).await
     }
 }
 

@@ -312,7 +312,7 @@ impl SandboxBackend for NamespaceBackend {
     async fn create(&self, spec: &SandboxSpec) -> Result<Box<dyn Sandbox>, Fault> {
         let root = self.root(spec)?;
         let StartedSandbox { stream, link, slot, enforced, oom_events } = self.start(spec).await?;
-        let keeper = SlotGuard::new(link.clone(), slot, oom_events.as_deref());
+        let guard = SlotGuard::new(link.clone(), slot, oom_events.as_deref());
         // The facts of the launcher that made this sandbox count. A launcher that was started
         // again may have found less than the first one.
         let facts = facts_of(&link.report);
@@ -328,7 +328,7 @@ impl SandboxBackend for NamespaceBackend {
             shell: String::new(),
             enforced: with_limits(spec, whole, enforced),
         };
-        Ok(Box::new(GuestSandbox::connect(stream, keeper, spec, fingerprint).await?))
+        Ok(Box::new(GuestSandbox::connect(stream, guard, spec, fingerprint).await?))
     }
 
     async fn sweep(&self) -> Result<u32, Fault> {
