@@ -53,8 +53,8 @@ impl ModelPrice {
     /// the whole call.
     pub fn of(&self, usage: Usage) -> Money {
         let reached = self.tiers.iter().filter(|tier| usage.input_tokens >= tier.from_tokens);
-        let dearest = reached.max_by_key(|tier| tier.from_tokens);
-        dearest.map_or(&self.rates, |tier| &tier.rates).of(usage)
+        let highest = reached.max_by_key(|tier| tier.from_tokens);
+        highest.map_or(&self.rates, |tier| &tier.rates).of(usage)
     }
 
     /// The most that a call may cost if it uses at most the tokens in `usage`.
@@ -95,7 +95,7 @@ impl TokenRates {
         let input =
             [Some(self.input_per_million), self.cached_per_million, self.cache_write_per_million];
         let output = [Some(self.output_per_million), self.reasoning_per_million];
-        dearest(&input, usage.input_tokens).saturating_add(dearest(&output, usage.output_tokens))
+        most_for(&input, usage.input_tokens).saturating_add(most_for(&output, usage.output_tokens))
     }
 
     /// Whether every known rate is zero.
@@ -114,7 +114,7 @@ fn own_part(rate: Option<Money>, tokens: u64) -> (Money, u64) {
 }
 
 /// The most that `tokens` may cost, however they are divided among the known `rates`.
-fn dearest(rates: &[Option<Money>], tokens: u64) -> Money {
+fn most_for(rates: &[Option<Money>], tokens: u64) -> Money {
     let known = || rates.iter().flatten().copied();
     // `of` rounds each part up by itself. A part adds less than one nano-dollar by this, so n parts
     // may cost n - 1 nano-dollars more than the sum rounded once. Nothing is rounded if the price

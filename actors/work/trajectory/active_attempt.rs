@@ -35,7 +35,7 @@ pub(super) struct ActiveAttempt<'a> {
     pub(super) attempt_state: &'a AttemptState,
     pub(super) lease: SandboxLease,
     /// The sandbox in which milestones are measured.
-    beside: MilestoneSandbox,
+    milestones: MilestoneSandbox,
     pub(super) fingerprint: SandboxFingerprint,
     /// The conversation so far, as the next request builds on it.
     pub(super) history: Vec<ChatMessage>,
@@ -80,7 +80,7 @@ impl<'a> ActiveAttempt<'a> {
             orders,
             attempt_state,
             lease,
-            beside: MilestoneSandbox::new(services.pool.clone(), orders.checking.clone()),
+            milestones: MilestoneSandbox::new(services.pool.clone(), orders.checking.clone()),
             fingerprint,
             history,
             turns: Vec::new(),
@@ -121,7 +121,7 @@ impl<'a> ActiveAttempt<'a> {
     /// Measures the milestone potential of the workspace as it is now. If that fails, the last
     /// potential stands, because the agent has lost nothing by it.
     pub(super) async fn evaluate_milestones(&mut self) -> Result<(), Fault> {
-        let measured = self.beside.potential(&self.orders.task, self.lease.sandbox()).await?;
+        let measured = self.milestones.potential(&self.orders.task, self.lease.sandbox()).await?;
         self.is_unmeasured = measured.is_none();
         self.potential = measured.unwrap_or(self.potential);
         Ok(())

@@ -23,14 +23,14 @@ struct StepRewards {
 
 /// Adds all steps of the attempt that is shown.
 pub(super) fn write_steps(page: &mut EpisodePage, whole: &FullEpisode) {
-    let worths = worths(whole);
+    let rewards = step_rewards(whole);
     for (at, turn) in whole.turns.iter().enumerate() {
         page.gap();
         heading(page, turn);
         thought(page, &turn.step);
         actions(page, &turn.step);
         changes(page, &turn.changes);
-        worth(page, &turn.step, worths.get(at).copied());
+        reward(page, &turn.step, rewards.get(at).copied());
     }
     if whole.turns.is_empty() {
         page.gap();
@@ -40,13 +40,14 @@ pub(super) fn write_steps(page: &mut EpisodePage, whole: &FullEpisode) {
 
 /// The rewards of the steps. If there is a row, they are taken from it, so that both say the same.
 /// An empty list means that there is no score: no verdict yet, a fault, or an older attempt.
-fn worths(whole: &FullEpisode) -> Vec<StepRewards> {
+fn step_rewards(whole: &FullEpisode) -> Vec<StepRewards> {
     let same_attempt = whole.attempt == whole.episode.attempt;
     let row = whole.judged.as_ref().filter(|_| same_attempt);
     if let Some(judged) = row {
-        let worth = |step: &RowStep| StepRewards { reward: step.reward, to_go: step.return_to_go };
+        let of_step =
+            |step: &RowStep| StepRewards { reward: step.reward, to_go: step.return_to_go };
         let steps = judged.row.as_trajectory().map(|row| row.trajectory.iter());
-        return steps.into_iter().flatten().map(worth).collect();
+        return steps.into_iter().flatten().map(of_step).collect();
     }
     let Some(Outcome::Judged { verdict, .. }) = &whole.episode.outcome else { return Vec::new() };
     if !same_attempt {
@@ -185,8 +186,8 @@ fn changes(page: &mut EpisodePage, changes: &[WorkspaceChange]) {
 }
 
 /// Adds the reward of a step. Milestones are shown even if there is no reward yet.
-fn worth(page: &mut EpisodePage, step: &Step, worth: Option<StepRewards>) {
-    let text = match worth {
+fn reward(page: &mut EpisodePage, step: &Step, rewards: Option<StepRewards>) {
+    let text = match rewards {
         Some(StepRewards { reward, to_go }) => {
             format!("reward {reward:+.3}, to go {to_go:+.3}, milestones {:.3}", step.potential)
         }

@@ -208,13 +208,13 @@ pub(super) fn write_guest_file(directory: &Path) -> io::Result<PathBuf> {
     // and a reader must never see a half of it.
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let beside = path.with_extension(format!("{}-{number}", std::process::id()));
+    let temporary = path.with_extension(format!("{}-{number}", std::process::id()));
     let mut options = fs::OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(0o555).open(&beside)?;
+    let mut file = options.write(true).create(true).truncate(true).mode(0o555).open(&temporary)?;
     file.write_all(PROGRAM)?;
     file.set_permissions(fs::Permissions::from_mode(0o555))?;
     drop(file);
-    fs::rename(&beside, &path)?;
+    fs::rename(&temporary, &path)?;
     Ok(path)
 }
 
@@ -232,9 +232,9 @@ pub(super) fn lay_out_profile(directory: &Path, profile: &str) -> Result<String,
         // renamed.
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let beside = path.with_extension(format!("{}-{number}", std::process::id()));
-        fs::write(&beside, profile)?;
-        fs::rename(&beside, &path)?;
+        let temporary = path.with_extension(format!("{}-{number}", std::process::id()));
+        fs::write(&temporary, profile)?;
+        fs::rename(&temporary, &path)?;
         Ok::<_, io::Error>(path.display().to_string())
     };
     write().map_err(|error| {

@@ -55,7 +55,7 @@ impl LedgerBuffer {
     }
 
     /// Records a change of a campaign's sum: `less` no longer counts, and `plus` counts instead.
-    fn book(&mut self, campaign: i64, less: i64, plus: i64) {
+    fn add_change(&mut self, campaign: i64, less: i64, plus: i64) {
         *self.owed.entry(campaign).or_default() += i128::from(plus) - i128::from(less);
     }
 
@@ -98,7 +98,7 @@ pub(in crate::store) fn hold(
 ) -> StoreResult {
     let amount = nanos(hold.amount)?;
     let (campaign, episode) = fences.owner(conn, hold.campaign, hold.episode)?;
-    let id = hold_id(hold.id, fences.books.epoch);
+    let id = hold_id(hold.id, fences.buffer.epoch);
     let HoldRow { attempt, model, at_ms, .. } = *hold;
     let values = params![id, campaign, episode, attempt.0, amount, model, at_ms];
     let new = conn
@@ -110,8 +110,8 @@ pub(in crate::store) fn hold(
     if new == 0 {
         return same_hold(conn, &id, values);
     }
-    fences.books.book(campaign, 0, amount);
-    fences.books.remember(hold.id, campaign, amount);
+    fences.buffer.add_change(campaign, 0, amount);
+    fences.buffer.remember(hold.id, campaign, amount);
     Ok(ApplyOutcome::Kept)
 }
 
@@ -135,19 +135,19 @@ fn same_hold(conn: &Connection, id: &str, values: &[&dyn ToSql]) -> StoreResult 
 /// there is no such hold.
 pub(in crate::store) fn settle(
     conn: &Connection,
-    books: &mut LedgerBuffer,
+    buffer: &mut LedgerBuffer,
     id: &str,
     amount: Money,
 ) -> StoreResult {
     let amount = nanos(amount)?;
-    let stored = hold_id(id, books.epoch);
-    let open = books.open.remove(id).map_or_else(|| find(conn, &stored), |open| Ok(Some(open)))?;
+    let stored = hold_id(id, buffer.epoch);
+    let open = buffer.open.remove(id).map_or_else(|| find(conn, &stored), |open| Ok(Some(open)))?;
     if let Some((campaign, held)) = open {
         let new = conn
             .prepare_cached("UPDATE hold SET settled = ?2 WHERE id = ?1 AND settled IS NULL")?
             .execute(params![stored, amount])?;
         if new == 1 {
-            books.book(campaign, held, amount);
+            buffer.add_change(campaign, held, amount);
         }
     }
     Ok(ApplyOutcome::Kept)

@@ -68,7 +68,7 @@ pub(in crate::store) fn apply(
             ledger::hold(conn, fences, &hold)
         }
         JournalEntry::Settled { id, amount } => {
-            ledger::settle(conn, &mut fences.books, id, *amount)
+            ledger::settle(conn, &mut fences.buffer, id, *amount)
         }
         JournalEntry::Called(_) => Err(StoreError::refused("a call that was not packed")),
         JournalEntry::DatasetWritten(record) => plan::add_dataset(conn, record),

@@ -53,7 +53,7 @@ fn in_transaction<T>(
     // This takes the write lock at once. So the epoch cannot change between the check and the
     // commit.
     execute(conn, "BEGIN IMMEDIATE")?;
-    let current = epoch::check(conn, fences.books.epoch);
+    let current = epoch::check(conn, fences.buffer.epoch);
     let done = current
         .and_then(|()| body(fences))
         .and_then(|value| execute(conn, "COMMIT").map(|()| value));
@@ -75,7 +75,7 @@ fn all_at_once(
 ) -> Result<Vec<AppendResult>, StoreError> {
     let all = appends.iter().map(|writes| apply_all(conn, fences, writes).map(Ok));
     let verdicts = all.collect::<Result<_, _>>()?;
-    fences.books.close(conn)?;
+    fences.buffer.close(conn)?;
     Ok(verdicts)
 }
 
@@ -98,7 +98,7 @@ fn alone(
 ) -> Result<AppendResult, StoreError> {
     execute(conn, "SAVEPOINT append")?;
     let verdict = apply_all(conn, fences, writes)
-        .and_then(|fenced| fences.books.close(conn).map(|()| fenced));
+        .and_then(|fenced| fences.buffer.close(conn).map(|()| fenced));
     match &verdict {
         // SQLite may have rolled back the whole transaction by itself. Then there is nothing to
         // continue.

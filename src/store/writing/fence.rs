@@ -64,7 +64,7 @@ pub(in crate::store) struct FenceCache {
     fences: HashMap<EpisodeId, EpisodeFence>,
     owners: HashMap<EpisodeId, EpisodeOwner>,
     /// The sums of money that the open transaction has still to write, and the open holds.
-    pub(in crate::store) books: LedgerBuffer,
+    pub(in crate::store) buffer: LedgerBuffer,
 }
 
 /// The campaign of an episode. It never changes.
@@ -81,7 +81,7 @@ impl FenceCache {
     /// An empty cache for the writer of this epoch.
     pub(in crate::store) fn new(epoch: i64) -> Self {
         let (fences, owners) = (HashMap::new(), HashMap::new());
-        Self { fences, owners, books: LedgerBuffer::new(epoch) }
+        Self { fences, owners, buffer: LedgerBuffer::new(epoch) }
     }
 
     /// The fence of an episode, from the cache or from the database. Refused if it is not planned.
@@ -95,7 +95,7 @@ impl FenceCache {
         }
         let fence = EpisodeFence::read(conn, id)?;
         if self.fences.len() >= REMEMBERED {
-            // Only the fences are dropped. The open transaction still needs the sums in `books`.
+            // Only the fences are dropped. The open transaction still needs the sums in `buffer`.
             self.fences.clear();
         }
         self.fences.insert(id.clone(), fence);
@@ -131,7 +131,7 @@ impl FenceCache {
     pub(in crate::store) fn clear(&mut self) {
         self.fences.clear();
         self.owners.clear();
-        self.books.clear();
+        self.buffer.clear();
     }
 }
 

@@ -280,10 +280,10 @@ impl WriterThread {
     /// Moves the mark to the present state of the store. It must be called directly after a sync,
     /// because then everything that is committed is on the disk.
     fn move_mark(&mut self) -> Result<(), StoreFault> {
-        let moved = self.fences.books.moved.iter().copied();
+        let moved = self.fences.buffer.moved.iter().copied();
         match self.parts.opened.advance(moved) {
             Ok(()) => {
-                self.fences.books.moved.clear();
+                self.fences.buffer.moved.clear();
                 self.unmarked_since.get_or_insert_with(Instant::now);
                 Ok(())
             }

@@ -75,12 +75,12 @@ struct BuildDirectory(Option<PathBuf>);
 
 impl BuildDirectory {
     /// Makes the directory beside the log, after removing those of dead processes.
-    fn make(beside: &Path) -> io::Result<Self> {
+    fn make(parent: &Path) -> io::Result<Self> {
         if !geteuid().is_root() {
             return Ok(Self(None));
         }
-        sweep(beside)?;
-        let path = beside.join(format!("{ROOTS}{}", ProcessOwner::this()));
+        sweep(parent)?;
+        let path = parent.join(format!("{ROOTS}{}", ProcessOwner::this()));
         fs::create_dir_all(&path)?;
         Ok(Self(Some(path)))
     }
