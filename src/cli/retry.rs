@@ -45,7 +45,7 @@ pub(super) struct RetryArgs {
     #[arg(long, value_name = "GLOB")]
     template: Option<String>,
     #[command(flatten)]
-    dial: DaemonAddress,
+    daemon: DaemonAddress,
     #[command(flatten)]
     prices: crate::cli::prices::PriceOptions,
     #[command(flatten)]
@@ -71,7 +71,7 @@ fn kind_of(text: &str) -> Result<FaultKind, String> {
 /// Asks the daemon to retry, or does it here. Only the error `NoDaemon` leads to a foreground run;
 /// other errors, such as a daemon of another user, end the command.
 pub(super) fn run(args: RetryArgs) -> Result<ExitCode> {
-    match args.dial.connect() {
+    match args.daemon.connect() {
         Ok(mut client) => {
             let order = ControlCommand::Retry(RetryParams {
                 campaign: args.campaign,
@@ -115,7 +115,7 @@ fn in_foreground(args: RetryArgs) -> Result<ExitCode> {
     let (loaded, library) = config::parse_campaign_with(&library, &name, &record.config)?;
     let reopen = ReopenFilter::Matching { kinds: args.faults, template: args.template };
     RunRequest {
-        dial: args.dial,
+        daemon: args.daemon,
         library,
         loaded,
         again: reopen.into(),
@@ -128,7 +128,7 @@ fn in_foreground(args: RetryArgs) -> Result<ExitCode> {
 /// The campaign's record in the store. An unknown name is an error that lists the known ones. The
 /// store is closed again before the run opens it for writing.
 async fn stored(args: &RetryArgs) -> Result<CampaignRecord> {
-    let store = Store::open_read_only(&args.dial.data.data_dir)?;
+    let store = Store::open_read_only(&args.daemon.data.data_dir)?;
     let name = CampaignName(args.campaign.clone());
     let record = store.campaign(&name).await.map_err(store_error)?;
     match record {

@@ -68,7 +68,7 @@ pub(super) struct RunArgs {
     /// The campaign file
     campaign: PathBuf,
     #[command(flatten)]
-    dial: DaemonAddress,
+    daemon: DaemonAddress,
     #[command(flatten)]
     prices: crate::cli::prices::PriceOptions,
     #[command(flatten)]
@@ -103,17 +103,24 @@ pub(super) fn run(args: RunArgs) -> Result<ExitCode> {
     };
     if args.dry_run {
         let inputs = loaded.inputs(&library.catalog);
-        return dry_run::run(&args.dial.data.data_dir, &loaded, &inputs, changed, args.json);
+        return dry_run::run(&args.daemon.data.data_dir, &loaded, &inputs, changed, args.json);
     }
     let again = RestartOptions { reopen: ReopenFilter::MayHavePassed, changed };
-    RunRequest { dial: args.dial, library, loaded, again, progress: args.progress, json: args.json }
-        .run()
+    RunRequest {
+        daemon: args.daemon,
+        library,
+        loaded,
+        again,
+        progress: args.progress,
+        json: args.json,
+    }
+    .run()
 }
 
 /// A campaign that is about to run in the foreground. `run` and `retry` make one.
 pub(super) struct RunRequest {
     /// The data directory and the path of the control socket.
-    pub(super) dial: DaemonAddress,
+    pub(super) daemon: DaemonAddress,
     /// The templates, with those of the campaign's own directories.
     pub(super) library: TemplateLibrary,
     /// The campaign file, read and checked.
@@ -131,14 +138,14 @@ impl RunRequest {
         let config = Arc::new(self.loaded.config);
         let run = ForegroundRun {
             options: EngineOptions {
-                data_dir: self.dial.data.data_dir.clone(),
+                data_dir: self.daemon.data.data_dir.clone(),
                 executable: this_executable()?,
                 max_episodes: config.concurrency,
                 // At most 16 sandboxes are kept warm, also with a higher concurrency.
                 pool: PoolConfig { warm: config.concurrency.min(16), ..PoolConfig::default() },
                 catalog: self.library.catalog.clone(),
             },
-            socket: self.dial.path(),
+            socket: self.daemon.path(),
             library: Arc::new(self.library),
             inputs,
             config,

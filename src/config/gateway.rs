@@ -87,7 +87,7 @@ pub fn parse_gateway(name: &str, text: &str) -> Result<GatewayConfig, ConfigErro
 /// because each client sets them in its own requests.
 fn read(
     root: ConfigSection<'_, '_>,
-    offer: &KnownNames<'_>,
+    known_names: &KnownNames<'_>,
     reader: &ConfigReader,
 ) -> GatewayConfig {
     let mut root = root.unless_empty(
@@ -105,7 +105,8 @@ fn read(
         root.named_sections("providers").into_iter().map(RawProvider::read).collect();
     let own: Vec<String> = providers.iter().map(|provider| provider.name.clone()).collect();
     let sections = root.sections("models").into_iter();
-    let models: Vec<RawModel> = sections.map(|model| RawModel::read(model, offer, &own)).collect();
+    let models: Vec<RawModel> =
+        sections.map(|model| RawModel::read(model, known_names, &own)).collect();
     let budget = RawBudget::read(root.section("budget"));
     root.finish();
     validate::check_model_names(&models, reader);
@@ -113,8 +114,8 @@ fn read(
     let hint = "leave it out: each client sets it in its own requests; `[gateway] \
                 max_output_tokens` is for calls without an output limit";
     models.iter().for_each(|model| sampling::refuse(model, hint, reader));
-    routing::check(&models, None, offer, reader);
-    providers::check(&providers, &models, offer, reader);
+    routing::check(&models, None, known_names, reader);
+    providers::check(&providers, &models, known_names, reader);
     // The address was checked when it was read; here it is only parsed again.
     let listen = listen.into_option().and_then(|text| self::listen(&text).ok());
     let timeouts = ProviderTimeouts::default();
@@ -125,7 +126,10 @@ fn read(
         max_output_tokens: cap.or(MAX_OUTPUT_TOKENS),
         first_byte: first_byte.or(timeouts.first_byte),
         idle: idle.or(timeouts.idle),
-        models: models.into_iter().map(|one| validate::model(one, &providers, offer)).collect(),
+        models: models
+            .into_iter()
+            .map(|one| validate::model(one, &providers, known_names))
+            .collect(),
         budget: budget.usd.into_option(),
         day_budget: budget.day.into_option(),
         session_budget: budget.episode.into_option(),

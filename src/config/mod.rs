@@ -136,13 +136,13 @@ pub fn parse_campaign(name: &str, source: &str) -> Result<LoadedCampaign, Config
 
 /// The same with other known providers, scaffolds and prices than those of this version.
 pub fn parse_campaign_for(
-    offer: &KnownNames<'_>,
+    known_names: &KnownNames<'_>,
     name: &str,
     source: &str,
 ) -> Result<LoadedCampaign, ConfigErrors> {
     let read = |root: ConfigSection<'_, '_>, reader: &ConfigReader| {
         let root = root.unless_empty("nothing is set in this file", NOTHING);
-        campaign::validate::campaign(RawCampaign::read(root, offer), offer, reader)
+        campaign::validate::campaign(RawCampaign::read(root, known_names), known_names, reader)
     };
     let config = parse(name, source, read)?;
     let source = reading::source::strip_bom(source).to_owned();

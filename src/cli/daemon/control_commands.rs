@@ -17,7 +17,7 @@ pub(in crate::cli) struct CampaignControlArgs {
     /// The campaign's name
     campaign: String,
     #[command(flatten)]
-    dial: DaemonAddress,
+    daemon: DaemonAddress,
     /// Print the campaign's state as one JSON document
     #[arg(long)]
     json: bool,
@@ -34,7 +34,7 @@ Examples:
 )]
 pub(in crate::cli) struct DrainArgs {
     #[command(flatten)]
-    dial: DaemonAddress,
+    daemon: DaemonAddress,
     /// End the daemon when it is at rest
     #[arg(long)]
     shutdown: bool,
@@ -54,7 +54,7 @@ Examples:
 )]
 pub(in crate::cli) struct ShutdownArgs {
     #[command(flatten)]
-    dial: DaemonAddress,
+    daemon: DaemonAddress,
     /// Cut off running episodes; they stay resumable
     #[arg(long)]
     now: bool,
@@ -86,7 +86,7 @@ fn told_to(
     effect: &str,
 ) -> Result<ExitCode> {
     let order = order(CampaignParams { campaign: args.campaign });
-    args.dial.ask_and_print(&order, args.json, |answer| {
+    args.daemon.ask_and_print(&order, args.json, |answer| {
         let now: CampaignProgress = parse_answer(answer)?;
         print_line(&format!("{} is {}: it {effect}", now.campaign, now.state.as_str()));
         Ok(())
@@ -95,7 +95,7 @@ fn told_to(
 
 /// `synthd drain`: waits until the daemon is at rest, and with `--shutdown` ends it then.
 pub(in crate::cli) fn drain(args: &DrainArgs) -> Result<ExitCode> {
-    let mut client = args.dial.connect()?;
+    let mut client = args.daemon.connect()?;
     let answer = match client.ask(&ControlCommand::Drain(NoParams {}), waiting) {
         Ok(answer) => answer,
         Err(failure) => return print_failure(failure, args.json),
@@ -105,25 +105,25 @@ pub(in crate::cli) fn drain(args: &DrainArgs) -> Result<ExitCode> {
     } else {
         print_line("at rest; the daemon refuses new work until its next start");
     }
-    if args.shutdown { leave(&args.dial, false, args.json, true) } else { Ok(ExitCode::SUCCESS) }
+    if args.shutdown { leave(&args.daemon, false, args.json, true) } else { Ok(ExitCode::SUCCESS) }
 }
 
 /// `synthd shutdown`: ends the daemon and returns when its process has let go of everything.
 pub(in crate::cli) fn shutdown(args: &ShutdownArgs) -> Result<ExitCode> {
-    leave(&args.dial, args.now, args.json, false)
+    leave(&args.daemon, args.now, args.json, false)
 }
 
 /// Asks the daemon to end and waits until it has ended. `quietly` is for a command that has printed
 /// its JSON document already: one command prints one document.
-fn leave(dial: &DaemonAddress, now: bool, json: bool, quietly: bool) -> Result<ExitCode> {
-    let mut client = dial.connect()?;
+fn leave(daemon: &DaemonAddress, now: bool, json: bool, quietly: bool) -> Result<ExitCode> {
+    let mut client = daemon.connect()?;
     if let Err(failure) = client.ask(&ControlCommand::Shutdown(ShutdownParams { now }), waiting) {
         return print_failure(failure, json);
     }
     // The connection closes just before the process ends; the lock is released when it has ended.
     // After that, another daemon can be started on the same data directory.
     client.wait_closed();
-    wait_released(&dial.path());
+    wait_released(&daemon.path());
     match (json, quietly) {
         (true, true) => {}
         (true, false) => print_json(&json!({ "ended": true }))?,

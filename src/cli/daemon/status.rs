@@ -24,7 +24,7 @@ pub(in crate::cli) struct StatusArgs {
     /// Only this campaign
     campaign: Option<String>,
     #[command(flatten)]
-    dial: DaemonAddress,
+    daemon: DaemonAddress,
     /// Print everything as one JSON document
     #[arg(long)]
     json: bool,
@@ -63,7 +63,7 @@ struct AccountRow {
 /// listens.
 pub(in crate::cli) fn run(args: StatusArgs) -> Result<ExitCode> {
     let order = ControlCommand::Status(OptionalCampaignParams { campaign: args.campaign });
-    args.dial.ask_and_print(&order, args.json, |answer| {
+    args.daemon.ask_and_print(&order, args.json, |answer| {
         show(&parse_answer(answer)?);
         Ok(())
     })

@@ -27,7 +27,7 @@ pub(in crate::cli) struct SubmitArgs {
     /// The campaign file
     campaign: PathBuf,
     #[command(flatten)]
-    dial: DaemonAddress,
+    daemon: DaemonAddress,
     /// Go on though templates have changed, or fewer tasks are wanted, since the campaign began
     #[arg(long)]
     accept_changed: bool,
@@ -50,7 +50,7 @@ pub(in crate::cli) fn run(args: &SubmitArgs) -> Result<ExitCode> {
     let name = args.campaign.display().to_string();
     let order =
         ControlCommand::Submit(SubmitParams { name, source, accept_changed: args.accept_changed });
-    args.dial.ask_and_print(&order, args.json, |answer| {
+    args.daemon.ask_and_print(&order, args.json, |answer| {
         let progress: CampaignProgress = parse_answer(answer)?;
         for skipped in &progress.skipped {
             eprint_line(&format!("skipping {}: {}", skipped.template, skipped.reason));

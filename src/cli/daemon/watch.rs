@@ -29,7 +29,7 @@ pub(in crate::cli) struct WatchArgs {
     /// The campaign; optional if only one is running
     campaign: Option<String>,
     #[command(flatten)]
-    dial: DaemonAddress,
+    daemon: DaemonAddress,
     #[command(flatten)]
     progress: ProgressOptions,
     /// Print the campaign's state as a line of JSON at every change
@@ -42,7 +42,7 @@ pub(in crate::cli) struct WatchArgs {
 /// campaign.
 pub(in crate::cli) fn run(args: WatchArgs) -> Result<ExitCode> {
     let order = ControlCommand::Watch(OptionalCampaignParams { campaign: args.campaign });
-    let mut client = args.dial.connect()?;
+    let mut client = args.daemon.connect()?;
     let mut view = WatchView::new(args.json, args.progress);
     let answered = client.follow(&order, |event| {
         // An event that this version cannot read is skipped. The last answer reports a real

@@ -192,19 +192,19 @@ pub(in crate::config) fn template_glob(glob: &str) -> ValueResult<()> {
 /// own (`own`). A model's name is only checked if all models of the provider are known.
 pub(in crate::config) fn model(
     name: &str,
-    offer: &KnownNames<'_>,
+    known_names: &KnownNames<'_>,
     own: &[String],
 ) -> ValueResult<()> {
     some_text(name)?;
     let Some((provider, model)) = name.split_once('/') else {
         let fault = ValueFault::new(format!("\"{}\" names no provider", short(name)));
-        return Err(fault.hint(provider_hint(name, offer)));
+        return Err(fault.hint(provider_hint(name, known_names)));
     };
     // Both the known providers and those of the file may be meant, also for the hint.
-    let known = offer.providers.iter().map(|known| known.name);
+    let known = known_names.providers.iter().map(|known| known.name);
     let names: Vec<&str> = known.chain(own.iter().map(String::as_str)).collect();
     name_of("provider", &names)(provider)?;
-    let known = offer.providers.iter().find(|known| known.name == provider);
+    let known = known_names.providers.iter().find(|known| known.name == provider);
     match known.and_then(|known| known.models) {
         Some(models) => name_of(&format!("{provider} model"), models)(model),
         None if model.is_empty() => Err(ValueFault::new("no model after the provider")),
@@ -213,8 +213,9 @@ pub(in crate::config) fn model(
 }
 
 /// The hint for a name without a provider: the provider that has such a model, or the general form.
-fn provider_hint(name: &str, offer: &KnownNames<'_>) -> String {
-    let mut fixed = offer.providers.iter().filter_map(|known| Some((known.name, known.models?)));
+fn provider_hint(name: &str, known_names: &KnownNames<'_>) -> String {
+    let mut fixed =
+        known_names.providers.iter().filter_map(|known| Some((known.name, known.models?)));
     let near = fixed.find_map(|(provider, models)| {
         word_suggestion::closest(name, models.iter().copied())
             .map(|model| format!("{provider}/{model}"))

@@ -16,14 +16,14 @@ use synthd_actors::model::{CampaignName, ProviderEndpoint, ReplaySource, SOONEST
 pub(in crate::config) fn endpoint(
     model: &str,
     providers: &[RawProvider],
-    offer: &KnownNames<'_>,
+    known_names: &KnownNames<'_>,
 ) -> Option<ProviderEndpoint> {
     let provider = provider_of(model);
     if provider == names::REPLAY {
         return None;
     }
     let own = providers.iter().find(|own| own.name == provider);
-    let known = known(provider, offer);
+    let known = known(provider, known_names);
     let given = |field: Option<&String>| field.cloned();
     let dialect = given(own.and_then(|own| own.dialect.given()));
     let base_url = given(own.and_then(|own| own.base_url.given()));
@@ -47,27 +47,27 @@ fn provider_of(model: &str) -> &str {
 }
 
 /// The defaults of a known provider. None for unknown providers and for those without a network.
-fn known<'o>(provider: &str, offer: &KnownNames<'o>) -> Option<&'o EndpointDefaults> {
-    offer.providers.iter().find(|known| known.name == provider)?.speaks.as_ref()
+fn known<'o>(provider: &str, known_names: &KnownNames<'o>) -> Option<&'o EndpointDefaults> {
+    known_names.providers.iter().find(|known| known.name == provider)?.speaks.as_ref()
 }
 
 /// Checks every provider of the file, and the address and the price of every model.
 pub(in crate::config) fn check(
     providers: &[RawProvider],
     models: &[RawModel],
-    offer: &KnownNames<'_>,
+    known_names: &KnownNames<'_>,
     reader: &ConfigReader,
 ) {
-    providers.iter().for_each(|provider| check_provider(provider, offer, reader));
+    providers.iter().for_each(|provider| check_provider(provider, known_names, reader));
     for model in models {
-        check_address(model, providers, offer, reader);
-        check_price(model, providers, offer, reader);
+        check_address(model, providers, known_names, reader);
+        check_price(model, providers, known_names, reader);
     }
 }
 
 /// Reports a provider section with an invalid or reserved name, with settings for a provider that
 /// has none, or without a dialect.
-fn check_provider(provider: &RawProvider, offer: &KnownNames<'_>, reader: &ConfigReader) {
+fn check_provider(provider: &RawProvider, known_names: &KnownNames<'_>, reader: &ConfigReader) {
     let name = &provider.name;
     let own = |what: String| ValueFault::new(what);
     if let Err(fault) = names::campaign(name) {
@@ -78,7 +78,7 @@ fn check_provider(provider: &RawProvider, offer: &KnownNames<'_>, reader: &Confi
     if check_replay(provider, reader) {
         return;
     }
-    check_proxy(provider, offer, reader);
+    check_proxy(provider, known_names, reader);
     if SOONEST.split('/').next() == Some(name) {
         let fault = own(format!(
             "the name {name} is reserved for the provider that answers \
@@ -87,7 +87,7 @@ fn check_provider(provider: &RawProvider, offer: &KnownNames<'_>, reader: &Confi
         reader.value(&provider.place, fault.hint("give the section another name"));
         return;
     }
-    let built_in = offer.providers.iter().find(|known| known.name == name);
+    let built_in = known_names.providers.iter().find(|known| known.name == name);
     if built_in.is_some_and(|known| known.speaks.is_none()) {
         let fault = own(format!("the provider {name} is built in and has no settings"));
         reader.value(&provider.place, fault.hint("give the section another name"));
@@ -99,10 +99,10 @@ fn check_provider(provider: &RawProvider, offer: &KnownNames<'_>, reader: &Confi
 
 /// Reports a proxy for a provider that has a key and is asked without TLS: the proxy could read the
 /// key.
-fn check_proxy(provider: &RawProvider, offer: &KnownNames<'_>, reader: &ConfigReader) {
+fn check_proxy(provider: &RawProvider, known_names: &KnownNames<'_>, reader: &ConfigReader) {
     // A wrong proxy was already reported.
     let Some(span) = provider.proxy.span() else { return };
-    let known = known(&provider.name, offer);
+    let known = known(&provider.name, known_names);
     let usual = || known.and_then(|known| known.base_url).map(str::to_owned);
     let address = provider.base_url.given().cloned().or_else(usual).unwrap_or_default();
     let has_key = match provider.key_env.is_absent() {
@@ -162,7 +162,7 @@ pub(in crate::config) fn recorded(model: &str, providers: &[RawProvider]) -> Opt
 fn check_address(
     model: &RawModel,
     providers: &[RawProvider],
-    offer: &KnownNames<'_>,
+    known_names: &KnownNames<'_>,
     reader: &ConfigReader,
 ) {
     let (Some(name), Some(span)) = (model.name.given(), model.name.span()) else { return };
@@ -176,8 +176,8 @@ fn check_address(
         }
         return;
     }
-    let known = known(provider, offer);
-    if known.is_none() && offer.providers.iter().any(|known| known.name == provider) {
+    let known = known(provider, known_names);
+    if known.is_none() && known_names.providers.iter().any(|known| known.name == provider) {
         return;
     }
     let given = own.is_some_and(|own| !own.base_url.is_absent());
@@ -194,12 +194,12 @@ fn check_address(
 pub(in crate::config) fn listed<'o>(
     name: &str,
     providers: &[RawProvider],
-    offer: &KnownNames<'o>,
+    known_names: &KnownNames<'o>,
 ) -> Option<&'o ListedModel> {
     let own = providers.iter().find(|own| own.name == provider_of(name));
     let moved = own.is_some_and(|own| !own.base_url.is_absent() || !own.dialect.is_absent());
     let free = own.and_then(|own| own.free.given()).is_some_and(|free| *free);
-    offer.prices?.get(name).filter(|_| !moved && !free)
+    known_names.prices?.get(name).filter(|_| !moved && !free)
 }
 
 /// Reports a model that may cost something and has no price, in the file or in the table. This is
@@ -207,7 +207,7 @@ pub(in crate::config) fn listed<'o>(
 fn check_price(
     model: &RawModel,
     providers: &[RawProvider],
-    offer: &KnownNames<'_>,
+    known_names: &KnownNames<'_>,
     reader: &ConfigReader,
 ) {
     let (Some(name), Some(span)) = (model.name.given(), model.name.span()) else { return };
@@ -216,12 +216,15 @@ fn check_price(
     // A free provider is a server on this machine. With another address or with a key, it may be
     // someone else's server, so it is no longer known to be free.
     let moved = own.is_some_and(|own| !own.base_url.is_absent() || !own.key_env.is_absent());
-    let free = declared.unwrap_or_else(|| !moved && offer.is_free(name));
-    if offer.is_stored || model.price.is_some() || free || listed(name, providers, offer).is_some()
+    let free = declared.unwrap_or_else(|| !moved && known_names.is_free(name));
+    if known_names.is_stored
+        || model.price.is_some()
+        || free
+        || listed(name, providers, known_names).is_some()
     {
         return;
     }
-    let unusable = offer.prices.and_then(|table| table.unusable(name));
+    let unusable = known_names.prices.and_then(|table| table.unusable(name));
     let fault = match unusable {
         Some(why) => ValueFault::new(format!("its price in the table cannot be used: {why}")),
         None => ValueFault::new("a model that may cost something needs its price"),

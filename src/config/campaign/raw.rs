@@ -189,9 +189,12 @@ const STAGES: [(&str, StageAction); 3] =
     [("reject", StageAction::Reject), ("label", StageAction::Label), ("off", StageAction::Off)];
 
 impl RawCampaign {
-    /// Reads a whole file. `offer` says which providers and scaffolds exist. Providers and agents
-    /// are read before the models and scaffolds, which may name them.
-    pub(in crate::config) fn read(mut root: ConfigSection<'_, '_>, offer: &KnownNames<'_>) -> Self {
+    /// Reads a whole file. `known_names` says which providers and scaffolds exist. Providers and
+    /// agents are read before the models and scaffolds, which may name them.
+    pub(in crate::config) fn read(
+        mut root: ConfigSection<'_, '_>,
+        known_names: &KnownNames<'_>,
+    ) -> Self {
         let mut campaign = root.required_section("campaign");
         let providers: Vec<RawProvider> =
             root.named_sections("providers").into_iter().map(RawProvider::read).collect();
@@ -225,11 +228,11 @@ impl RawCampaign {
             models: root
                 .sections("models")
                 .into_iter()
-                .map(|m| RawModel::read(m, offer, &own))
+                .map(|m| RawModel::read(m, known_names, &own))
                 .collect(),
             providers,
             routing: RawRouting::read(root.section("routing")),
-            scaffolds: read_scaffolds(root.section("scaffolds"), offer, &external),
+            scaffolds: read_scaffolds(root.section("scaffolds"), known_names, &external),
             agents,
             prompts: root.named_sections("prompts").into_iter().map(RawPrompts::read).collect(),
             networks: root.text_lists("networks", allowed_host),
@@ -275,11 +278,11 @@ fn allowed_host(value: &DeValue<'_>) -> ValueResult<AllowedHost> {
 /// The scaffolds of `[scaffolds]`. `external` are the names that the file's own agents have.
 fn read_scaffolds(
     mut section: ConfigSection<'_, '_>,
-    offer: &KnownNames<'_>,
+    known_names: &KnownNames<'_>,
     external: &[String],
 ) -> RawList<String> {
     let external = external.iter().map(String::as_str);
-    let known: Vec<&str> = offer.scaffolds.iter().copied().chain(external).collect();
+    let known: Vec<&str> = known_names.scaffolds.iter().copied().chain(external).collect();
     let list = section.list("names", 1, text(name_of("scaffold", &known)));
     section.finish();
     list

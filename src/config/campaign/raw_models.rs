@@ -128,14 +128,14 @@ impl RawModel {
     /// Reads one entry. `own` are the names of the providers that this file adds.
     pub(in crate::config) fn read(
         mut section: ConfigSection<'_, '_>,
-        offer: &KnownNames<'_>,
+        known_names: &KnownNames<'_>,
         own: &[String],
     ) -> Self {
         let raw = Self {
             name: section.required(
                 "name",
                 "\"scripted/oracle\"",
-                text(|name| names::model(name, offer, own)),
+                text(|name| names::model(name, known_names, own)),
             ),
             weight: section.optional("weight", whole(1..=1_000_000)),
             concurrency: section.optional("concurrency", whole(1..=4096)),

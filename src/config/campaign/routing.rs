@@ -16,7 +16,7 @@ use synthd_actors::model::{Difficulty, FallbackModels, ModelAssignment, ModelRou
 pub(in crate::config) fn check(
     models: &[RawModel],
     routing: Option<&RawRouting>,
-    offer: &KnownNames<'_>,
+    known_names: &KnownNames<'_>,
     reader: &ConfigReader,
 ) {
     models.iter().for_each(|model| check_fallback(model, models, reader));
@@ -27,7 +27,7 @@ pub(in crate::config) fn check(
     if let (ModelAssignment::Difficulty, Some(span)) = (assign, routing.assign.span()) {
         check_tiers(models, span, reader);
     }
-    check_needs(models, routing, offer, reader);
+    check_needs(models, routing, known_names, reader);
 }
 
 /// The model's name, if it is valid.
@@ -126,16 +126,16 @@ fn check_tiers(models: &[RawModel], span: &Span, reader: &ConfigReader) {
 fn check_needs(
     models: &[RawModel],
     routing: &RawRouting,
-    offer: &KnownNames<'_>,
+    known_names: &KnownNames<'_>,
     reader: &ConfigReader,
 ) {
     let (Some(needs), Some(span)) = (routing.needs.given(), routing.needs.span()) else { return };
     let needs = needs.iter().map(|(ability, _)| *ability).collect();
     let able = |model: &&RawModel| {
-        let listed = named(model).and_then(|name| offer.prices?.get(name));
+        let listed = named(model).and_then(|name| known_names.prices?.get(name));
         !is_reserve(model) && model_routing(model, listed).has(&needs)
     };
-    if !offer.is_stored && !models.is_empty() && !models.iter().any(|model| able(&model)) {
+    if !known_names.is_stored && !models.is_empty() && !models.iter().any(|model| able(&model)) {
         let fault = ValueFault::new("no model here can do all of this");
         let hint = "say what a model can do: `abilities = [\"tools\", \"vision\", \"reasoning\"]`";
         reader.value(span, fault.hint(hint));

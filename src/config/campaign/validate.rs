@@ -42,10 +42,10 @@ pub(in crate::config) const IMAGE: &str = synthd_actors::model::BASE_IMAGE;
 /// The campaign. It may only be used if `reader` holds no problem afterwards.
 pub(in crate::config) fn campaign(
     raw: RawCampaign,
-    offer: &KnownNames<'_>,
+    known_names: &KnownNames<'_>,
     reader: &ConfigReader,
 ) -> CampaignConfig {
-    check(&raw, offer, reader);
+    check(&raw, known_names, reader);
     // Several samples of one task must differ. So each sample gets a seed of its own, if the
     // model's format accepts a seed. Seeds have 31 bits at most.
     let seed = raw.seed.given().copied().unwrap_or(SEED) & MOST_SEED;
@@ -78,7 +78,7 @@ pub(in crate::config) fn campaign(
         models: raw
             .models
             .into_iter()
-            .map(|one| seeded(model(one, &raw.providers, offer)))
+            .map(|one| seeded(model(one, &raw.providers, known_names)))
             .collect(),
         assign: raw.routing.assign.or(ModelAssignment::default()),
         needs: entries(raw.routing.needs, Vec::new).into_iter().collect(),
@@ -87,7 +87,7 @@ pub(in crate::config) fn campaign(
         prompts: raw.prompts.into_iter().map(RawPrompts::prompts).collect(),
         backend: raw.sandbox.backend.clone().or(BackendKind::default()).as_str().to_owned(),
         digests: BTreeMap::new(),
-        price_table: offer.prices.map(|table| table.digest.clone()),
+        price_table: known_names.prices.map(|table| table.digest.clone()),
         pull: raw.sandbox.pull.clone().or(ImagePullPolicy::default()),
         images: raw.sandbox.images.iter().map(|e| (e.name.clone(), e.text.clone())).collect(),
         sandbox: sandbox(raw.sandbox, raw.networks),
@@ -126,14 +126,14 @@ fn answers(raw: &RawCompletions) -> TaskSelection {
 }
 
 /// Runs all checks of a campaign. Each of them is independent of the others.
-fn check(raw: &RawCampaign, offer: &KnownNames<'_>, reader: &ConfigReader) {
+fn check(raw: &RawCampaign, known_names: &KnownNames<'_>, reader: &ConfigReader) {
     kinds::check(raw, reader);
     check_model_names(&raw.models, reader);
     check_weights(raw, reader);
-    routing::check(&raw.models, Some(&raw.routing), offer, reader);
+    routing::check(&raw.models, Some(&raw.routing), known_names, reader);
     check_budgets(&raw.budget, &raw.models, reader);
-    providers::check(&raw.providers, &raw.models, offer, reader);
-    check_sampling(raw, offer, reader);
+    providers::check(&raw.providers, &raw.models, known_names, reader);
+    check_sampling(raw, known_names, reader);
     check_exclude(&raw.tasks, reader);
     check_samples(&raw.tasks, reader);
     check_output(&raw.sandbox, reader);
@@ -142,7 +142,7 @@ fn check(raw: &RawCampaign, offer: &KnownNames<'_>, reader: &ConfigReader) {
     check_runtime(&raw.sandbox, reader);
     check_network(raw, reader);
     raw.agents.iter().for_each(|agent| agent.check(reader));
-    raw.prompts.iter().for_each(|prompts| prompts.check(offer.scaffolds, reader));
+    raw.prompts.iter().for_each(|prompts| prompts.check(known_names.scaffolds, reader));
     check_copy(&raw.sandbox, reader);
     if let Some(splits) = &raw.dataset.splits {
         check_splits(splits, reader);
@@ -208,7 +208,7 @@ fn check_budget(budget: &RawField<Money>, reader: &ConfigReader) {
 
 /// Checks the sampling keys of each model. If all scaffolds are external programs, the keys are
 /// refused, because the programs set them in their own requests.
-fn check_sampling(raw: &RawCampaign, offer: &KnownNames<'_>, reader: &ConfigReader) {
+fn check_sampling(raw: &RawCampaign, known_names: &KnownNames<'_>, reader: &ConfigReader) {
     let scaffolds = raw.scaffolds.given().into_iter().flatten();
     let mut all = scaffolds.map(|(name, _)| agent::ExternalAgent::is(name)).peekable();
     let programs = all.peek().is_some() && all.all(|is| is);
@@ -219,10 +219,11 @@ fn check_sampling(raw: &RawCampaign, offer: &KnownNames<'_>, reader: &ConfigRead
             continue;
         }
         let name = model.name.clone().or(String::new());
-        let endpoint = providers::endpoint(&name, &raw.providers, offer);
+        let endpoint = providers::endpoint(&name, &raw.providers, known_names);
         let asks = SamplingTarget {
             dialect: endpoint.as_ref().map(|endpoint| endpoint.dialect.as_str()),
-            priced: !offer.is_stored && !price(model, &name, &raw.providers, offer).is_free(),
+            priced: !known_names.is_stored
+                && !price(model, &name, &raw.providers, known_names).is_free(),
             replays: providers::recorded(&name, &raw.providers).is_some(),
         };
         sampling::check(model, &asks, reader);
@@ -434,7 +435,7 @@ fn price(
     raw: &RawModel,
     name: &str,
     providers: &[RawProvider],
-    offer: &KnownNames<'_>,
+    known_names: &KnownNames<'_>,
 ) -> ModelPrice {
     // A price with a missing rate was already reported, and counts as no price.
     let own = raw.price.as_ref().and_then(|price| {
@@ -449,7 +450,7 @@ fn price(
         };
         Some(ModelPrice { rates, tiers: Vec::new() })
     });
-    let listed = || Some(providers::listed(name, providers, offer)?.price.clone());
+    let listed = || Some(providers::listed(name, providers, known_names)?.price.clone());
     own.or_else(listed).unwrap_or_default()
 }
 
@@ -457,16 +458,16 @@ fn price(
 pub(in crate::config) fn model(
     raw: RawModel,
     providers: &[RawProvider],
-    offer: &KnownNames<'_>,
+    known_names: &KnownNames<'_>,
 ) -> ModelConfig {
     let name = raw.name.clone().or(String::new());
-    let listed = providers::listed(&name, providers, offer);
+    let listed = providers::listed(&name, providers, known_names);
     let routing = routing::model_routing(&raw, listed);
     let context = raw.context.given().copied().or_else(|| listed?.context);
     ModelConfig {
         routing,
-        endpoint: providers::endpoint(&name, providers, offer),
-        price: price(&raw, &name, providers, offer),
+        endpoint: providers::endpoint(&name, providers, known_names),
+        price: price(&raw, &name, providers, known_names),
         sampling: raw.sampling.sampling(),
         sample_seed: None,
         context,
