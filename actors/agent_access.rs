@@ -31,7 +31,7 @@ use tokio::time::{Instant, timeout};
 pub trait AgentAccess: Send + Sync + 'static {
     /// Makes a token for one attempt. Until [`AgentSession::guard`] is dropped, every call with
     /// the token belongs to this attempt. Fails if the gateway cannot take one more session.
-    async fn open_session(&self, visitor: AgentSessionSpec) -> Result<AgentSession, Fault>;
+    async fn open_session(&self, spec: AgentSessionSpec) -> Result<AgentSession, Fault>;
 }
 
 /// What the gateway must know of an attempt whose agent is a program.
@@ -166,14 +166,14 @@ pub struct AgentCall {
     /// record and is never sent to a model.
     pub request: Arc<ChatRequest>,
     /// Takes the decision. It is closed when the program no longer waits for the call.
-    pub leave: oneshot::Sender<CallDecision>,
+    pub decision: oneshot::Sender<CallDecision>,
 }
 
 /// What the attempt decides about a call. `Ask`: the model may be asked, and the call is a turn.
 pub enum CallDecision {
     Ask(AdmittedCall),
     /// The recorded answer of an earlier attempt, which is paid for. No model is asked.
-    Told {
+    Recorded {
         turn: u32,
         reply: Box<ChatReply>,
     },
@@ -192,7 +192,7 @@ pub struct AdmittedCall {
     /// The longest time for one try. It comes from what is left of the episode's time.
     pub limit: Duration,
     /// Takes the result. If it is dropped without a result, the call was never made.
-    pub heard: oneshot::Sender<AgentCallResult>,
+    pub result: oneshot::Sender<AgentCallResult>,
 }
 
 /// The result of a call. The attempt gets it before the program gets its answer.

@@ -30,14 +30,14 @@ pub struct FakeAgents {
 
 #[async_trait]
 impl AgentAccess for FakeAgents {
-    async fn open_session(&self, visitor: AgentSessionSpec) -> Result<AgentSession, Fault> {
-        let token = format!("{}-{}", visitor.episode, visitor.attempt);
+    async fn open_session(&self, spec: AgentSessionSpec) -> Result<AgentSession, Fault> {
+        let token = format!("{}-{}", spec.episode, spec.attempt);
         // The door stays open, whatever becomes of the program.
-        let calls = visitor.calls.clone();
+        let calls = spec.calls.clone();
         let program = Program {
             backend: self.backend.clone(),
             models: self.models.clone(),
-            visitor,
+            spec,
             token: token.clone(),
         };
         let guard = spawn("agent", program.run());
@@ -49,7 +49,7 @@ impl AgentAccess for FakeAgents {
 struct Program {
     backend: FakeBackend,
     models: Arc<FakeModels>,
-    visitor: AgentSessionSpec,
+    spec: AgentSessionSpec,
     token: String,
 }
 
@@ -103,18 +103,18 @@ impl Program {
         };
         let request = Arc::new(request);
         if self.backend.jobs().is_distracted() {
-            let (leave, _) = oneshot::channel();
-            self.visitor.calls.send(AgentCall { request: request.clone(), leave }).await.ok()?;
+            let (decision, _) = oneshot::channel();
+            self.spec.calls.send(AgentCall { request: request.clone(), decision }).await.ok()?;
         }
-        let delay = self.visitor.delays.begin();
+        let delay = self.spec.delays.begin();
         tokio::time::sleep(self.backend.jobs().held_up()).await;
         drop(delay);
-        let (leave, may_leave) = oneshot::channel();
-        let visit = AgentCall { request: request.clone(), leave };
-        self.visitor.calls.send(visit).await.ok()?;
-        match may_leave.await.ok()? {
+        let (decision, decided) = oneshot::channel();
+        let call = AgentCall { request: request.clone(), decision };
+        self.spec.calls.send(call).await.ok()?;
+        match decided.await.ok()? {
             CallDecision::Over(_) => None,
-            CallDecision::Told { reply, .. } => Some(Ok(*reply)),
+            CallDecision::Recorded { reply, .. } => Some(Ok(*reply)),
             CallDecision::Ask(admitted) => Some(self.complete(&request, admitted).await),
         }
     }
@@ -125,8 +125,8 @@ impl Program {
         admitted: AdmittedCall,
     ) -> Result<ChatReply, ()> {
         let context = CallContext {
-            episode: self.visitor.episode.clone(),
-            script: Some(self.visitor.script.clone()),
+            episode: self.spec.episode.clone(),
+            script: Some(self.spec.script.clone()),
             turn: admitted.turn,
             retry: admitted.retry,
             recorder: ExchangeRecorder::default(),
@@ -145,8 +145,8 @@ impl Program {
         };
         let (told, took) = (reply.clone(), Duration::from_millis(10));
         let (model, cost) = (admitted.model, Money::ZERO);
-        let heard = AgentCallResult { reply, model, numbers: 1, tries: 1, cost, took, failed };
-        admitted.heard.send(heard).ok();
+        let result = AgentCallResult { reply, model, numbers: 1, tries: 1, cost, took, failed };
+        admitted.result.send(result).ok();
         told.map_err(drop)
     }
 }

@@ -93,7 +93,7 @@ impl GatewayCall {
         let leaving = self.session.authorize_call(&self.asked, &self.unwanted).await?;
         let (place, model, limit, mut report) = match leaving {
             AuthorizedCall::Ask { place, model, limit, report } => (place, model, limit, report),
-            AuthorizedCall::Told(place, reply) => {
+            AuthorizedCall::Recorded(place, reply) => {
                 let told = translate::render_recorded_reply(&self.asked, &place, &reply, sink);
                 sink.finish(told).await;
                 return Ok(None);

@@ -59,7 +59,7 @@ pub(in crate::gateway) struct GatewayAgent {
     /// The output limit in tokens for a request that sets none.
     pub(in crate::gateway) output_cap: u32,
     /// One permit for each call that is being handled.
-    places: Arc<Semaphore>,
+    running: Arc<Semaphore>,
     /// One permit for each call that is being handled or waits for that.
     waiting: Arc<Semaphore>,
     /// What the agent holds of the memory for request bodies.
@@ -77,7 +77,7 @@ impl GatewayAgent {
     pub(in crate::gateway) fn new(spec: AgentSessionSpec, token: &str) -> Self {
         let AgentSessionSpec { attempt, calls, script, model, delays, .. } = spec;
         let output_cap = spec.max_output_tokens;
-        let places = Arc::new(Semaphore::new(AT_ONCE));
+        let running = Arc::new(Semaphore::new(AT_ONCE));
         let waiting = Arc::new(Semaphore::new(AT_ONCE + WAITING));
         let (over, token) = (CancellationToken::new(), SecretString::from(token));
         let share = MemoryShare::of_agent();
@@ -87,7 +87,7 @@ impl GatewayAgent {
             script,
             model,
             output_cap,
-            places,
+            running,
             waiting,
             share,
             delays,
@@ -100,8 +100,10 @@ impl GatewayAgent {
     /// already. The limit exists because the bodies of all agents share one memory.
     pub(in crate::gateway) async fn acquire_slot(&self) -> Result<CallSlot, GatewayRefusal> {
         let waiting = self.waiting.clone().try_acquire_owned().map_err(|_| too_many())?;
-        let heard = self.places.clone().acquire_owned().await;
-        heard.map(|heard| CallSlot { _waiting: waiting, _heard: heard }).map_err(|_| too_many())
+        let running = self.running.clone().acquire_owned().await;
+        running
+            .map(|running| CallSlot { _waiting: waiting, _running: running })
+            .map_err(|_| too_many())
     }
 
     /// Who the memory for a body is reserved for.
@@ -120,15 +122,15 @@ impl GatewayAgent {
         let mut request = asked.parsed(self.output_cap).request;
         // The transcript becomes part of the episode's record, so the token must not be in it.
         self.hide_in_request(&mut request);
-        let (leave, may_leave) = oneshot::channel();
-        let visit = AgentCall { request: Arc::new(request), leave };
+        let (decision, decided) = oneshot::channel();
+        let call = AgentCall { request: Arc::new(request), decision };
         let sent = async {
-            self.calls.send(visit).await.ok()?;
-            may_leave.await.ok()
+            self.calls.send(call).await.ok()?;
+            decided.await.ok()
         };
         tokio::select! {
             biased;
-            leave = sent => leave.ok_or_else(|| episode_over("the episode is over")),
+            decision = sent => decision.ok_or_else(|| episode_over("the episode is over")),
             () = unwanted.cancelled() => Err(episode_over("the client has left")),
         }
     }
@@ -206,7 +208,7 @@ impl GatewayAgent {
 /// One call's slot among those of its agent. It is free again when this is dropped.
 pub(in crate::gateway) struct CallSlot {
     _waiting: OwnedSemaphorePermit,
-    _heard: OwnedSemaphorePermit,
+    _running: OwnedSemaphorePermit,
 }
 
 /// The refusal for a call beyond the limit. The agent may try again after a second.
@@ -233,7 +235,7 @@ fn gave_up(silence: Duration) -> String {
 #[derive(Default)]
 pub(in crate::gateway) struct CallReporter {
     /// Where the attempt waits. None once the result was sent.
-    heard: Option<oneshot::Sender<AgentCallResult>>,
+    result: Option<oneshot::Sender<AgentCallResult>>,
     /// The model that was tried last, or that gives the answer.
     model: String,
     /// Numbers of tries that were used up, also by tries that got no ticket.
@@ -248,9 +250,9 @@ pub(in crate::gateway) struct CallReporter {
 
 impl CallReporter {
     /// A reporter for a call that the attempt has admitted.
-    pub(in crate::gateway) fn to(heard: oneshot::Sender<AgentCallResult>) -> Self {
+    pub(in crate::gateway) fn to(result: oneshot::Sender<AgentCallResult>) -> Self {
         let mut report = Self::default();
-        report.heard = Some(heard);
+        report.result = Some(result);
         report
     }
 
@@ -301,12 +303,12 @@ impl CallReporter {
 
     /// Sends the result, unless it was sent already.
     fn tell(&mut self, reply: impl FnOnce() -> Result<ChatReply, Fault>, took: Duration) {
-        let Some(heard) = self.heard.take() else { return };
+        let Some(result) = self.result.take() else { return };
         let (model, reply) = (std::mem::take(&mut self.model), reply());
         let Self { numbers, tries, cost, .. } = *self;
         let failed = self.took.saturating_sub(took);
         // The attempt may have ended meanwhile; then nobody needs the result.
-        heard.send(AgentCallResult { reply, model, numbers, tries, cost, took, failed }).ok();
+        result.send(AgentCallResult { reply, model, numbers, tries, cost, took, failed }).ok();
     }
 }
 
@@ -328,15 +330,15 @@ mod tests {
     /// Its cost is reported all the same.
     #[tokio::test]
     async fn an_agent_that_hangs_up_is_told_from_a_provider_that_fails() {
-        let (heard, hears) = oneshot::channel();
-        let mut report = CallReporter::to(heard);
+        let (sender, receiver) = oneshot::channel();
+        let mut report = CallReporter::to(sender);
         report.begins();
         report.tried("fake/one", Money::from_nanos(7), Duration::from_secs(3));
         drop(report);
-        let heard = hears.await.unwrap();
-        assert_eq!(heard.reply.unwrap_err().kind, FaultKind::AgentLeft);
-        assert_eq!((heard.took, heard.failed), (Duration::ZERO, Duration::from_secs(3)));
-        assert_eq!((heard.cost, heard.tries, heard.numbers), (Money::from_nanos(7), 1, 1));
+        let result = receiver.await.unwrap();
+        assert_eq!(result.reply.unwrap_err().kind, FaultKind::AgentLeft);
+        assert_eq!((result.took, result.failed), (Duration::ZERO, Duration::from_secs(3)));
+        assert_eq!((result.cost, result.tries, result.numbers), (Money::from_nanos(7), 1, 1));
     }
 
     /// The client of an agent gives up before a slow provider: that is no hang-up.
@@ -347,14 +349,17 @@ mod tests {
             (MOST_SILENCE, FaultKind::AgentLeft),
             (Duration::from_secs(30), FaultKind::OutOfTime),
         ] {
-            let (heard, hears) = oneshot::channel();
-            let mut report = CallReporter::to(heard);
+            let (sender, receiver) = oneshot::channel();
+            let mut report = CallReporter::to(sender);
             report.tried("fake/one", Money::from_nanos(7), Duration::from_secs(45));
             report.left(waited);
             drop(report);
-            let heard = hears.await.unwrap();
-            assert_eq!(heard.reply.unwrap_err().kind, kind, "{waited:?}");
-            assert_eq!((heard.cost, heard.failed), (Money::from_nanos(7), Duration::from_secs(45)));
+            let result = receiver.await.unwrap();
+            assert_eq!(result.reply.unwrap_err().kind, kind, "{waited:?}");
+            assert_eq!(
+                (result.cost, result.failed),
+                (Money::from_nanos(7), Duration::from_secs(45))
+            );
         }
     }
 }

@@ -107,13 +107,13 @@ impl GatewaySession {
             }
         };
         match agent.ask_attempt(asked, unwanted).await? {
-            CallDecision::Ask(AdmittedCall { turn, retry, model, limit, heard }) => {
+            CallDecision::Ask(AdmittedCall { turn, retry, model, limit, result }) => {
                 let (place, report) =
-                    (self.place(agent.attempt, turn, retry), CallReporter::to(heard));
+                    (self.place(agent.attempt, turn, retry), CallReporter::to(result));
                 Ok(AuthorizedCall::Ask { place, model: Some(model), limit: Some(limit), report })
             }
-            CallDecision::Told { turn, reply } => {
-                Ok(AuthorizedCall::Told(self.place(agent.attempt, turn, 0), reply))
+            CallDecision::Recorded { turn, reply } => {
+                Ok(AuthorizedCall::Recorded(self.place(agent.attempt, turn, 0), reply))
             }
             CallDecision::Over(why) => Err(episode_over(&why)),
         }
@@ -134,7 +134,7 @@ pub(in crate::gateway) enum AuthorizedCall {
         report: CallReporter,
     },
     /// An earlier attempt has paid for this reply. It is given again, and nothing leaves.
-    Told(CallPosition, Box<ChatReply>),
+    Recorded(CallPosition, Box<ChatReply>),
 }
 
 #[async_trait]

@@ -92,7 +92,7 @@ struct OpenTurn {
     is_opening: bool,
     /// The state of the workspace when the call was made.
     before: StepState,
-    heard: AgentCallResult,
+    result: AgentCallResult,
     reply: ChatReply,
     /// How long the program has worked since the answer. Its waiting for the gateway does not
     /// count.
@@ -170,7 +170,7 @@ impl<'a> ExternalAttempt<'a> {
             let stop = match self.next().await? {
                 ProgramEvent::Ended(report) => return self.stop_reason_at_end(&report).await,
                 ProgramEvent::OutOfTime => Some(StopReason::TimeLimit),
-                ProgramEvent::Asks(call) => self.visited(call).await?,
+                ProgramEvent::Asks(call) => self.decide_call(call).await?,
             };
             if let Some(stop) = stop {
                 let report = self.acting.lease.sandbox().stop().await?;
@@ -272,9 +272,9 @@ impl<'a> ExternalAttempt<'a> {
     ///
     /// The order matters. The last turn is completed and durable before the next call is made, so a
     /// call is never paid for while the record lacks the one before it.
-    async fn visited(&mut self, call: AgentCall) -> Result<Option<StopReason>, Fault> {
-        let AgentCall { request, leave } = call;
-        if leave.is_closed() {
+    async fn decide_call(&mut self, call: AgentCall) -> Result<Option<StopReason>, Fault> {
+        let AgentCall { request, decision } = call;
+        if decision.is_closed() {
             // The program has closed this call while another one was in progress.
             self.hung_up = true;
             return Ok(None);
@@ -283,12 +283,12 @@ impl<'a> ExternalAttempt<'a> {
         self.ensure_repeats(&request)?;
         self.record_open_turn(Some(&request), None).await?;
         if !self.recorded.is_empty() {
-            self.replay_answer(leave);
+            self.replay_answer(decision);
             return Ok(None);
         }
         let index = self.acting.turns.len() as u32;
         if let Some((stop, why)) = self.is_over(index) {
-            leave.send(CallDecision::Over(why)).ok();
+            decision.send(CallDecision::Over(why)).ok();
             return Ok(Some(stop));
         }
         // If the program has begun a new conversation or cut the old one, the whole request is
@@ -297,15 +297,15 @@ impl<'a> ExternalAttempt<'a> {
         self.acting.attempt_state.enter_phase(AttemptPhase::Acting { turn: index });
         // The gateway reports on this channel before the program sees its answer. If it drops the
         // sender, no call was made.
-        let (heard, hears) = oneshot::channel();
+        let (result, received) = oneshot::channel();
         let (model, retry, limit) =
             (self.acting.model.clone(), self.number, self.acting.call_limit());
         let before = self.acting.state.clone();
-        leave
-            .send(CallDecision::Ask(AdmittedCall { turn: index, retry, model, limit, heard }))
+        decision
+            .send(CallDecision::Ask(AdmittedCall { turn: index, retry, model, limit, result }))
             .ok();
-        match hears.await {
-            Ok(heard) => self.heard(heard, request, is_opening, before),
+        match received.await {
+            Ok(result) => self.take_result(result, request, is_opening, before),
             // The gateway dropped the permission: the program had closed the call before it was
             // made.
             Err(_) => {
@@ -328,28 +328,28 @@ impl<'a> ExternalAttempt<'a> {
 
     /// Takes over the result of a call. An answer becomes the open turn. In every case the tries,
     /// the cost and the time of the failed tries count towards the next recorded turn.
-    fn heard(
+    fn take_result(
         &mut self,
-        heard: AgentCallResult,
+        result: AgentCallResult,
         request: Arc<ChatRequest>,
         is_opening: bool,
         before: StepState,
     ) -> Result<Option<StopReason>, Fault> {
-        self.tries += heard.tries;
-        self.number += heard.numbers;
-        self.cost = self.cost.saturating_add(heard.cost);
-        match heard.reply.clone() {
+        self.tries += result.tries;
+        self.number += result.numbers;
+        self.cost = self.cost.saturating_add(result.cost);
+        match result.reply.clone() {
             Ok(reply) => {
-                self.failed = self.failed.saturating_add(heard.failed);
-                self.acting.left = self.acting.left.saturating_sub(heard.took);
-                self.acting.model.clone_from(&heard.model);
+                self.failed = self.failed.saturating_add(result.failed);
+                self.acting.left = self.acting.left.saturating_sub(result.took);
+                self.acting.model.clone_from(&result.model);
                 self.trouble = None;
                 (self.number, self.unanswered) = (0, 0);
                 let worked = Duration::ZERO;
-                self.open = Some(OpenTurn { request, is_opening, before, heard, reply, worked });
+                self.open = Some(OpenTurn { request, is_opening, before, result, reply, worked });
                 Ok(None)
             }
-            Err(fault) => self.failed_call(&heard, fault),
+            Err(fault) => self.failed_call(&result, fault),
         }
     }
 
@@ -359,15 +359,15 @@ impl<'a> ExternalAttempt<'a> {
     /// else because it hung up.
     fn failed_call(
         &mut self,
-        heard: &AgentCallResult,
+        result: &AgentCallResult,
         fault: Fault,
     ) -> Result<Option<StopReason>, Fault> {
         // A call that was not sent costs nothing.
-        self.unanswered += u32::from(heard.tries > 0);
+        self.unanswered += u32::from(result.tries > 0);
         let effect = fault.kind.policy().agent_call();
         match effect {
-            FailedCallEffect::Left => self.leave_call(heard.failed),
-            _ => self.failed = self.failed.saturating_add(heard.failed),
+            FailedCallEffect::Left => self.leave_call(result.failed),
+            _ => self.failed = self.failed.saturating_add(result.failed),
         }
         let reason = match effect {
             FailedCallEffect::Ends => fault,

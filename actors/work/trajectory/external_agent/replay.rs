@@ -33,11 +33,11 @@ impl ExternalAttempt<'_> {
 
     /// Gives the next recorded answer, and takes over what its turn left. If the program does not
     /// wait for the answer any more, the turn stays for the next call.
-    pub(super) fn replay_answer(&mut self, leave: oneshot::Sender<CallDecision>) {
+    pub(super) fn replay_answer(&mut self, decision: oneshot::Sender<CallDecision>) {
         let Some(turn) = self.recorded.pop_front() else { return };
         let told =
-            CallDecision::Told { turn: turn.step.index, reply: Box::new(turn.reply.clone()) };
-        if leave.send(told).is_err() {
+            CallDecision::Recorded { turn: turn.step.index, reply: Box::new(turn.reply.clone()) };
+        if decision.send(told).is_err() {
             return self.recorded.push_front(turn);
         }
         self.acting.attempt_state.enter_phase(AttemptPhase::Replaying { turn: turn.step.index });

@@ -49,7 +49,7 @@ impl ExternalAttempt<'_> {
             messages,
             changes: std::mem::take(&mut self.changes),
             calls: std::mem::take(&mut self.tries),
-            model: Some(open.heard.model).filter(|model| *model != self.acting.orders.plan.model),
+            model: Some(open.result.model).filter(|model| *model != self.acting.orders.plan.model),
             reply: open.reply,
             opening,
         };
@@ -75,7 +75,7 @@ impl ExternalAttempt<'_> {
         }
         let failed = std::mem::take(&mut self.failed);
         let abandoned = std::mem::take(&mut self.abandoned);
-        let model = open.heard.took.saturating_add(failed).saturating_add(abandoned);
+        let model = open.result.took.saturating_add(failed).saturating_add(abandoned);
         Step {
             index: self.acting.turns.len() as u32,
             state: open.before.clone(),
