@@ -25,7 +25,11 @@ impl ProcessOwner {
     /// This process.
     pub(super) fn this() -> Self {
         let pid = std::process::id();
-        Self { namespace: pid_namespace(), pid, started: birth(pid).ok().flatten().unwrap_or(0) }
+        Self {
+            namespace: pid_namespace(),
+            pid,
+            started: start_time(pid).ok().flatten().unwrap_or(0),
+        }
     }
 
     /// Reads an owner as it is displayed. None: the text is no owner.
@@ -41,7 +45,7 @@ impl ProcessOwner {
     pub(super) fn is_dead(self) -> bool {
         self.namespace == pid_namespace()
             && self.started != 0
-            && birth(self.pid).is_ok_and(|born| born != Some(self.started))
+            && start_time(self.pid).is_ok_and(|started| started != Some(self.started))
     }
 
     /// Owners for tests: an earlier process with this process's number, and a process with the same
@@ -68,7 +72,7 @@ fn pid_namespace() -> u64 {
 /// When a process started, in clock ticks since boot. None: there is no such process, or it is
 /// dead and its parent has not reaped it yet. Err: nobody knows, for example because this process
 /// may open no more files. Then nobody may take the other one for dead.
-fn birth(pid: u32) -> io::Result<Option<u64>> {
+fn start_time(pid: u32) -> io::Result<Option<u64>> {
     let stat = match fs::read_to_string(format!("/proc/{pid}/stat")) {
         Err(error) if is_gone(&error) => return Ok(None),
         read => read?,

@@ -13,7 +13,7 @@
 //! and counts its outages. All three end when the [`ContainerRemover`] is dropped.
 //!
 //! Invariant: while the remover lives, a container whose id is known is removed, however often
-//! that fails at first. The [`ContainerTracker`] counts it as leaving until the container engine
+//! that fails at first. The [`ContainerTracker`] counts it as removing until the container engine
 //! has confirmed that it is gone.
 
 use super::container_tracker::ContainerTracker;

@@ -2,12 +2,12 @@
 //!
 //! ```text
 //!            id arrived        dropped           removed
-//!  creating ─────────► living ────────► leaving ────────► (none)
+//!  creating ─────────► living ────────► removing ───────► (none)
 //!     └── given up: a container that the engine makes nevertheless is forgotten, and is swept
 //! ```
 //! A request to create a container may time out, and the container engine may still make the
 //! container later. Nobody then has its id. Its label names the creation, and the sweep removes
-//! it because no state here has it. `settle` waits until nothing is creating or leaving.
+//! it because no state here has it. `settle` waits until nothing is creating or removing.
 //!
 //! The lock is never held across an `await`.
 
@@ -30,7 +30,7 @@ pub(super) struct ContainerTracker {
     /// How often the container engine was seen to be down.
     outages: AtomicU64,
     state: Mutex<TrackedContainers>,
-    /// Notified whenever a container leaves `creating` or `leaving`.
+    /// Notified whenever a container leaves `creating` or `removing`.
     changed: Notify,
 }
 
@@ -42,7 +42,7 @@ struct TrackedContainers {
     /// Held by a guard.
     living: HashSet<String>,
     /// Dropped, and not yet known to be gone.
-    leaving: HashSet<String>,
+    removing: HashSet<String>,
 }
 
 impl ContainerTracker {
@@ -91,7 +91,7 @@ impl ContainerTracker {
 
     /// The container engine has confirmed that a dropped container is gone.
     pub(super) fn gone(&self, id: &str) {
-        self.state().leaving.remove(id);
+        self.state().removing.remove(id);
         self.changed.notify_waiters();
     }
 
@@ -104,7 +104,7 @@ impl ContainerTracker {
             let changed = self.changed.notified();
             {
                 let state = self.state();
-                if state.creating.is_empty() && state.leaving.is_empty() {
+                if state.creating.is_empty() && state.removing.is_empty() {
                     return;
                 }
             }
@@ -121,7 +121,7 @@ impl ContainerTracker {
     pub(super) fn note_dropped(&self, id: &str) {
         let mut state = self.state();
         state.living.remove(id);
-        state.leaving.insert(id.to_owned());
+        state.removing.insert(id.to_owned());
     }
 
     /// Whether a container with this id and these labels comes from this connection, although no
@@ -134,7 +134,7 @@ impl ContainerTracker {
         let state = self.state();
         let known = state.creating.contains(creation)
             || state.living.contains(id)
-            || state.leaving.contains(id);
+            || state.removing.contains(id);
         connection == Some(self.connection) && !known
     }
 }

@@ -18,25 +18,25 @@ const PASSES: usize = 8;
 #[derive(Clone, Copy)]
 struct ProcessEntry {
     parent: i32,
-    born: ProcessBirth,
+    started: ProcessStart,
 }
 
 /// When a process began, as (clock ticks since boot, process number). The clock ticks a hundred
 /// times a second. For processes of the same tick, the numbers give the order, because the
 /// kernel hands them out in order.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct ProcessBirth(u64, i32);
+struct ProcessStart(u64, i32);
 
 /// Kills the tree below `root`, a child of the guest that is alive or not yet reaped. It adds
 /// the numbers of all killed processes to `killed`. They die when they next get a processor, so
 /// the caller must still wait for them.
 pub fn kill(root: i32, killed: &mut HashSet<i32>) {
     // Without the age of the root, nobody can tell which processes belong to it.
-    let Some(born) = read_process(root).map(|process| process.born) else {
+    let Some(started) = read_process(root).map(|process| process.started) else {
         return sys::kill_process(-1);
     };
     for _ in 0..PASSES {
-        let fresh = doomed(root, born).into_iter().filter(|pid| killed.insert(*pid));
+        let fresh = members(root, started).into_iter().filter(|pid| killed.insert(*pid));
         // A pass that finds nobody new is the last one. A killed process may still be listed,
         // but it forks no more.
         if fresh.map(sys::kill_process).count() == 0 {
@@ -48,15 +48,20 @@ pub fn kill(root: i32, killed: &mut HashSet<i32>) {
 
 /// The processes that belong to the tree. Dead ones are included, because a process whose first
 /// thread has ended looks dead while its other threads run on.
-fn doomed(root: i32, born: ProcessBirth) -> Vec<i32> {
+fn members(root: i32, started: ProcessStart) -> Vec<i32> {
     let processes = all_processes();
-    let doomed = processes.keys().filter(|pid| belongs(**pid, root, born, &processes));
-    doomed.copied().collect()
+    let members = processes.keys().filter(|pid| belongs(**pid, root, started, &processes));
+    members.copied().collect()
 }
 
 /// Whether a process belongs to the tree: it is `root`, or `root` is above it, or it is an
 /// orphan without an ancestor that is older than `root`. The guest (number 1) never belongs.
-fn belongs(pid: i32, root: i32, born: ProcessBirth, processes: &HashMap<i32, ProcessEntry>) -> bool {
+fn belongs(
+    pid: i32,
+    root: i32,
+    started: ProcessStart,
+    processes: &HashMap<i32, ProcessEntry>,
+) -> bool {
     let mut at = pid;
     // Parents form a tree, but the list was read while it changed. The bound ends the walk if
     // the list has a cycle.
@@ -65,7 +70,7 @@ fn belongs(pid: i32, root: i32, born: ProcessBirth, processes: &HashMap<i32, Pro
             return true;
         }
         match processes.get(&at) {
-            Some(process) if at != 1 && process.born < born => return false,
+            Some(process) if at != 1 && process.started < started => return false,
             Some(process) if at != 1 => at = process.parent,
             _ => return pid != 1,
         }
@@ -92,6 +97,6 @@ fn read_process(pid: i32) -> Option<ProcessEntry> {
     let text = String::from_utf8_lossy(stat.get(after..)?).into_owned();
     let mut fields = text.split(' ');
     let parent = fields.nth(1)?.parse().ok()?;
-    let born = ProcessBirth(fields.nth(17)?.parse().ok()?, pid);
-    Some(ProcessEntry { parent, born })
+    let started = ProcessStart(fields.nth(17)?.parse().ok()?, pid);
+    Some(ProcessEntry { parent, started })
 }

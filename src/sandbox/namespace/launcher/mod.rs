@@ -46,7 +46,7 @@ struct LauncherSlot {
     pid: Option<i32>,
     /// The engine wants it killed. If the process number is not known yet, it is killed as soon
     /// as it is.
-    doomed: bool,
+    is_killed: bool,
 }
 
 /// The state of the launcher between two events.
@@ -64,7 +64,7 @@ struct SandboxLauncher {
     /// the kernel is likely to give one of these numbers to another guest.
     early: HashSet<i32>,
     /// Slots of dead sandboxes whose cgroups the kernel has not released yet.
-    leaving: Vec<u64>,
+    unremoved: Vec<u64>,
     /// The tokens of Settle requests that wait for their answer.
     settling: Vec<u64>,
 }
@@ -84,7 +84,7 @@ pub(crate) fn run(guest: &[u8]) -> io::Result<()> {
         slots: HashMap::new(),
         building: HashMap::new(),
         early: HashSet::new(),
-        leaving: Vec::new(),
+        unremoved: Vec::new(),
         settling: Vec::new(),
     };
     let outcome = launcher.serve();
@@ -119,7 +119,7 @@ impl SandboxLauncher {
             fds.extend(self.building.keys());
             // The kernel releases a cgroup a moment after its last process has died, and no
             // event tells when. So the removal is tried again every five milliseconds.
-            let timeout = if self.leaving.is_empty() { -1 } else { 5 };
+            let timeout = if self.unremoved.is_empty() { -1 } else { 5 };
             let ready = sys::wait_readable(&fds, timeout)?;
             if ready.contains(&sys::raw(&deaths)) {
                 sys::clear_signals(&deaths);
@@ -130,7 +130,7 @@ impl SandboxLauncher {
                 self.builder_reported(*fd)?;
             }
             self.reap();
-            self.leave();
+            self.settle();
             if ready.contains(&sys::raw(&self.socket)) {
                 match sys::receive_packet(&self.socket)? {
                     Some((bytes, fd)) => self.obey(&bytes, fd)?,
@@ -153,7 +153,7 @@ impl SandboxLauncher {
             }
             LauncherRequest::Settle { token } => {
                 self.settling.push(token);
-                self.leave();
+                self.settle();
                 Ok(())
             }
         }
@@ -165,18 +165,18 @@ impl SandboxLauncher {
         let group = match self.cgroups.create(slot, plan) {
             Ok(group) => group,
             Err((step, error)) => {
-                self.leaving.push(slot);
+                self.unremoved.push(slot);
                 return self.failed(slot, step, errno(&error));
             }
         };
         match self.builder.start(slot, plan, &stream, &group) {
             Ok(report) => {
                 self.building.insert(sys::raw(&report), (slot, report));
-                self.slots.insert(slot, LauncherSlot { pid: None, doomed: false });
+                self.slots.insert(slot, LauncherSlot { pid: None, is_killed: false });
                 Ok(())
             }
             Err(error) => {
-                self.leaving.push(slot);
+                self.unremoved.push(slot);
                 self.failed(slot, "fork", errno(&error))
             }
         }
@@ -188,13 +188,13 @@ impl SandboxLauncher {
         let Some((slot, report)) = self.building.remove(&fd) else { return Ok(()) };
         match builder::read_report(&report) {
             Ok(pid) => {
-                self.know(slot, pid);
+                self.note_pid(slot, pid);
                 let (enforced, oom_events) = self.cgroups.facts(slot);
                 self.tell(&LauncherEvent::Spawned { slot, pid, enforced, oom_events })
             }
             Err((step, errno)) => {
                 self.slots.remove(&slot);
-                self.leaving.push(slot);
+                self.unremoved.push(slot);
                 self.failed(slot, &step, errno)
             }
         }
@@ -202,13 +202,13 @@ impl SandboxLauncher {
 
     /// Notes the process number of a guest. The guest may have died already, or it may be
     /// wanted dead.
-    fn know(&mut self, slot: u64, pid: i32) {
+    fn note_pid(&mut self, slot: u64, pid: i32) {
         if self.early.remove(&pid) {
             self.slots.remove(&slot);
-            self.leaving.push(slot);
+            self.unremoved.push(slot);
         } else if let Some(entry) = self.slots.get_mut(&slot) {
             entry.pid = Some(pid);
-            if entry.doomed {
+            if entry.is_killed {
                 sys::kill(pid);
             }
         }
@@ -217,7 +217,7 @@ impl SandboxLauncher {
     /// Kills a sandbox. The rest follows when its guest is reaped.
     fn kill(&mut self, slot: u64) {
         if let Some(entry) = self.slots.get_mut(&slot) {
-            entry.doomed = true;
+            entry.is_killed = true;
             if let Some(pid) = entry.pid {
                 sys::kill(pid);
             }
@@ -231,7 +231,7 @@ impl SandboxLauncher {
             let slot = self.slots.iter().find(|(_, s)| s.pid == Some(dead)).map(|(slot, _)| *slot);
             if let Some(slot) = slot {
                 self.slots.remove(&slot);
-                self.leaving.push(slot);
+                self.unremoved.push(slot);
             } else if !self.building.is_empty() {
                 self.early.insert(dead);
             }
@@ -243,11 +243,11 @@ impl SandboxLauncher {
 
     /// Tries to remove the cgroups of dead sandboxes, and answers Settle requests when no
     /// killed sandbox and no such cgroup is left.
-    fn leave(&mut self) {
+    fn settle(&mut self) {
         let cgroups = &mut self.cgroups;
-        self.leaving.retain(|slot| !cgroups.remove(*slot));
-        let dying = self.slots.values().any(|s| s.doomed);
-        if !dying && self.leaving.is_empty() {
+        self.unremoved.retain(|slot| !cgroups.remove(*slot));
+        let killing = self.slots.values().any(|s| s.is_killed);
+        if !killing && self.unremoved.is_empty() {
             for token in std::mem::take(&mut self.settling) {
                 // An engine that is gone needs no answer; the end of its socket is handled in
                 // `serve`.
@@ -288,8 +288,8 @@ impl SandboxLauncher {
         }
         sys::reap_all_children();
         let slots: Vec<u64> = self.slots.drain().map(|(slot, _)| slot).collect();
-        self.leaving.extend(slots);
-        self.cgroups.remove_all(&self.leaving);
+        self.unremoved.extend(slots);
+        self.cgroups.remove_all(&self.unremoved);
     }
 }
 
