@@ -172,7 +172,7 @@ impl Engine {
             services: services.clone(),
             inputs: WorkInputs { catalog: options.catalog, ..WorkInputs::default() },
             models: Arc::new(AdapterFactory::new(crate::store::open_archive)),
-            places: Arc::new(Semaphore::new(options.max_episodes)),
+            slots: Arc::new(Semaphore::new(options.max_episodes)),
         });
         lives.push(life);
         let escalated = watch_lives(lives);

@@ -94,7 +94,7 @@ pub struct CampaignActor {
     /// Why planned episodes stay without an outcome, if their tasks are gone.
     pub(super) left_open: Option<String>,
     /// The engine's limit of episodes at once. All campaigns share it and take turns.
-    pub(super) places: Arc<Semaphore>,
+    pub(super) slots: Arc<Semaphore>,
     /// Counts the panics of episodes.
     pub(super) intensity: RestartIntensity,
     progress: watch::Sender<CampaignProgress>,
@@ -107,7 +107,7 @@ impl CampaignActor {
     pub fn start(
         services: EngineServices,
         prepared: PreparedCampaign,
-        places: Arc<Semaphore>,
+        slots: Arc<Semaphore>,
     ) -> (CampaignHandle, JoinHandle<()>, watch::Sender<CampaignProgress>) {
         let PreparedCampaign { kind, episodes, skipped, left_open, tasks, ordinal, .. } = prepared;
         let config = kind.config().clone();
@@ -147,7 +147,7 @@ impl CampaignActor {
             afresh: HashMap::new(),
             lost_in_a_row: 0,
             left_open,
-            places,
+            slots,
             intensity: RestartIntensity::new(PANICS, PANIC_WINDOW),
             progress,
         };

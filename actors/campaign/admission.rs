@@ -25,10 +25,10 @@ impl CampaignActor {
         if self.asking.is_some() || full || self.pending.is_empty() {
             return self.finish_if_idle(ctx);
         }
-        let places = self.places.clone();
+        let slots = self.slots.clone();
         self.asked += 1;
         let wait = self.asked;
-        let asking = ctx.spawn(async move { places.acquire_owned().await }.into_actor(self).map(
+        let asking = ctx.spawn(async move { slots.acquire_owned().await }.into_actor(self).map(
             move |place, this, ctx| {
                 // This wait was given up, and another one may have begun. The place is dropped here
                 // and goes to the next in line.

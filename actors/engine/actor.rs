@@ -136,11 +136,11 @@ impl EngineActor {
         prepared: PreparedCampaign,
         ctx: &mut Context<Self>,
     ) -> SubmitResult {
-        let EngineResources { mut services, places, .. } = self.tools.clone();
+        let EngineResources { mut services, slots, .. } = self.tools.clone();
         services.pool = services.pool.for_campaign(name);
         let undo = prepared.undo.clone();
         let starting = || {
-            let (handle, joined, progress) = CampaignActor::start(services, prepared, places);
+            let (handle, joined, progress) = CampaignActor::start(services, prepared, slots);
             (handle, (joined, progress))
         };
         let Some((handle, (joined, progress))) = self.registry.start(name, starting) else {

@@ -26,7 +26,7 @@ pub struct EngineResources {
     /// Makes the clients of a campaign's models.
     pub models: Arc<dyn ModelFactory>,
     /// The limit of episodes at once, over all campaigns.
-    pub places: Arc<Semaphore>,
+    pub slots: Arc<Semaphore>,
 }
 
 /// Start a campaign. It is refused if one of that name is running. The answer is the handle of the

@@ -73,7 +73,7 @@ pub(super) struct PoolResources {
     pub(super) backend: Arc<dyn SandboxBackend>,
     pub(super) config: PoolConfig,
     /// The places of living sandboxes. Leases from before a restart keep theirs.
-    pub(super) places: Arc<Semaphore>,
+    pub(super) slots: Arc<Semaphore>,
     /// Cancelled by a shutdown, for good.
     pub(super) closing: CancellationToken,
     /// Publishes the backends that are down.
@@ -85,7 +85,7 @@ pub struct PoolActor {
     pub(super) backend: Arc<dyn SandboxBackend>,
     /// The warm sandboxes and the waiters of each specification.
     pub(super) pools: SpecPools<HeldSandbox, LeaseWaiter>,
-    pub(super) places: Arc<Semaphore>,
+    pub(super) slots: Arc<Semaphore>,
     /// The circuit breaker of each backend.
     pub(super) breakers: HashMap<BackendKind, CircuitBreaker>,
     /// Publishes the backends that are down, with the reason.
@@ -103,11 +103,11 @@ pub struct PoolActor {
 impl PoolActor {
     /// A new incarnation of the actor.
     pub(super) fn new(tools: PoolResources) -> Self {
-        let PoolResources { backend, config, places, closing, down } = tools;
+        let PoolResources { backend, config, slots, closing, down } = tools;
         Self {
             backend,
             pools: SpecPools::new(config),
-            places,
+            slots,
             breakers: HashMap::new(),
             down,
             waking: false,
@@ -193,10 +193,10 @@ impl PoolActor {
     /// another specification is dropped, and the creation waits for a place. If no request waits,
     /// none: keeping sandboxes warm uses free places only.
     fn place_for(&mut self, spec: &Arc<SandboxSpec>, awaited: bool) -> Option<CreationPermit> {
-        let free = self.places.clone().try_acquire_owned().ok();
+        let free = self.slots.clone().try_acquire_owned().ok();
         if free.is_none() && awaited {
             drop(self.pools.evict(spec));
-            return Some(Err(self.places.clone()));
+            return Some(Err(self.slots.clone()));
         }
         free.map(Ok)
     }

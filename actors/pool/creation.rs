@@ -32,7 +32,7 @@ impl PoolActor {
             let create = async {
                 let place = match place {
                     Ok(place) => place,
-                    Err(places) => places.acquire_owned().await.map_err(|_| closed())?,
+                    Err(slots) => slots.acquire_owned().await.map_err(|_| closed())?,
                 };
                 let begun = Instant::now();
                 let sandbox = backend.create(&wanted).await?;

@@ -133,7 +133,7 @@ impl PoolHandle {
         backend: Arc<dyn SandboxBackend>,
         config: PoolConfig,
     ) -> (Self, JoinHandle<ActorExit>) {
-        let places = Arc::new(tokio::sync::Semaphore::new(config.max_live));
+        let slots = Arc::new(tokio::sync::Semaphore::new(config.max_live));
         // The places and this token outlive the actor: leases from before a restart keep their
         // places, and a pool that was shut down stays shut down.
         let closing = CancellationToken::new();
@@ -144,7 +144,7 @@ impl PoolHandle {
             PoolActor::new(PoolResources {
                 backend: backend.clone(),
                 config: config.clone(),
-                places: places.clone(),
+                slots: slots.clone(),
                 closing: closing.clone(),
                 down: publish.clone(),
             })

@@ -36,7 +36,7 @@ pub(super) struct JudgeQueue {
     /// One permit for each idle worker.
     idle_workers: Arc<Semaphore>,
     /// One permit for each further unit that the queue takes.
-    places: Arc<Semaphore>,
+    slots: Arc<Semaphore>,
 }
 
 impl JudgeQueue {
@@ -46,7 +46,7 @@ impl JudgeQueue {
         Arc::new(Self {
             idle: Mutex::new((0..count).rev().collect()),
             idle_workers: Arc::new(Semaphore::new(count)),
-            places: Arc::new(Semaphore::new(count * UNITS_PER_WORKER)),
+            slots: Arc::new(Semaphore::new(count * UNITS_PER_WORKER)),
             workers,
         })
     }
@@ -54,7 +54,7 @@ impl JudgeQueue {
     /// Waits for a place in the queue, and then for an idle worker. None only if the engine has
     /// ended.
     pub(super) async fn worker(self: &Arc<Self>) -> Option<JudgeLease> {
-        let place = self.places.clone().acquire_owned().await.ok()?;
+        let place = self.slots.clone().acquire_owned().await.ok()?;
         let worker = self.idle_workers.clone().acquire_owned().await.ok()?;
         let index = self.idle().pop()?;
         Some(JudgeLease { queue: self.clone(), index, _worker: worker, _place: place })
@@ -74,7 +74,7 @@ impl JudgeQueue {
     pub(super) fn stats(&self) -> QualityStats {
         let (workers, bound) = (self.workers.len(), self.workers.len() * UNITS_PER_WORKER);
         QualityStats {
-            queue_depth: bound.saturating_sub(self.places.available_permits()),
+            queue_depth: bound.saturating_sub(self.slots.available_permits()),
             queue_bound: bound,
             judging: workers.saturating_sub(self.idle_workers.available_permits()),
             workers,

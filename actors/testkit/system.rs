@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(100_000);
 pub struct Options {
     pub pool: PoolConfig,
     /// Episodes at once, over all campaigns.
-    pub places: usize,
+    pub slots: usize,
     pub workers: usize,
     /// A journal of an earlier life.
     pub journal: Arc<MemoryJournal>,
@@ -39,7 +39,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         let pool = PoolConfig { warm: 2, parallel_creation: 3, ..PoolConfig::default() };
-        Self { pool, places: 64, workers: 2, journal: Arc::default() }
+        Self { pool, slots: 64, workers: 2, journal: Arc::default() }
     }
 }
 
@@ -54,7 +54,7 @@ pub struct Kit {
     pub sink: Arc<FakeSink>,
     pub services: EngineServices,
     pub engine: EngineHandle,
-    pub places: Arc<Semaphore>,
+    pub slots: Arc<Semaphore>,
     lives: Lives,
 }
 
@@ -92,7 +92,7 @@ async fn all_gone(census: &LiveCounts, backend: &FakeBackend) {
 
 impl Kit {
     fn start(options: Options) -> Self {
-        let Options { pool, places, workers, journal } = options;
+        let Options { pool, slots, workers, journal } = options;
         let (backend, sink) = (FakeBackend::default(), Arc::<FakeSink>::default());
         let models = Arc::<FakeModels>::default();
         let store: Arc<dyn Journal> = journal.clone();
@@ -125,16 +125,16 @@ impl Kit {
             agents,
             units,
         };
-        let places = Arc::new(Semaphore::new(places));
+        let slots = Arc::new(Semaphore::new(slots));
         let (engine, life) = EngineHandle::start(EngineResources {
             services: services.clone(),
             inputs: WorkInputs { catalog: Arc::new(catalog()), ..WorkInputs::default() },
             models: models.clone(),
-            places: places.clone(),
+            slots: slots.clone(),
         });
         lives.push(("engine", life));
         let lives = Rc::new(RefCell::new(lives));
-        Self { journal, backend, models, sink, services, engine, places, lives }
+        Self { journal, backend, models, sink, services, engine, slots, lives }
     }
 
     /// Starts a campaign.

@@ -318,12 +318,12 @@ async fn prove_all(
 ) -> Result<Vec<SeedProof>> {
     // At most two proofs for each core run at the same time.
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
-    let places = Arc::new(Semaphore::new(cores * 2));
+    let slots = Arc::new(Semaphore::new(cores * 2));
     let tasks: Vec<_> = (1..=seeds)
         .map(|seed| {
-            let (prover, template, places) = (prover.clone(), template.clone(), places.clone());
+            let (prover, template, slots) = (prover.clone(), template.clone(), slots.clone());
             spawn("proof", async move {
-                let _place = places.acquire_owned().await;
+                let _place = slots.acquire_owned().await;
                 prover.prove(&template, seed).await
             })
         })

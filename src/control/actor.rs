@@ -86,7 +86,7 @@ impl ControlActor {
             return self.turn_away(stream, error, ctx);
         }
         // The place is held until the session ends. `ControlHandle::close` waits for all places.
-        let Ok(place) = self.parts.shared.places.clone().try_acquire_owned() else {
+        let Ok(place) = self.parts.shared.slots.clone().try_acquire_owned() else {
             let most = self.parts.shared.limits.clients;
             let error = Error::new(Code::ControlRefused, format!("{most} clients are connected"))
                 .hint("try again when a client has left");

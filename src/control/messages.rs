@@ -63,7 +63,7 @@ pub(super) struct ControlResources {
 pub(super) struct ControlSharedState {
     pub(super) limits: Arc<ControlLimits>,
     /// One permit for each client that may be connected.
-    pub(super) places: Arc<Semaphore>,
+    pub(super) slots: Arc<Semaphore>,
     /// Cancelled when the socket closes. Sessions end after the answer that they are about to send.
     pub(super) closing: CancellationToken,
 }
@@ -85,7 +85,7 @@ impl ControlHandle {
         limits: ControlLimits,
     ) -> (Self, JoinHandle<ActorExit>) {
         let shared = ControlSharedState {
-            places: Arc::new(Semaphore::new(limits.clients)),
+            slots: Arc::new(Semaphore::new(limits.clients)),
             limits: Arc::new(limits),
             closing: CancellationToken::new(),
         };
@@ -101,7 +101,7 @@ impl ControlHandle {
     pub async fn stats(&self) -> ControlStats {
         let mut stats = self.handle.ask(ControlStatsQuery).await.unwrap_or_default();
         stats.clients_bound = self.shared.limits.clients;
-        stats.clients = stats.clients_bound.saturating_sub(self.shared.places.available_permits());
+        stats.clients = stats.clients_bound.saturating_sub(self.shared.slots.available_permits());
         stats
     }
 
@@ -117,7 +117,7 @@ impl ControlHandle {
         // Each session holds one permit until it ends. When all permits are free, all sessions
         // have ended.
         let all = u32::try_from(self.shared.limits.clients).unwrap_or(u32::MAX);
-        let gone = self.shared.places.acquire_many(all);
+        let gone = self.shared.slots.acquire_many(all);
         if tokio::time::timeout(self.shared.limits.shutdown, gone).await.is_err() {
             tracing::warn!("clients that still waited were cut off");
         }

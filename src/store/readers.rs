@@ -21,13 +21,13 @@ pub(super) struct ReaderPool {
     /// Open connections that no query uses.
     idle: Mutex<Vec<Connection>>,
     /// One permit for each query that may run.
-    places: Arc<Semaphore>,
+    slots: Arc<Semaphore>,
 }
 
 impl ReaderPool {
     /// A pool without connections. Each connection is opened when it is first needed.
     pub(super) fn new(path: PathBuf) -> Arc<Self> {
-        Arc::new(Self { path, idle: Mutex::default(), places: Arc::new(Semaphore::new(READERS)) })
+        Arc::new(Self { path, idle: Mutex::default(), slots: Arc::new(Semaphore::new(READERS)) })
     }
 
     /// Runs `query` on a blocking thread with one of the connections. `operation` names the query
@@ -38,7 +38,7 @@ impl ReaderPool {
         query: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreFault> {
         let gone = |what: String| StoreFault::new(operation, what);
-        let place = self.places.clone().acquire_owned().await.map_err(|e| gone(e.to_string()))?;
+        let place = self.slots.clone().acquire_owned().await.map_err(|e| gone(e.to_string()))?;
         let readers = Arc::clone(self);
         // The permit moves into the blocking task. The query goes on even if the caller no longer
         // waits, and it must keep its permit until it ends.

@@ -134,8 +134,8 @@ fn an_order_is_durable_when_it_is_answered() {
 #[test]
 fn a_campaign_that_waits_for_a_place_rests_at_once() {
     for order in ORDERS {
-        in_test_system(Options { places: 1, ..options() }, move |kit| async move {
-            let taken = kit.places.clone().acquire_owned().await.unwrap();
+        in_test_system(Options { slots: 1, ..options() }, move |kit| async move {
+            let taken = kit.slots.clone().acquire_owned().await.unwrap();
             let handle = kit.submit(&campaign("c", 2)).await;
             sleep(Duration::from_secs(1)).await;
             match order {
@@ -147,7 +147,7 @@ fn a_campaign_that_waits_for_a_place_rests_at_once() {
             assert!(handle.wait_until_settled().await.settled, "{order:?}");
             drop(taken);
             sleep(Duration::from_secs(1)).await;
-            assert_eq!(kit.places.available_permits(), 1, "{order:?}: no place is kept");
+            assert_eq!(kit.slots.available_permits(), 1, "{order:?}: no place is kept");
             assert_eq!(kit.backend.created(), 0, "{order:?}: nothing is launched");
         });
     }

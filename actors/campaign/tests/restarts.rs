@@ -176,7 +176,7 @@ fn the_episodes_of_a_campaign_that_dies_die_with_it() {
         let left = handle.progress().borrow().clone();
         assert_eq!((left.state, left.running, left.settled), (CampaignState::Paused, 0, true));
         assert!(left.reason.unwrap().contains("injected"));
-        assert_eq!(kit.places.available_permits(), 64);
+        assert_eq!(kit.slots.available_permits(), 64);
         let calls = model.calls().len();
         sleep(Duration::from_secs(100)).await;
         assert_eq!(model.calls().len(), calls, "nobody goes on spending");

@@ -135,7 +135,7 @@ fn a_cluster_stays_in_one_split() {
 
 #[test]
 fn campaigns_share_the_places_fairly() {
-    in_test_system(Options { places: 2, ..options() }, |kit| async move {
+    in_test_system(Options { slots: 2, ..options() }, |kit| async move {
         let (mut one, mut two) = (campaign("one", 12), campaign("two", 12));
         one.concurrency = 8;
         two.models = vec![priced("fake/two", 0)];
@@ -153,7 +153,7 @@ fn campaigns_share_the_places_fairly() {
         // From when both ask until one has nothing left, they take turns.
         let turns: Vec<bool> = launches[3..20].windows(2).map(|pair| pair[0] != pair[1]).collect();
         assert!(turns.iter().all(|turn| *turn), "{launches:?}");
-        assert_eq!(kit.places.available_permits(), 2);
+        assert_eq!(kit.slots.available_permits(), 2);
     });
 }
 

@@ -58,7 +58,7 @@ pub(super) struct EgressProxy {
     network: NetworkPolicy,
     resolver: Arc<dyn HostResolver>,
     /// One permit for each connection; see [`MOST`].
-    places: Arc<Semaphore>,
+    slots: Arc<Semaphore>,
     /// The socket of the agent gateway. It exists from the first external agent until shutdown.
     agents: PathBuf,
 }
@@ -73,7 +73,7 @@ impl EgressProxy {
         resolver: Arc<dyn HostResolver>,
         agents: PathBuf,
     ) -> Self {
-        Self { network, resolver, places: Arc::new(Semaphore::new(MOST)), agents }
+        Self { network, resolver, slots: Arc::new(Semaphore::new(MOST)), agents }
     }
 
     /// Accepts connections until the task is aborted. Each connection gets a task of its own. An
@@ -83,7 +83,7 @@ impl EgressProxy {
         loop {
             // The permit is taken before `accept`, so that a connection beyond the limit waits in
             // the kernel and not in memory.
-            let Ok(place) = proxy.places.clone().acquire_owned().await else { return };
+            let Ok(place) = proxy.slots.clone().acquire_owned().await else { return };
             match listener.accept().await {
                 Ok((program, _)) => {
                     let proxy = proxy.clone();

@@ -61,7 +61,7 @@ pub(in crate::store) struct StoreWriter {
     /// None only while the handle is dropped.
     requests: Option<mpsc::Sender<WriterRequest>>,
     /// The places in the queue that are free.
-    places: Arc<Semaphore>,
+    slots: Arc<Semaphore>,
     counters: Arc<StoreCounters>,
     /// None only while the handle is dropped.
     thread: Option<JoinHandle<()>>,
@@ -78,7 +78,7 @@ impl StoreWriter {
             .spawn(move || thread.run())?;
         Ok(Self {
             requests: Some(requests),
-            places: Arc::new(Semaphore::new(QUEUE_BOUND)),
+            slots: Arc::new(Semaphore::new(QUEUE_BOUND)),
             counters,
             thread: Some(thread),
         })
@@ -90,7 +90,7 @@ impl StoreWriter {
         &self,
         writes: Vec<PreparedWrite>,
     ) -> Result<(), StoreFault> {
-        let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| gone("append"))?;
+        let place = Arc::clone(&self.slots).acquire_owned().await.map_err(|_| gone("append"))?;
         let promise =
             writes.iter().map(PreparedWrite::promise).max().unwrap_or(AppendDurability::Committed);
         let (reply, answer) = oneshot::channel();
@@ -107,7 +107,7 @@ impl StoreWriter {
 
     /// The counters of the writer, with the state of the queue.
     pub(in crate::store) fn stats(&self) -> StoreStats {
-        let free = self.places.available_permits();
+        let free = self.slots.available_permits();
         StoreStats {
             queue_depth: QUEUE_BOUND.saturating_sub(free),
             queue_bound: QUEUE_BOUND,
