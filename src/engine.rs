@@ -136,12 +136,12 @@ impl Engine {
         ));
         let journal: Arc<dyn Journal> = Arc::new(store.clone());
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let mut lives: Vec<JoinHandle<ActorExit>> = Vec::new();
+        let mut exits: Vec<JoinHandle<ActorExit>> = Vec::new();
         let collector = CollectorHandle::new(journal.clone());
-        let (router, life) = RouterHandle::start(collector.clone(), clock.clone());
-        lives.push(life);
-        let (pool, life) = PoolHandle::start(backend.clone(), roomy(&options));
-        lives.push(life);
+        let (router, exit) = RouterHandle::start(collector.clone(), clock.clone());
+        exits.push(exit);
+        let (pool, exit) = PoolHandle::start(backend.clone(), roomy(&options));
+        exits.push(exit);
         let tools = QualityServices {
             collector: collector.clone(),
             journal: journal.clone(),
@@ -150,7 +150,7 @@ impl Engine {
         };
         let workers = std::thread::available_parallelism().map_or(2, usize::from);
         let (quality, more) = QualityHandle::start(workers, &tools);
-        lives.extend(more);
+        exits.extend(more);
         let tools = gateway::GatewayServices {
             router: router.clone(),
             collector: collector.clone(),
@@ -168,14 +168,14 @@ impl Engine {
         let units = Arc::new(ActorCounters::new("unit"));
         let services =
             EngineServices { pool, router, collector, quality, journal, clock, agents, units };
-        let (handle, life) = EngineHandle::start(EngineResources {
+        let (handle, exit) = EngineHandle::start(EngineResources {
             services: services.clone(),
             inputs: WorkInputs { catalog: options.catalog, ..WorkInputs::default() },
             models: Arc::new(AdapterFactory::new(crate::store::open_archive)),
             slots: Arc::new(Semaphore::new(options.max_episodes)),
         });
-        lives.push(life);
-        let escalated = watch_lives(lives);
+        exits.push(exit);
+        let escalated = watch_exits(exits);
         Ok(Self { handle, services, store, backend, agent_gateway, escalated })
     }
 
@@ -233,15 +233,15 @@ async fn open_store(options: &EngineOptions) -> Result<Store> {
 
 /// Watches the supervisors of all actors and publishes the first escalation. `lives` has one join
 /// handle for each supervised actor.
-fn watch_lives(lives: Vec<JoinHandle<ActorExit>>) -> watch::Receiver<Option<String>> {
+fn watch_exits(exits: Vec<JoinHandle<ActorExit>>) -> watch::Receiver<Option<String>> {
     let (publish, escalated) = watch::channel(None);
     let publish = Arc::new(publish);
-    for life in lives {
+    for exit in exits {
         let publish = publish.clone();
         // The task ends with the actor it watches, or at the latest with the actor system.
         #[expect(clippy::disallowed_methods, reason = "watches the joins themselves")]
         tokio::task::spawn_local(async move {
-            if let Ok(ActorExit::Escalated { name, panic }) = life.await {
+            if let Ok(ActorExit::Escalated { name, panic }) = exit.await {
                 publish.send_replace(Some(format!("the {name} actor keeps panicking: {panic}")));
             }
         });

@@ -70,9 +70,9 @@ impl QualityHandle {
         };
         let (workers, mut joined): (Vec<_>, Vec<_>) = (0..workers.max(1)).map(worker).unzip();
         let tools = tools.clone();
-        let (publisher, life) =
+        let (publisher, exit) =
             supervise("publisher", intensity(), move || PublishActor::new(tools.clone()));
-        joined.push(life);
+        joined.push(exit);
         (Self { queue: JudgeQueue::new(workers), publisher }, joined)
     }
 

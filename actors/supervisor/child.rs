@@ -66,9 +66,9 @@ where
     let (counters, handling) = (Arc::new(ActorCounters::new(name)), Arc::default());
     let handle = ActorHandle::new(name, address, Arc::clone(&counters), Arc::clone(&handling));
     let supervision = Supervision { name, intensity, publish, counters, handling };
-    let life = supervision.run(factory);
+    let supervised = supervision.run(factory);
     #[expect(clippy::disallowed_methods, reason = "the supervisor itself starts it")]
-    (handle, actix::spawn(live_counts::counted_task(life)))
+    (handle, actix::spawn(live_counts::counted_task(supervised)))
 }
 
 /// The state of one supervisor.

@@ -64,36 +64,36 @@ impl Handler<Say> for Counter {
 fn start(restarts: usize) -> (ActorHandle<Counter>, JoinHandle<ActorExit>, Arc<AtomicU32>) {
     let made = Arc::new(AtomicU32::new(0));
     let count = made.clone();
-    let (handle, life) =
+    let (handle, exit) =
         supervise("counter", RestartIntensity::new(restarts, Duration::from_secs(10)), move || {
             Counter { generation: count.fetch_add(1, Ordering::AcqRel) + 1, told: 0 }
         });
-    (handle, life, made)
+    (handle, exit, made)
 }
 
 #[test]
 fn a_panic_rebuilds_behind_the_same_handle() {
     in_test_system(Options::default(), |_| async {
-        let (counter, life, _) = start(3);
+        let (counter, exit, _) = start(3);
         assert_eq!(counter.ask(Say::Hello).await, Ok((1, 1)));
         assert_eq!(counter.ask(Say::PanicOnce).await, Ok((2, 1)), "asked again, fresh state");
         assert_eq!(counter.clone().ask(Say::Hello).await, Ok((2, 2)));
         drop(counter);
-        assert_eq!(life.await.unwrap(), ActorExit::Stopped);
+        assert_eq!(exit.await.unwrap(), ActorExit::Stopped);
     });
 }
 
 #[test]
 fn beyond_its_intensity_it_escalates_and_callers_know_at_once() {
     in_test_system(Options::default(), |_| async {
-        let (counter, life, made) = start(3);
+        let (counter, exit, made) = start(3);
         let began = Instant::now();
         for _ in 0..4 {
             counter.tell(Say::Panic).await;
             tokio::task::yield_now().await;
         }
         let panic = "told to".to_owned();
-        assert_eq!(life.await.unwrap(), ActorExit::Escalated { name: "counter", panic });
+        assert_eq!(exit.await.unwrap(), ActorExit::Escalated { name: "counter", panic });
         assert_eq!(made.load(Ordering::Acquire), 4, "the first, and three restarts");
         assert_eq!(
             counter.ask(Say::Hello).await.unwrap_err().to_string(),
@@ -107,12 +107,12 @@ fn beyond_its_intensity_it_escalates_and_callers_know_at_once() {
 #[test]
 fn a_message_that_kills_its_actor_is_set_aside() {
     in_test_system(Options::default(), |_| async {
-        let (counter, life, made) = start(3);
+        let (counter, exit, made) = start(3);
         assert_eq!(counter.ask(Say::Panic).await, Err(AskError::SetAside("counter")));
         let fault = Fault::from(AskError::SetAside("counter"));
         assert_eq!(fault.kind.policy().code, Some("SYN-0005"));
         assert_eq!(counter.ask(Say::Hello).await, Ok((3, 1)), "the actor lives");
-        assert_eq!((made.load(Ordering::Acquire), life.is_finished()), (3, false));
+        assert_eq!((made.load(Ordering::Acquire), exit.is_finished()), (3, false));
     });
 }
 
@@ -140,11 +140,11 @@ fn messages_that_waited_behind_a_deadly_one_are_answered() {
 #[test]
 fn deadly_messages_do_not_escalate_and_are_counted() {
     in_test_system(Options::default(), |_| async {
-        let (counter, life, _) = start(3);
+        let (counter, exit, _) = start(3);
         for _ in 0..10 {
             counter.ask(Say::Panic).await.unwrap_err();
         }
-        assert!(!life.is_finished());
+        assert!(!exit.is_finished());
         let name = "counter".to_owned();
         let told = ActorStats { name, panics: 20, restarts: 20, kills: 0, set_aside: 10 };
         assert_eq!(counter.stats(), told);
@@ -154,21 +154,21 @@ fn deadly_messages_do_not_escalate_and_are_counted() {
 #[test]
 fn restarts_far_apart_are_no_escalation() {
     in_test_system(Options::default(), |_| async {
-        let (counter, life, made) = start(2);
+        let (counter, exit, made) = start(2);
         for _ in 0..20 {
             counter.tell(Say::Panic).await;
             sleep(Duration::from_secs(6)).await;
         }
-        assert_eq!((made.load(Ordering::Acquire), life.is_finished()), (21, false));
+        assert_eq!((made.load(Ordering::Acquire), exit.is_finished()), (21, false));
     });
 }
 
 #[test]
 fn an_actor_that_stops_is_not_rebuilt() {
     in_test_system(Options::default(), |_| async {
-        let (counter, life, made) = start(2);
+        let (counter, exit, made) = start(2);
         counter.tell(Say::Stop).await;
-        assert_eq!(life.await.unwrap(), ActorExit::Stopped);
+        assert_eq!(exit.await.unwrap(), ActorExit::Stopped);
         let before = Instant::now();
         assert!(counter.ask(Say::Hello).await.is_err());
         assert_eq!((before.elapsed(), made.load(Ordering::Acquire)), (Duration::ZERO, 1));

@@ -43,7 +43,7 @@ impl Default for Options {
     }
 }
 
-type Lives = Rc<RefCell<Vec<(&'static str, JoinHandle<ActorExit>)>>>;
+type ActorExits = Rc<RefCell<Vec<(&'static str, JoinHandle<ActorExit>)>>>;
 
 /// The wired engine and the fakes behind it.
 #[derive(Clone)]
@@ -55,7 +55,7 @@ pub struct Kit {
     pub services: EngineServices,
     pub engine: EngineHandle,
     pub slots: Arc<Semaphore>,
-    lives: Lives,
+    exits: ActorExits,
 }
 
 /// Runs a test.
@@ -97,12 +97,12 @@ impl Kit {
         let models = Arc::<FakeModels>::default();
         let store: Arc<dyn Journal> = journal.clone();
         let clock: Arc<dyn Clock> = Arc::new(FakeClock::default());
-        let mut lives = Vec::new();
+        let mut exits = Vec::new();
         let collector = CollectorHandle::new(store.clone());
-        let (router, life) = RouterHandle::start(collector.clone(), clock.clone());
-        lives.push(("router", life));
-        let (pool, life) = PoolHandle::start(Arc::new(backend.clone()), pool);
-        lives.push(("pool", life));
+        let (router, exit) = RouterHandle::start(collector.clone(), clock.clone());
+        exits.push(("router", exit));
+        let (pool, exit) = PoolHandle::start(Arc::new(backend.clone()), pool);
+        exits.push(("pool", exit));
         let tools = QualityServices {
             collector: collector.clone(),
             journal: store.clone(),
@@ -111,8 +111,8 @@ impl Kit {
         };
         let (quality, mut more) = QualityHandle::start(workers, &tools);
         // The publisher is the last one.
-        lives.extend(more.pop().map(|life| ("publisher", life)));
-        lives.extend(more.into_iter().map(|life| ("quality", life)));
+        exits.extend(more.pop().map(|exit| ("publisher", exit)));
+        exits.extend(more.into_iter().map(|exit| ("quality", exit)));
         let agents = Arc::new(FakeAgents { backend: backend.clone(), models: models.clone() });
         let units = Arc::new(ActorCounters::new("unit"));
         let services = EngineServices {
@@ -126,15 +126,15 @@ impl Kit {
             units,
         };
         let slots = Arc::new(Semaphore::new(slots));
-        let (engine, life) = EngineHandle::start(EngineResources {
+        let (engine, exit) = EngineHandle::start(EngineResources {
             services: services.clone(),
             inputs: WorkInputs { catalog: Arc::new(catalog()), ..WorkInputs::default() },
             models: models.clone(),
             slots: slots.clone(),
         });
-        lives.push(("engine", life));
-        let lives = Rc::new(RefCell::new(lives));
-        Self { journal, backend, models, sink, services, engine, slots, lives }
+        exits.push(("engine", exit));
+        let exits = Rc::new(RefCell::new(exits));
+        Self { journal, backend, models, sink, services, engine, slots, exits }
     }
 
     /// Starts a campaign.
@@ -172,13 +172,13 @@ impl Kit {
         self.submit(config).await.wait_until_settled().await
     }
 
-    /// The life of an actor, to be awaited.
+    /// The exit of an actor, to be awaited.
     #[expect(clippy::panic, reason = "a test's")]
-    pub fn life(&self, name: &str) -> JoinHandle<ActorExit> {
-        let mut lives = self.lives.borrow_mut();
-        match lives.iter().position(|(known, _)| *known == name) {
-            Some(at) => lives.remove(at).1,
-            None => panic!("no life of {name} is left"),
+    pub fn exit(&self, name: &str) -> JoinHandle<ActorExit> {
+        let mut exits = self.exits.borrow_mut();
+        match exits.iter().position(|(known, _)| *known == name) {
+            Some(at) => exits.remove(at).1,
+            None => panic!("no exit of {name} is left"),
         }
     }
 
@@ -188,10 +188,10 @@ impl Kit {
         let rested = timeout(PATIENCE, self.engine.wait_until_settled()).await;
         assert!(rested.is_ok(), "a campaign does not come to rest");
         self.services.pool.shut_down().await;
-        let lives = self.lives.take();
+        let exits = self.exits.take();
         drop(self);
-        for (name, life) in lives {
-            let ended = timeout(PATIENCE, life).await;
+        for (name, exit) in exits {
+            let ended = timeout(PATIENCE, exit).await;
             assert!(ended.is_ok(), "the {name} actor does not end");
         }
     }

@@ -242,7 +242,7 @@ async fn check(args: TemplateCheckArgs) -> Result<ExitCode> {
         return Err(crate::templates::nothing_matches(&args.globs));
     }
     let backend = Arc::new(SandboxBackends::new(this_executable()?, &guest_dir()));
-    let (pool, life) = PoolHandle::start(backend.clone(), PoolConfig::default());
+    let (pool, exit) = PoolHandle::start(backend.clone(), PoolConfig::default());
     let spec = SandboxSpec {
         image: BASE_IMAGE.to_owned(),
         shell: shell(&args.shell),
@@ -257,7 +257,7 @@ async fn check(args: TemplateCheckArgs) -> Result<ExitCode> {
     pool.shut_down().await;
     // Sandboxes are removed before the result is looked at, so that an error leaves nothing behind.
     let settled = backend.settle().await.map_err(|fault| fault_error(&fault));
-    drop(life);
+    drop(exit);
     let unproven = proved?;
     settled?;
     if unproven == 0 {

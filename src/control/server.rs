@@ -28,7 +28,7 @@ pub struct ControlServer {
     /// The most urgent shutdown request of the clients.
     shutdown: watch::Receiver<ShutdownRequest>,
     /// Ends when the control actor was given up or has stopped.
-    life: JoinHandle<ActorExit>,
+    exit: JoinHandle<ActorExit>,
     /// The task that resumes the campaigns of the last daemon. The socket already listens while it
     /// runs. None for a foreground run.
     restart: Option<AbortOnDropHandle<()>>,
@@ -61,13 +61,13 @@ impl ControlServer {
             Error::new(Code::SocketUnusable, "the control socket does not listen")
                 .with_source(error)
         })?;
-        let (handle, life) =
+        let (handle, exit) =
             ControlHandle::start(listener, dispatcher.clone(), ControlLimits::default());
         // The dispatcher reports the counts of the actor, and the actor needs the dispatcher to
         // start. So the handle is added afterwards.
         dispatcher.attach(handle.clone());
         let restart = earlier.map(|earlier| spawn("restart campaigns", earlier));
-        Ok(Self { handle, shutdown, life, restart })
+        Ok(Self { handle, shutdown, exit, restart })
     }
 
     /// A receiver that changes when a client asks for a more urgent shutdown.
@@ -84,7 +84,7 @@ impl ControlServer {
     /// Resolves with the reason when the control actor has failed for good. The process must then
     /// end.
     pub async fn failed(&mut self) -> String {
-        match (&mut self.life).await {
+        match (&mut self.exit).await {
             Ok(ActorExit::Escalated { name, panic }) => {
                 format!("the {name} actor keeps panicking: {panic}")
             }

@@ -71,11 +71,11 @@ fn scene<F: Future<Output = ()>>(limits: ControlLimits, test: impl FnOnce(Scene)
         let path = home.path().join("s");
         let listener = UnixListener::bind(&path).unwrap();
         let dispatcher = Arc::new(Trial::default());
-        let (control, life) = ControlHandle::start(listener, dispatcher.clone(), limits);
+        let (control, exit) = ControlHandle::start(listener, dispatcher.clone(), limits);
         let scene = Scene { control: control.clone(), dispatcher, path, _home: home };
         tokio::time::timeout(Duration::from_secs(30), test(scene)).await.expect("the test hangs");
         control.close().await;
-        tokio::time::timeout(Duration::from_secs(30), life).await.unwrap().unwrap();
+        tokio::time::timeout(Duration::from_secs(30), exit).await.unwrap().unwrap();
     });
 }
 

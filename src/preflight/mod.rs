@@ -175,10 +175,10 @@ impl Preflight<'_> {
         let work = TrajectoryWork { config, catalog: self.inputs.catalog.clone() };
         // One sandbox at a time, and none in advance: the pool lives only for this check.
         let limits = PoolConfig { warm: 0, parallel_creation: 1, ..PoolConfig::default() };
-        let (pool, life) = PoolHandle::start(backends.clone(), limits);
+        let (pool, exit) = PoolHandle::start(backends.clone(), limits);
         let found = runnable_templates(&pool, &work).await;
         pool.shut_down().await;
-        drop(life);
+        drop(exit);
         match found {
             Ok((templates, skipped)) if templates.is_empty() => {
                 survey.findings.push(nothing_to_run(&skipped));

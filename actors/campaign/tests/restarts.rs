@@ -96,7 +96,7 @@ fn beyond_the_intensity_it_escalates_and_the_campaign_pauses() {
     for actor in ["pool", "quality", "publisher"] {
         in_test_system(options(), move |kit| async move {
             let handle = kit.submit(&campaign("c", 40)).await;
-            let life = kit.life(actor);
+            let exit = kit.exit(actor);
             for _ in 0..6 {
                 sleep(Duration::from_millis(5)).await;
                 panic_in(&kit, actor).await;
@@ -104,7 +104,7 @@ fn beyond_the_intensity_it_escalates_and_the_campaign_pauses() {
             let panic =
                 format!("injected into {}{actor}", if actor == "quality" { "" } else { "the " });
             assert!(
-                matches!(life.await, Ok(ActorExit::Escalated { panic: said, .. }) if said == panic)
+                matches!(exit.await, Ok(ActorExit::Escalated { panic: said, .. }) if said == panic)
             );
             let before = Instant::now();
             let rest = handle.wait_until_settled().await;
@@ -119,12 +119,12 @@ fn beyond_the_intensity_it_escalates_and_the_campaign_pauses() {
 #[test]
 fn a_dead_engine_actor_refuses_at_once() {
     in_test_system(options(), |kit| async move {
-        let life = kit.life("engine");
+        let exit = kit.exit("engine");
         for _ in 0..6 {
             panic_in(&kit, "engine").await;
             sleep(Duration::from_millis(1)).await;
         }
-        assert!(matches!(life.await, Ok(ActorExit::Escalated { name: "engine", .. })));
+        assert!(matches!(exit.await, Ok(ActorExit::Escalated { name: "engine", .. })));
         let before = Instant::now();
         let refused = kit.engine.submit(Arc::new(campaign("c", 1)), String::new()).await;
         assert_eq!(refused.err().unwrap().to_string(), "the engine actor is gone");

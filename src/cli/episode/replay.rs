@@ -143,14 +143,14 @@ async fn in_sandbox(
     let spec = SandboxSpec { digest: ran_in.map(|(_, digest)| digest.to_owned()), ..spec };
     ensure_sandbox(&backend, &spec, None).await?;
     let limits = PoolConfig { warm: 0, parallel_creation: 1, ..PoolConfig::default() };
-    let (pool, life) = PoolHandle::start(backend.clone(), limits);
+    let (pool, exit) = PoolHandle::start(backend.clone(), limits);
     let found = match provision_task(&pool, &origin.task, &Arc::new(spec)).await {
         Ok(lease) => replay(episode, attempt, turns, config, origin, lease).await,
         Err(fault) => Err(fault),
     };
     pool.shut_down().await;
     let settled = backend.settle().await;
-    drop(life);
+    drop(exit);
     let finding = found.map_err(|fault| fault_error(&fault))?;
     settled.map_err(|fault| fault_error(&fault))?;
     Ok(finding)
