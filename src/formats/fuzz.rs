@@ -116,18 +116,18 @@ fn shaped(inner: &Value) -> Vec<Value> {
 }
 
 fn survives<A: ReplyBuilder>(events: &[Value]) {
-    let mut assembly = A::default();
+    let mut builder = A::default();
     for event in events {
-        match assembly.event(&event.to_string()) {
+        match builder.event(&event.to_string()) {
             Ok(ControlFlow::Continue(())) => {}
             Ok(ControlFlow::Break(())) | Err(_) => break,
         }
     }
-    drop(assembly.reply());
+    drop(builder.reply());
     for body in events {
-        let mut assembly = A::default();
-        if assembly.whole(body.to_string().as_bytes()).is_ok() {
-            drop(assembly.reply());
+        let mut builder = A::default();
+        if builder.whole(body.to_string().as_bytes()).is_ok() {
+            drop(builder.reply());
         }
     }
 }
@@ -159,9 +159,9 @@ proptest! {
     #[test]
     fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let text = String::from_utf8_lossy(&bytes).into_owned();
-        let mut assembly = chat_completions::OpenAiReplyBuilder::default();
-        drop(assembly.event(&text).and(assembly.whole(&bytes)));
-        let mut assembly = ollama::OllamaReplyBuilder::default();
-        drop(assembly.event(&text).and(assembly.whole(&bytes)));
+        let mut builder = chat_completions::OpenAiReplyBuilder::default();
+        drop(builder.event(&text).and(builder.whole(&bytes)));
+        let mut builder = ollama::OllamaReplyBuilder::default();
+        drop(builder.event(&text).and(builder.whole(&bytes)));
     }
 }

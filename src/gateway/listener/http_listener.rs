@@ -117,11 +117,11 @@ pub(in crate::gateway) async fn accept_connections(
     authenticator: Weak<dyn TokenAuthenticator>,
     listener: HttpListener,
 ) {
-    let_in_at_most(MOST, authenticator, listener).await;
+    accept_at_most(MOST, authenticator, listener).await;
 }
 
 /// The accept loop, with at most so many connections.
-async fn let_in_at_most(
+async fn accept_at_most(
     most: usize,
     authenticator: Weak<dyn TokenAuthenticator>,
     listener: HttpListener,
@@ -171,11 +171,11 @@ async fn serve_client(
 ) {
     let attended = match stream {
         GatewayStream::Tcp(stream) => match DisconnectMonitor::of_tcp(&stream) {
-            Ok(peer) => attend(authenticator, member, peer, stream).await,
+            Ok(peer) => serve_http(authenticator, member, peer, stream).await,
             Err(error) => Err(error.into()),
         },
         GatewayStream::Unix(stream) => match DisconnectMonitor::of_unix(&stream) {
-            Ok(peer) => attend(authenticator, member, peer, stream).await,
+            Ok(peer) => serve_http(authenticator, member, peer, stream).await,
             Err(error) => Err(error.into()),
         },
     };
@@ -189,7 +189,7 @@ type ConnectionResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
 /// Runs hyper's server on one connection. A client may close its sending half when it has sent its
 /// request; it still gets its answer.
-async fn attend(
+async fn serve_http(
     authenticator: Weak<dyn TokenAuthenticator>,
     member: Arc<GatewayConnection>,
     peer: DisconnectMonitor,
@@ -359,7 +359,7 @@ mod tests {
         let address = listener.address().unwrap().replace("http://", "");
         let authenticator: Arc<dyn TokenAuthenticator> = Arc::new(Nobody);
         let _serving =
-            spawn("listener", let_in_at_most(8, Arc::downgrade(&authenticator), listener));
+            spawn("listener", accept_at_most(8, Arc::downgrade(&authenticator), listener));
         let mut idle = Vec::new();
         for _ in 0..40 {
             idle.push(TcpStream::connect(&address).await.unwrap());

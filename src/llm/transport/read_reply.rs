@@ -12,20 +12,20 @@ use synthd_actors::model::{CallFault, ChatReply};
 pub(super) async fn read_reply<A: ReplyBuilder>(
     answer: ProviderResponse,
 ) -> Result<ChatReply, CallFault> {
-    let mut assembly = A::default();
+    let mut builder = A::default();
     if !answer.is_events() {
         // Some hosts do not stream, although every request asks for a stream.
-        assembly.whole(&answer.whole().await?)?;
-        return assembly.reply();
+        builder.whole(&answer.whole().await?)?;
+        return builder.reply();
     }
     let mut events = SseByteStream::new(Box::pin(answer.pieces()));
     while let Some(event) = events.next().await {
         let data = event.map_err(broken)?.data.unwrap_or_default();
-        if !data.trim().is_empty() && assembly.event(&data)?.is_break() {
+        if !data.trim().is_empty() && builder.event(&data)?.is_break() {
             break;
         }
     }
-    assembly.reply()
+    builder.reply()
 }
 
 /// The fault of a stream that cannot be read: the error of the body below, or a malformed event.

@@ -219,8 +219,8 @@ impl UpstreamModel {
     ) -> Result<UpstreamResponse, CallFault> {
         let answer = provider.send(body, headers, context).await?;
         if answer.status.is_success() {
-            let joint = provider.split_key_redactor(choices);
-            let passage = PassThroughBody::new(answer, self.family, joint);
+            let redactor = provider.split_key_redactor(choices);
+            let passage = PassThroughBody::new(answer, self.family, redactor);
             return Ok(UpstreamResponse::Passage(Box::new(passage)));
         }
         let (status, headers) = (answer.status, answer.headers.clone());
@@ -257,15 +257,15 @@ pub struct PassThroughBody {
     /// Complete events that were not parsed yet.
     waiting: VecDeque<Bytes>,
     /// Parses the events beside the passage, for the usage and the record.
-    assembly: AnyReplyBuilder,
+    builder: AnyReplyBuilder,
     /// Why the answer is not complete. After it is set, no more is read from the provider.
     failed: Option<CallFault>,
     /// The end of the stream was seen; nothing more is read.
     ended: bool,
     /// Finds a key that is split over several events. None if there is no key to look for.
-    joint: Option<SplitKeyRedactor>,
+    redactor: Option<SplitKeyRedactor>,
     /// Chunks that were parsed and redacted and may go to the client.
-    looked_at: VecDeque<PassThroughChunk>,
+    ready: VecDeque<PassThroughChunk>,
 }
 
 /// One event of a stream, or a whole body.
@@ -292,29 +292,29 @@ impl PassThroughBody {
     fn new(
         mut answer: ProviderResponse,
         family: WireFormat,
-        joint: Option<SplitKeyRedactor>,
+        redactor: Option<SplitKeyRedactor>,
     ) -> Self {
-        let assembly = AnyReplyBuilder::of(family);
+        let builder = AnyReplyBuilder::of(family);
         Self {
             is_stream: answer.is_events(),
             headers: std::mem::take(&mut answer.headers),
             pieces: Box::pin(answer.pieces()),
             splitter: EventSplitter::default(),
             waiting: VecDeque::new(),
-            assembly,
+            builder,
             failed: None,
             ended: false,
-            joint,
-            looked_at: VecDeque::new(),
+            redactor,
+            ready: VecDeque::new(),
         }
     }
 
     /// The next chunk: one event of a stream, or the whole body if it is no stream. Returns None
-    /// after the last chunk, and after a failure. The chunks in `looked_at` come first, so that the
+    /// after the last chunk, and after a failure. The chunks in `ready` come first, so that the
     /// client gets everything that arrived before a failure.
     pub async fn next(&mut self) -> Option<PassThroughChunk> {
         loop {
-            if let Some(piece) = self.looked_at.pop_front() {
+            if let Some(piece) = self.ready.pop_front() {
                 return Some(piece);
             }
             if self.ended || self.failed.is_some() {
@@ -324,7 +324,7 @@ impl PassThroughBody {
                 return self.whole().await;
             }
             match self.waiting.pop_front() {
-                Some(event) => self.look(event),
+                Some(event) => self.take_event(event),
                 None => self.read_on().await,
             }
         }
@@ -337,16 +337,16 @@ impl PassThroughBody {
             Some(Ok(piece)) => self.waiting.extend(self.splitter.push(&piece)),
             Some(Err(fault)) => {
                 self.failed = Some(fault);
-                self.let_go();
+                self.release_held();
             }
             None => {
                 // A provider may end the body without the empty line after the last event.
                 let rest = std::mem::take(&mut self.splitter).rest();
                 if !rest.is_empty() {
-                    self.look(rest);
+                    self.take_event(rest);
                 }
                 self.ended = true;
-                self.let_go();
+                self.release_held();
             }
         }
     }
@@ -371,7 +371,7 @@ impl PassThroughBody {
     async fn whole(&mut self) -> Option<PassThroughChunk> {
         self.ended = true;
         let body = self.collect().await;
-        let understood = body.and_then(|body| self.assembly.whole(&body).map(|()| body));
+        let understood = body.and_then(|body| self.builder.whole(&body).map(|()| body));
         match understood {
             Ok(bytes) => Some(PassThroughChunk { bytes, is_last: true, is_broken: false }),
             Err(fault) => {
@@ -384,11 +384,11 @@ impl PassThroughBody {
     /// Parses one event and queues it for the client. An event that reports an error is passed on,
     /// too: the client should see it. `is_last` and `is_broken` are set on the last chunk that
     /// leaves the redactor, which may hold several events back.
-    fn look(&mut self, event: Bytes) {
+    fn take_event(&mut self, event: Bytes) {
         let data = events::event_data(&event);
         let taken = match data.trim().is_empty() {
             true => Ok(ControlFlow::Continue(())),
-            false => self.assembly.event(&data),
+            false => self.builder.event(&data),
         };
         let (is_last, is_broken) = match taken {
             Ok(flow) => (flow.is_break(), false),
@@ -398,14 +398,14 @@ impl PassThroughBody {
             }
         };
         self.ended |= is_last;
-        match &mut self.joint {
-            None => self.looked_at.push_back(PassThroughChunk { bytes: event, is_last, is_broken }),
-            Some(joint) => {
-                let free = joint.push(event);
-                self.looked_at.extend(free.into_iter().map(PassThroughChunk::of));
+        match &mut self.redactor {
+            None => self.ready.push_back(PassThroughChunk { bytes: event, is_last, is_broken }),
+            Some(redactor) => {
+                let free = redactor.push(event);
+                self.ready.extend(free.into_iter().map(PassThroughChunk::of));
                 if is_last {
-                    self.let_go();
-                    if let Some(last) = self.looked_at.back_mut() {
+                    self.release_held();
+                    if let Some(last) = self.ready.back_mut() {
                         (last.is_last, last.is_broken) = (true, is_broken);
                     }
                 }
@@ -414,9 +414,9 @@ impl PassThroughBody {
     }
 
     /// Releases the events that the redactor holds back. To be called only when no event follows.
-    fn let_go(&mut self) {
-        let held = self.joint.as_mut().map(SplitKeyRedactor::end).unwrap_or_default();
-        self.looked_at.extend(held.into_iter().map(PassThroughChunk::of));
+    fn release_held(&mut self) {
+        let held = self.redactor.as_mut().map(SplitKeyRedactor::end).unwrap_or_default();
+        self.ready.extend(held.into_iter().map(PassThroughChunk::of));
     }
 
     /// The parsed reply, for the usage and the record. Fails if the body broke off, or if what came
@@ -424,7 +424,7 @@ impl PassThroughBody {
     pub fn reply(self) -> Result<ChatReply, CallFault> {
         match self.failed {
             Some(fault) => Err(fault),
-            None => self.assembly.reply(),
+            None => self.builder.reply(),
         }
     }
 }

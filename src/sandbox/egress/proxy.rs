@@ -88,7 +88,7 @@ impl EgressProxy {
                 Ok((program, _)) => {
                     let proxy = proxy.clone();
                     spawn("egress connection", async move {
-                        if let Err(error) = proxy.attend(program).await {
+                        if let Err(error) = proxy.serve_client(program).await {
                             tracing::debug!(%error, "a connection to the outside has ended");
                         }
                         drop(place);
@@ -105,7 +105,7 @@ impl EgressProxy {
 
     /// Serves one connection from beginning to end. `Err` is an error of the connection itself,
     /// after data began to flow or while a refusal was sent.
-    async fn attend(&self, mut program: UnixStream) -> io::Result<()> {
+    async fn serve_client(&self, mut program: UnixStream) -> io::Result<()> {
         match self.carry(&mut program).await {
             Ok(carried) => carried,
             Err(EgressRefusal(status, why)) => {
