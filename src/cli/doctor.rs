@@ -223,6 +223,9 @@ fn show(facts: &HostFacts, trial: &SandboxTrial) {
         guest::LINKAGE,
     ));
     show_enforced(facts);
+    if let Some(warning) = facts.memory_warning() {
+        print_line(&warning);
+    }
     match trial {
         Ok(tools) => print_line(&format!("a sandbox ran; it has {}", tools.join(", "))),
         Err(why) => print_line(&format!(
