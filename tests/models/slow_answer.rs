@@ -323,8 +323,7 @@ fn a_client_that_gives_up_pays_and_may_ask_again() {
         whole(&completion(json!({ "role": "assistant", "content": "late" }), "stop"))
     });
     let directory = tempfile::tempdir().unwrap();
-    let patient = config(&host, &host, "1.00").replace("\"700ms\"", "\"10m\"");
-    let gateway = Running::start(directory.path(), &patient);
+    let gateway = Running::start(directory.path(), &config(&host, &host, "1.00"));
     let messages = json!([{ "role": "user", "content": "hello" }]);
     let body = json!({ "model": "local/chat-1", "messages": messages }).to_string();
     let mut client =
