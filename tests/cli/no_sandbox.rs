@@ -67,6 +67,8 @@ fn doctor_says_that_no_sandbox_runs() {
     assert_eq!(told.code, Some(NONE_RUNS), "{told:#?}");
     let said = told.document();
     assert_eq!((&said["trial"]["ok"], &said["docker"]["ok"]), (&false.into(), &false.into()));
+    let namespaces = &said["host"]["enforced"]["namespaces"];
+    assert!(namespaces["Err"].as_str().unwrap().contains("create the namespaces"), "{said:#}");
 }
 
 #[test]
