@@ -36,7 +36,7 @@ use synthd_actors::collector::CollectorHandle;
 use synthd_actors::engine::{EngineHandle, EngineResources};
 use synthd_actors::model::BASE_IMAGE;
 use synthd_actors::model::{
-    BackendKind, BackendSign, Fault, FaultKind, ImagePullPolicy, SandboxProtection, SandboxSpec,
+    BackendKind, BackendSign, Fault, FaultKind, ImagePullPolicy, SandboxSpec,
 };
 use synthd_actors::pool::{PoolConfig, PoolHandle};
 use synthd_actors::ports::{Clock, Journal, SandboxBackend};
@@ -300,7 +300,10 @@ pub async fn check_enforcement(backends: &SandboxBackends, sandbox: &SandboxSpec
     let facts = host_facts(backends, sandbox.backend).await?;
     let missing = facts.missing(&sandbox.require);
     if missing.is_empty() {
-        say_what_is_unbounded(&facts);
+        // The campaign does not require the limit, so that its absence is only a warning.
+        if let Some(warning) = facts.memory_warning() {
+            tracing::warn!("{warning}");
+        }
         return sandboxes_run(backends, sandbox.backend).await;
     }
     let lines: Vec<String> =
@@ -325,17 +328,6 @@ pub async fn ensure_image(
         backends.fetch(sandbox, pull, told).await.map_err(no_sandbox)?;
     }
     backends.check(sandbox).await.map_err(no_sandbox)
-}
-
-/// Warns the user if the host cannot limit the memory of a whole sandbox. It is called when all that
-/// the campaign requires is enforced, so the campaign does not require this limit.
-fn say_what_is_unbounded(facts: &HostFacts) {
-    if let Some(Err(why)) = facts.enforced.get(&SandboxProtection::MemoryCgroup) {
-        tracing::warn!(
-            "on this host, each process of a sandbox has a memory limit, but the whole sandbox \
-             has none ({why}); `require = [\"memory-cgroup\"]` refuses such hosts"
-        );
-    }
 }
 
 /// Creates one sandbox of the namespace backend as a test. The facts of a host may all be fine

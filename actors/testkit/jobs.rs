@@ -121,7 +121,8 @@ impl Jobs {
         self.change(token, |job| job.started = true);
     }
 
-    pub(super) async fn started(&self, token: &str) {
+    /// Waits until the sandbox of the program with this token has started it.
+    pub async fn started(&self, token: &str) {
         loop {
             let news = self.news();
             if self.jobs().get(token).is_some_and(|job| job.started) {
@@ -132,7 +133,7 @@ impl Jobs {
     }
 
     /// Has its sandbox run a command; what that printed, or nothing where the sandbox is gone.
-    pub(super) async fn run(&self, token: &str, command: &str) -> String {
+    pub async fn run(&self, token: &str, command: &str) -> String {
         let (told, answer) = oneshot::channel();
         self.change(token, |job| {
             job.commands.push(AgentCommand { command: command.to_owned(), told })
@@ -140,7 +141,8 @@ impl Jobs {
         answer.await.unwrap_or_default()
     }
 
-    pub(super) fn end(&self, token: &str, code: i32) {
+    /// The program with this token ends with this exit code.
+    pub fn end(&self, token: &str, code: i32) {
         self.change(token, |job| job.ended = Some(code));
     }
 

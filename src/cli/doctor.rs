@@ -14,7 +14,7 @@ use serde_json::json;
 use std::process::ExitCode;
 use std::time::Duration;
 use synthd_actors::model::BASE_IMAGE;
-use synthd_actors::model::{BackendKind, ExecRequest, Fault, SandboxSpec};
+use synthd_actors::model::{BackendKind, ExecRequest, Fault, SandboxProtection, SandboxSpec};
 use synthd_actors::ports::{Sandbox, SandboxBackend};
 
 #[derive(Args)]
@@ -82,7 +82,15 @@ async fn examine() -> Result<(Result<HostFacts>, SandboxTrial, ContainerFacts)> 
         try_gvisor(&backend, facts).await;
     }
     Ok(match host_facts(&backend, BackendKind::Namespace).await {
-        Ok(facts) => (Ok(facts), trial(&backend).await, containers),
+        Ok(mut facts) => {
+            let trial = trial(&backend).await;
+            // Only a sandbox shows whether this user can make namespaces.
+            if let Err(why) = &trial {
+                let why = format!("no sandbox runs: {why}");
+                facts.enforced.insert(SandboxProtection::Namespaces, Err(why));
+            }
+            (Ok(facts), trial, containers)
+        }
         Err(error) => {
             let why = error.report();
             (Err(error), Err(why), containers)
@@ -223,6 +231,9 @@ fn show(facts: &HostFacts, trial: &SandboxTrial) {
         guest::LINKAGE,
     ));
     show_enforced(facts);
+    if let Some(warning) = facts.memory_warning() {
+        print_line(&warning);
+    }
     match trial {
         Ok(tools) => print_line(&format!("a sandbox ran; it has {}", tools.join(", "))),
         Err(why) => print_line(&format!(

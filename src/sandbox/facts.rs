@@ -48,4 +48,15 @@ impl HostFacts {
         };
         required.into_iter().filter_map(lacks).collect()
     }
+
+    /// What the user must know of a host that cannot limit the memory of a whole sandbox. None if
+    /// the host limits it.
+    pub fn memory_warning(&self) -> Option<String> {
+        let why = self.enforced.get(&SandboxProtection::MemoryCgroup)?.as_ref().err()?;
+        Some(format!(
+            "on this host, each process of a sandbox has a memory limit, but the whole sandbox has \
+             none, and no limit counts the kernel's memory for it ({why}); \
+             `require = [\"memory-cgroup\"]` refuses such hosts"
+        ))
+    }
 }

@@ -18,6 +18,7 @@ mod json;
 mod models;
 mod names;
 mod network;
+mod no_sandbox;
 mod places;
 mod preflight;
 mod python;

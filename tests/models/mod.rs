@@ -21,6 +21,7 @@ mod redaction;
 mod replay;
 mod sampling;
 mod silence;
+mod slow_answer;
 mod strangers;
 
 use host::Host;

@@ -21,6 +21,7 @@ mod installed;
 mod lab;
 pub(crate) use lab::RUNTIME;
 mod lifetime;
+mod memory_warning;
 mod odd_images;
 mod operations;
 mod roots;

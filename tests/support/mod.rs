@@ -7,6 +7,7 @@ mod upstream;
 
 pub(crate) use engine::{OwnEngine, TINY};
 pub(crate) use registry::{PASSWORD, Registry, USER};
+pub(crate) use skipped::pass_on_skips;
 use std::io::Write;
 use std::path::PathBuf;
 pub(crate) use upstream::Upstream;

@@ -2,7 +2,7 @@
 //! The harness tells nobody that it ends; a process that reads from it is told by the kernel.
 
 use std::io::Write;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::{LazyLock, Mutex};
 
 const TELL: &str = r#"
@@ -25,6 +25,23 @@ pub(super) fn count(what: &str, why: &str) {
     teller.stdin.as_mut().unwrap().write_all(line.as_bytes()).unwrap();
 }
 
+/// Skips in the name of this test what the tests that it ran in another process have skipped.
+pub(crate) fn pass_on_skips(ran: &Output) {
+    for line in String::from_utf8_lossy(&ran.stderr).lines() {
+        let skipped = line.strip_prefix("SKIPPED ").and_then(|line| line.split_once(": "));
+        if let Some((what, why)) = skipped {
+            super::skip(what, why);
+        }
+    }
+}
+
+/// Runs one of the ignored tests of this file, outside of CI.
+fn run_alone(test: &str) -> Output {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--ignored", "--test-threads", "2", "--exact", test]);
+    command.env_remove("CI").output().unwrap()
+}
+
 #[test]
 #[ignore = "run by skipped_tests_are_counted_and_named_at_the_end"]
 fn skips_twice() {
@@ -33,14 +50,21 @@ fn skips_twice() {
 }
 
 #[test]
+#[ignore = "run by skipped_tests_are_counted_and_named_at_the_end"]
+fn skips_elsewhere() {
+    pass_on_skips(&run_alone("support::skipped::skips_twice"));
+}
+
+/// Whether the test itself skips, or a process that it has started.
+#[test]
 fn skipped_tests_are_counted_and_named_at_the_end() {
-    let test = "support::skipped::skips_twice";
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    let output = command.args(["--ignored", "--exact", test]).env_remove("CI").output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    let told = format!(
-        "\n1 of the tests that passed were skipped, wholly or in part:\n  \
-         {test}: one thing (it is not here)\n  {test}: another (nor is that)\n"
-    );
-    assert!(output.status.success() && said.ends_with(&told), "{said}");
+    for test in ["support::skipped::skips_twice", "support::skipped::skips_elsewhere"] {
+        let output = run_alone(test);
+        let said = String::from_utf8_lossy(&output.stderr);
+        let told = format!(
+            "\n1 of the tests that passed were skipped, wholly or in part:\n  \
+             {test}: one thing (it is not here)\n  {test}: another (nor is that)\n"
+        );
+        assert!(output.status.success() && said.ends_with(&told), "{said}");
+    }
 }
