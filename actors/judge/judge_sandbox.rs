@@ -72,7 +72,7 @@ impl JudgeSandbox {
     }
 
     /// A fresh sandbox with the way to the judged one.
-    async fn acquire(&self) -> Result<SandboxLease, Fault> {
+    async fn acquire(&mut self) -> Result<SandboxLease, Fault> {
         let mut lease = self.pool.acquire(&self.spec).await?;
         let service = InternalService::new(self.service.clone());
         lease.sandbox().tunnel(PORT, HostAddress::Service(service)).await?;
@@ -86,7 +86,7 @@ impl JudgeSandbox {
     }
 
     async fn run_all(
-        &self,
+        &mut self,
         lease: &mut SandboxLease,
         task: &Task,
         checks: &[TaskCheck],

@@ -113,7 +113,9 @@ impl JudgedService {
             }
         };
         let result = match request {
-            JudgedRequest::Run(program) => run_or_retry(&mut lease, &program, run).await?,
+            JudgedRequest::Run(program) => {
+                run_or_retry(&mut lease, &program, &run.copy, run.longest).await?
+            }
             JudgedRequest::Reset => {
                 lay_anew(&mut lease, &run.copy).await?;
                 OperationResult::Written
@@ -143,14 +145,15 @@ impl JudgedService {
 async fn run_or_retry(
     lease: &mut SandboxLease,
     program: &JudgedRun,
-    run: &JudgedRunState,
+    copy: &WorkspaceCopy,
+    longest: Duration,
 ) -> Result<OperationResult, Fault> {
-    match run_program(lease.sandbox(), program, run.longest).await {
+    match run_program(lease.sandbox(), program, longest).await {
         Err(fault) if fault.kind == FaultKind::SandboxLost => {}
         other => return other,
     }
-    lay_anew(lease, &run.copy).await?;
-    run_program(lease.sandbox(), program, run.longest).await
+    lay_anew(lease, copy).await?;
+    run_program(lease.sandbox(), program, longest).await
 }
 
 /// Kills everything in the judged sandbox and lays the copy again.

@@ -9,10 +9,10 @@ use super::jobs::{Deed, Jobs};
 use super::judged;
 use super::traps::Traps;
 use crate::model::{
-    CapturedOutput, CommandStatus, ExecEnd, ExecReport, ExecRequest, Fault, FaultKind,
-    FileChangeKind, FileSegment, FileSpec, HostAddress, InternalService, OperationReport,
-    SandboxFingerprint, SandboxOperation, SandboxSpec, SandboxTree, TreeEntry, TreeEntryKind,
-    WORKSPACE, WorkspaceChange, WorkspaceCopy, WorkspaceScan,
+    CapturedOutput, CommandStatus, ExecEnd, ExecReport, ExecRequest, Fault, FileChangeKind,
+    FileSegment, FileSpec, HostAddress, InternalService, OperationReport, SandboxFingerprint,
+    SandboxOperation, SandboxSpec, SandboxTree, TreeEntry, TreeEntryKind, WORKSPACE,
+    WorkspaceChange, WorkspaceCopy, WorkspaceScan,
 };
 use crate::ports::{InterruptFuture, Sandbox, SandboxBackend};
 use async_trait::async_trait;
