@@ -8,6 +8,7 @@
 //! - `task` and `agent` are pure as well: how a task is drawn, and what a model is shown.
 //! - `ports` and `agent_access` are the traits that the `synthd` package implements: store,
 //!   sandboxes, models, datasets, the clock, and the agent gateway.
+//! - `judge` runs the checks of a task apart from what they judge.
 //! - `work` has the kinds of work (trajectories, completions) behind one port.
 //! - `engine`, `campaign`, `router`, `pool`, `collector` and `quality` are the actors, with
 //!   `work::UnitActor` for each attempt.
@@ -19,6 +20,7 @@ pub mod agent_access;
 pub mod campaign;
 pub mod collector;
 pub mod engine;
+pub mod judge;
 pub mod model;
 pub mod policy;
 pub mod pool;

@@ -158,6 +158,15 @@ pub trait Sandbox: Send + 'static {
     /// Writes a copy into the workspace, which must be empty.
     async fn unpack(&mut self, snapshot: &WorkspaceCopy) -> Result<(), Fault>;
 
+    /// Makes the sandbox a judge's: writes the sealed files as [`Sandbox::write_files`] does, the
+    /// program at `JUDGED_PROGRAM`, and the regular files and directories of a copy below
+    /// `SUBMISSION`, as data that nobody can execute by accident. Links are left out.
+    async fn lay_judge(
+        &mut self,
+        files: &[FileSpec],
+        submission: &WorkspaceCopy,
+    ) -> Result<(), Fault>;
+
     /// Kills every program and removes every file that they left anywhere in the sandbox.
     async fn reset(&mut self) -> Result<(), Fault>;
 

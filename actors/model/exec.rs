@@ -18,6 +18,8 @@ pub struct ExecRequest {
     pub timeout: Duration,
     /// List the files of the workspace after the command.
     pub scan: bool,
+    /// Bytes of each output stream that are kept. None: the limit of the sandbox.
+    pub output_kept: Option<u32>,
 }
 
 /// How a command ended.

@@ -47,6 +47,7 @@ mod step;
 mod stored_turn;
 mod task;
 mod timeouts;
+mod tunnel_service;
 
 pub use agent::*;
 pub use call::*;
@@ -83,3 +84,4 @@ pub use spending::*;
 pub use step::*;
 pub use task::*;
 pub use timeouts::*;
+pub use tunnel_service::*;

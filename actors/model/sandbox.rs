@@ -5,8 +5,8 @@
 //! [`SandboxSpec`] is the key of the pool: two requests with equal specifications may get the same
 //! warm sandbox.
 
-use super::NetworkPolicy;
 use super::column::row_columns;
+use super::{InternalService, NetworkPolicy};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -23,6 +23,14 @@ pub const WORKSPACE: &str = "/work";
 /// The directory of the sealed files. They exist only in sandboxes for verification and for
 /// milestones, never in the agent's.
 pub const SEALED: &str = "/sealed";
+/// The files of an agent as data, in a judge's sandbox: regular files and directories only.
+pub const SUBMISSION: &str = "submission";
+/// The list of what is not among them, beside [`SUBMISSION`].
+pub const SUBMISSION_LEFT_OUT: &str = "submission.left-out";
+/// The program with which a check reaches the judged sandbox, below [`SEALED`].
+pub const JUDGED_PROGRAM: &str = "lib/judged";
+/// The variable that tells checks the port of the judged sandbox on the loopback.
+pub const JUDGED_PORT_VARIABLE: &str = "SYNTHD_JUDGED_PORT";
 
 /// A protection that a campaign can require. `synthd doctor` prints which protections this host
 /// has.
@@ -268,6 +276,8 @@ impl FileSpec {
 pub enum HostAddress {
     Tcp(SocketAddr),
     Unix(PathBuf),
+    /// A service inside the engine.
+    Service(InternalService),
 }
 
 /// The directory into which files are laid.

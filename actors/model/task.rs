@@ -77,11 +77,35 @@ pub struct TaskCheck {
     pub run: String,
 }
 
-/// A wrong way to pass the checks. The proof of a template requires that it fails.
+/// A solution with a name: an honest one beside the oracle's, which must pass, or a cheat, which must
+/// fail. Only proofs play them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CheatSolution {
+pub struct NamedSolution {
     pub name: String,
     pub moves: Vec<ScriptedMove>,
+}
+
+/// Where checks run, and where the programs of the workspace run that they start.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum JudgePlace {
+    /// Both run in one sandbox, which has the workspace and the sealed files. Judged code can reach
+    /// the check. Only templates of the first format may ask for it.
+    #[default]
+    Shared,
+    /// The checks run in a sandbox of their own. What they run of the workspace runs in another one,
+    /// which has no sealed files. See `actors/judge/`.
+    Apart,
+}
+
+impl JudgePlace {
+    /// Whether it is the place of old templates, which is left out of serialized tasks, so that their
+    /// digests stay.
+    fn is_shared(&self) -> bool {
+        *self == Self::Shared
+    }
 }
 
 /// How the work of an agent is judged. The agent never sees any of it.
@@ -94,7 +118,10 @@ pub struct TaskVerification {
     /// Checks on the way to the solution. They run on a copy of the workspace after a turn.
     pub milestones: Vec<TaskCheck>,
     /// Wrong solutions that must fail. Only proofs use them.
-    pub cheats: Vec<CheatSolution>,
+    pub cheats: Vec<NamedSolution>,
+    /// Where the checks and milestones run.
+    #[serde(default, skip_serializing_if = "JudgePlace::is_shared")]
+    pub judge: JudgePlace,
     /// Wall time of one check or milestone.
     pub timeout: Duration,
     /// A unique text that is only in the sealed tree. An agent whose trajectory shows it has read
@@ -131,6 +158,9 @@ pub struct Task {
     pub canary: String,
     /// The moves that solve the task. Only proofs and scripted models use them.
     pub solution: Vec<ScriptedMove>,
+    /// Other honest solutions. Each must pass the checks as well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alternatives: Vec<NamedSolution>,
     pub verification: TaskVerification,
     /// SHA-256 in hex over every rendered byte.
     pub digest: String,

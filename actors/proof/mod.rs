@@ -1,12 +1,13 @@
 //! Proving a template in real sandboxes: what it promises, for every seed tried.
 
+mod battery;
 #[cfg(test)]
 mod tests;
 
 use crate::agent::Scaffold;
 use crate::model::{
-    ChatReply, CheckResult, Fault, FaultOwner, FinishReason, MoveAction, SandboxSpec, ScriptedMove,
-    Task, Usage, Verdict,
+    ChatReply, CheckResult, Fault, FaultOwner, FinishReason, MoveAction, NamedSolution,
+    SandboxSpec, ScriptedMove, Task, Usage, Verdict, WorkspaceCopy,
 };
 use crate::pool::{PoolHandle, SandboxLease};
 use crate::task::{Template, TemplateError};
@@ -23,6 +24,8 @@ pub struct TemplateProver {
     pub pool: PoolHandle,
     pub spec: Arc<SandboxSpec>,
     pub scaffold: Arc<dyn Scaffold>,
+    /// Try the engine's own cheats as well.
+    pub tries_battery: bool,
 }
 
 /// A template under one seed.
@@ -42,6 +45,8 @@ struct ScriptedRun {
     again: Verdict,
     potential: f64,
     problem: Option<String>,
+    /// The final workspace.
+    snapshot: Arc<WorkspaceCopy>,
 }
 
 impl TemplateProver {
@@ -117,14 +122,15 @@ impl TemplateProver {
         }
         let oracle = self.play(task, &task.solution).await?;
         self.judge_oracle(task, &oracle, proof);
+        for honest in &task.alternatives {
+            self.judge_alternative(task, honest, proof).await?;
+        }
         let mut unfailed = passed_checks(&nothing.verdict);
-        for cheat in &task.verification.cheats {
-            let cheated = self.play(task, &cheat.moves).await?;
-            if cheated.verdict.passed {
-                proof.problems.push(format!("the cheat {:?} solves the task", cheat.name));
-            }
-            let passed = passed_checks(&cheated.verdict);
-            unfailed.retain(|name| passed.contains(name));
+        self.try_cheats(task, &task.verification.cheats, "the cheat", &mut unfailed, proof).await?;
+        if self.tries_battery {
+            let cheats = battery::cheats(task, &oracle.snapshot);
+            let whose = "the engine's cheat";
+            self.try_cheats(task, &cheats, whose, &mut unfailed, proof).await?;
         }
         // Where the whole is not proof against nothing, that has been told.
         if !nothing.verdict.passed {
@@ -133,6 +139,45 @@ impl TemplateProver {
                     "the check {name:?} proves nothing: it passes for doing nothing and for every cheat"
                 )
             }));
+        }
+        Ok(())
+    }
+
+    /// Plays cheats. None may solve the task. A check that some cheat fails is no longer `unfailed`.
+    async fn try_cheats(
+        &self,
+        task: &Task,
+        cheats: &[NamedSolution],
+        whose: &str,
+        unfailed: &mut Vec<String>,
+        proof: &mut SeedProof,
+    ) -> Result<(), Fault> {
+        for cheat in cheats {
+            let cheated = self.play(task, &cheat.moves).await?;
+            if cheated.verdict.passed {
+                proof.problems.push(format!("{whose} {:?} solves the task", cheat.name));
+            }
+            let passed = passed_checks(&cheated.verdict);
+            unfailed.retain(|name| passed.contains(name));
+        }
+        Ok(())
+    }
+
+    /// Plays another honest solution. A check that refuses it is wrong.
+    async fn judge_alternative(
+        &self,
+        task: &Task,
+        honest: &NamedSolution,
+        proof: &mut SeedProof,
+    ) -> Result<(), Fault> {
+        let played = self.play(task, &honest.moves).await?;
+        let name = &honest.name;
+        if let Some(problem) = &played.problem {
+            proof.problems.push(format!("the solution {name:?}: {problem}"));
+        }
+        if !played.verdict.passed {
+            let failed = failed_checks(&played.verdict.checks);
+            proof.problems.push(format!("the solution {name:?} does not solve the task: {failed}"));
         }
         Ok(())
     }
@@ -166,10 +211,10 @@ impl TemplateProver {
         let verdict = verify_snapshot(&self.pool, task, &self.spec, snapshot.clone()).await?;
         // Only a success needs the second look: it is the claim.
         let again = match verdict.passed {
-            true => verify_snapshot(&self.pool, task, &self.spec, snapshot).await?,
+            true => verify_snapshot(&self.pool, task, &self.spec, snapshot.clone()).await?,
             false => verdict.clone(),
         };
-        Ok(ScriptedRun { verdict, again, potential, problem })
+        Ok(ScriptedRun { verdict, again, potential, problem, snapshot })
     }
 
     /// Runs moves as an agent would; an edit that does not apply is trouble.

@@ -15,7 +15,8 @@ fn letter(from: &str, to: &str) -> Template {
 
 fn prover(kit: &Kit) -> TemplateProver {
     let pool = kit.services.pool.clone();
-    TemplateProver { pool, spec: Arc::default(), scaffold: Arc::new(MinimalScaffold) }
+    let scaffold = Arc::new(MinimalScaffold);
+    TemplateProver { pool, spec: Arc::default(), scaffold, tries_battery: false }
 }
 
 async fn proof(kit: &Kit, template: &Template) -> SeedProof {

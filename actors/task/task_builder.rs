@@ -4,10 +4,10 @@
 
 use super::draw::{self, TaskRng};
 use super::render::{RenderContext, render};
-use super::template::{CheckSpec, FileTemplate, MoveSpec, Template};
+use super::template::{CheckSpec, FileTemplate, MoveSpec, SolutionSpec, Template};
 use super::template_error::TemplateProblem;
 use crate::model::{
-    CheatSolution, FileSpec, MoveAction, SEALED, ScriptedMove, Task, TaskCheck, TaskId,
+    FileSpec, JudgePlace, MoveAction, NamedSolution, SEALED, ScriptedMove, Task, TaskCheck, TaskId,
     TaskVerification, digest_of,
 };
 use std::time::Duration;
@@ -48,6 +48,7 @@ impl TaskBuilder<'_> {
             instruction: format!("{}\n\n[{canary}]\n", instruction.trim_end()),
             canary,
             solution: moves("solution", &template.solution, &context)?,
+            alternatives: solutions("alternatives", &template.alternatives, &context)?,
             verification: self.verification(&mut context)?,
             digest: String::new(),
             template_digest: template.digest(),
@@ -75,12 +76,7 @@ impl TaskBuilder<'_> {
     ) -> Result<TaskVerification, TemplateProblem> {
         let spec = &self.template.verification;
         let milestones = checks("verification.milestones", &spec.milestones, context)?;
-        let cheats = spec.cheats.iter().enumerate().map(|(at, cheat)| {
-            let steps = format!("verification.cheats.{at}.steps");
-            let moves = moves(&steps, &cheat.steps, context)?;
-            Ok(CheatSolution { name: cheat.name.clone(), moves })
-        });
-        let cheats = cheats.collect::<Result<_, TemplateProblem>>()?;
+        let cheats = solutions("verification.cheats", &spec.cheats, context)?;
         let checks = match &spec.run {
             Some(run) => {
                 vec![TaskCheck {
@@ -115,7 +111,21 @@ impl TaskBuilder<'_> {
             mode: 0o444,
         });
         let timeout = Duration::from_secs(u64::from(spec.timeout_seconds));
-        Ok(TaskVerification { files: sealed, checks, milestones, cheats, timeout, canary })
+        if spec.judge == JudgePlace::Apart {
+            sealed.push(judge_library());
+        }
+        let judge = spec.judge;
+        Ok(TaskVerification { files: sealed, checks, milestones, cheats, judge, timeout, canary })
+    }
+}
+
+/// The library with which a check reaches the judged sandbox. It is part of the task, so a task has
+/// the version that its digest covers.
+fn judge_library() -> FileSpec {
+    FileSpec {
+        path: "lib/judged.py".to_owned(),
+        content: include_str!("../judge/library/judged.py").to_owned(),
+        mode: 0o444,
     }
 }
 
@@ -181,6 +191,19 @@ fn checks(
         let run = field(&format!("{name}.{at}.run"), &spec.run, context)?;
         let check = field(&format!("{name}.{at}.name"), &spec.name, context)?;
         Ok(TaskCheck { name: check, weight: spec.weight, run })
+    };
+    specs.iter().enumerate().map(render_one).collect()
+}
+
+/// Renders named solutions: cheats, or honest ones.
+fn solutions(
+    name: &str,
+    specs: &[SolutionSpec],
+    context: &RenderContext,
+) -> Result<Vec<NamedSolution>, TemplateProblem> {
+    let render_one = |(at, spec): (usize, &SolutionSpec)| {
+        let moves = moves(&format!("{name}.{at}.steps"), &spec.steps, context)?;
+        Ok(NamedSolution { name: spec.name.clone(), moves })
     };
     specs.iter().enumerate().map(render_one).collect()
 }

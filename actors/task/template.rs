@@ -9,7 +9,7 @@ use super::draw;
 use super::params::OrderedParams;
 use super::task_builder::TaskBuilder;
 use super::template_error::{TemplateError, TemplateProblem};
-use crate::model::{BASE_IMAGE, Difficulty, Task, digest_of};
+use crate::model::{BASE_IMAGE, Difficulty, JudgePlace, Task, digest_of};
 use crate::supervisor::assert_may_block;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -39,6 +39,9 @@ pub struct Template {
     pub instruction: String,
     /// The oracle: one entry is one turn.
     pub solution: Vec<MoveSpec>,
+    /// Other honest solutions, which must pass as well.
+    #[serde(default)]
+    pub alternatives: Vec<SolutionSpec>,
     pub verification: VerificationSpec,
     /// What it was read from, for the places of errors.
     #[serde(skip)]
@@ -107,6 +110,10 @@ pub struct WriteSpec {
 #[derive(Clone, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VerificationSpec {
+    /// `apart`: checks run in a sandbox of their own and reach the workspace's programs only through
+    /// `/sealed/lib/judged`. `shared`, the default: checks and workspace share one sandbox.
+    #[serde(default)]
+    pub judge: JudgePlace,
     /// Seconds each check may take.
     #[serde(default = "check_timeout")]
     pub timeout_seconds: u32,
@@ -120,7 +127,7 @@ pub struct VerificationSpec {
     #[serde(default)]
     pub milestones: Vec<CheckSpec>,
     #[serde(default)]
-    pub cheats: Vec<CheatSpec>,
+    pub cheats: Vec<SolutionSpec>,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
@@ -134,7 +141,7 @@ pub struct CheckSpec {
 
 #[derive(Clone, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct CheatSpec {
+pub struct SolutionSpec {
     pub name: String,
     pub steps: Vec<MoveSpec>,
 }

@@ -6,6 +6,7 @@ mod campaigns;
 mod clock;
 mod jobs;
 mod journal;
+mod judged;
 mod ledger;
 mod models;
 mod operations;

@@ -3,13 +3,15 @@
 //! `:`, `echo TEXT`, `put PATH TEXT`, `has PATH`, `is PATH TEXT`, `get PATH`, `exit N`,
 //! `count` (a number never seen before), `flip` (succeeds every other time),
 //! `command -v NAME` (all are there but `absent`), and for agent programs `hang [COMMAND]`,
-//! which runs COMMAND and never ends. Operations on files, and terminals, are in `operations.rs`.
+//! which runs COMMAND and never ends. `judged COMMAND` is in `judged.rs`. Operations on files, and
+//! terminals, are in `operations.rs`.
 
 use super::jobs::{AgentCommand, Jobs};
+use super::judged;
 use super::traps::Traps;
 use crate::model::{
-    CapturedOutput, CommandStatus, ExecEnd, ExecReport, ExecRequest, Fault, FaultKind,
-    FileChangeKind, FileSegment, FileSpec, HostAddress, OperationReport, SandboxFingerprint,
+    CapturedOutput, CommandStatus, ExecEnd, ExecReport, ExecRequest, Fault, FileChangeKind,
+    FileSegment, FileSpec, HostAddress, InternalService, OperationReport, SandboxFingerprint,
     SandboxOperation, SandboxSpec, SandboxTree, TreeEntry, TreeEntryKind, WORKSPACE,
     WorkspaceChange, WorkspaceCopy, WorkspaceScan,
 };
@@ -119,7 +121,7 @@ impl SandboxBackend for FakeBackend {
             SandboxFingerprint { backend: "fake".to_owned(), ..SandboxFingerprint::default() };
         let (shared, files) = (shared.clone(), BTreeMap::new());
         let (token, hung, told) = (String::new(), Vec::new(), BTreeMap::new());
-        Ok(Box::new(FakeSandbox { shared, print, files, told, token, hung }))
+        Ok(Box::new(FakeSandbox { shared, print, files, told, token, hung, service: None }))
     }
 
     async fn sweep(&self) -> Result<u32, Fault> {
@@ -141,6 +143,8 @@ pub(super) struct FakeSandbox {
     token: String,
     /// What it does for ever.
     hung: Vec<oneshot::Sender<String>>,
+    /// The service at the other end of its tunnel.
+    service: Option<InternalService>,
 }
 
 impl Drop for FakeSandbox {
@@ -180,6 +184,20 @@ impl FakeSandbox {
             ["count"] => (0, format!("{}\n", count())),
             ["flip"] => truth(count().is_multiple_of(2)),
             _ => (127, String::new()),
+        }
+    }
+
+    /// Takes over the regular files of a copy.
+    fn lay_copy(&mut self, snapshot: &WorkspaceCopy) {
+        for entry in &snapshot.entries {
+            let TreeEntryKind::File { content, .. } = &entry.kind else {
+                continue;
+            };
+            let bytes = content.iter().map(|piece| match piece {
+                FileSegment::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+                FileSegment::Hole(length) => "\0".repeat(*length as usize),
+            });
+            self.files.insert(entry.path.clone(), bytes.collect());
         }
     }
 
@@ -242,7 +260,10 @@ impl Sandbox for FakeSandbox {
     async fn exec(&mut self, request: &ExecRequest) -> Result<ExecReport, Fault> {
         let shared = self.shared.clone();
         shared.traps.pass(&format!("exec {}", request.command)).await?;
-        let (code, output) = self.run(&request.command);
+        let (code, output) = match (request.command.strip_prefix("judged "), &self.service) {
+            (Some(command), Some(service)) => judged::run(service, command).await,
+            _ => self.run(&request.command),
+        };
         let end = match shared.traps.pass(&format!("spawn {}", request.command)).await {
             Ok(()) => ExecEnd::Exited(code),
             Err(fault) => ExecEnd::NotStarted(fault.message),
@@ -328,16 +349,15 @@ impl Sandbox for FakeSandbox {
     async fn unpack(&mut self, snapshot: &WorkspaceCopy) -> Result<(), Fault> {
         let shared = self.shared.clone();
         shared.traps.pass("unpack").await?;
-        for entry in &snapshot.entries {
-            let TreeEntryKind::File { content, .. } = &entry.kind else {
-                return Err(Fault::new(FaultKind::SandboxCopy, "files only"));
-            };
-            let bytes = content.iter().map(|piece| match piece {
-                FileSegment::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
-                FileSegment::Hole(length) => "\0".repeat(*length as usize),
-            });
-            self.files.insert(entry.path.clone(), bytes.collect());
-        }
+        self.lay_copy(snapshot);
+        Ok(())
+    }
+
+    async fn lay_judge(&mut self, _: &[FileSpec], submission: &WorkspaceCopy) -> Result<(), Fault> {
+        self.shared.traps.pass("judge").await?;
+        self.did(Separation::Sealed);
+        self.files.clear();
+        self.lay_copy(submission);
         Ok(())
     }
 
@@ -348,7 +368,10 @@ impl Sandbox for FakeSandbox {
         Ok(())
     }
 
-    async fn tunnel(&mut self, port: u16, _: HostAddress) -> Result<(), Fault> {
+    async fn tunnel(&mut self, port: u16, to: HostAddress) -> Result<(), Fault> {
+        if let HostAddress::Service(service) = to {
+            self.service = Some(service);
+        }
         self.shared.traps.pass(&format!("tunnel {port}")).await
     }
 

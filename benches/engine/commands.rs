@@ -62,6 +62,7 @@ async fn exec(sandbox: &mut dyn Sandbox, command: &str, scan: bool) -> Duration 
         session: true,
         timeout: Duration::from_secs(30),
         scan,
+        output_kept: None,
     };
     let started = Instant::now();
     assert!(sandbox.exec(&request).await.unwrap().end.success());

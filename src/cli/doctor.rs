@@ -161,6 +161,7 @@ pub(super) async fn tools(sandbox: &mut dyn Sandbox) -> Result<Vec<String>, Faul
             session: false,
             timeout: Duration::from_secs(10),
             scan: false,
+            output_kept: None,
         };
         if sandbox.exec(&request).await?.end.success() {
             tools.push(tool.to_owned());

@@ -83,7 +83,8 @@ pub(super) struct TemplateRenderArgs {
 #[command(after_help = "A template is proven if these statements are true for every seed:
 
   - The sandbox has the required programs.
-  - The oracle scores 1. Doing nothing and every cheat score less.
+  - The oracle and every other honest solution score 1.
+  - Doing nothing, the template's cheats and the engine's own cheats score less.
   - Each check fails for doing nothing, or for a cheat.
   - A second verification gives the same result.
   - Rendering twice gives the same bytes.
@@ -103,12 +104,34 @@ pub(super) struct TemplateCheckArgs {
     /// How many seeds to try
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     seeds: u64,
+    /// For which seeds the engine's own cheats are tried
+    #[arg(long, value_enum, default_value_t = BatterySeeds::First)]
+    battery: BatterySeeds,
     /// Which shell the sandboxes use
     #[arg(long, default_value = "auto", value_parser = ["auto", "bash", "sh"])]
     shell: String,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
+}
+
+/// The seeds for which the engine's battery of cheats is tried. It takes most of the time of a proof.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum BatterySeeds {
+    First,
+    Every,
+    None,
+}
+
+impl BatterySeeds {
+    /// Whether the battery is tried for a seed. Seeds begin at 1.
+    fn include(self, seed: u64) -> bool {
+        match self {
+            Self::First => seed == 1,
+            Self::Every => true,
+            Self::None => false,
+        }
+    }
 }
 
 /// Runs one of the subcommands. `schema` prints the JSON Schema that editors use to check
@@ -252,6 +275,7 @@ async fn check(args: TemplateCheckArgs) -> Result<ExitCode> {
         pool: pool.clone(),
         spec: Arc::new(spec),
         scaffold: Arc::new(MinimalScaffold),
+        tries_battery: false,
     };
     let proved = prove_selected(&prover, &selected, &args).await;
     pool.shut_down().await;
@@ -288,7 +312,7 @@ async fn prove_selected(
     let mut report = Vec::new();
     let mut ended = Ok(());
     for template in selected {
-        let proofs = match prove_all(prover, template, args.seeds).await {
+        let proofs = match prove_all(prover, template, args).await {
             Ok(proofs) => proofs,
             Err(error) => {
                 ended = Err(error);
@@ -314,14 +338,16 @@ async fn prove_selected(
 async fn prove_all(
     prover: &TemplateProver,
     template: &Arc<Template>,
-    seeds: u64,
+    args: &TemplateCheckArgs,
 ) -> Result<Vec<SeedProof>> {
     // At most two proofs for each core run at the same time.
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     let slots = Arc::new(Semaphore::new(cores * 2));
-    let tasks: Vec<_> = (1..=seeds)
+    let tasks: Vec<_> = (1..=args.seeds)
         .map(|seed| {
-            let (prover, template, slots) = (prover.clone(), template.clone(), slots.clone());
+            let tries_battery = args.battery.include(seed);
+            let prover = TemplateProver { tries_battery, ..prover.clone() };
+            let (template, slots) = (template.clone(), slots.clone());
             spawn("proof", async move {
                 let _place = slots.acquire_owned().await;
                 prover.prove(&template, seed).await

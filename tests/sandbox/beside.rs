@@ -9,7 +9,7 @@ use synthd_actors::ports::Sandbox;
 
 async fn start(sandbox: &mut dyn Sandbox, command: &str, timeout: Duration) {
     let command = command.to_owned();
-    let request = ExecRequest { command, session: false, timeout, scan: true };
+    let request = ExecRequest { command, session: false, timeout, scan: true, output_kept: None };
     sandbox.start(&request).await.unwrap();
 }
 

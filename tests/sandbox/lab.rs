@@ -88,7 +88,13 @@ pub(crate) const ALONE: &str = "set -- /proc/[0-9]*; echo $#";
 pub(crate) const BOTH: [ShellChoice; 2] = [ShellChoice::Sh, ShellChoice::Bash];
 
 pub(crate) fn request(command: &str, timeout: Duration) -> ExecRequest {
-    ExecRequest { command: command.to_owned(), session: true, timeout, scan: true }
+    ExecRequest {
+        command: command.to_owned(),
+        session: true,
+        timeout,
+        scan: true,
+        output_kept: None,
+    }
 }
 
 pub(crate) async fn run(sandbox: &mut dyn Sandbox, command: &str) -> ExecReport {

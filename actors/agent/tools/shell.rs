@@ -80,7 +80,7 @@ impl AgentTool for ShellTool {
         let command = Self::command(arguments).map_err(str::to_owned)?;
         // The engine shortens the time to the limit of the sandbox and to what is left.
         let (timeout, session, scan) = (Duration::MAX, true, true);
-        let request = ExecRequest { command, session, timeout, scan };
+        let request = ExecRequest { command, session, timeout, scan, output_kept: None };
         Ok(ToolStep::Ask(SandboxOperation::Run(request)))
     }
 

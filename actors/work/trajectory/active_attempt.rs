@@ -4,9 +4,9 @@
 //!
 //! A turn is durable before the next model call, so a paid reply is never lost.
 
-use super::engine_commands::ensure_exited;
 use super::milestones::MilestoneSandbox;
 use super::orders::{AttemptOrders, AttemptState};
+use crate::judge::engine_commands::ensure_exited;
 use crate::model::{
     ChatMessage, ExecRequest, Fault, JournalEntry, SandboxFingerprint, StepState, StopReason, Turn,
     WORKSPACE, WorkspaceScan,
@@ -71,6 +71,7 @@ impl<'a> ActiveAttempt<'a> {
             session: true,
             timeout: Duration::from_secs(30),
             scan: true,
+            output_kept: None,
         };
         let first = ensure_exited(lease.sandbox().exec(&look).await?)?;
         let fingerprint = lease.sandbox().fingerprint().clone();

@@ -9,8 +9,9 @@
 //! The milestone checks are sealed, and a program must not be able to notice or influence them (ADR
 //! 17).
 
-use super::engine_commands::{acquire_with_copy, run_sealed};
-use crate::model::{ExecEnd, Fault, SandboxSpec, Task, WorkspaceCopy};
+use crate::judge::JudgeSandbox;
+use crate::judge::engine_commands::{acquire_with_copy, run_sealed};
+use crate::model::{ExecEnd, Fault, JudgePlace, SandboxSpec, Task, WorkspaceCopy};
 use crate::pool::{PoolHandle, SandboxLease};
 use crate::ports::Sandbox;
 use std::sync::Arc;
@@ -22,11 +23,14 @@ pub(super) struct MilestoneSandbox {
     spec: Arc<SandboxSpec>,
     /// None before the first measurement, and after one that was cut short.
     lease: Option<SandboxLease>,
+    /// Measures the tasks whose judge is apart, in place of the lease.
+    judge: JudgeSandbox,
 }
 
 impl MilestoneSandbox {
     pub(super) fn new(pool: PoolHandle, spec: Arc<SandboxSpec>) -> Self {
-        Self { pool, spec, lease: None }
+        let judge = JudgeSandbox::new(pool.clone(), spec.clone());
+        Self { pool, spec, lease: None, judge }
     }
 
     /// The summed weight of the milestones that hold now. A task without milestones has 0; nothing
@@ -64,6 +68,9 @@ impl MilestoneSandbox {
     /// Lays the copy and runs the milestone checks. The copy is dropped as soon as it is laid,
     /// because all copies share a limited memory.
     async fn measure(&mut self, task: &Task, snapshot: WorkspaceCopy) -> Result<f64, Fault> {
+        if task.verification.judge == JudgePlace::Apart {
+            return self.measure_apart(task, snapshot).await;
+        }
         let mut lease = self.with_copy(&snapshot).await?;
         drop(snapshot);
         let (mut potential, mut whole) = (0.0, true);
@@ -80,6 +87,15 @@ impl MilestoneSandbox {
         // used again.
         self.lease = whole.then_some(lease);
         Ok(potential)
+    }
+
+    /// Measures with a judge that is apart. The judge's sandbox is empty again when this returns, and
+    /// the judged one is gone.
+    async fn measure_apart(&mut self, task: &Task, snapshot: WorkspaceCopy) -> Result<f64, Fault> {
+        let milestones = &task.verification.milestones;
+        let measured = self.judge.run_checks(task, milestones, Arc::new(snapshot)).await?;
+        let held = milestones.iter().zip(measured).filter(|(_, judged)| judged.end.success());
+        Ok(held.fold(0.0, |potential, (milestone, _)| potential + milestone.weight))
     }
 
     /// The sandbox of the last measurement, or a fresh one, with the copy laid in it.

@@ -12,13 +12,11 @@
 //!   turns of a scaffold. `external_agent`: the turns of an agent that is a program.
 //! - `actions`: runs one action of a native agent through its tool.
 //! - `replay_match`: whether a recorded turn has repeated.
-//! - `milestones`, `verify`: measuring and judging a workspace.
-//! - `engine_commands`: commands of the engine itself in a sandbox.
+//! - `milestones`, `verify`: measuring and judging a workspace, through `crate::judge`.
 
 mod actions;
 mod active_attempt;
 mod changes;
-mod engine_commands;
 mod external_agent;
 mod milestones;
 mod native_agent;

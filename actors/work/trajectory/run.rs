@@ -6,12 +6,12 @@
 //! ```
 
 use super::active_attempt::{ActiveAttempt, StoppedAttempt};
-use super::engine_commands::{ensure_exited, run_engine_command};
 use super::external_agent::ExternalAttempt;
 use super::native_agent::NativeAttempt;
 use super::orders::{AttemptAgent, AttemptOrders, AttemptState};
 use super::phase::AttemptPhase;
 use super::verify;
+use crate::judge::engine_commands::{ensure_exited, run_engine_command};
 use crate::model::{
     AttemptNumber, AttemptRecord, Fault, FaultKind, JournalEntry, Outcome, SandboxSpec,
     SandboxTree, Task, Turn,

@@ -2,7 +2,7 @@
 //! template requires.
 
 use super::TrajectoryWork;
-use super::engine_commands::{ensure_exited, run_engine_command};
+use crate::judge::engine_commands::{ensure_exited, run_engine_command};
 use crate::model::{Fault, SandboxSpec};
 use crate::pool::PoolHandle;
 use crate::task::Template;

@@ -1,8 +1,16 @@
-//! Sealed verification. The checks run twice, in two fresh sandboxes that the agent never saw. If
-//! the two runs disagree, the verdict is flaky and never counts as solved.
+//! Sealed verification. The checks run twice, each time over a fresh copy of the workspace, in
+//! sandboxes that the agent never saw. If the two runs disagree, the verdict is flaky and never
+//! counts as solved.
+//!
+//! Where the judge is apart, checks and workspace are in different sandboxes (`crate::judge`). In the
+//! shared sandbox of old templates, judged code can reach the check.
 
-use super::engine_commands::{acquire_with_copy, run_sealed};
-use crate::model::{CheckResult, ExecReport, Fault, SandboxSpec, Task, Verdict, WorkspaceCopy};
+use crate::judge::engine_commands::{acquire_with_copy, run_sealed};
+use crate::judge::{JudgeSandbox, JudgedCheck};
+use crate::model::{
+    CheckResult, ExecReport, Fault, JudgePlace, SandboxSpec, Task, TaskCheck, Verdict,
+    WorkspaceCopy,
+};
 use crate::pool::PoolHandle;
 use std::sync::Arc;
 
@@ -17,11 +25,40 @@ pub async fn verify_snapshot(
     spec: &Arc<SandboxSpec>,
     snapshot: Arc<WorkspaceCopy>,
 ) -> Result<Verdict, Fault> {
+    if task.verification.judge == JudgePlace::Apart {
+        return verify_apart(pool, task, spec, snapshot).await;
+    }
     let first = once(pool, task, spec, snapshot.clone());
     let second = once(pool, task, spec, snapshot);
     // A fault of one run ends the other one as well: half a verdict is none.
     let (first, second) = tokio::try_join!(first, second)?;
     Ok(Verdict::agree(first, &second))
+}
+
+/// The verdict of a judge that is apart. Both runs use one judge's sandbox, in which nothing of the
+/// agent runs; each has a judged sandbox of its own, if it asks for one.
+async fn verify_apart(
+    pool: &PoolHandle,
+    task: &Task,
+    spec: &Arc<SandboxSpec>,
+    snapshot: Arc<WorkspaceCopy>,
+) -> Result<Verdict, Fault> {
+    let checks = &task.verification.checks;
+    let mut judge = JudgeSandbox::new(pool.clone(), spec.clone());
+    let first = judge.run_checks(task, checks, snapshot.clone()).await?;
+    let second = judge.run_checks(task, checks, snapshot).await?;
+    Ok(Verdict::agree(results(checks, first), &results(checks, second)))
+}
+
+/// The results of checks that ran apart.
+fn results(checks: &[TaskCheck], judged: Vec<JudgedCheck>) -> Vec<CheckResult> {
+    let result = |(check, judged): (&TaskCheck, JudgedCheck)| CheckResult {
+        name: check.name.clone(),
+        weight: check.weight,
+        passed: judged.end.success(),
+        output: last_characters(&judged.output),
+    };
+    checks.iter().zip(judged).map(result).collect()
 }
 
 /// One run of all checks in one fresh sandbox.
@@ -49,7 +86,11 @@ async fn once(
 
 /// The end of what a check wrote to its output and error streams.
 fn shown(report: &ExecReport) -> String {
-    let text = format!("{}{}", report.stdout.text(), report.stderr.text());
+    last_characters(&format!("{}{}", report.stdout.text(), report.stderr.text()))
+}
+
+/// The part of an output that is kept.
+fn last_characters(text: &str) -> String {
     let skip = text.chars().count().saturating_sub(OUTPUT_SHOWN);
     text.chars().skip(skip).collect()
 }

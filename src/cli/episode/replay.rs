@@ -171,7 +171,9 @@ async fn replay(
     // An attempt begins with such a command too. It scans the workspace and starts the shell
     // session.
     let (command, timeout) = (":".to_owned(), Duration::from_secs(30));
-    sandbox.exec(&ExecRequest { command, session: true, timeout, scan: true }).await?;
+    sandbox
+        .exec(&ExecRequest { command, session: true, timeout, scan: true, output_kept: None })
+        .await?;
     let host_changes = host_changes(episode.fingerprint.as_ref(), sandbox.fingerprint());
     let commands = turns.iter().flat_map(Turn::ran).count() as u64;
     let time = config.sandbox.limits.command_timeout;

@@ -15,6 +15,7 @@
 //! [`FaultKind::SandboxLost`]: the guest is gone or silent. After the last two, the client is lost
 //! and answers every request with the same fault.
 
+use super::PROGRAM;
 use super::copy_memory::COPIES;
 use super::entries::{self, CopyAllowance};
 use super::report::{read_report, read_scan, shown};
@@ -26,7 +27,8 @@ use std::pin::pin;
 use std::time::Duration;
 use synthd_actors::model::{
     CapturedOutput, CommandStatus, ExecEnd, ExecReport, ExecRequest, Fault, FaultKind, FileSpec,
-    HostAddress, MemoryReservation, SandboxLimits, SandboxTree, ShellChoice, WorkspaceCopy,
+    HostAddress, JUDGED_PROGRAM, MemoryReservation, SandboxLimits, SandboxTree, ShellChoice,
+    WorkspaceCopy,
 };
 use synthd_actors::ports::InterruptFuture;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, split};
@@ -220,6 +222,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
             self.ask(kind::CLEAR, &[wire::tree::SEALED], kind::DONE, PATIENCE).await?;
         }
         self.send_entries(frames).await
+    }
+
+    /// Writes what a judge needs into the sealed tree, see `Sandbox::lay_judge`.
+    pub async fn lay_judge(
+        &mut self,
+        files: &[FileSpec],
+        submission: &WorkspaceCopy,
+    ) -> Result<(), Fault> {
+        self.lay(SandboxTree::Sealed, files).await?;
+        self.send_entries(entries::of_program(JUDGED_PROGRAM, PROGRAM)).await?;
+        self.send_entries(entries::of_submission(submission).ok_or_else(outside)?).await
     }
 
     /// Kills every process and empties everything that programs can write to: the workspace,
@@ -472,7 +485,7 @@ fn command(request: &ExecRequest, shell: &str, limits: &SandboxLimits) -> Option
         .u8(u8::from(request.session) | (u8::from(request.scan) << 1))
         .u64(millis(request.timeout))
         .u32(u32::try_from(limits.command_cpu.as_secs()).unwrap_or(u32::MAX))
-        .u32(limits.output_kept.min((MAX_FRAME / 8) as u32))
+        .u32(request.output_kept.unwrap_or(limits.output_kept).min((MAX_FRAME / 8) as u32))
         .u64(limits.output_killed)
         .bytes(shell.as_bytes())
         .bytes(request.command.as_bytes());

@@ -11,7 +11,8 @@ use super::wire::{CHUNK, MalformedFrame, PayloadReader, PayloadWriter, entry, tr
 use std::borrow::Cow;
 use std::iter;
 use synthd_actors::model::{
-    FileSegment, FileSpec, SandboxLimits, SandboxTree, TreeEntry, TreeEntryKind, WorkspaceCopy,
+    FileSegment, FileSpec, SUBMISSION, SandboxLimits, SandboxTree, TreeEntry, TreeEntryKind,
+    WorkspaceCopy,
 };
 
 /// Bytes of an entry besides its path and its content: kind (1), the lengths of path and
@@ -52,11 +53,39 @@ pub(super) fn of_snapshot(snapshot: &WorkspaceCopy) -> Option<impl Iterator<Item
     plain.then(|| frames(SandboxTree::Workspace, items))
 }
 
+/// The payloads of the LAY frames that write one program into the sealed tree.
+pub(super) fn of_program(path: &str, program: &'static [u8]) -> impl Iterator<Item = Vec<u8>> {
+    let content = program.chunks(CHUNK).map(|chunk| (entry::MORE, Cow::from(chunk)));
+    frames(SandboxTree::Sealed, of_file(path.as_bytes(), 0o555, content))
+}
+
+/// The payloads of the LAY frames that write the directories and regular files of a copy below
+/// [`SUBMISSION`] in the sealed tree. Everybody may read them, and nobody may execute them.
+/// None: a path of the copy would leave the tree.
+pub(super) fn of_submission(copy: &WorkspaceCopy) -> Option<impl Iterator<Item = Vec<u8>>> {
+    let plain = copy.entries.iter().all(|item| is_plain(&item.path));
+    let top = iter::once(WireEntry {
+        kind: entry::DIRECTORY,
+        path: SUBMISSION.as_bytes().into(),
+        mode: 0o755,
+        content: Cow::default(),
+    });
+    let items = top.chain(copy.entries.iter().flat_map(of_entry).map(as_data));
+    plain.then(|| frames(SandboxTree::Sealed, items))
+}
+
+/// An entry of the workspace as one of the submission.
+fn as_data(item: WireEntry<'_>) -> WireEntry<'_> {
+    let path = [SUBMISSION.as_bytes(), b"/", &item.path].concat().into();
+    let mode = if item.kind == entry::DIRECTORY { 0o755 } else { 0o444 };
+    WireEntry { path, mode, ..item }
+}
+
 /// One entry in the form in which it is sent.
 struct WireEntry<'a> {
     /// One of the constants of `wire::entry`.
     kind: u8,
-    path: &'a [u8],
+    path: Cow<'a, [u8]>,
     /// Permission bits, such as `0o644`. Zero for a symbolic link.
     mode: u32,
     /// Bytes of a file, the target of a link, or the length of a hole as eight bytes.
@@ -70,6 +99,7 @@ fn of_entry(item: &TreeEntry) -> Box<dyn Iterator<Item = WireEntry<'_>> + Send +
     match &item.kind {
         TreeEntryKind::Directory { mode } => {
             let (kind, content) = (entry::DIRECTORY, Cow::default());
+            let path = path.into();
             Box::new(iter::once(WireEntry { kind, path, mode: mode | 0o700, content }))
         }
         TreeEntryKind::File { mode, content } => {
@@ -101,7 +131,7 @@ fn of_file<'a>(
     let begin = (entry::FILE, first.map(|(_, bytes)| bytes).unwrap_or_default());
     iter::once(begin).chain(pieces).map(move |(kind, content)| WireEntry {
         kind,
-        path,
+        path: path.into(),
         mode,
         content,
     })
@@ -110,7 +140,7 @@ fn of_file<'a>(
 /// The entry of a symbolic link; none for other kinds.
 fn of_link(item: &TreeEntry) -> Option<WireEntry<'_>> {
     let TreeEntryKind::Symlink { target } = &item.kind else { return None };
-    let (path, content) = (item.path.as_bytes(), target.as_bytes().into());
+    let (path, content) = (item.path.as_bytes().into(), target.as_bytes().into());
     Some(WireEntry { kind: entry::SYMLINK, path, mode: 0, content })
 }
 
@@ -118,7 +148,7 @@ fn of_link(item: &TreeEntry) -> Option<WireEntry<'_>> {
 /// mode is right already.
 fn of_closed(item: &TreeEntry) -> Option<WireEntry<'_>> {
     let TreeEntryKind::Directory { mode } = item.kind else { return None };
-    let (path, content) = (item.path.as_bytes(), Cow::default());
+    let (path, content) = (item.path.as_bytes().into(), Cow::default());
     (mode & 0o700 != 0o700).then_some(WireEntry { kind: entry::DIRECTORY, path, mode, content })
 }
 
@@ -138,7 +168,7 @@ fn frames<'a>(
         open.u8(tree);
         while open.0.len() < CHUNK {
             let Some(WireEntry { kind, path, mode, content }) = items.next() else { break };
-            open.u8(kind).bytes(path).u32(mode).bytes(&content);
+            open.u8(kind).bytes(&path).u32(mode).bytes(&content);
         }
         (open.0.len() > 1).then_some(open.0)
     })

@@ -206,6 +206,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, K: SandboxGuard> Sandbo
         blamed(&self.guard, answer).await
     }
 
+    async fn lay_judge(
+        &mut self,
+        files: &[FileSpec],
+        submission: &WorkspaceCopy,
+    ) -> Result<(), Fault> {
+        let answer = self.client.lay_judge(files, submission).await;
+        blamed(&self.keeper, answer).await
+    }
+
     async fn reset(&mut self) -> Result<(), Fault> {
         let answer = self.client.empty().await;
         blamed(&self.guard, answer).await

@@ -1,12 +1,12 @@
 //! The start of an external agent, and what its end says of the episode.
 
 use super::ExternalAttempt;
+use crate::judge::engine_commands::tail;
 use crate::model::{
     AgentProgram, ExecEnd, ExecReport, ExecRequest, Fault, FaultKind, HostAddress, NetworkPolicy,
     StopReason,
 };
 use crate::work::trajectory::active_attempt::ActiveAttempt;
-use crate::work::trajectory::engine_commands::tail;
 use std::time::Duration;
 
 /// A time limit that is never reached: the engine stops the program, the guest does not.
@@ -41,7 +41,15 @@ pub(super) async fn start_program(
     }
     sandbox.environment(&variables).await?;
     let command = program.command.clone();
-    sandbox.start(&ExecRequest { command, session: false, timeout: WEEK, scan: true }).await
+    sandbox
+        .start(&ExecRequest {
+            command,
+            session: false,
+            timeout: WEEK,
+            scan: true,
+            output_kept: None,
+        })
+        .await
 }
 
 impl ExternalAttempt<'_> {

@@ -17,6 +17,8 @@
 //! carried out is answered with FAILED, and the guest goes on. A host that breaks the protocol,
 //! or a command that the guest can no longer attend to, ends the guest.
 //!
+//! In a judge's sandbox the same program is also `/sealed/lib/judged`, see `judged_client.rs`.
+//!
 //! `build.rs` compiles it with nothing but the standard library and embeds it in the engine.
 
 mod agent_terminal;
@@ -24,6 +26,7 @@ mod capture;
 mod files;
 mod freeze;
 mod host_channel;
+mod judged_client;
 mod command_job;
 mod launch;
 mod list_directory;
@@ -60,6 +63,9 @@ const STREAM_FD: i32 = 3;
 const STDIO: &str = "stdio";
 
 fn main() {
+    if let Some(code) = judged_client::run_if_named() {
+        std::process::exit(code);
+    }
     if let Err(error) = serve() {
         // In production nobody reads this. It helps a person who runs the guest by hand.
         let _ = writeln!(io::stderr(), "guest: {error}");

@@ -309,7 +309,6 @@ impl<'a> PayloadReader<'a> {
         self.array().map(u32::from_le_bytes)
     }
 
-    #[allow(dead_code, reason = "only the host reads one")]
     pub fn i32(&mut self) -> Result<i32, MalformedFrame> {
         self.array().map(i32::from_le_bytes)
     }

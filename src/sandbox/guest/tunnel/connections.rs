@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use synthd_actors::model::HostAddress;
 use synthd_actors::supervisor::spawn;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, duplex, split};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::timeout;
@@ -212,6 +212,12 @@ impl TunnelConnection {
                 let mut socket = timeout(CONNECTING, connect_unix(path)).await??;
                 let (from, to) = socket.split();
                 self.carry_between(id, from, to, frames).await
+            }
+            HostAddress::Service(service) => {
+                let (near, far) = duplex(WINDOW);
+                let (from, to) = split(near);
+                let serving = service.serve(far);
+                tokio::join!(serving, self.carry_between(id, from, to, frames)).1
             }
         }
     }

@@ -18,13 +18,19 @@ pub(crate) async fn run_engine_command(
     command: &str,
     timeout: Duration,
 ) -> Result<ExecReport, Fault> {
-    let request = ExecRequest { command: command.to_owned(), session: false, timeout, scan: false };
+    let request = ExecRequest {
+        command: command.to_owned(),
+        session: false,
+        timeout,
+        scan: false,
+        output_kept: None,
+    };
     ensure_started(sandbox.exec(&request).await?)
 }
 
 /// Returns the report of a command that ran, however it ended. Err (`SandboxLost`) if it was not
 /// started.
-pub(super) fn ensure_started(report: ExecReport) -> Result<ExecReport, Fault> {
+pub(crate) fn ensure_started(report: ExecReport) -> Result<ExecReport, Fault> {
     match &report.end {
         ExecEnd::NotStarted(why) => {
             Err(Fault::new(FaultKind::SandboxLost, format!("a command was not started: {why}")))
@@ -46,7 +52,7 @@ pub(crate) fn ensure_exited(report: ExecReport) -> Result<ExecReport, Fault> {
 }
 
 /// The last 1,000 bytes of a text, from the next character boundary on.
-pub(super) fn tail(text: &str) -> &str {
+pub(crate) fn tail(text: &str) -> &str {
     const KEPT: usize = 1_000;
     let from = text.len().saturating_sub(KEPT);
     let from = (from..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
@@ -54,7 +60,7 @@ pub(super) fn tail(text: &str) -> &str {
 }
 
 /// Takes a fresh sandbox and lays a copy of a workspace into it. The agent never sees this sandbox.
-pub(super) async fn acquire_with_copy(
+pub(crate) async fn acquire_with_copy(
     pool: &PoolHandle,
     spec: &Arc<SandboxSpec>,
     snapshot: &WorkspaceCopy,
@@ -66,7 +72,7 @@ pub(super) async fn acquire_with_copy(
 
 /// Runs a sealed command. The sealed files are written again before each command, because a command
 /// runs code of the workspace, and that code could have changed them.
-pub(super) async fn run_sealed(
+pub(crate) async fn run_sealed(
     sandbox: &mut dyn Sandbox,
     task: &Task,
     command: &str,

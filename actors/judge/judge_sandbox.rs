@@ -1,0 +1,143 @@
+//! The judge's sandbox: runs the checks of a task over a copy of a workspace.
+//!
+//! ```text
+//!  (none) ──acquire, tunnel──► ready ──lay──► checks run ──► emptied ──► ready …
+//!                                    └──── fault, or a check cut short ────► dropped
+//! ```
+//! The sandbox may be used for one run after the other of the same task, because no program of the
+//! agent runs in it. It is emptied after each run, so nothing sealed is there while an agent acts.
+
+use super::engine_commands::run_engine_command;
+use super::judged_service::JudgedService;
+use crate::model::{
+    ExecEnd, ExecReport, Fault, FileSpec, HostAddress, InternalService, JUDGED_PORT_VARIABLE,
+    SUBMISSION_LEFT_OUT, SandboxSpec, Task, TaskCheck, TreeEntryKind, WorkspaceCopy,
+};
+use crate::pool::{PoolHandle, SandboxLease};
+use std::sync::Arc;
+
+/// The port of the judged sandbox on the loopback of the judge's.
+const PORT: u16 = 4_114;
+/// Links that a failed check lists, at most.
+const LINKS_TOLD: usize = 5;
+
+/// What one check did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JudgedCheck {
+    pub end: ExecEnd,
+    /// What the check wrote, to its output and then to its error stream.
+    pub output: String,
+}
+
+/// Runs the checks of one task. It takes its sandbox when it is first needed.
+pub struct JudgeSandbox {
+    pool: PoolHandle,
+    spec: Arc<SandboxSpec>,
+    service: Arc<JudgedService>,
+    /// None before the first run, and after one that was cut short.
+    lease: Option<SandboxLease>,
+}
+
+impl JudgeSandbox {
+    /// Both sandboxes have the same specification.
+    pub fn new(pool: PoolHandle, spec: Arc<SandboxSpec>) -> Self {
+        let service = Arc::new(JudgedService::new(pool.clone(), spec.clone()));
+        Self { pool, spec, service, lease: None }
+    }
+
+    /// Runs the checks one after the other, in their order, over one copy. Err means that a sandbox
+    /// failed, on either side; a failed check is a result.
+    pub async fn run_checks(
+        &mut self,
+        task: &Task,
+        checks: &[TaskCheck],
+        copy: Arc<WorkspaceCopy>,
+    ) -> Result<Vec<JudgedCheck>, Fault> {
+        let mut lease = match self.lease.take() {
+            Some(lease) => lease,
+            None => self.acquire().await?,
+        };
+        let links = links(&copy);
+        let files = with_links(&task.verification.files, &links);
+        lease.sandbox().lay_judge(&files, &copy).await?;
+        self.service.begin(copy, task.verification.timeout).await;
+        let results = self.run_all(&mut lease, task, checks, &links).await;
+        self.service.end().await;
+        let results = results?;
+        lease.sandbox().reset().await?;
+        // A check that was killed may have left the sandbox in a bad state.
+        let whole = results.iter().all(|check| matches!(check.end, ExecEnd::Exited(_)));
+        self.lease = whole.then_some(lease);
+        Ok(results)
+    }
+
+    /// A fresh sandbox with the way to the judged one.
+    async fn acquire(&mut self) -> Result<SandboxLease, Fault> {
+        let mut lease = self.pool.acquire(&self.spec).await?;
+        let service = InternalService::new(self.service.clone());
+        lease.sandbox().tunnel(PORT, HostAddress::Service(service)).await?;
+        let variables = [
+            (JUDGED_PORT_VARIABLE.to_owned(), PORT.to_string()),
+            ("PYTHONPATH".to_owned(), "/sealed/lib".to_owned()),
+            ("PYTHONDONTWRITEBYTECODE".to_owned(), "1".to_owned()),
+        ];
+        lease.sandbox().environment(&variables).await?;
+        Ok(lease)
+    }
+
+    async fn run_all(
+        &mut self,
+        lease: &mut SandboxLease,
+        task: &Task,
+        checks: &[TaskCheck],
+        links: &[String],
+    ) -> Result<Vec<JudgedCheck>, Fault> {
+        let mut results = Vec::with_capacity(checks.len());
+        for check in checks {
+            let timeout = task.verification.timeout;
+            let report = run_engine_command(lease.sandbox(), &check.run, timeout).await?;
+            self.service.cut_off();
+            if let Some(fault) = self.service.fault() {
+                return Err(fault);
+            }
+            let output = told(&report, links);
+            results.push(JudgedCheck { end: report.end, output });
+        }
+        Ok(results)
+    }
+}
+
+/// What a check wrote. A failed one also tells which links were not judged.
+fn told(report: &ExecReport, links: &[String]) -> String {
+    let mut output = format!("{}{}", report.stdout.text(), report.stderr.text());
+    if !report.end.success() && !links.is_empty() {
+        let shown = links.iter().take(LINKS_TOLD).cloned().collect::<Vec<_>>().join(", ");
+        output.push_str(&format!("\nlinks are not judged: {shown}"));
+    }
+    output
+}
+
+/// The links of a copy as lines `path -> target`.
+fn links(copy: &WorkspaceCopy) -> Vec<String> {
+    let link = |kind: &TreeEntryKind| match kind {
+        TreeEntryKind::Symlink { target } => Some(target.escape_debug().to_string()),
+        _ => None,
+    };
+    let entries = copy.entries.iter();
+    entries
+        .filter_map(|entry| {
+            link(&entry.kind).map(|to| format!("{} -> {to}", entry.path.escape_debug()))
+        })
+        .collect()
+}
+
+/// The sealed files with the list of links, for the library.
+fn with_links(files: &[FileSpec], links: &[String]) -> Vec<FileSpec> {
+    let mut files = files.to_vec();
+    files.push(FileSpec {
+        path: SUBMISSION_LEFT_OUT.to_owned(),
+        content: links.iter().map(|line| format!("{line}\n")).collect(),
+        mode: 0o444,
+    });
+    files
+}

@@ -1,0 +1,122 @@
+//! The judge apart, over sandboxes of a few words (`testkit`). `judged COMMAND` in the judge's
+//! sandbox runs COMMAND in the judged one.
+
+use super::{JudgeSandbox, JudgedCheck};
+use crate::model::{
+    ExecEnd, Fault, FaultKind, FileSegment, JudgePlace, Task, TaskCheck, TreeEntry, TreeEntryKind,
+    WorkspaceCopy,
+};
+use crate::task::Template;
+use crate::testkit::{Kit, Options, Separation, TEMPLATES, Trap, in_test_system};
+use std::sync::Arc;
+
+/// A task whose judge is apart, with these checks.
+fn task(checks: &[&str]) -> (Task, Vec<TaskCheck>) {
+    let (id, text) = TEMPLATES[0];
+    let text = text.replace("verification:\n", "verification:\n  judge: apart\n");
+    let task = Template::parse(id, &text).unwrap().task(1, 0).unwrap();
+    assert_eq!(task.verification.judge, JudgePlace::Apart);
+    let check = |(at, run): (usize, &&str)| TaskCheck {
+        name: format!("check-{at}"),
+        weight: 1.0,
+        run: (*run).to_owned(),
+    };
+    let checks = checks.iter().enumerate().map(check).collect();
+    (task, checks)
+}
+
+/// A workspace with the file `name`, and links.
+fn workspace(links: &[(&str, &str)]) -> Arc<WorkspaceCopy> {
+    let file = TreeEntryKind::File {
+        mode: 0o644,
+        content: vec![FileSegment::Bytes(b"the agent's".to_vec())],
+    };
+    let mut entries = vec![TreeEntry { path: "name".to_owned(), kind: file }];
+    entries.extend(links.iter().map(|(path, target)| TreeEntry {
+        path: (*path).to_owned(),
+        kind: TreeEntryKind::Symlink { target: (*target).to_owned() },
+    }));
+    Arc::new(WorkspaceCopy { entries, ..WorkspaceCopy::default() })
+}
+
+async fn run(kit: &Kit, commands: &[&str]) -> Result<Vec<JudgedCheck>, Fault> {
+    let (task, checks) = task(commands);
+    let mut judge = JudgeSandbox::new(kit.services.pool.clone(), Arc::default());
+    judge.run_checks(&task, &checks, workspace(&[])).await
+}
+
+fn ended(codes: &[i32]) -> Vec<ExecEnd> {
+    codes.iter().map(|code| ExecEnd::Exited(*code)).collect()
+}
+
+fn ends(checks: Vec<JudgedCheck>) -> Vec<ExecEnd> {
+    checks.into_iter().map(|check| check.end).collect()
+}
+
+#[test]
+fn what_a_check_runs_of_the_workspace_runs_in_another_sandbox() {
+    in_test_system(Options::default(), |kit| async move {
+        // The judge has the file as data. What it writes, the judged sandbox does not see, and the
+        // other way round.
+        let commands = ["has name", "judged get name", "put x 1", "judged has x", "judged put y 2"];
+        let checks = run(&kit, &[&commands[..], &["has y", "judged has y"]].concat()).await;
+        let checks = checks.unwrap();
+        assert_eq!(checks[1].output, "the agent's");
+        assert_eq!(ends(checks), ended(&[0, 0, 0, 1, 0, 1, 0]));
+        let steps = kit.backend.separation();
+        assert_eq!(steps, [Separation::Sealed, Separation::Emptied]);
+    });
+}
+
+#[test]
+fn each_run_has_a_judged_sandbox_of_its_own() {
+    in_test_system(Options::default(), |kit| async move {
+        let (task, checks) = task(&["judged has mark", "judged put mark 1"]);
+        let mut judge = JudgeSandbox::new(kit.services.pool.clone(), Arc::default());
+        for _ in 0..2 {
+            let judged = judge.run_checks(&task, &checks, workspace(&[])).await.unwrap();
+            assert_eq!(ends(judged), ended(&[1, 0]));
+        }
+    });
+}
+
+#[test]
+fn a_judged_sandbox_that_fails_is_a_fault_and_no_failed_check() {
+    for (event, kind) in [
+        ("exec get name", FaultKind::SandboxLost),
+        ("exec get name", FaultKind::SandboxProtocol),
+        ("unpack", FaultKind::SandboxLost),
+    ] {
+        in_test_system(Options::default(), move |kit| async move {
+            kit.backend.traps().set(event, 0, 9, Trap::Fault(kind));
+            let fault = run(&kit, &["judged get name", "has name"]).await.unwrap_err();
+            assert_eq!(fault.kind, kind, "{event}");
+        });
+    }
+}
+
+/// Judged processes may have taken all processes or all memory. When they are dead, the program is
+/// started; if it still is not, the host is the cause.
+#[test]
+fn a_program_that_is_not_started_is_tried_once_more_in_an_emptied_sandbox() {
+    in_test_system(Options::default(), |kit| async move {
+        kit.backend.traps().once("spawn get name", Trap::Fault(FaultKind::SandboxStart));
+        assert_eq!(ends(run(&kit, &["judged get name"]).await.unwrap()), ended(&[0]));
+        assert!(kit.backend.separation().contains(&Separation::Emptied));
+        kit.backend.traps().set("spawn get name", 0, 2, Trap::Fault(FaultKind::SandboxStart));
+        let fault = run(&kit, &["judged get name"]).await.unwrap_err();
+        assert_eq!(fault.kind, FaultKind::SandboxLost);
+    });
+}
+
+#[test]
+fn a_failed_check_tells_which_links_were_not_judged() {
+    in_test_system(Options::default(), |kit| async move {
+        let (task, checks) = task(&["has name", "exit 1"]);
+        let mut judge = JudgeSandbox::new(kit.services.pool.clone(), Arc::default());
+        let copy = workspace(&[("out/report", "/dev/stdin")]);
+        let judged = judge.run_checks(&task, &checks, copy).await.unwrap();
+        assert_eq!(judged[0].output, "");
+        assert_eq!(judged[1].output, "\nlinks are not judged: out/report -> /dev/stdin");
+    });
+}
