@@ -1,6 +1,6 @@
 //! The catalog: all templates that a campaign can use, by id.
 
-use super::{Template, TemplateError};
+use super::{Template, TemplateError, TemplateFolder};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -9,20 +9,28 @@ use std::sync::Arc;
 pub struct Catalog(BTreeMap<String, Arc<Template>>);
 
 impl Catalog {
-    /// Reads `(id, text)` pairs. A later pair replaces an earlier one with the same id, so that a
-    /// user's directory can override a shipped template. Err has the errors of all templates and
-    /// not only the first one.
+    /// Reads `(id, text)` pairs of templates in one file each. See [`Catalog::read_folders`].
     pub fn read<'a>(
         sources: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<Self, Vec<TemplateError>> {
+        let single =
+            |(id, text): (&'a str, &'a str)| (id, TemplateFolder::single(text.as_bytes().to_vec()));
+        Self::read_folders(sources.into_iter().map(single))
+    }
+
+    /// Reads templates from their files. A later template replaces an earlier one with the same id, so
+    /// that a user's directory can override a shipped template. Err has all errors of all templates.
+    pub fn read_folders<'a>(
+        sources: impl IntoIterator<Item = (&'a str, TemplateFolder)>,
+    ) -> Result<Self, Vec<TemplateError>> {
         let mut catalog = Self::default();
         let mut errors = Vec::new();
-        for (id, text) in sources {
-            match Template::parse(id, text) {
+        for (id, folder) in sources {
+            match Template::read(id, folder) {
                 Ok(template) => {
                     catalog.0.insert(id.to_owned(), Arc::new(template));
                 }
-                Err(error) => errors.push(error),
+                Err(mistakes) => errors.extend(mistakes),
             }
         }
         if errors.is_empty() { Ok(catalog) } else { Err(errors) }
