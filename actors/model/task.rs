@@ -79,7 +79,7 @@ pub struct TaskCheck {
 }
 
 /// What must be true of the files that an agent left. `actors/judge/declared_check.rs` evaluates it.
-/// Globs are those of `glob_matches`.
+/// Globs are those of `path_matches`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FileComparison {

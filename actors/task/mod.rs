@@ -23,7 +23,7 @@ mod template_rules;
 mod tests;
 mod yaml;
 
-pub use catalog::{Catalog, glob_matches};
+pub use catalog::{Catalog, glob_matches, path_matches};
 pub use params::{CountSpec, OrderedParams, ParamSpec};
 pub(crate) use render::fill;
 pub use source::TaskSource;
