@@ -13,15 +13,16 @@ impl Catalog {
     pub fn read<'a>(
         sources: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<Self, Vec<TemplateError>> {
-        let single =
-            |(id, text): (&'a str, &'a str)| (id, TemplateFolder::single(text.as_bytes().to_vec()));
+        let single = |(id, text): (&'a str, &'a str)| {
+            (id, Arc::new(TemplateFolder::single(text.as_bytes().to_vec())))
+        };
         Self::read_folders(sources.into_iter().map(single))
     }
 
     /// Reads templates from their files. A later template replaces an earlier one with the same id, so
     /// that a user's directory can override a shipped template. Err has all errors of all templates.
     pub fn read_folders<'a>(
-        sources: impl IntoIterator<Item = (&'a str, TemplateFolder)>,
+        sources: impl IntoIterator<Item = (&'a str, Arc<TemplateFolder>)>,
     ) -> Result<Self, Vec<TemplateError>> {
         let mut catalog = Self::default();
         let mut errors = Vec::new();

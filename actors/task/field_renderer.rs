@@ -1,7 +1,7 @@
 //! Renders the fields of a template. What is wrong is collected, so that all mistakes of a template
 //! are found at once. A field with a mistake has an empty text; no task is made of it.
 
-use super::render::{RenderContext, SourceText, TextRenderer};
+use super::render::{RenderContext, RenderSource, TextRenderer};
 use super::template::FileTemplate;
 use super::template_error::TemplateProblem;
 use super::template_folder::{FolderFile, TemplateFolder, is_plain};
@@ -48,7 +48,7 @@ impl FieldRenderer {
 
     /// Renders the text of one field. None if it cannot be rendered.
     fn rendered(&self, name: &str, text: &str, context: &RenderContext) -> Option<String> {
-        self.checked(name, self.renderer.render(SourceText { file: None, text }, context))
+        self.checked(name, self.renderer.render(RenderSource { file: None, text }, context))
     }
 
     /// Renders the text of one field.
@@ -90,7 +90,7 @@ impl FieldRenderer {
             self.folder.text(path).map(str::to_owned)
         } else {
             self.folder.rendered_text(path).and_then(|text| {
-                self.renderer.render(SourceText { file: Some(path), text }, context)
+                self.renderer.render(RenderSource { file: Some(path), text }, context)
             })
         };
         self.checked(name, text).unwrap_or_default()

@@ -23,7 +23,7 @@ const MAX_RESULT: usize = 16 << 20;
 
 /// A text to be rendered.
 #[derive(Clone, Copy)]
-pub(super) struct SourceText<'a> {
+pub(super) struct RenderSource<'a> {
     /// The file in the template's folder; none for a text of the YAML.
     pub(super) file: Option<&'a str>,
     pub(super) text: &'a str,
@@ -48,7 +48,7 @@ impl TextRenderer {
     /// Renders one text. A text without any template syntax is returned unchanged.
     pub(super) fn render(
         &self,
-        source: SourceText<'_>,
+        source: RenderSource<'_>,
         context: &RenderContext,
     ) -> Result<String, TemplateProblem> {
         if is_constant(source.text) {
@@ -99,7 +99,7 @@ fn is_constant(text: &str) -> bool {
 /// Renders a text in an environment.
 fn render_in(
     environment: &Environment<'_>,
-    source: SourceText<'_>,
+    source: RenderSource<'_>,
     context: &RenderContext,
 ) -> Result<String, Error> {
     let name = source.file.unwrap_or("<string>");
@@ -145,7 +145,7 @@ pub(crate) fn fill(
     fields: &serde_json::Map<String, Value>,
 ) -> Result<String, String> {
     let context = fields.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-    let source = SourceText { file: None, text: source };
+    let source = RenderSource { file: None, text: source };
     if is_constant(source.text) {
         return Ok(source.text.to_owned());
     }
@@ -158,7 +158,7 @@ pub(super) fn evaluate(
     expression: &str,
     context: &RenderContext,
 ) -> Result<Value, TemplateProblem> {
-    let source = SourceText { file: None, text: expression };
+    let source = RenderSource { file: None, text: expression };
     let value = with_environment(|environment| {
         environment.compile_expression(expression)?.eval(values(context))
     });
@@ -232,7 +232,7 @@ impl RenderFailure {
     /// `source` includes.
     fn explain(
         self,
-        source: SourceText<'_>,
+        source: RenderSource<'_>,
         context: &RenderContext,
         folder: Option<&TemplateFolder>,
     ) -> TemplateProblem {
@@ -299,13 +299,13 @@ fn circle<'e>(levels: &[&'e Error]) -> Option<(&'e Error, Vec<&'e str>)> {
 /// The text in which an error arose.
 fn text_of<'a>(
     error: &'a Error,
-    source: SourceText<'a>,
+    source: RenderSource<'a>,
     folder: Option<&'a TemplateFolder>,
-) -> SourceText<'a> {
+) -> RenderSource<'a> {
     let file = error.name().filter(|name| source.file != Some(*name));
     match (file, folder) {
         (Some(file), Some(folder)) if folder.has(file) => {
-            SourceText { file: Some(file), text: folder.shown(file) }
+            RenderSource { file: Some(file), text: folder.shown(file) }
         }
         _ => source,
     }
@@ -315,7 +315,7 @@ fn text_of<'a>(
 fn problem_at(
     error: &Error,
     message: String,
-    source: SourceText<'_>,
+    source: RenderSource<'_>,
     folder: Option<&TemplateFolder>,
 ) -> TemplateProblem {
     let text = text_of(error, source, folder);
@@ -328,7 +328,7 @@ fn problem_at(
 /// The problem of a statement that includes a file that is not there.
 fn not_included(
     error: &Error,
-    source: SourceText<'_>,
+    source: RenderSource<'_>,
     folder: Option<&TemplateFolder>,
 ) -> TemplateProblem {
     let detail = error.detail().unwrap_or_default();
@@ -343,7 +343,7 @@ fn not_included(
     TemplateProblem { unknown: missing.unknown, ..place }
 }
 
-impl SourceText<'_> {
+impl RenderSource<'_> {
     /// A problem of `marked`, which begins at the byte `at`.
     fn problem(self, message: String, marked: &str, at: usize) -> TemplateProblem {
         let problem = TemplateProblem::at("", message);
@@ -368,7 +368,7 @@ fn undefined_name(detail: &str) -> Option<&str> {
 fn undefined(
     name: &str,
     near: usize,
-    source: SourceText<'_>,
+    source: RenderSource<'_>,
     context: &RenderContext,
 ) -> TemplateProblem {
     let places = source.text.match_indices(name).map(|(at, _)| at);

@@ -287,9 +287,9 @@ impl Template {
     /// Reads and validates a template from its files. `id` is its path below the templates directory,
     /// without `.yaml` or `/template.yaml`; the template must have the same id. Err has all mistakes
     /// that can be found, with their places.
-    pub fn read(id: &str, folder: TemplateFolder) -> Result<Self, Vec<TemplateError>> {
+    pub fn read(id: &str, folder: Arc<TemplateFolder>) -> Result<Self, Vec<TemplateError>> {
         let mut template = Self::from_yaml(id, &folder)?;
-        template.folder = Arc::new(folder);
+        template.folder = folder;
         let problems = template_rules::problems(&template, id);
         if problems.is_empty() { Ok(template) } else { Err(template.placed(id, problems)) }
     }
@@ -298,7 +298,7 @@ impl Template {
     #[cfg(test)]
     pub(crate) fn parse(id: &str, text: &str) -> Result<Self, TemplateError> {
         let folder = TemplateFolder::single(text.as_bytes().to_vec());
-        Self::read(id, folder).map_err(|errors| errors[0].clone())
+        Self::read(id, Arc::new(folder)).map_err(|errors| errors[0].clone())
     }
 
     /// Reads the YAML text. A key that is not known is left out, and the text is read again, so that
