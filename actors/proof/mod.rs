@@ -117,6 +117,7 @@ impl TemplateProver {
         }
         let oracle = self.play(task, &task.solution).await?;
         self.judge_oracle(task, &oracle, proof);
+        self.judge_alternatives(task, proof).await?;
         let mut unfailed = passed_checks(&nothing.verdict);
         for cheat in &task.verification.cheats {
             let cheated = self.play(task, &cheat.moves).await?;
@@ -126,6 +127,7 @@ impl TemplateProver {
             let passed = passed_checks(&cheated.verdict);
             unfailed.retain(|name| passed.contains(name));
         }
+        self.judge_faults(task, proof).await?;
         // Where the whole is not proof against nothing, that has been told.
         if !nothing.verdict.passed {
             proof.problems.extend(unfailed.iter().map(|name| {
@@ -133,6 +135,41 @@ impl TemplateProver {
                     "the check {name:?} proves nothing: it passes for doing nothing and for every cheat"
                 )
             }));
+        }
+        Ok(())
+    }
+
+    /// Each alternative must solve the task as well.
+    async fn judge_alternatives(&self, task: &Task, proof: &mut SeedProof) -> Result<(), Fault> {
+        for alternative in &task.alternatives {
+            let run = self.play(task, &alternative.moves).await?;
+            let name = &alternative.name;
+            if let Some(problem) = &run.problem {
+                proof.problems.push(format!("the alternative {name:?}: {problem}"));
+            }
+            if !run.verdict.passed {
+                let failed = failed_checks(&run.verdict.checks);
+                proof
+                    .problems
+                    .push(format!("the alternative {name:?} does not solve the task: {failed}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The work of the oracle with one fault put back must not pass. A fault whose place the oracle has
+    /// rewritten cannot be put back; it says nothing.
+    async fn judge_faults(&self, task: &Task, proof: &mut SeedProof) -> Result<(), Fault> {
+        for fault in &task.faults {
+            let mut moves = task.solution.clone();
+            moves.push(fault.put_back());
+            let run = self.play(task, &moves).await?;
+            if run.problem.is_none() && run.verdict.passed {
+                let (name, variant) = (&fault.name, &fault.variant);
+                proof.problems.push(format!(
+                    "the fault {name:?} ({variant}) put back into the oracle's work solves the task"
+                ));
+            }
         }
         Ok(())
     }

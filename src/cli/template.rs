@@ -23,7 +23,7 @@ use synthd_actors::pool::{PoolConfig, PoolHandle};
 use synthd_actors::ports::SandboxBackend;
 use synthd_actors::proof::{SeedProof, TemplateProver};
 use synthd_actors::supervisor::spawn;
-use synthd_actors::task::{Catalog, Template};
+use synthd_actors::task::{Catalog, InstructionSpec, Template};
 use tokio::sync::Semaphore;
 
 #[derive(Subcommand)]
@@ -144,6 +144,14 @@ fn list(args: &TemplateListArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The names of the wordings of a template's instruction; none if it has only one.
+fn wordings(template: &Template) -> Vec<&String> {
+    match &template.instruction {
+        InstructionSpec::Text(_) => Vec::new(),
+        InstructionSpec::Wordings(wordings) => wordings.keys().collect(),
+    }
+}
+
 /// A template as JSON, without its texts. `turns` is the number of scripted moves of the solution
 /// plus one for the submission.
 fn summary(template: &Template) -> serde_json::Value {
@@ -159,6 +167,10 @@ fn summary(template: &Template) -> serde_json::Value {
         "checks": template.verification.checks.iter().map(|c| &c.name).collect::<Vec<_>>(),
         "milestones": template.verification.milestones.iter().map(|m| &m.name).collect::<Vec<_>>(),
         "cheats": template.verification.cheats.iter().map(|c| &c.name).collect::<Vec<_>>(),
+        "alternatives": template.alternatives.iter().map(|a| &a.name).collect::<Vec<_>>(),
+        "faults": template.faults.iter().map(|fault| &fault.name).collect::<Vec<_>>(),
+        "wordings": wordings(template),
+        "judge": template.judge(),
     })
 }
 
@@ -192,22 +204,35 @@ fn show(args: &TemplateShowArgs) -> Result<ExitCode> {
     }
     print_line(&format!("{}: {}", template.id, template.title));
     for key in ["difficulty", "requires", "parameters", "turns", "checks", "milestones", "cheats"] {
-        let value = &summary[key];
-        let text = match value.as_array() {
-            Some(list) => list.iter().filter_map(|v| v.as_str()).collect::<Vec<_>>().join(", "),
-            None => value.as_str().map_or_else(|| value.to_string(), str::to_owned),
-        };
+        let text = words(&summary[key]);
         print_line(&format!("  {key:<11} {}", if text.is_empty() { "-" } else { &text }));
     }
+    // Only templates in folders have these.
+    for key in ["alternatives", "faults", "wordings"] {
+        let text = words(&summary[key]);
+        if !text.is_empty() {
+            print_line(&format!("  {key:<12} {text}"));
+        }
+    }
     let task = task(&template, 1, 0, &args.templates)?;
-    print_line(&format!("\nThe instruction under seed 1:\n\n{}", task.instruction));
+    let wording = task.wording.map_or(String::new(), |name| format!(" ({name})"));
+    print_line(&format!("\nThe instruction under seed 1{wording}:\n\n{}", task.instruction));
     Ok(ExitCode::SUCCESS)
 }
 
-/// Renders one task. An error shows the mistake in the template's file.
+/// A value of the summary in words.
+fn words(value: &serde_json::Value) -> String {
+    match value.as_array() {
+        Some(list) => list.iter().filter_map(|v| v.as_str()).collect::<Vec<_>>().join(", "),
+        None => value.as_str().map_or_else(|| value.to_string(), str::to_owned),
+    }
+}
+
+/// Renders one task. An error shows all mistakes in the template's files.
 fn task(template: &Template, seed: u64, index: u32, dirs: &TemplateDirs) -> Result<Task> {
-    let unusable = |error| templates::unusable(&error, template.text(), &dirs.directories);
-    template.task(seed, index).map_err(unusable)
+    template.task(seed, index).map_err(|_| {
+        templates::unusable(template, &template.mistakes(seed, index), &dirs.directories)
+    })
 }
 
 /// `template render`: the instruction and the files of one task, as an episode would get them. The
@@ -226,7 +251,8 @@ fn render(args: &TemplateRenderArgs) -> Result<ExitCode> {
 
 /// A task as text: id, instruction, then each file with its path and mode.
 fn text_of(task: &Task) -> String {
-    let mut text = format!("# {} (seed {})\n\n{}", task.id, task.seed, task.instruction);
+    let wording = task.wording.as_ref().map_or(String::new(), |name| format!(", wording {name}"));
+    let mut text = format!("# {} (seed {}{wording})\n\n{}", task.id, task.seed, task.instruction);
     for file in &task.files {
         text.push_str(&format!("\n--- {} ({:04o})\n{}", file.path, file.mode, file.content));
     }
@@ -341,9 +367,11 @@ async fn prove_all(
 /// The problems of a template. Each problem appears once, with the seeds under which it was found.
 /// A template that makes no task has only that problem.
 fn problems_of(template: &Template, proofs: &[SeedProof], templates: &TemplateDirs) -> Vec<String> {
-    let unusable = proofs.iter().find_map(|proof| proof.unusable.as_ref());
-    if let Some(error) = unusable {
-        return vec![templates::render_error(error, template.text(), &templates.directories)];
+    // The proofs are in the order of the seeds, from 1.
+    let unusable = (1..).zip(proofs).find(|(_, proof)| proof.unusable.is_some());
+    if let Some((seed, _)) = unusable {
+        let mistakes = template.mistakes(seed, 0);
+        return vec![templates::render_errors(template, &mistakes, &templates.directories)];
     }
     let mut seeds: Vec<(&str, Vec<usize>)> = Vec::new();
     for (at, proof) in proofs.iter().enumerate() {
