@@ -1,10 +1,12 @@
-//! `synthd template`: lists, shows, renders and checks templates, and prints the JSON Schema of
-//! their format. Only `check` needs sandboxes: it proves templates in real ones.
+//! `synthd template`: lists, shows, renders and checks templates, writes new ones, and prints the JSON
+//! Schema of their format. Only `check` needs sandboxes: it proves templates in real ones.
 
 use crate::cli::TemplateDirs;
 use crate::cli::doctor::{guest_dir, this_executable};
+use crate::cli::template_new::{self, TemplateNewArgs};
+use crate::cli::template_watch::SeenFiles;
 use crate::cli::terminal::output::{
-    eprint_line, print_json, print_line, stderr_is_terminal, table,
+    eprint_line, print_error, print_json, print_line, stderr_is_terminal, table,
 };
 use crate::cli::terminal::terminal_text::escape_controls;
 use crate::engine::{fault_error, run_in_actor_system};
@@ -18,7 +20,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use synthd_actors::agent::MinimalScaffold;
 use synthd_actors::model::BASE_IMAGE;
-use synthd_actors::model::{SandboxSpec, ShellChoice, Task};
+use synthd_actors::model::{JudgePlace, SandboxSpec, ShellChoice, Task};
 use synthd_actors::pool::{PoolConfig, PoolHandle};
 use synthd_actors::ports::SandboxBackend;
 use synthd_actors::proof::{SeedProof, TemplateProver};
@@ -36,6 +38,8 @@ pub(super) enum TemplateCommand {
     Render(TemplateRenderArgs),
     /// Prove templates in real sandboxes
     Check(TemplateCheckArgs),
+    /// Write a small template to start from
+    New(TemplateNewArgs),
     /// Print the JSON Schema of the template format
     Schema,
 }
@@ -83,7 +87,8 @@ pub(super) struct TemplateRenderArgs {
 #[command(after_help = "A template is proven if these statements are true for every seed:
 
   - The sandbox has the required programs.
-  - The oracle scores 1. Doing nothing and every cheat score less.
+  - The oracle and every alternative score 1. Doing nothing and every cheat
+    score less, and so does the oracle's work with one fault put back.
   - Each check fails for doing nothing, or for a cheat.
   - A second verification gives the same result.
   - Rendering twice gives the same bytes.
@@ -93,7 +98,7 @@ Different seeds must give different tasks.
 Examples:
   synthd template check                    every shipped template, 5 seeds
   synthd template check 'debugging/*' --seeds 20
-  synthd template check my/task --templates ./templates")]
+  synthd template check my/task --templates ./templates --watch")]
 pub(super) struct TemplateCheckArgs {
     /// Globs over template ids
     #[arg(default_value = "**")]
@@ -106,6 +111,9 @@ pub(super) struct TemplateCheckArgs {
     /// Which shell the sandboxes use
     #[arg(long, default_value = "auto", value_parser = ["auto", "bash", "sh"])]
     shell: String,
+    /// Check again when a file below --templates changes
+    #[arg(long, requires = "directories")]
+    watch: bool,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -118,7 +126,9 @@ pub(super) fn run(command: TemplateCommand) -> Result<ExitCode> {
         TemplateCommand::List(args) => list(&args),
         TemplateCommand::Show(args) => show(&args),
         TemplateCommand::Render(args) => render(&args),
-        TemplateCommand::Check(args) => run_in_actor_system(check(args))?,
+        TemplateCommand::Check(args) if args.watch => run_in_actor_system(check_always(&args))?,
+        TemplateCommand::Check(args) => run_in_actor_system(check(&args))?,
+        TemplateCommand::New(args) => template_new::run(&args),
         TemplateCommand::Schema => {
             print_json(&schemars::schema_for!(Template))?;
             Ok(ExitCode::SUCCESS)
@@ -259,9 +269,22 @@ fn text_of(task: &Task) -> String {
     text
 }
 
+/// `template check --watch`: checks, and checks again after each change. It never returns by itself.
+async fn check_always(args: &TemplateCheckArgs) -> Result<ExitCode> {
+    let directories = &args.templates.directories;
+    loop {
+        // Looked at before the check, so that a change during the check is seen after it.
+        let seen = SeenFiles::below(directories);
+        if let Err(error) = check(args).await {
+            print_error(&error, args.json);
+        }
+        seen.change(directories).await;
+    }
+}
+
 /// `template check`: starts a pool of sandboxes, proves the selected templates, and closes the
 /// pool. The error `TemplateUnproven` counts the templates that are not proven.
-async fn check(args: TemplateCheckArgs) -> Result<ExitCode> {
+async fn check(args: &TemplateCheckArgs) -> Result<ExitCode> {
     let catalog = templates::load(&args.templates.directories)?;
     let selected = catalog.select(&args.globs, &[]);
     if selected.is_empty() {
@@ -279,19 +302,33 @@ async fn check(args: TemplateCheckArgs) -> Result<ExitCode> {
         spec: Arc::new(spec),
         scaffold: Arc::new(MinimalScaffold),
     };
-    let proved = prove_selected(&prover, &selected, &args).await;
+    let proved = prove_selected(&prover, &selected, args).await;
     pool.shut_down().await;
     // Sandboxes are removed before the result is looked at, so that an error leaves nothing behind.
     let settled = backend.settle().await.map_err(|fault| fault_error(&fault));
     drop(life);
     let unproven = proved?;
     settled?;
+    warn_of_shared_judges(&selected);
     if unproven == 0 {
         return Ok(ExitCode::SUCCESS);
     }
     let of = selected.len();
     Err(Error::new(Code::TemplateUnproven, format!("not proven: {unproven} of {of} templates"))
         .hint("docs/templates.md lists the rules for templates"))
+}
+
+/// Warns of templates whose checks share a sandbox with the code that they judge.
+fn warn_of_shared_judges(selected: &[Arc<Template>]) {
+    let is_shared = |template: &&Arc<Template>| template.judge() == JudgePlace::Shared;
+    let shared = selected.iter().filter(is_shared).count();
+    if shared > 0 {
+        let of = selected.len();
+        eprint_line(&format!(
+            "warning: in {shared} of {of} templates, checks and judged code share a sandbox; \
+             `verification.judge: apart` separates them"
+        ));
+    }
 }
 
 /// The value of `--shell`; clap has checked it already.

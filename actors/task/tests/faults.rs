@@ -83,7 +83,7 @@ fn faults_have_rules() {
     ] {
         // Where the text before it is missing, the wrong text stands there twice.
         let doubled = FILES.replace("fault_variant.bound", "fault.bound");
-        let files = if from.starts_with("at:") { &doubled } else { FILES };
+        let files = if from.starts_with("at:") { doubled.as_str() } else { FILES };
         let text = second(FAULTS, files, CHECK);
         assert!(text.contains(from), "{from}");
         let errors = mistakes(&text.replacen(from, to, 1), &[]);
