@@ -286,14 +286,12 @@ fn circle<'e>(levels: &[&'e Error]) -> Option<(&'e Error, Vec<&'e str>)> {
         return None;
     }
     let names: Vec<&str> = levels.iter().map(|level| level.name().unwrap_or_default()).collect();
-    for at in 1..names.len() {
-        let first = names[..at].iter().position(|earlier| *earlier == names[at]);
-        let includes = levels[at - 1].kind() == ErrorKind::BadInclude;
-        if let Some(first) = first.filter(|_| includes && !names[at].is_empty()) {
-            return Some((levels[at - 1], names[first..=at].to_vec()));
-        }
-    }
-    None
+    names.iter().enumerate().skip(1).find_map(|(at, name)| {
+        let first = names[..at].iter().position(|earlier| earlier == name)?;
+        let outer = levels[at - 1];
+        let includes = outer.kind() == ErrorKind::BadInclude && !name.is_empty();
+        includes.then(|| (outer, names[first..=at].to_vec()))
+    })
 }
 
 /// The text in which an error arose.
