@@ -3,6 +3,7 @@
 use super::{KEYS, in_folder, mistakes, parse, second, told, with};
 use crate::model::{FileComparison, FileSpec, FinalNewline, JudgePlace};
 use crate::task::{Template, TemplateError};
+use proptest::prelude::*;
 
 const CHECK: &str = "run: 'true'";
 
@@ -289,4 +290,38 @@ fn the_digest_is_over_all_files() {
     let template: Result<Template, Vec<TemplateError>> = in_folder(&text, &[("lib/a", b"1")]);
     let files: Vec<String> = template.unwrap().files().into_keys().collect();
     assert_eq!(files, ["unit/test/lib/a", "unit/test/template.yaml"]);
+}
+
+/// Pieces of texts, sound and broken, that include each other.
+fn text() -> impl Strategy<Value = String> {
+    let piece = prop::sample::select(vec![
+        "{{ n }}",
+        "{{ é }}",
+        "{% include 'x' %}",
+        "{% include 'y' %}\n",
+        "{% import 'y' as y %}",
+        "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+        "{% block b %}{% include 'x' %}{% endblock %}",
+        "{%",
+        "}}",
+        "{{",
+        "{##",
+        "é\r\n",
+        "a",
+    ]);
+    prop::collection::vec(piece, 0..5).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #[test]
+    fn every_mistake_in_a_file_has_a_place_in_that_file(x in text(), y in text()) {
+        let yaml = second(KEYS, "[{path: a, from: x}, {path: b, from: y}]", CHECK);
+        for error in mistakes(&yaml, &[("x", x.as_bytes()), ("y", y.as_bytes())]) {
+            let file = match error.file.as_str() { "x" => &x, "y" => &y, _ => &yaml };
+            let (line, column) = error.location.unwrap();
+            let lines: Vec<&str> = file.split('\n').collect();
+            let shown = lines.get(line as usize - 1);
+            prop_assert!(shown.is_some_and(|l| l.chars().count() + 1 >= column as usize), "{error:?}");
+        }
+    }
 }
