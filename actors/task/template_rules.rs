@@ -84,7 +84,8 @@ impl<'a> TemplateRules<'a> {
             self.fail("instruction", message);
         }
         for name in wordings.keys().filter(|name| !is_word(name)) {
-            self.fail("instruction", format!("the name {name:?} is not a plain word"));
+            let message = format!("the name {name:?} is not a plain word");
+            self.fail(format!("instruction.{name}"), message);
         }
     }
 
