@@ -8,7 +8,7 @@
 use super::draw;
 use super::params::OrderedParams;
 use super::task_builder::TaskBuilder;
-use super::template_error::{TemplateError, TemplateProblem, is_missing_key};
+use super::template_error::{TemplateError, TemplateProblem};
 use super::template_folder::TemplateFolder;
 use super::template_rules;
 use super::yaml;
@@ -320,8 +320,7 @@ impl Template {
                 .as_ref()
                 .and(found.location)
                 .and_then(|(line, column)| yaml::without_key(&text, line, column));
-            let follows = found.unknown.is_none() || is_missing_key(&error);
-            if errors.is_empty() || !follows {
+            if errors.is_empty() || found.unknown.is_some() {
                 errors.push(found);
             }
             match rest {

@@ -148,11 +148,6 @@ impl TemplateProblem {
     }
 }
 
-/// Whether only a key is missing.
-pub(super) fn is_missing_key(error: &YamlError) -> bool {
-    matches!(bare(error), YamlError::SerdeMissingField { .. })
-}
-
 /// The error itself, without the wrappers that the parser adds for snippets and aliases.
 fn bare(error: &YamlError) -> &YamlError {
     match error {

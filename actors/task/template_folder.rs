@@ -6,6 +6,7 @@ use super::template_error::{TemplateProblem, UnknownWord};
 use crate::model::digest_of_bytes;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 /// The file in a template's folder that has its YAML text.
 pub const TEMPLATE_FILE: &str = "template.yaml";
@@ -25,23 +26,32 @@ pub struct FolderFile {
 }
 
 /// The files of a template by their paths. A template in a single file has only [`TEMPLATE_FILE`].
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct TemplateFolder {
     files: BTreeMap<String, FolderFile>,
     /// Whether the files are in a directory of their own.
     is_directory: bool,
+    /// The digests of the files, when they were first asked for. Each task has them in its own.
+    digests: OnceLock<BTreeMap<String, String>>,
+}
+
+/// Folders with the same files are equal.
+impl PartialEq for TemplateFolder {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.files, self.is_directory) == (&other.files, other.is_directory)
+    }
 }
 
 impl TemplateFolder {
     /// A template that is one file with this text.
     pub fn single(text: impl Into<Cow<'static, [u8]>>) -> Self {
         let file = FolderFile { bytes: text.into(), executable: false };
-        Self { files: [(TEMPLATE_FILE.to_owned(), file)].into(), is_directory: false }
+        Self { files: [(TEMPLATE_FILE.to_owned(), file)].into(), ..Self::default() }
     }
 
     /// A template in a directory. The keys are paths below it, with `/` between their parts.
     pub fn directory(files: BTreeMap<String, FolderFile>) -> Self {
-        Self { files, is_directory: true }
+        Self { files, is_directory: true, ..Self::default() }
     }
 
     /// Whether the template has a directory of its own.
@@ -70,9 +80,10 @@ impl TemplateFolder {
     pub(super) fn digests(&self, id: &str) -> BTreeMap<String, String> {
         let digest = |(path, file): (&String, &FolderFile)| {
             let mode: &[u8] = if file.executable { b"program" } else { b"file" };
-            (self.path_of(id, path), digest_of_bytes(&[mode, &file.bytes]))
+            (path.clone(), digest_of_bytes(&[mode, &file.bytes]))
         };
-        self.files.iter().map(digest).collect()
+        let digests = self.digests.get_or_init(|| self.files.iter().map(digest).collect());
+        digests.iter().map(|(path, digest)| (self.path_of(id, path), digest.clone())).collect()
     }
 
     /// The files below a directory of the folder, sorted by path: the path below the directory, the
