@@ -275,7 +275,7 @@ async fn check_always(args: &TemplateCheckArgs) -> Result<ExitCode> {
     loop {
         // Looked at before the check, so that a change during the check is seen after it.
         let seen = SeenFiles::below(directories);
-        if let Err(error) = check(args).await {
+        if let Err(error) = Box::pin(check(args)).await {
             print_error(&error, args.json);
         }
         seen.change(directories).await;
