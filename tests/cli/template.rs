@@ -308,3 +308,25 @@ fn a_file_and_a_folder_of_one_id_are_a_conflict() {
     let ran = synthd_in(dir.path(), &LIST).fails(2, "SYN-0201");
     assert!(ran.stderr.contains("my/first is in two files: "), "{ran:?}");
 }
+
+#[test]
+fn a_fault_that_no_check_sees_and_an_alternative_that_fails_are_told() {
+    let dir = started();
+    let check = "    - {name: script, weight: 2, run: \"sh /sealed/check.sh\"}\n";
+    replace(&dir, "template.yaml", check, "");
+    replace(&dir, "lib/rewritten.sh", "sum + price", "sum + 1");
+    let args = ["template", "check", "my/first", "--seeds", "1", "--templates", "own"];
+    let said = synthd_in(dir.path(), &args).fails(1, "SYN-0203").stderr;
+    assert!(said.contains("put back into the oracle's work solves the task"), "{said}");
+    assert!(
+        said.contains("the alternative \"rewritten\" does not solve the task: output"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_watch_needs_a_directory() {
+    let ran = synthd(&["template", "check", "--watch"]);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert!(ran.stderr.contains("--templates"), "{ran:?}");
+}
