@@ -48,30 +48,83 @@ fn compile(guest: &Path, fixed: bool) -> bool {
     command.status().is_ok_and(|status| status.success())
 }
 
-/// Lists every template with its text, so that the binary needs no files beside it.
+/// Lists every template with its files, so that the binary needs no files beside it.
 fn embed_templates(out: &Path) {
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
+    let templates = root.join("templates");
     let mut found = Vec::new();
-    collect(&root.join("templates"), &mut found);
+    collect(&templates, &mut found);
     found.sort();
     let mut list = String::from("&[\n");
     for path in found {
-        let id = path.strip_prefix(root.join("templates")).expect("below it").with_extension("");
-        let id = id.to_string_lossy().replace('\\', "/");
-        list.push_str(&format!("({id:?}, include_str!({:?})),\n", path.to_string_lossy()));
+        let is_directory = path.is_dir();
+        let place = if is_directory { path.clone() } else { path.with_extension("") };
+        let id = slashed(place.strip_prefix(&templates).expect("below it"));
+        let files = if is_directory { files_below(&path) } else { vec![path.clone()] };
+        list.push_str(&format!(
+            "EmbeddedTemplate {{ id: {id:?}, is_directory: {is_directory}, files: &[\n"
+        ));
+        for file in files {
+            let name = if is_directory {
+                slashed(file.strip_prefix(&path).expect("below it"))
+            } else {
+                TEMPLATE_FILE.to_owned()
+            };
+            let executable = is_executable(&file);
+            let file = file.to_string_lossy();
+            list.push_str(&format!(
+                "EmbeddedFile {{ path: {name:?}, executable: {executable}, \
+                 bytes: include_bytes!({file:?}) }},\n"
+            ));
+        }
+        list.push_str("] },\n");
     }
     list.push(']');
     std::fs::write(out.join("templates.rs"), list).expect("OUT_DIR is writable");
 }
 
+/// A directory with this file is a template; `src/templates.rs` reads users' templates in the same way.
+const TEMPLATE_FILE: &str = "template.yaml";
+
+/// The templates below a directory: files `<name>.yaml`, and directories with a `template.yaml`.
 fn collect(directory: &Path, found: &mut Vec<PathBuf>) {
-    let Ok(entries) = std::fs::read_dir(directory) else { return };
-    for entry in entries.flatten() {
-        let path = entry.path();
-        if path.is_dir() {
+    for path in entries(directory) {
+        if path.join(TEMPLATE_FILE).is_file() {
+            found.push(path);
+        } else if path.is_dir() {
             collect(&path, found);
         } else if path.extension().is_some_and(|e| e == "yaml") {
             found.push(path);
         }
     }
+}
+
+/// All files below a directory, sorted.
+fn files_below(directory: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for path in entries(directory) {
+        if path.is_dir() {
+            files.extend(files_below(&path));
+        } else {
+            files.push(path);
+        }
+    }
+    files.sort();
+    files
+}
+
+fn entries(directory: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(directory) else { return Vec::new() };
+    entries.flatten().map(|entry| entry.path()).collect()
+}
+
+/// A relative path with `/` between its parts.
+fn slashed(path: &Path) -> String {
+    path.to_string_lossy().replace('\\', "/")
+}
+
+/// Whether the owner may execute a file.
+fn is_executable(file: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(file).is_ok_and(|data| data.permissions().mode() & 0o100 != 0)
 }

@@ -27,5 +27,6 @@ mod private_directory;
 pub mod sandbox;
 mod socket_path;
 pub mod store;
+mod template_files;
 pub mod templates;
 mod word_suggestion;

@@ -1,26 +1,56 @@
 //! Loads templates: those that are shipped in the binary, and those in the user's directories.
 //!
-//! A template's id is its path below the directory without the extension: the file
-//! `<directory>/git/undo-commit.yaml` has the id `git/undo-commit`. A user's template replaces a
-//! shipped one with the same id. Two files of the user's with the same id are an error. The file
-//! also shows template errors with path, line and caret.
+//! A template's id is its path below the directory: the file `<directory>/git/undo-commit.yaml` and the
+//! directory `<directory>/git/undo-commit/` with a `template.yaml` have the id `git/undo-commit`. A
+//! user's template replaces a shipped one with the same id. Two templates of the user's with the same
+//! id are an error. The file also shows template errors with path, line and caret.
 
 use crate::config::{LibraryProblem, TemplateStore, TextDiagnostic};
 use crate::error::{Code, Error, Result};
+use crate::template_files::{TemplateSource, read_templates};
 use crate::word_suggestion::one_of;
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use synthd_actors::task::{Catalog, TemplateError, UnknownWord};
+use synthd_actors::task::{
+    Catalog, FolderFile, TEMPLATE_FILE, Template, TemplateError, TemplateFolder, UnknownWord,
+};
 
-/// The shipped templates as pairs of id and YAML text. The build script writes this list.
-pub const EMBEDDED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/templates.rs"));
+/// A file of a shipped template.
+struct EmbeddedFile {
+    path: &'static str,
+    executable: bool,
+    bytes: &'static [u8],
+}
 
-/// The most bytes of a template file, 4 MiB. No one writes more by hand.
-const MAX_TEMPLATE: u64 = 4 << 20;
-/// The most templates whose mistakes are shown; the others are counted.
-const MAX_SHOWN: usize = 20;
+/// A shipped template and its files. A template in one file has only `template.yaml`.
+struct EmbeddedTemplate {
+    id: &'static str,
+    is_directory: bool,
+    files: &'static [EmbeddedFile],
+}
+
+/// The shipped templates. The build script writes this list.
+const EMBEDDED: &[EmbeddedTemplate] = include!(concat!(env!("OUT_DIR"), "/templates.rs"));
+
+/// The most mistakes that are shown; the others are counted.
+const MAX_SHOWN: usize = 50;
+
+impl EmbeddedTemplate {
+    fn source(&self) -> TemplateSource {
+        let file = |file: &EmbeddedFile| {
+            let (bytes, executable) = (Cow::Borrowed(file.bytes), file.executable);
+            (file.path.to_owned(), FolderFile { bytes, executable })
+        };
+        let folder = match self.files {
+            [only] if !self.is_directory => TemplateFolder::single(only.bytes),
+            files => TemplateFolder::directory(files.iter().map(file).collect()),
+        };
+        TemplateSource { id: self.id.to_owned(), folder: Arc::new(folder), path: None }
+    }
+}
 
 /// The loaded templates, and the file of each template that comes from a user's directory. A clone
 /// shares the templates until `TemplateLibrary::add` changes it. So a daemon can read a campaign
@@ -40,57 +70,70 @@ pub fn load(directories: &[PathBuf]) -> Result<Arc<Catalog>> {
 
 impl TemplateLibrary {
     /// Loads the shipped templates and the templates below `directories`. The error is
-    /// `TemplateInvalid` and shows the mistakes of up to 20 templates.
+    /// `TemplateInvalid` and shows up to 50 mistakes.
     pub fn load(directories: &[PathBuf]) -> Result<Self> {
-        let mut sources: Vec<(String, String, Option<PathBuf>)> =
-            EMBEDDED.iter().map(|(id, text)| ((*id).into(), (*text).into(), None)).collect();
+        let mut sources: Vec<TemplateSource> =
+            EMBEDDED.iter().map(EmbeddedTemplate::source).collect();
         for directory in directories {
-            read_directory(directory, directory, &mut sources)?;
+            sources.extend(read_templates(directory)?);
         }
         let mut own = BTreeMap::new();
-        for (id, _, path) in &sources {
-            let Some(path) = path else { continue };
-            if let Some(first) = other_file(&own, id, path) {
-                return Err(Error::new(Code::TemplateInvalid, twice(id, &first, path)).hint(TWICE));
-            }
-            own.insert(id.clone(), path.clone());
+        if let Some(what) = add_own(&mut own, &sources).into_iter().next() {
+            return Err(Error::new(Code::TemplateInvalid, what).hint(TWICE));
         }
-        let pairs = sources.iter().map(|(id, text, _)| (id.as_str(), text.as_str()));
-        let catalog = Catalog::read(pairs).map_err(|errors| invalid(&errors, &sources))?;
+        let catalog = read_catalog(&sources).map_err(|errors| invalid(&errors, &sources))?;
         Ok(Self { catalog: Arc::new(catalog), own })
     }
 }
 
 impl TemplateStore for TemplateLibrary {
     fn add(&mut self, directory: &Path, shown: &Path) -> Vec<LibraryProblem> {
-        let (mut sources, mut troubles) = (Vec::new(), Vec::new());
-        if let Err(error) = read_directory(directory, directory, &mut sources) {
-            return vec![unread(&error)];
-        }
+        let sources = match read_templates(directory) {
+            Ok(sources) => sources,
+            Err(error) => return vec![unread(&error)],
+        };
         if sources.is_empty() {
             return vec![LibraryProblem {
                 what: format!("{} has no template", shown.display()),
                 hint: None,
             }];
         }
-        let pairs = sources.iter().map(|(id, text, _)| (id.as_str(), text.as_str()));
-        let read = Catalog::read(pairs).unwrap_or_else(|errors| {
+        let mut troubles = Vec::new();
+        let read = read_catalog(&sources).unwrap_or_else(|errors| {
             troubles.extend(errors.iter().map(|error| broken(error, &sources)));
             Catalog::default()
         });
-        for (id, _, path) in &sources {
-            let Some(path) = path else { continue };
-            if let Some(first) = other_file(&self.own, id, path) {
-                let (what, hint) = (twice(id, &first, path), Some(TWICE.to_owned()));
-                troubles.push(LibraryProblem { what, hint });
-            }
+        let mut own = self.own.clone();
+        for what in add_own(&mut own, &sources) {
+            troubles.push(LibraryProblem { what, hint: Some(TWICE.to_owned()) });
         }
         if troubles.is_empty() {
             self.catalog = Arc::new(self.catalog.with(read));
-            self.own.extend(sources.into_iter().filter_map(|(id, _, path)| Some((id, path?))));
+            self.own = own;
         }
         troubles
     }
+}
+
+/// Reads templates from their files.
+fn read_catalog(sources: &[TemplateSource]) -> Result<Catalog, Vec<TemplateError>> {
+    Catalog::read_folders(sources.iter().map(|source| (source.id.as_str(), source.folder.clone())))
+}
+
+/// Adds the files of the user's templates by their ids. Returns a statement for each id that two
+/// files have.
+fn add_own(own: &mut BTreeMap<String, PathBuf>, sources: &[TemplateSource]) -> Vec<String> {
+    let mut conflicts = Vec::new();
+    for TemplateSource { id, path, .. } in sources {
+        let Some(path) = path else { continue };
+        match other_file(own, id, path) {
+            Some(first) => conflicts.push(twice(id, &first, path)),
+            None => {
+                own.insert(id.clone(), path.clone());
+            }
+        }
+    }
+    conflicts
 }
 
 /// The hint for an id that two files have.
@@ -116,14 +159,30 @@ fn unread(error: &Error) -> LibraryProblem {
 }
 
 /// The problem for a mistake in a template: `path:line:column: message`.
-fn broken(error: &TemplateError, sources: &[(String, String, Option<PathBuf>)]) -> LibraryProblem {
-    let file = sources.iter().rev().find(|(id, ..)| *id == error.template);
-    let file = file.and_then(|(_, _, path)| path.as_ref());
+fn broken(error: &TemplateError, sources: &[TemplateSource]) -> LibraryProblem {
+    let file = source_of(error, sources).and_then(|source| own_file(error, source));
     let file = file.map_or_else(|| error.template.clone(), |path| path.display().to_string());
     let place = error.location.map_or(String::new(), |(line, column)| format!(":{line}:{column}"));
     let schema = || "`synthd template schema` prints the format of templates".to_owned();
     let hint = Some(error.unknown.as_deref().map_or_else(schema, among));
     LibraryProblem { what: format!("{file}{place}: {}", error.message), hint }
+}
+
+/// The template that has an error.
+fn source_of<'a>(
+    error: &TemplateError,
+    sources: &'a [TemplateSource],
+) -> Option<&'a TemplateSource> {
+    sources.iter().rev().find(|source| source.id == error.template)
+}
+
+/// The file of the user's in which an error is. None if the template is shipped.
+fn own_file(error: &TemplateError, source: &TemplateSource) -> Option<PathBuf> {
+    let path = source.path.as_ref()?;
+    if !source.folder.is_directory() || error.file == TEMPLATE_FILE {
+        return Some(path.clone());
+    }
+    path.parent().map(|directory| directory.join(&error.file))
 }
 
 /// The error for globs that select no template at all.
@@ -132,87 +191,39 @@ pub fn nothing_matches(globs: &[String]) -> Error {
         .hint("`synthd template list` shows all ids")
 }
 
-/// Reads all `*.yaml` files below `directory` and adds them to `sources` as id, text and path.
-/// `root` is the directory that ids start at. Files are read in the order of their names, so that
-/// errors have the same order every time.
-fn read_directory(
-    root: &Path,
-    directory: &Path,
-    sources: &mut Vec<(String, String, Option<PathBuf>)>,
-) -> Result<()> {
-    let listed = std::fs::read_dir(directory)
-        .and_then(|entries| entries.collect::<std::io::Result<Vec<_>>>());
-    let mut entries = listed.map_err(|error| {
-        unreadable(directory, error)
-            .hint("name a directory with --templates that has <category>/<name>.yaml")
-    })?;
-    entries.sort_by_key(std::fs::DirEntry::path);
-    for entry in entries {
-        let path = entry.path();
-        // Links to directories are not followed, because they could lead in a circle. Links to
-        // files are.
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            read_directory(root, &path, sources)?;
-        } else if path.extension().is_some_and(|e| e == "yaml") && path.is_file() {
-            let text = read_template(&path)?;
-            let id = path.strip_prefix(root).unwrap_or(&path).with_extension("");
-            sources.push((id.to_string_lossy().into_owned(), text, Some(path)));
-        }
-    }
-    Ok(())
+/// The user's error for a template that makes no task. It shows all mistakes with file, line and
+/// caret.
+pub fn unusable(template: &Template, errors: &[TemplateError], directories: &[PathBuf]) -> Error {
+    refused(1, &render_errors(template, errors, directories))
 }
 
-/// Reads one template file. Fails if the file is no UTF-8 text or is larger than [`MAX_TEMPLATE`].
-fn read_template(path: &Path) -> Result<String> {
-    use std::io::Read;
-    let mut text = String::new();
-    // One byte more than allowed is read, so that a file of any size is found out without reading
-    // it all.
-    let read = std::fs::File::open(path)
-        .and_then(|file| file.take(MAX_TEMPLATE + 1).read_to_string(&mut text));
-    read.map_err(|error| {
-        unreadable(path, error).hint(
-            "a template is a text file in UTF-8; docs/templates.md \
-                                      describes it",
-        )
-    })?;
-    if text.len() as u64 > MAX_TEMPLATE {
-        let what = format!("{} is larger than a template may be", path.display());
-        return Err(Error::new(Code::TemplateInvalid, what)
-            .hint("make large files with commands in `environment.setup`"));
-    }
-    Ok(text)
+/// Only the rendered mistakes, without the error around them: file, line, caret, message.
+pub fn render_errors(
+    template: &Template,
+    errors: &[TemplateError],
+    directories: &[PathBuf],
+) -> String {
+    let rendered = |error: &TemplateError| {
+        described(error, &file_of(error, directories), template.text_at(error))
+    };
+    errors.iter().map(rendered).collect()
 }
 
-/// The error for a file or directory that cannot be read.
-fn unreadable(path: &Path, error: std::io::Error) -> Error {
-    Error::new(Code::TemplateInvalid, format!("cannot read {}", path.display())).with_source(error)
-}
-
-/// The user's error for a template that makes no task. It shows the file, the line and a caret.
-pub fn unusable(error: &TemplateError, text: &str, directories: &[PathBuf]) -> Error {
-    refused(1, &render_error(error, text, directories))
-}
-
-/// Only the rendered mistake, without the error around it: file, line, caret, message.
-pub fn render_error(error: &TemplateError, text: &str, directories: &[PathBuf]) -> String {
-    described(error, &file_of(&error.template, directories), text)
-}
-
-/// The file that a template was read from. The last directory that has the id wins. A shipped
-/// template is shown as `templates/<id>.yaml`.
-fn file_of(id: &str, directories: &[PathBuf]) -> String {
-    let own = directories.iter().rev().map(|directory| directory.join(format!("{id}.yaml")));
+/// The file in which an error is. The last directory that has the file wins. A file of a shipped
+/// template is shown as `templates/<path>`.
+fn file_of(error: &TemplateError, directories: &[PathBuf]) -> String {
+    let own = directories.iter().rev().map(|directory| directory.join(&error.path));
     let file = own.into_iter().find(|file| file.is_file());
-    file.map_or_else(|| format!("templates/{id}.yaml"), |file| file.display().to_string())
+    file.map_or_else(|| format!("templates/{}", error.path), |file| file.display().to_string())
 }
 
-/// The error for several templates with mistakes. At most [`MAX_SHOWN`] are shown.
-fn invalid(errors: &[TemplateError], sources: &[(String, String, Option<PathBuf>)]) -> Error {
+/// The error for several mistakes in templates. At most [`MAX_SHOWN`] are shown.
+fn invalid(errors: &[TemplateError], sources: &[TemplateSource]) -> Error {
     let shown: String = errors.iter().take(MAX_SHOWN).map(|error| of(error, sources)).collect();
     let left = errors.len().saturating_sub(MAX_SHOWN);
-    let more = if left > 0 { format!("and {left} more templates\n") } else { String::new() };
-    refused(errors.len(), &(shown + &more))
+    let more = if left > 0 { format!("and {left} more mistakes\n") } else { String::new() };
+    let templates: BTreeSet<&str> = errors.iter().map(|error| error.template.as_str()).collect();
+    refused(templates.len(), &(shown + &more))
 }
 
 /// The error around rendered mistakes; `count` is the number of templates.
@@ -227,14 +238,14 @@ fn refused(count: usize, described: &str) -> Error {
         .hint("`synthd template schema` prints the format; docs/templates.md explains it")
 }
 
-/// Renders one mistake with the file and the text of its template.
-fn of(error: &TemplateError, sources: &[(String, String, Option<PathBuf>)]) -> String {
-    let found = sources.iter().rev().find(|(id, ..)| *id == error.template);
-    let file = match found.and_then(|(_, _, path)| path.as_ref()) {
+/// Renders one mistake with its file and the text of the file.
+fn of(error: &TemplateError, sources: &[TemplateSource]) -> String {
+    let source = source_of(error, sources);
+    let file = match source.and_then(|source| own_file(error, source)) {
         Some(path) => path.display().to_string(),
-        None => format!("templates/{}.yaml", error.template),
+        None => format!("templates/{}", error.path),
     };
-    described(error, &file, found.map_or("", |(_, text, _)| text))
+    described(error, &file, source.map_or("", |source| source.folder.shown(&error.file)))
 }
 
 /// Renders a mistake as `rustc` shows its errors: path, line, caret, message, hint.

@@ -20,6 +20,7 @@ fn task(checks: &[&str]) -> (Task, Vec<TaskCheck>) {
         name: format!("check-{at}"),
         weight: 1.0,
         run: (*run).to_owned(),
+        compare: None,
     };
     let checks = checks.iter().enumerate().map(check).collect();
     (task, checks)

@@ -126,10 +126,16 @@ impl EpisodeId {
 /// different lists never have the same input, even if their concatenations are equal (`["ab", "c"]`
 /// and `["a", "bc"]`).
 pub fn digest_of(parts: &[&str]) -> String {
+    let parts: Vec<&[u8]> = parts.iter().map(|part| part.as_bytes()).collect();
+    digest_of_bytes(&parts)
+}
+
+/// The same digest over parts that need not be text.
+pub fn digest_of_bytes(parts: &[&[u8]]) -> String {
     let mut hash = Sha256::new();
     for part in parts {
         hash.update((part.len() as u64).to_le_bytes());
-        hash.update(part.as_bytes());
+        hash.update(part);
     }
     hex::encode(hash.finalize())
 }

@@ -55,6 +55,7 @@ mod tests {
             name: at.to_string(),
             weight: *weight,
             run: String::new(),
+            compare: None,
         };
         let milestones: Vec<_> = weights.iter().enumerate().map(milestone).collect();
         names_of(&milestones, potential)

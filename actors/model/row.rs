@@ -6,7 +6,7 @@
 //! Editions of the format: in files of edition 0, every count of tokens is a number. In edition 1,
 //! a count may be null. Edition 2 added `template_digest`. Edition 3 added what was sent to the model
 //! and came back (`messages`, `tools`, `model_version`, `finish_reason`), `milestones` and `calls`.
-//! Edition 4 added `actions` of steps whose reply asked for several.
+//! Edition 4 added `actions` of steps whose reply asked for several. Edition 5 added `task_wording`.
 
 use super::column::row_columns;
 use super::{Money, RowMessage, SandboxFingerprint};
@@ -37,6 +37,10 @@ row_columns! {
         /// What the agent was asked to do.
         #[long_text(true)]
         pub task_instruction: String,
+        /// Which of the template's wordings the instruction is, such as `terse`. Null if the template
+        /// has only one.
+        #[since(5)]
+        pub task_wording: Option<String>,
         /// The kind of work, such as `debugging`.
         pub category: String,
         /// `easy`, `medium` or `hard`, as the author of the template judged it.

@@ -67,14 +67,93 @@ pub enum MoveAction {
     Submit,
 }
 
-/// A check or a milestone: a command that passes if it exits with code 0.
+/// A check or a milestone: a command that passes if it exits with code 0, or a comparison of files.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TaskCheck {
     pub name: String,
     /// The share in the score or in the potential.
     pub weight: f64,
-    /// A line for the sandbox's shell.
+    /// A line for the sandbox's shell. Empty if there is a comparison.
     pub run: String,
+    /// What the engine compares by itself; no sandbox runs for it. None for a command.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compare: Option<FileComparison>,
+}
+
+/// What must be true of the files that an agent left. `actors/judge/declared_check.rs` evaluates it.
+/// Globs are those of `path_matches`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FileComparison {
+    /// The file `path` of the workspace has the bytes of the sealed file `sealed`.
+    Same {
+        path: String,
+        sealed: String,
+        #[serde(default, skip_serializing_if = "FinalNewline::is_exact")]
+        trailing_newline: FinalNewline,
+    },
+    /// The files that match are those of the task, with the same bytes, and no others.
+    Unchanged(Vec<String>),
+    /// Nothing matches.
+    Absent(Vec<String>),
+    /// Each glob matches at least one file.
+    Present(Vec<String>),
+}
+
+/// Whether a newline at the end of a file counts.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum FinalNewline {
+    /// It counts like every other byte.
+    #[default]
+    Exact,
+    /// The file may end with a newline or without.
+    Any,
+}
+
+impl FinalNewline {
+    /// Whether it is the default, which is left out of serialized tasks.
+    fn is_exact(&self) -> bool {
+        *self == Self::Exact
+    }
+}
+
+/// A fault that a template put into a file of the workspace. The seed drew which of its wrong texts
+/// stands there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskFault {
+    pub name: String,
+    /// The name of the wrong text.
+    pub variant: String,
+    /// The file, relative to the workspace.
+    pub path: String,
+    /// The repaired place, with the text before it that makes it the only one of its kind.
+    pub right: String,
+    /// The same place with the fault.
+    pub wrong: String,
+}
+
+impl TaskFault {
+    /// The edit that repairs the fault.
+    pub fn repair(&self) -> MoveAction {
+        MoveAction::Edit {
+            path: self.path.clone(),
+            search: self.wrong.clone(),
+            replace: self.right.clone(),
+        }
+    }
+
+    /// The move that puts the fault back. It does not apply if a solution has rewritten the place.
+    pub fn put_back(&self) -> ScriptedMove {
+        let action = MoveAction::Edit {
+            path: self.path.clone(),
+            search: self.right.clone(),
+            replace: self.wrong.clone(),
+        };
+        ScriptedMove { think: String::new(), action }
+    }
 }
 
 /// A solution with a name: an honest one beside the oracle's, which must pass, or a cheat, which must
@@ -154,6 +233,9 @@ pub struct Task {
     pub setup: Vec<String>,
     /// What the agent is asked to do. It ends with the canary.
     pub instruction: String,
+    /// Which of the template's wordings the instruction is. None if the template has only one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wording: Option<String>,
     /// A unique text in the instruction, with which copies of the task can be found in other data.
     pub canary: String,
     /// The moves that solve the task. Only proofs and scripted models use them.
@@ -161,6 +243,10 @@ pub struct Task {
     /// Other honest solutions. Each must pass the checks as well.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alternatives: Vec<NamedSolution>,
+    /// The faults in the files of the workspace. With any one of them put back, the work of the
+    /// oracle must not pass.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<TaskFault>,
     pub verification: TaskVerification,
     /// SHA-256 in hex over every rendered byte.
     pub digest: String,

@@ -122,9 +122,7 @@ impl TemplateProver {
         }
         let oracle = self.play(task, &task.solution).await?;
         self.judge_oracle(task, &oracle, proof);
-        for honest in &task.alternatives {
-            self.judge_alternative(task, honest, proof).await?;
-        }
+        self.judge_alternatives(task, proof).await?;
         let mut unfailed = passed_checks(&nothing.verdict);
         self.try_cheats(task, &task.verification.cheats, "the cheat", &mut unfailed, proof).await?;
         if self.tries_battery {
@@ -132,6 +130,7 @@ impl TemplateProver {
             let whose = "the engine's cheat";
             self.try_cheats(task, &cheats, whose, &mut unfailed, proof).await?;
         }
+        self.judge_faults(task, &mut unfailed, proof).await?;
         // Where the whole is not proof against nothing, that has been told.
         if !nothing.verdict.passed {
             proof.problems.extend(unfailed.iter().map(|name| {
@@ -163,21 +162,44 @@ impl TemplateProver {
         Ok(())
     }
 
-    /// Plays another honest solution. A check that refuses it is wrong.
-    async fn judge_alternative(
+    /// Each alternative must solve the task as well.
+    async fn judge_alternatives(&self, task: &Task, proof: &mut SeedProof) -> Result<(), Fault> {
+        for alternative in &task.alternatives {
+            let run = self.play(task, &alternative.moves).await?;
+            let name = &alternative.name;
+            if let Some(problem) = &run.problem {
+                proof.problems.push(format!("the alternative {name:?}: {problem}"));
+            }
+            if !run.verdict.passed {
+                let failed = failed_checks(&run.verdict.checks);
+                proof
+                    .problems
+                    .push(format!("the alternative {name:?} does not solve the task: {failed}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The work of the oracle with one fault put back must not pass. A fault whose place the oracle has
+    /// rewritten cannot be put back; it says nothing.
+    async fn judge_faults(
         &self,
         task: &Task,
-        honest: &NamedSolution,
+        unfailed: &mut Vec<String>,
         proof: &mut SeedProof,
     ) -> Result<(), Fault> {
-        let played = self.play(task, &honest.moves).await?;
-        let name = &honest.name;
-        if let Some(problem) = &played.problem {
-            proof.problems.push(format!("the solution {name:?}: {problem}"));
-        }
-        if !played.verdict.passed {
-            let failed = failed_checks(&played.verdict.checks);
-            proof.problems.push(format!("the solution {name:?} does not solve the task: {failed}"));
+        for fault in &task.faults {
+            let mut moves = task.solution.clone();
+            moves.push(fault.put_back());
+            let run = self.play(task, &moves).await?;
+            let passed = passed_checks(&run.verdict);
+            unfailed.retain(|name| passed.contains(name));
+            if run.problem.is_none() && run.verdict.passed {
+                let (name, variant) = (&fault.name, &fault.variant);
+                proof.problems.push(format!(
+                    "the fault {name:?} ({variant}) put back into the oracle's work solves the task"
+                ));
+            }
         }
         Ok(())
     }

@@ -67,6 +67,7 @@ pub fn build_row(judged: &FinishedEpisode, stamp: String) -> TrajectoryRow {
         template_digest: Some(judged.task.template_digest.clone()),
         task_seed: judged.task.seed.cast_signed(),
         task_instruction: judged.task.instruction.clone(),
+        task_wording: judged.task.wording.clone(),
         category: judged.task.category.clone(),
         difficulty: judged.task.difficulty.as_str().to_owned(),
         llm_model: model.to_owned(),

@@ -197,9 +197,10 @@ fn telling_passages(task: &Task) -> Vec<String> {
 }
 
 /// Every line that an agent may know or write by itself: the task's files, its instruction, its
-/// solution.
+/// solutions.
 fn public_lines(task: &Task) -> impl Iterator<Item = &str> {
-    let moved = task.solution.iter().flat_map(|step| match &step.action {
+    let alternatives = task.alternatives.iter().flat_map(|alternative| &alternative.moves);
+    let moved = task.solution.iter().chain(alternatives).flat_map(|step| match &step.action {
         MoveAction::Run(command) => [command.as_str(), ""],
         MoveAction::Edit { search, replace, .. } => [search.as_str(), replace.as_str()],
         MoveAction::Write { content, .. } => [content.as_str(), ""],

@@ -1,6 +1,6 @@
 //! The catalog: all templates that a campaign can use, by id.
 
-use super::{Template, TemplateError};
+use super::{Template, TemplateError, TemplateFolder};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -9,20 +9,29 @@ use std::sync::Arc;
 pub struct Catalog(BTreeMap<String, Arc<Template>>);
 
 impl Catalog {
-    /// Reads `(id, text)` pairs. A later pair replaces an earlier one with the same id, so that a
-    /// user's directory can override a shipped template. Err has the errors of all templates and
-    /// not only the first one.
+    /// Reads `(id, text)` pairs of templates in one file each. See [`Catalog::read_folders`].
     pub fn read<'a>(
         sources: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<Self, Vec<TemplateError>> {
+        let single = |(id, text): (&'a str, &'a str)| {
+            (id, Arc::new(TemplateFolder::single(text.as_bytes().to_vec())))
+        };
+        Self::read_folders(sources.into_iter().map(single))
+    }
+
+    /// Reads templates from their files. A later template replaces an earlier one with the same id, so
+    /// that a user's directory can override a shipped template. Err has all errors of all templates.
+    pub fn read_folders<'a>(
+        sources: impl IntoIterator<Item = (&'a str, Arc<TemplateFolder>)>,
+    ) -> Result<Self, Vec<TemplateError>> {
         let mut catalog = Self::default();
         let mut errors = Vec::new();
-        for (id, text) in sources {
-            match Template::parse(id, text) {
+        for (id, folder) in sources {
+            match Template::read(id, folder) {
                 Ok(template) => {
                     catalog.0.insert(id.to_owned(), Arc::new(template));
                 }
-                Err(error) => errors.push(error),
+                Err(mistakes) => errors.extend(mistakes),
             }
         }
         if errors.is_empty() { Ok(catalog) } else { Err(errors) }
@@ -67,11 +76,33 @@ impl Catalog {
 /// the work is at most the length of the glob times the length of the id, also for a hostile glob
 /// on which backtracking would take for ever.
 pub fn glob_matches(glob: &str, id: &str) -> bool {
+    reaches_end(glob, id, false)
+}
+
+/// Whether the path of a file matches a glob. The glob means the same as in [`glob_matches`], but `**/`
+/// stands for no directory as well. For example, `**/*.orig` matches `a.orig` and `x/y/a.orig`.
+pub fn path_matches(glob: &str, path: &str) -> bool {
+    reaches_end(glob, path, true)
+}
+
+/// Whether a glob reaches the end of an id. With `no_directory`, `**/` at the beginning of a part may
+/// be left out.
+fn reaches_end(glob: &str, id: &str, no_directory: bool) -> bool {
     let mut reached = vec![false; id.len() + 1];
     reached[0] = true;
     let mut rest = glob.as_bytes();
+    let mut last = b'/';
     while let [first, tail @ ..] = rest {
+        let begins = std::mem::replace(&mut last, *first) == b'/';
         rest = match (first, tail) {
+            (b'*', [b'*', b'/', tail @ ..]) if no_directory && begins => {
+                let before = reached.clone();
+                stretch(&mut reached, id, |_| true);
+                advance(&mut reached, id, |byte| byte == b'/');
+                reached.iter_mut().zip(before).for_each(|(now, before)| *now |= before);
+                last = b'/';
+                tail
+            }
             (b'*', [b'*', tail @ ..]) => {
                 stretch(&mut reached, id, |_| true);
                 tail
@@ -112,7 +143,7 @@ fn advance(reached: &mut [bool], id: &str, passes: impl Fn(u8) -> bool) {
 
 #[cfg(test)]
 mod tests {
-    use super::glob_matches;
+    use super::{glob_matches, path_matches};
     use proptest::prelude::*;
 
     #[test]
@@ -133,12 +164,31 @@ mod tests {
         }
     }
 
+    #[test]
+    fn globs_of_files() {
+        for (glob, path, expected) in [
+            ("**/*.orig", "a.orig", true),
+            ("**/*.orig", "x/y/a.orig", true),
+            ("**/*.orig", "x/a.orig/b", false),
+            ("data/**/a", "data/a", true),
+            ("data/**/**/a", "data/x/a", true),
+            ("**/a/**/b", "x/a/b", true),
+            ("data/**", "data", false),
+            ("data/**", "data/x/y", true),
+            ("x**/a", "xa", false),
+            ("*", "a/b", false),
+        ] {
+            assert_eq!(path_matches(glob, path), expected, "{glob} {path}");
+        }
+    }
+
     /// A matcher that tries one way after the other would not come back.
     #[test]
     fn a_hostile_glob_costs_no_more_than_its_length() {
         let id = format!("{}b", "a".repeat(200));
-        for part in ["**a", "*a", "**a*"] {
+        for part in ["**a", "*a", "**a*", "**/"] {
             assert!(!glob_matches(&format!("{}c", part.repeat(100)), &id), "{part}");
+            assert!(!path_matches(&format!("{}c", part.repeat(100)), &id), "{part}");
         }
         assert!(glob_matches(&"**".repeat(10_000), &id));
     }

@@ -26,10 +26,20 @@ pub(super) fn key(campaign_seed: u64, template: &str, index: u32) -> [u8; 32] {
 /// 32 hex digits that are derived from the key for one purpose, such as `canary`. They reveal
 /// nothing about the draws.
 pub(super) fn derived_hex(key: &[u8; 32], purpose: &str) -> String {
+    hex::encode(&derived_key(key, purpose)[..16])
+}
+
+/// A generator for one purpose, such as `wording`. Its draws move no other draw.
+pub(super) fn derived_rng(key: &[u8; 32], purpose: &str) -> TaskRng {
+    TaskRng::new(derived_key(key, purpose))
+}
+
+/// A key that is derived from the key of a task for one purpose.
+fn derived_key(key: &[u8; 32], purpose: &str) -> [u8; 32] {
     let mut hash = Sha256::new();
     hash.update(key);
     hash.update(purpose.as_bytes());
-    hex::encode(&hash.finalize()[..16])
+    hash.finalize().into()
 }
 
 /// The seed that the dataset records. It has 63 bits, so it fits a signed column.

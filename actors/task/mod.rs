@@ -2,26 +2,31 @@
 //! bytes on every machine and in every version: the random generator is frozen (`draw.rs`), and
 //! rendering depends on nothing but the drawn parameters.
 //!
-//! The way from a file to a task: [`Template::parse`] reads and validates the YAML (`template.rs`);
-//! a [`Catalog`] holds all templates; [`Template::task`] draws the parameters (`params.rs`) and
-//! renders every text (`render.rs`, `task_builder.rs`). An error names its place in the YAML text
-//! (`template_error.rs`, `yaml.rs`). Template authors read `docs/templates.md`.
+//! The way from files to a task: [`Template::read`] reads the YAML of a [`TemplateFolder`]
+//! (`template.rs`) and checks its rules (`template_rules.rs`); a [`Catalog`] holds all templates;
+//! [`Template::task`] draws the parameters (`params.rs`) and renders every text (`render.rs`,
+//! `field_renderer.rs`, `task_builder.rs`). An error names its place in a file (`template_error.rs`,
+//! `yaml.rs`). Template authors read `docs/templates.md`.
 
 mod catalog;
 mod draw;
+mod field_renderer;
 mod params;
 mod render;
 mod source;
 mod task_builder;
 mod template;
 mod template_error;
+mod template_folder;
+mod template_rules;
 #[cfg(test)]
 mod tests;
 mod yaml;
 
-pub use catalog::{Catalog, glob_matches};
+pub use catalog::{Catalog, glob_matches, path_matches};
 pub use params::{CountSpec, OrderedParams, ParamSpec};
 pub(crate) use render::fill;
 pub use source::TaskSource;
-pub use template::{TEMPLATE_SCHEMA, Template};
+pub use template::{FOLDER_SCHEMA, InstructionSpec, TEMPLATE_SCHEMA, Template};
 pub use template_error::{TemplateError, UnknownWord};
+pub use template_folder::{FolderFile, TEMPLATE_FILE, TemplateFolder};

@@ -1,41 +1,79 @@
-//! Builds a task: draws the parameters of a template and renders every text with them. It also adds
-//! the canaries: one in the instruction, to find copies of the task in other data, and one in the
-//! sealed files, to find out that an agent has read them.
+//! Builds a task: draws the parameters of a template, its wording and its faults, and renders every
+//! text with them. It also adds the canaries: one in the instruction, to find copies of the task in
+//! other data, and one in the sealed files, to find out that an agent has read them.
 
 use super::draw::{self, TaskRng};
-use super::render::{RenderContext, render};
-use super::template::{CheckSpec, FileTemplate, MoveSpec, SolutionSpec, Template};
+use super::field_renderer::FieldRenderer;
+use super::render::RenderContext;
+use super::template::{CheckSpec, EditSpec, FaultSpec, MoveSpec, SolutionSpec, Template};
 use super::template_error::TemplateProblem;
 use crate::model::{
-    FileSpec, JudgePlace, MoveAction, NamedSolution, SEALED, ScriptedMove, Task, TaskCheck, TaskId,
-    TaskVerification, digest_of,
+    FileComparison, FileSpec, JudgePlace, MoveAction, NamedSolution, SEALED, ScriptedMove, Task,
+    TaskCheck, TaskFault, TaskId, TaskVerification, digest_of,
 };
+use serde_json::Value;
 use std::time::Duration;
+
+/// The library with which a check reaches the judged sandbox, in the sealed tree.
+const LIBRARY: &str = "lib/judged.py";
+/// What the engine itself lays into the sealed tree of a judge apart.
+const ENGINE_FILES: [&str; 3] = [LIBRARY, "lib/judged", "submission.left-out"];
 
 /// Builds one task of a template.
 pub(super) struct TaskBuilder<'a> {
-    pub(super) template: &'a Template,
+    template: &'a Template,
     /// The key of the task, see `draw::key`.
-    pub(super) key: [u8; 32],
+    key: [u8; 32],
+    texts: FieldRenderer,
 }
 
-impl TaskBuilder<'_> {
-    /// The task. Err names the field that cannot be drawn or rendered. `index` is only recorded;
+impl<'a> TaskBuilder<'a> {
+    pub(super) fn new(template: &'a Template, key: [u8; 32]) -> Self {
+        Self { template, key, texts: FieldRenderer::new(template.folder.clone()) }
+    }
+
+    /// The task. Err names the fields that cannot be drawn or rendered. `index` is only recorded;
     /// the draws depend on the key.
-    pub(super) fn make(&self, index: u32) -> Result<Task, TemplateProblem> {
+    pub(super) fn make(&self, index: u32) -> Result<Task, Vec<TemplateProblem>> {
+        let parameters = &self.template.parameters;
+        let context = parameters.draw(&mut TaskRng::new(self.key)).map_err(|fault| vec![fault])?;
+        let task = self.task(index, context);
+        let problems = self.texts.problems();
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let mut task = task.map_err(|problem| vec![problem])?;
+        // The id contains the digest, so the digest is computed while the id is still empty.
+        task.digest = digest_of_task(&task).map_err(|problem| vec![problem])?;
+        task.id = TaskId(format!("{}@{}", task.template, &task.digest[..12]));
+        Ok(task)
+    }
+
+    /// The task without its id and its digest.
+    fn task(&self, index: u32, mut context: RenderContext) -> Result<Task, TemplateProblem> {
         let template = self.template;
-        let mut context = template.parameters.draw(&mut TaskRng::new(self.key))?;
+        let faults = self.faults(&mut context);
         // The cluster is computed from the public content with an empty canary. So tasks with the
         // same work are in the same cluster, although their canaries differ.
         let canary = format!("synthd-canary-{}", draw::derived_hex(&self.key, "canary"));
         context.insert("task_canary".to_owned(), "".into());
         let bare = self.public_content(&context)?;
         context.insert("task_canary".to_owned(), canary.clone().into());
-        let instruction = field("instruction", &template.instruction, &context)?;
-        let mut task = Task {
+        let (wording, instruction) = self.instruction(&context);
+        let title = self.texts.field("title", &template.title, &context);
+        let files = self.workspace(&context);
+        let setup = self.setup(&context);
+        self.check_faults(&faults, &files);
+        // The right texts are known only to what no agent sees.
+        add_right_texts(&faults, &mut context);
+        let solution = self.moves("solution", &template.solution, &faults, &context);
+        let alternatives =
+            self.solutions("alternatives", &template.alternatives, &faults, &context);
+        let verification = self.verification(&faults, &mut context);
+        Ok(Task {
             id: TaskId(String::new()),
             template: template.id.clone(),
-            title: field("title", &template.title, &context)?,
+            title,
             category: template.category.clone(),
             difficulty: template.difficulty,
             expected_steps: (template.expected_steps.min, template.expected_steps.max),
@@ -43,79 +81,338 @@ impl TaskBuilder<'_> {
             index,
             seed: draw::seed_of(&self.key),
             image: template.environment.image.clone(),
-            files: files("environment.files", &template.environment.files, &context)?,
-            setup: strings("environment.setup", &template.environment.setup, &context)?,
+            files,
+            setup,
             instruction: format!("{}\n\n[{canary}]\n", instruction.trim_end()),
+            wording,
             canary,
-            solution: moves("solution", &template.solution, &context)?,
-            alternatives: solutions("alternatives", &template.alternatives, &context)?,
-            verification: self.verification(&mut context)?,
+            solution,
+            alternatives,
+            faults: faults.into_iter().map(|drawn| drawn.fault).collect(),
+            verification,
             digest: String::new(),
             template_digest: template.digest(),
             cluster: Task::cluster_of(&template.id, &bare),
-        };
-        // The id contains the digest, so the digest is computed while the id is still empty.
-        task.digest = digest_of_task(&task)?;
-        task.id = TaskId(format!("{}@{}", task.template, &task.digest[..12]));
-        Ok(task)
+        })
     }
 
-    /// Everything that the agent can see, as one text.
+    /// The name of the drawn wording, if there are several, and its text. All wordings are rendered,
+    /// so that a mistake in any of them is found whatever the seed.
+    fn instruction(&self, context: &RenderContext) -> (Option<String>, String) {
+        let texts = self.template.instruction.texts();
+        let drawn = draw::derived_rng(&self.key, "wording").index(texts.len());
+        let rendered: Vec<String> =
+            texts.iter().map(|(field, _, text)| self.texts.field(field, text, context)).collect();
+        let name = texts.get(drawn).and_then(|(_, name, _)| *name).map(str::to_owned);
+        (name, rendered.into_iter().nth(drawn).unwrap_or_default())
+    }
+
+    /// The files of the workspace.
+    fn workspace(&self, context: &RenderContext) -> Vec<FileSpec> {
+        let once = self.template.is_second_format();
+        self.texts.files("environment.files", &self.template.environment.files, once, context)
+    }
+
+    /// The commands that prepare the workspace.
+    fn setup(&self, context: &RenderContext) -> Vec<String> {
+        self.texts.fields("environment.setup", &self.template.environment.setup, context)
+    }
+
+    /// Everything that the agent can see, as one text. The wording does not count, because tasks that
+    /// differ only in their wording are the same work.
     fn public_content(&self, context: &RenderContext) -> Result<String, TemplateProblem> {
-        let files = files("environment.files", &self.template.environment.files, context)?;
-        let instruction = field("instruction", &self.template.instruction, context)?;
+        let files = self.workspace(context);
+        let complete = self.template.instruction.texts().into_iter().next();
+        let instruction = complete.map(|(field, _, text)| self.texts.field(&field, text, context));
         // The setup commands count too, because some templates make their data with them.
-        let setup = strings("environment.setup", &self.template.environment.setup, context)?;
-        serde_json::to_string(&(instruction, files, setup)).map_err(not_json)
+        let setup = self.setup(context);
+        serde_json::to_string(&(instruction.unwrap_or_default(), files, setup)).map_err(not_json)
+    }
+
+    /// Draws a wrong text for each fault and gives the texts their names.
+    fn faults(&self, context: &mut RenderContext) -> Vec<DrawnFault> {
+        let specs = self.template.faults.iter().enumerate();
+        let drawn: Vec<DrawnFault> = specs
+            .filter_map(|(at, spec)| self.fault(&format!("faults.{at}"), spec, context))
+            .collect();
+        if !drawn.is_empty() {
+            context.insert("fault".to_owned(), named(&drawn, |fault| &fault.wrong));
+            context.insert("fault_variant".to_owned(), named(&drawn, |drawn| &drawn.fault.variant));
+        }
+        drawn
+    }
+
+    /// Draws the wrong text of one fault.
+    fn fault(&self, field: &str, spec: &FaultSpec, context: &RenderContext) -> Option<DrawnFault> {
+        let text =
+            |key: &str, text: &str| self.texts.field(&format!("{field}.{key}"), text, context);
+        let purpose = format!("fault.{}", spec.name);
+        let drawn = draw::derived_rng(&self.key, &purpose).index(spec.wrong.len());
+        let (variant, wrong) = spec.wrong.iter().nth(drawn)?;
+        let wrong = text(&format!("wrong.{variant}"), wrong);
+        let (at, right) = (text("at", &spec.at), text("right", &spec.right));
+        let fault = TaskFault {
+            name: spec.name.clone(),
+            variant: variant.clone(),
+            path: text("file", &spec.file),
+            right: format!("{at}{right}"),
+            wrong: format!("{at}{wrong}"),
+        };
+        Some(DrawnFault { fault, right, wrong })
+    }
+
+    /// Checks that each fault stands exactly once in its file. A file that commands make is not known
+    /// here.
+    fn check_faults(&self, faults: &[DrawnFault], files: &[FileSpec]) {
+        // Without a text that could not be rendered nothing can be said.
+        if !self.texts.problems().is_empty() {
+            return;
+        }
+        for (at, DrawnFault { fault, .. }) in faults.iter().enumerate() {
+            let field = format!("faults.{at}");
+            let file = files.iter().find(|file| file.path == fault.path);
+            let times = file.map(|file| file.content.matches(fault.wrong.as_str()).count());
+            let message = match times {
+                Some(1) => continue,
+                Some(0) => format!(
+                    "the wrong text does not stand in {}; write `{{{{ fault.{} }}}}` there",
+                    fault.path, fault.name
+                ),
+                Some(times) => format!(
+                    "the wrong text stands {times} times in {}; give `at`, the text before it",
+                    fault.path
+                ),
+                None if !self.template.environment.setup.is_empty() => continue,
+                None => format!("the workspace has no file {:?}", fault.path),
+            };
+            self.texts.fail(TemplateProblem::at(field, message));
+        }
     }
 
     /// The verification of the task, with the sealed canary in its files.
-    fn verification(
-        &self,
-        context: &mut RenderContext,
-    ) -> Result<TaskVerification, TemplateProblem> {
+    fn verification(&self, faults: &[DrawnFault], context: &mut RenderContext) -> TaskVerification {
         let spec = &self.template.verification;
-        let milestones = checks("verification.milestones", &spec.milestones, context)?;
-        let cheats = solutions("verification.cheats", &spec.cheats, context)?;
+        let milestones = self.checks("verification.milestones", &spec.milestones, context);
+        let cheats = self.solutions("verification.cheats", &spec.cheats, faults, context);
         let checks = match &spec.run {
             Some(run) => {
                 vec![TaskCheck {
                     name: "verified".to_owned(),
                     weight: 1.0,
-                    run: field("verification.run", run, context)?,
+                    run: self.texts.field("verification.run", run, context),
+                    compare: None,
                 }]
             }
-            None => checks("verification.checks", &spec.checks, context)?,
+            None => self.checks("verification.checks", &spec.checks, context),
         };
         // The sealed canary is added to the context only now, after everything that an agent may
         // see was rendered. So it cannot be in any of that.
         let canary = format!("synthd-sealed-{}", draw::derived_hex(&self.key, "sealed"));
         context.insert("sealed_canary".to_owned(), canary.clone().into());
-        let mut sealed = files("verification.files", &spec.files, context)?;
-        // Every sealed program that a check runs gets the canary as a last comment line. So the
-        // trajectory of an agent that reads the program contains the canary. Other sealed files
-        // stay unchanged, because checks may compare them byte for byte.
-        let runs: Vec<&str> =
-            checks.iter().chain(&milestones).map(|check| check.run.as_str()).collect();
-        let is_run = |file: &&mut FileSpec| {
-            let path = format!("{SEALED}/{}", file.path);
-            file.is_program() && runs.iter().any(|run| run.contains(&path))
-        };
-        for file in sealed.iter_mut().filter(is_run) {
-            let gap = if file.content.ends_with('\n') { "" } else { "\n" };
-            file.content.push_str(&format!("{gap}# {canary}\n"));
-        }
-        sealed.push(FileSpec {
+        let mut files = self.sealed(context);
+        self.check_sealed("verification.checks", &checks, &files);
+        self.check_sealed("verification.milestones", &milestones, &files);
+        sign_programs(&mut files, checks.iter().chain(&milestones), &canary);
+        files.push(FileSpec {
             path: ".canary".to_owned(),
             content: format!("{canary}\n"),
             mode: 0o444,
         });
         let timeout = Duration::from_secs(u64::from(spec.timeout_seconds));
-        if spec.judge == JudgePlace::Apart {
-            sealed.push(judge_library());
+        let judge = self.template.judge();
+        if judge == JudgePlace::Apart {
+            files.push(judge_library());
         }
-        let judge = spec.judge;
-        Ok(TaskVerification { files: sealed, checks, milestones, cheats, judge, timeout, canary })
+        TaskVerification { files, checks, milestones, cheats, judge, timeout, canary }
+    }
+
+    /// The sealed files of the template.
+    fn sealed(&self, context: &RenderContext) -> Vec<FileSpec> {
+        let once = self.template.is_second_format();
+        let specs = &self.template.verification.files;
+        let files = self.texts.files("verification.files", specs, once, context);
+        let is_taken = |file: &&FileSpec| {
+            ENGINE_FILES.contains(&file.path.as_str()) || file.path.starts_with("submission/")
+        };
+        if self.template.judge() == JudgePlace::Apart {
+            for file in files.iter().filter(is_taken) {
+                let message = format!("the engine itself lays {:?}", file.path);
+                self.texts.fail(TemplateProblem::at("verification.files", message));
+            }
+        }
+        files
+    }
+
+    /// Checks that the sealed files with which the agent's are compared are there.
+    fn check_sealed(&self, name: &str, checks: &[TaskCheck], files: &[FileSpec]) {
+        // A file whose path could not be rendered may be the one.
+        if !self.texts.problems().is_empty() {
+            return;
+        }
+        for (at, check) in checks.iter().enumerate() {
+            let Some(FileComparison::Same { sealed, .. }) = &check.compare else { continue };
+            if !files.iter().any(|file| file.path == *sealed) {
+                let message = format!("there is no sealed file {sealed:?}");
+                self.texts.fail(TemplateProblem::at(format!("{name}.{at}.same.as"), message));
+            }
+        }
+    }
+
+    /// Renders checks or milestones.
+    fn checks(&self, name: &str, specs: &[CheckSpec], context: &RenderContext) -> Vec<TaskCheck> {
+        let render_one = |(at, spec): (usize, &CheckSpec)| {
+            let name = format!("{name}.{at}");
+            let run = spec.run.as_deref().unwrap_or_default();
+            TaskCheck {
+                name: self.texts.field(&format!("{name}.name"), &spec.name, context),
+                weight: spec.weight,
+                run: self.texts.field(&format!("{name}.run"), run, context),
+                compare: self.comparison(&name, spec, context),
+            }
+        };
+        specs.iter().enumerate().map(render_one).collect()
+    }
+
+    /// The comparison of a check; none for a command.
+    fn comparison(
+        &self,
+        name: &str,
+        spec: &CheckSpec,
+        context: &RenderContext,
+    ) -> Option<FileComparison> {
+        let globs = |key: &str, globs: &Option<Vec<String>>| {
+            let globs = globs.as_deref()?;
+            Some(self.texts.fields(&format!("{name}.{key}"), globs, context))
+        };
+        let same = spec.same.as_ref().map(|same| FileComparison::Same {
+            path: self.texts.field(&format!("{name}.same.path"), &same.path, context),
+            sealed: self.texts.field(&format!("{name}.same.as"), &same.sealed, context),
+            trailing_newline: same.trailing_newline,
+        });
+        same.or_else(|| globs("unchanged", &spec.unchanged).map(FileComparison::Unchanged))
+            .or_else(|| globs("absent", &spec.absent).map(FileComparison::Absent))
+            .or_else(|| globs("present", &spec.present).map(FileComparison::Present))
+    }
+
+    /// Renders named solutions: cheats, or honest ones.
+    fn solutions(
+        &self,
+        name: &str,
+        specs: &[SolutionSpec],
+        faults: &[DrawnFault],
+        context: &RenderContext,
+    ) -> Vec<NamedSolution> {
+        let render_one = |(at, spec): (usize, &SolutionSpec)| {
+            let moves = self.moves(&format!("{name}.{at}.steps"), &spec.steps, faults, context);
+            NamedSolution { name: spec.name.clone(), moves }
+        };
+        specs.iter().enumerate().map(render_one).collect()
+    }
+
+    /// Renders moves. Each must have exactly one of `run`, `edit` and `write`.
+    fn moves(
+        &self,
+        name: &str,
+        specs: &[MoveSpec],
+        faults: &[DrawnFault],
+        context: &RenderContext,
+    ) -> Vec<ScriptedMove> {
+        let render_one = |(at, spec): (usize, &MoveSpec)| {
+            let name = format!("{name}.{at}");
+            let think = self.texts.field(&format!("{name}.think"), &spec.think, context);
+            let action = self.action(&name, spec, faults, context)?;
+            Some(ScriptedMove { think, action })
+        };
+        specs.iter().enumerate().filter_map(render_one).collect()
+    }
+
+    /// Renders what a move does.
+    fn action(
+        &self,
+        name: &str,
+        spec: &MoveSpec,
+        faults: &[DrawnFault],
+        context: &RenderContext,
+    ) -> Option<MoveAction> {
+        let text =
+            |key: &str, text: &str| self.texts.field(&format!("{name}.{key}"), text, context);
+        match (&spec.run, &spec.edit, &spec.write) {
+            (Some(run), None, None) => Some(MoveAction::Run(text("run", run))),
+            (None, Some(edit), None) => self.edit(&format!("{name}.edit"), edit, faults, context),
+            (None, None, Some(write)) => {
+                let name = format!("{name}.write");
+                let (content, from) = (write.content.as_deref(), write.from.as_deref());
+                let content = self.texts.content(&name, content, from, write.raw, context);
+                Some(MoveAction::Write { path: text("write.path", &write.path), content })
+            }
+            _ => {
+                let message = "it needs exactly one of run, edit and write";
+                self.texts.fail(TemplateProblem::at(name, message));
+                None
+            }
+        }
+    }
+
+    /// Renders an edit, which may be the repair of a fault.
+    fn edit(
+        &self,
+        name: &str,
+        edit: &EditSpec,
+        faults: &[DrawnFault],
+        context: &RenderContext,
+    ) -> Option<MoveAction> {
+        if let Some(wanted) = &edit.fault {
+            let drawn = faults.iter().find(|drawn| drawn.fault.name == *wanted)?;
+            return Some(drawn.fault.repair());
+        }
+        let text = |key: &str, text: &Option<String>| {
+            let text = text.as_deref().unwrap_or_default();
+            self.texts.field(&format!("{name}.{key}"), text, context)
+        };
+        Some(MoveAction::Edit {
+            path: text("path", &edit.path),
+            search: text("search", &edit.search),
+            replace: text("replace", &edit.replace),
+        })
+    }
+}
+
+/// A fault as it was drawn, and its texts without the text before them.
+struct DrawnFault {
+    fault: TaskFault,
+    right: String,
+    wrong: String,
+}
+
+/// A map from the names of faults to one of their texts.
+fn named(faults: &[DrawnFault], text: impl Fn(&DrawnFault) -> &String) -> Value {
+    let pair = |drawn: &DrawnFault| (drawn.fault.name.clone(), Value::from(text(drawn).as_str()));
+    Value::Object(faults.iter().map(pair).collect())
+}
+
+/// Gives the right texts of the faults their names.
+fn add_right_texts(faults: &[DrawnFault], context: &mut RenderContext) {
+    if !faults.is_empty() {
+        context.insert("right".to_owned(), named(faults, |drawn| &drawn.right));
+    }
+}
+
+/// Gives every sealed program that a check runs the canary as a last comment line. So the trajectory
+/// of an agent that reads the program contains the canary. Other sealed files stay unchanged, because
+/// checks may compare them byte for byte.
+fn sign_programs<'c>(
+    files: &mut [FileSpec],
+    checks: impl Iterator<Item = &'c TaskCheck>,
+    canary: &str,
+) {
+    let runs: Vec<&str> = checks.map(|check| check.run.as_str()).collect();
+    let is_run = |file: &&mut FileSpec| {
+        let path = format!("{SEALED}/{}", file.path);
+        file.is_program() && runs.iter().any(|run| run.contains(&path))
+    };
+    for file in files.iter_mut().filter(is_run) {
+        let gap = if file.content.ends_with('\n') { "" } else { "\n" };
+        file.content.push_str(&format!("{gap}# {canary}\n"));
     }
 }
 
@@ -123,7 +420,7 @@ impl TaskBuilder<'_> {
 /// the version that its digest covers.
 fn judge_library() -> FileSpec {
     FileSpec {
-        path: "lib/judged.py".to_owned(),
+        path: LIBRARY.to_owned(),
         content: include_str!("../judge/library/judged.py").to_owned(),
         mode: 0o444,
     }
@@ -138,104 +435,4 @@ fn digest_of_task(task: &Task) -> Result<String, TemplateProblem> {
 /// The problem of a task that cannot be serialized.
 fn not_json(error: serde_json::Error) -> TemplateProblem {
     TemplateProblem::at("", error.to_string())
-}
-
-/// Renders the text of one field. An error gets the name of the field.
-fn field(name: &str, source: &str, context: &RenderContext) -> Result<String, TemplateProblem> {
-    render(source, context).map_err(|problem| problem.below(name))
-}
-
-/// Renders a list of texts.
-fn strings(
-    name: &str,
-    sources: &[String],
-    context: &RenderContext,
-) -> Result<Vec<String>, TemplateProblem> {
-    let one = |(at, source): (usize, &String)| field(&format!("{name}.{at}"), source, context);
-    sources.iter().enumerate().map(one).collect()
-}
-
-/// Renders files, and checks their paths and modes. A path must not leave the tree into which the
-/// file is laid: no absolute path, no `.` and no `..`.
-fn files(
-    name: &str,
-    specs: &[FileTemplate],
-    context: &RenderContext,
-) -> Result<Vec<FileSpec>, TemplateProblem> {
-    let render_one = |(at, spec): (usize, &FileTemplate)| {
-        let within = |key: &str| format!("{name}.{at}.{key}");
-        let path = field(&within("path"), &spec.path, context)?;
-        let mode = u32::from_str_radix(&spec.mode, 8).ok().filter(|mode| *mode <= 0o777);
-        let mode = mode.ok_or_else(|| {
-            let what = format!("{:?} is not octal, such as \"0644\"", spec.mode);
-            TemplateProblem::at(within("mode"), what)
-        })?;
-        let plain = path.split('/').all(|part| !matches!(part, "" | "." | ".."));
-        if !plain {
-            let what = format!("the path {path:?} must stay below its tree");
-            return Err(TemplateProblem::at(within("path"), what));
-        }
-        let content = field(&within("content"), &spec.content, context)?;
-        Ok(FileSpec { path, content, mode })
-    };
-    specs.iter().enumerate().map(render_one).collect()
-}
-
-/// Renders checks or milestones.
-fn checks(
-    name: &str,
-    specs: &[CheckSpec],
-    context: &RenderContext,
-) -> Result<Vec<TaskCheck>, TemplateProblem> {
-    let render_one = |(at, spec): (usize, &CheckSpec)| {
-        let run = field(&format!("{name}.{at}.run"), &spec.run, context)?;
-        let check = field(&format!("{name}.{at}.name"), &spec.name, context)?;
-        Ok(TaskCheck { name: check, weight: spec.weight, run })
-    };
-    specs.iter().enumerate().map(render_one).collect()
-}
-
-/// Renders named solutions: cheats, or honest ones.
-fn solutions(
-    name: &str,
-    specs: &[SolutionSpec],
-    context: &RenderContext,
-) -> Result<Vec<NamedSolution>, TemplateProblem> {
-    let render_one = |(at, spec): (usize, &SolutionSpec)| {
-        let moves = moves(&format!("{name}.{at}.steps"), &spec.steps, context)?;
-        Ok(NamedSolution { name: spec.name.clone(), moves })
-    };
-    specs.iter().enumerate().map(render_one).collect()
-}
-
-/// Renders moves. Each must have exactly one of `run`, `edit` and `write`.
-fn moves(
-    name: &str,
-    specs: &[MoveSpec],
-    context: &RenderContext,
-) -> Result<Vec<ScriptedMove>, TemplateProblem> {
-    let render_one = |(at, spec): (usize, &MoveSpec)| {
-        let name = format!("{name}.{at}");
-        let text = |key: &str, source: &str| field(&format!("{name}.{key}"), source, context);
-        let action = match (&spec.run, &spec.edit, &spec.write) {
-            (Some(run), None, None) => MoveAction::Run(text("run", run)?),
-            (None, Some(edit), None) => MoveAction::Edit {
-                path: text("edit.path", &edit.path)?,
-                search: text("edit.search", &edit.search)?,
-                replace: text("edit.replace", &edit.replace)?,
-            },
-            (None, None, Some(write)) => MoveAction::Write {
-                path: text("write.path", &write.path)?,
-                content: text("write.content", &write.content)?,
-            },
-            _ => {
-                return Err(TemplateProblem::at(
-                    name,
-                    "it needs exactly one of run, edit and write",
-                ));
-            }
-        };
-        Ok(ScriptedMove { think: text("think", &spec.think)?, action })
-    };
-    specs.iter().enumerate().map(render_one).collect()
 }

@@ -1,6 +1,6 @@
-//! The format of templates: the types mirror the YAML exactly, and `validate` checks the rules that
-//! types cannot express. The texts in a template are not rendered here; `task_builder.rs` renders
-//! them for each task.
+//! The format of templates: the types mirror the YAML exactly. `template_rules.rs` checks the rules that
+//! types cannot express. The texts in a template are not rendered here; `task_builder.rs` renders them
+//! for each task.
 //!
 //! The doc comments of the types that derive `JsonSchema` are the descriptions in the schema that
 //! `synthd template schema` prints. So they are part of the output.
@@ -9,22 +9,34 @@ use super::draw;
 use super::params::OrderedParams;
 use super::task_builder::TaskBuilder;
 use super::template_error::{TemplateError, TemplateProblem};
-use crate::model::{BASE_IMAGE, Difficulty, JudgePlace, Task, digest_of};
+use super::template_folder::TemplateFolder;
+use super::template_rules;
+use super::yaml;
+use crate::model::{BASE_IMAGE, Difficulty, FinalNewline, JudgePlace, Task, digest_of};
 use crate::supervisor::assert_may_block;
-use serde::Deserialize;
+use serde::de::{MapAccess, Visitor, value::MapAccessDeserializer};
+use serde::{Deserialize, Deserializer};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
-/// The only value of `schema` that this version reads.
+/// The `schema` of templates in one file.
 pub const TEMPLATE_SCHEMA: &str = "synthd/template@1";
+/// The `schema` of templates in a folder, which have more keys.
+pub const FOLDER_SCHEMA: &str = "synthd/template@2";
+/// The wording of the instruction that says everything. Each template with wordings has it.
+pub(super) const COMPLETE: &str = "complete";
+/// The most mistakes of one template that are listed.
+const MAX_MISTAKES: usize = 50;
 
 /// A template as written.
 #[derive(Clone, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Template {
-    /// `synthd/template@1`.
+    /// `synthd/template@1`, or `synthd/template@2` for a template with a folder.
     pub schema: String,
-    /// The path under the templates directory, without `.yaml`.
+    /// The path under the templates directory, without `.yaml` or `/template.yaml`.
     pub id: String,
     pub title: String,
     pub category: String,
@@ -35,18 +47,47 @@ pub struct Template {
     pub requires: Vec<String>,
     #[serde(default)]
     pub parameters: OrderedParams,
+    /// Places with a right and several wrong texts (@2).
+    #[serde(default)]
+    pub faults: Vec<FaultSpec>,
     pub environment: EnvironmentSpec,
-    pub instruction: String,
+    pub instruction: InstructionSpec,
     /// The oracle: one entry is one turn.
     pub solution: Vec<MoveSpec>,
-    /// Other honest solutions, which must pass as well.
+    /// Other honest solutions, which must pass as well (@2).
     #[serde(default)]
     pub alternatives: Vec<SolutionSpec>,
     pub verification: VerificationSpec,
-    /// What it was read from, for the places of errors.
+    /// What it was read from, for its files and for the places of errors.
     #[serde(skip)]
     #[schemars(skip)]
-    pub(super) text: Arc<str>,
+    pub(super) folder: Arc<TemplateFolder>,
+}
+
+/// What the agent is told: one text, or a map of wordings, one of which is drawn (@2).
+#[derive(Clone, Debug, PartialEq, Eq, schemars::JsonSchema)]
+#[schemars(untagged, rename = "Instruction")]
+pub enum InstructionSpec {
+    Text(String),
+    /// `complete` and at least one other wording, by their names.
+    Wordings(BTreeMap<String, String>),
+}
+
+/// A named place in a file of the workspace with a right and several wrong texts (@2).
+#[derive(Clone, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Fault")]
+pub struct FaultSpec {
+    /// `{{ fault.NAME }}` in a file of the environment is the wrong text that was drawn.
+    pub name: String,
+    /// The file with the fault, relative to the workspace.
+    pub file: String,
+    /// The text directly before the place, if the wrong or the right text alone is not unique.
+    #[serde(default)]
+    pub at: String,
+    pub right: String,
+    /// The wrong texts by the names of their variants.
+    pub wrong: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
@@ -71,14 +112,24 @@ pub struct EnvironmentSpec {
     pub setup: Vec<String>,
 }
 
+/// A file: `path` with `content` or `from`. Or all files of a directory (@2): `tree`.
 #[derive(Clone, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FileTemplate {
-    pub path: String,
-    pub content: String,
-    /// Octal permissions.
-    #[serde(default = "plain_mode")]
-    pub mode: String,
+    pub path: Option<String>,
+    pub content: Option<String>,
+    /// A file of the template's folder, instead of `content` (@2).
+    pub from: Option<String>,
+    /// Whether the file `from` is laid as it is, without rendering (@2).
+    #[serde(default)]
+    pub raw: bool,
+    /// A directory of the template's folder. Every file below it is laid; a name that ends in `.j2`
+    /// is rendered and loses the ending (@2).
+    pub tree: Option<String>,
+    /// The directory below which `tree` is laid (@2).
+    pub to: Option<String>,
+    /// Octal permissions; the default is 0644. The files of a `tree` have their own.
+    pub mode: Option<String>,
 }
 
 /// One move: at most a thought, and exactly one of `run`, `edit` and `write`.
@@ -95,25 +146,32 @@ pub struct MoveSpec {
 #[derive(Clone, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EditSpec {
-    pub path: String,
-    pub search: String,
-    pub replace: String,
+    pub path: Option<String>,
+    pub search: Option<String>,
+    pub replace: Option<String>,
+    /// The name of a fault that the edit repairs, instead of the other keys (@2).
+    pub fault: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WriteSpec {
     pub path: String,
-    pub content: String,
+    pub content: Option<String>,
+    /// A file of the template's folder, instead of `content` (@2).
+    pub from: Option<String>,
+    /// Whether the file `from` is written as it is, without rendering (@2).
+    #[serde(default)]
+    pub raw: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VerificationSpec {
     /// `apart`: checks run in a sandbox of their own and reach the workspace's programs only through
-    /// `/sealed/lib/judged`. `shared`, the default: checks and workspace share one sandbox.
-    #[serde(default)]
-    pub judge: JudgePlace,
+    /// `/sealed/lib/judged`. `shared`, the default of @1: checks and workspace share one sandbox. The
+    /// judge of @2 is always apart.
+    pub judge: Option<JudgePlace>,
     /// Seconds each check may take.
     #[serde(default = "check_timeout")]
     pub timeout_seconds: u32,
@@ -130,13 +188,37 @@ pub struct VerificationSpec {
     pub cheats: Vec<SolutionSpec>,
 }
 
+/// A check or a milestone: `run`, or exactly one of the comparisons that the engine makes (@2).
 #[derive(Clone, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CheckSpec {
     pub name: String,
     #[serde(default = "one")]
     pub weight: f64,
-    pub run: String,
+    /// A command that must exit with 0.
+    pub run: Option<String>,
+    /// A file of the agent's equals a sealed file (@2).
+    pub same: Option<SameSpec>,
+    /// Globs: the files of the environment that match are as they were, and no others match (@2).
+    pub unchanged: Option<Vec<String>>,
+    /// Globs that must match nothing (@2).
+    pub absent: Option<Vec<String>>,
+    /// Globs each of which must match a file (@2).
+    pub present: Option<Vec<String>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Same")]
+pub struct SameSpec {
+    /// The file of the agent's, relative to the workspace.
+    pub path: String,
+    /// The sealed file, relative to `/sealed`.
+    #[serde(rename = "as")]
+    pub sealed: String,
+    /// `any`: a newline at the end may be there or not.
+    #[serde(default)]
+    pub trailing_newline: FinalNewline,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
@@ -150,11 +232,6 @@ fn base_image() -> String {
     BASE_IMAGE.to_owned()
 }
 
-/// The default of a file's `mode`.
-fn plain_mode() -> String {
-    "0644".to_owned()
-}
-
 /// The default of `verification.timeout_seconds`.
 fn check_timeout() -> u32 {
     60
@@ -165,71 +242,118 @@ fn one() -> f64 {
     1.0
 }
 
-impl Template {
-    /// Reads and validates a template. `id` is the path of its file below the templates directory,
-    /// without `.yaml`; the template must have the same id. The error has its place in the text.
-    pub fn parse(id: &str, text: &str) -> Result<Self, TemplateError> {
-        let mut template: Self = serde_saphyr::from_str(text)
-            .map_err(|error| TemplateError::unreadable(id, text, &error))?;
-        template.text = text.into();
-        template.validate(id).map_err(|problem| problem.in_text(id, text))?;
-        Ok(template)
-    }
+impl<'de> Deserialize<'de> for InstructionSpec {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // An untagged enum would lose the place of an error.
+        struct TextOrWordings;
+        impl<'de> Visitor<'de> for TextOrWordings {
+            type Value = InstructionSpec;
 
-    /// Checks the rules that types cannot express.
-    fn validate(&self, id: &str) -> Result<(), TemplateProblem> {
-        let fail = |field: &str, message: String| Err(TemplateProblem::at(field, message));
-        if self.schema != TEMPLATE_SCHEMA {
-            let found = &self.schema;
-            return fail("schema", format!("{found:?}; this version reads {TEMPLATE_SCHEMA:?}"));
-        }
-        if self.id != id {
-            return fail("id", format!("{:?}, but the file is {id:?}", self.id));
-        }
-        if self.solution.is_empty() {
-            return fail("solution", "there is no step".to_owned());
-        }
-        if self.expected_steps.min > self.expected_steps.max {
-            return fail("expected_steps", "min is above max".to_owned());
-        }
-        // Exactly one of `run` and `checks` must be given.
-        if self.verification.run.is_some() != self.verification.checks.is_empty() {
-            return fail("verification", "it needs either `run` or `checks`".to_owned());
-        }
-        self.validate_weights().map_err(|problem| problem.below("verification"))
-    }
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text or a map of wordings")
+            }
 
-    /// Checks the weights and names of checks and milestones. The weights of milestones must not
-    /// add up to more than 1, because their sum is a potential between 0 and 1.
-    fn validate_weights(&self) -> Result<(), TemplateProblem> {
-        let verification = &self.verification;
-        let lists = [("checks", &verification.checks), ("milestones", &verification.milestones)];
-        for (key, list) in lists {
-            for (at, check) in list.iter().enumerate() {
-                let fail = |field: &str, message: String| {
-                    Err(TemplateProblem::at(format!("{key}.{at}.{field}"), message))
-                };
-                if !(check.weight > 0.0 && check.weight.is_finite()) {
-                    return fail("weight", format!("{} is not above 0", check.weight));
-                }
-                if list[..at].iter().any(|other| other.name == check.name) {
-                    return fail("name", format!("{:?} is there twice", check.name));
-                }
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(InstructionSpec::Text(text.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                BTreeMap::deserialize(MapAccessDeserializer::new(map))
+                    .map(InstructionSpec::Wordings)
             }
         }
-        let milestones: f64 = verification.milestones.iter().map(|m| m.weight).sum();
-        // Sums of decimal fractions are not exact, so a tiny excess is accepted.
-        if milestones > 1.0 + 1e-9 {
-            let what = format!("the weights sum to {milestones}, which is more than 1");
-            return Err(TemplateProblem::at("milestones", what));
+        deserializer.deserialize_any(TextOrWordings)
+    }
+}
+
+impl InstructionSpec {
+    /// The texts with their fields and their names; a single text has no name. The complete wording
+    /// comes first.
+    pub(super) fn texts(&self) -> Vec<(String, Option<&str>, &str)> {
+        let wordings = match self {
+            Self::Text(text) => return vec![("instruction".to_owned(), None, text.as_str())],
+            Self::Wordings(wordings) => wordings,
+        };
+        let mut texts: Vec<_> = wordings
+            .iter()
+            .map(|(name, text)| (format!("instruction.{name}"), Some(name.as_str()), text.as_str()))
+            .collect();
+        texts.sort_by_key(|(_, name, _)| *name != Some(COMPLETE));
+        texts
+    }
+}
+
+impl Template {
+    /// Reads and validates a template from its files. `id` is its path below the templates directory,
+    /// without `.yaml` or `/template.yaml`; the template must have the same id. Err has all mistakes
+    /// that can be found, with their places.
+    pub fn read(id: &str, folder: Arc<TemplateFolder>) -> Result<Self, Vec<TemplateError>> {
+        let mut template = Self::from_yaml(id, &folder)?;
+        template.folder = folder;
+        let problems = template_rules::problems(&template, id);
+        if problems.is_empty() { Ok(template) } else { Err(template.placed(id, problems)) }
+    }
+
+    /// Reads a template in one file. The error is the first mistake.
+    #[cfg(test)]
+    pub(crate) fn parse(id: &str, text: &str) -> Result<Self, TemplateError> {
+        let folder = TemplateFolder::single(text.as_bytes().to_vec());
+        Self::read(id, Arc::new(folder)).map_err(|errors| errors[0].clone())
+    }
+
+    /// Reads the YAML text. A key that is not known is left out, and the text is read again, so that
+    /// all such keys are found. What else is wrong then may follow from the missing keys, so it is not
+    /// told.
+    fn from_yaml(id: &str, folder: &TemplateFolder) -> Result<Self, Vec<TemplateError>> {
+        let whole = folder.yaml().map_err(|problem| vec![problem.in_folder(id, folder)])?;
+        let mut text = Cow::Borrowed(whole);
+        let mut errors: Vec<TemplateError> = Vec::new();
+        while errors.len() < MAX_MISTAKES {
+            let error = match serde_saphyr::from_str::<Self>(&text) {
+                Ok(template) if errors.is_empty() => return Ok(template),
+                Ok(_) => break,
+                Err(error) => error,
+            };
+            let found = TemplateError::unreadable(id, folder, whole, &error);
+            let rest = found
+                .unknown
+                .as_ref()
+                .and(found.location)
+                .and_then(|(line, column)| yaml::without_key(&text, line, column));
+            if errors.is_empty() || found.unknown.is_some() {
+                errors.push(found);
+            }
+            match rest {
+                Some(rest) => text = Cow::Owned(rest),
+                None => break,
+            }
         }
-        Ok(())
+        Err(errors)
+    }
+
+    /// The errors of problems, with their places.
+    fn placed(&self, id: &str, problems: Vec<TemplateProblem>) -> Vec<TemplateError> {
+        let shown = problems.into_iter().take(MAX_MISTAKES);
+        shown.map(|problem| problem.in_folder(id, &self.folder)).collect()
+    }
+
+    /// Whether the template may have the keys of templates in folders.
+    pub(super) fn is_second_format(&self) -> bool {
+        self.schema == FOLDER_SCHEMA
+    }
+
+    /// Where the checks run.
+    pub fn judge(&self) -> JudgePlace {
+        if self.is_second_format() {
+            return JudgePlace::Apart;
+        }
+        self.verification.judge.unwrap_or_default()
     }
 
     /// The files of which the template consists, with their digests. The keys are paths below the
     /// templates directory.
     pub fn files(&self) -> BTreeMap<String, String> {
-        [(format!("{}.yaml", self.id), digest_of(&["file", &self.text]))].into()
+        self.folder.digests(&self.id)
     }
 
     /// The digest over all files of the template. It is the same for the same files on every
@@ -240,17 +364,31 @@ impl Template {
         digest_of(&std::iter::once("template").chain(parts).collect::<Vec<_>>())
     }
 
-    /// The YAML text from which the template was read.
-    pub fn text(&self) -> &str {
-        &self.text
+    /// The text of the file in which an error is, to show the line.
+    pub fn text_at(&self, error: &TemplateError) -> &str {
+        self.folder.shown(&error.file)
     }
 
     /// The task with number `index` of this template under a campaign's seed. The same arguments
-    /// always give the same task.
+    /// always give the same task. The error is the first of the mistakes.
     pub fn task(&self, campaign_seed: u64, index: u32) -> Result<Task, TemplateError> {
+        self.build(campaign_seed, index).map_err(|errors| {
+            errors
+                .into_iter()
+                .next()
+                .unwrap_or_else(|| TemplateError::new(&self.id, "it makes no task"))
+        })
+    }
+
+    /// All mistakes because of which the template makes no task under this seed.
+    pub fn mistakes(&self, campaign_seed: u64, index: u32) -> Vec<TemplateError> {
+        self.build(campaign_seed, index).err().unwrap_or_default()
+    }
+
+    /// The task, or all mistakes because of which there is none.
+    fn build(&self, campaign_seed: u64, index: u32) -> Result<Task, Vec<TemplateError>> {
         assert_may_block("render a task");
         let key = draw::key(campaign_seed, &self.id, index);
-        let maker = TaskBuilder { template: self, key };
-        maker.make(index).map_err(|problem| problem.in_text(&self.id, &self.text))
+        TaskBuilder::new(self, key).make(index).map_err(|problems| self.placed(&self.id, problems))
     }
 }

@@ -1,6 +1,8 @@
-//! Errors of templates: what is wrong, and where in the YAML text. A [`TemplateProblem`] names a
-//! field; with the text it becomes a [`TemplateError`] with line and column.
+//! Errors of templates: what is wrong, and where. A [`TemplateProblem`] names a field of the YAML text,
+//! or a place in another file of the template's folder. With the folder it becomes a
+//! [`TemplateError`] with line and column.
 
+use super::template_folder::{TEMPLATE_FILE, TemplateFolder};
 use super::yaml;
 use serde_saphyr::Error as YamlError;
 
@@ -10,6 +12,10 @@ use serde_saphyr::Error as YamlError;
 pub struct TemplateError {
     /// The id of the template.
     pub template: String,
+    /// The file at fault: a path below the templates directory, such as `git/undo.yaml`.
+    pub path: String,
+    /// The same file in the template's folder. It is [`TEMPLATE_FILE`] for the YAML text.
+    pub file: String,
     /// Line and column, both counted from one. None if no place in the text is at fault.
     pub location: Option<(u64, u64)>,
     /// The number of characters at fault, beginning at `location`, for the caret line of the
@@ -31,12 +37,24 @@ pub struct UnknownWord {
 impl TemplateError {
     /// An error of the whole template, without a place.
     pub fn new(template: &str, message: impl Into<String>) -> Self {
-        let (location, length, unknown) = (None, 0, None);
-        Self { template: template.to_owned(), location, length, message: message.into(), unknown }
+        Self {
+            template: template.to_owned(),
+            path: format!("{template}.yaml"),
+            file: TEMPLATE_FILE.to_owned(),
+            location: None,
+            length: 0,
+            message: message.into(),
+            unknown: None,
+        }
     }
 
-    /// The error of a text that is not YAML, or whose YAML does not have the shape of a template.
-    pub(super) fn unreadable(template: &str, text: &str, error: &YamlError) -> Self {
+    /// The error of a YAML text that cannot be read, or that does not have the shape of a template.
+    pub(super) fn unreadable(
+        template: &str,
+        folder: &TemplateFolder,
+        text: &str,
+        error: &YamlError,
+    ) -> Self {
         let location = error.location().map(|at| (at.line(), at.column()));
         let (message, unknown) = plain(bare(error));
         let key = location.and_then(|(line, column)| yaml::key_at(text, line, column));
@@ -45,8 +63,19 @@ impl TemplateError {
             _ => message,
         };
         let length = unknown.as_ref().map_or(0, |unknown| unknown.word.chars().count());
-        Self { location, length, unknown, ..Self::new(template, message) }
+        let path = folder.path_of(template, TEMPLATE_FILE);
+        Self { path, location, length, unknown, ..Self::new(template, message) }
     }
+}
+
+/// A place in a file of the template's folder other than the YAML text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct FilePlace {
+    /// The path in the folder.
+    pub(super) file: String,
+    /// The byte at which the fault begins, and its length in characters.
+    pub(super) at: usize,
+    pub(super) length: usize,
 }
 
 /// The part of a field's text that is at fault.
@@ -68,31 +97,49 @@ pub(super) struct TemplateProblem {
     pub(super) unknown: Option<Box<UnknownWord>>,
     /// The part of the field at fault; none for the whole field.
     pub(super) spot: Option<ErrorExcerpt>,
+    /// The place, if the fault is not in the YAML text. Then `field` is empty, because several fields
+    /// may use the file.
+    pub(super) place: Option<FilePlace>,
 }
 
 impl TemplateProblem {
     /// A problem of a whole field.
     pub(super) fn at(field: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { field: field.into(), message: message.into(), unknown: None, spot: None }
+        Self { field: field.into(), message: message.into(), ..Self::default() }
     }
 
     /// The same problem, with `field` put in front of its path. Each caller adds its own part of
     /// the path.
     pub(super) fn below(mut self, field: &str) -> Self {
+        if self.place.is_some() {
+            return self;
+        }
         let gap = if self.field.is_empty() { "" } else { "." };
         self.field = format!("{field}{gap}{}", self.field);
         self
     }
 
-    /// The error with its place in the template's text.
-    pub(super) fn in_text(self, template: &str, text: &str) -> TemplateError {
-        let spot = self.spot.as_ref().map(|spot| (spot.text.as_str(), spot.nth));
+    /// The error with its place in the files of the template.
+    pub(super) fn in_folder(self, template: &str, folder: &TemplateFolder) -> TemplateError {
+        let file =
+            self.place.as_ref().map_or(TEMPLATE_FILE, |place| place.file.as_str()).to_owned();
+        let text = folder.shown(&file);
+        let place = match &self.place {
+            Some(FilePlace { at, length, .. }) => {
+                yaml::line_and_column(text, *at).map(|(line, column)| (line, column, *length))
+            }
+            None => {
+                let spot = self.spot.as_ref().map(|spot| (spot.text.as_str(), spot.nth));
+                yaml::place(text, &self.field, spot)
+            }
+        };
         let message = match self.field.as_str() {
             "" => self.message,
             field => format!("`{field}`: {}", self.message),
         };
-        let place = yaml::place(text, &self.field, spot);
         TemplateError {
+            path: folder.path_of(template, &file),
+            file,
             location: place.map(|(line, column, _)| (line, column)),
             length: place.map_or(0, |(_, _, length)| length),
             unknown: self.unknown,

@@ -15,6 +15,8 @@ struct YamlNode {
     /// The bytes of the value in the text: from here up to `to`.
     from: usize,
     to: usize,
+    /// Where the key of the value begins; none for the entries of lists.
+    key: Option<usize>,
 }
 
 /// A list or mapping that is being read.
@@ -29,8 +31,8 @@ struct OpenNode {
 enum ExpectedItem {
     /// A key of a mapping.
     Key,
-    /// The value of this key.
-    Value(String),
+    /// The value of this key, which begins at this byte.
+    Value(String, usize),
     /// The list entry with this index.
     Entry(usize),
 }
@@ -75,6 +77,19 @@ pub(super) fn key_at(text: &str, line: u64, column: u64) -> Option<String> {
     Some(found.path).filter(|path| !path.is_empty())
 }
 
+/// The text without the key that begins at this line and column, and without its value. Spaces stand
+/// in their place, so that every other place of the text stays. None if no key begins there.
+pub(super) fn without_key(text: &str, line: u64, column: u64) -> Option<String> {
+    let mut nodes = nodes(text).into_iter();
+    let is_there = |at: usize| line_and_column(text, at) == Some((line, column));
+    let node = nodes.find(|node| node.key.is_some_and(is_there))?;
+    let from = node.key?;
+    let (before, rest) = text.split_at_checked(from)?;
+    let (cut, after) = rest.split_at_checked(node.to.checked_sub(from)?)?;
+    let blank = |c: char| if matches!(c, '\n' | '\r') { c } else { ' ' };
+    Some(before.chars().chain(cut.chars().map(blank)).chain(after.chars()).collect())
+}
+
 /// The path itself, and then the paths around it, innermost first: `a.0.b`, `a.0`, `a`.
 fn prefixes(path: &str) -> impl Iterator<Item = &str> {
     let outer = path.rmatch_indices('.').map(|(at, _)| &path[..at]);
@@ -83,7 +98,7 @@ fn prefixes(path: &str) -> impl Iterator<Item = &str> {
 
 /// The line and the column of a byte position, both from one. None if the position is not between
 /// two characters.
-fn line_and_column(text: &str, at: usize) -> Option<(u64, u64)> {
+pub(super) fn line_and_column(text: &str, at: usize) -> Option<(u64, u64)> {
     let before = text.get(..at)?;
     let start = before.rfind('\n').map_or(0, |newline| newline + 1);
     let line = before.matches('\n').count() + 1;
@@ -128,19 +143,27 @@ impl YamlWalker {
     /// The innermost list or mapping ends.
     fn end(&mut self, to: usize) {
         if let Some(OpenNode { path, from, .. }) = self.open.pop() {
-            self.nodes.push(YamlNode { path, from, to });
-            self.passed();
+            self.add(path, from, to);
         }
     }
 
     /// A scalar: a key if a key is expected, otherwise a value.
     fn scalar(&mut self, value: &str, from: usize, to: usize) {
         if let Some(OpenNode { next: next @ ExpectedItem::Key, .. }) = self.open.last_mut() {
-            *next = ExpectedItem::Value(value.to_owned());
+            *next = ExpectedItem::Value(value.to_owned(), from);
             return;
         }
         let path = self.path();
-        self.nodes.push(YamlNode { path, from, to });
+        self.add(path, from, to);
+    }
+
+    /// Adds a value that was read completely.
+    fn add(&mut self, path: String, from: usize, to: usize) {
+        let key = match self.open.last().map(|open| &open.next) {
+            Some(ExpectedItem::Value(_, key)) => Some(*key),
+            _ => None,
+        };
+        self.nodes.push(YamlNode { path, from, to, key });
         self.passed();
     }
 
@@ -149,7 +172,7 @@ impl YamlWalker {
         let Some(open) = self.open.last() else { return String::new() };
         let last = match &open.next {
             ExpectedItem::Key => return open.path.clone(),
-            ExpectedItem::Value(key) => key.clone(),
+            ExpectedItem::Value(key, _) => key.clone(),
             ExpectedItem::Entry(place) => place.to_string(),
         };
         if open.path.is_empty() { last } else { format!("{}.{last}", open.path) }
@@ -167,7 +190,7 @@ impl YamlWalker {
 
 #[cfg(test)]
 mod tests {
-    use super::{key_at, nodes, place};
+    use super::{key_at, nodes, place, without_key};
     use proptest::prelude::*;
 
     const TEXT: &str = "\
@@ -201,6 +224,16 @@ steps:
         }
         assert_eq!(place(TEXT, "nothing", None), None);
         assert_eq!(key_at(TEXT, 8, 12).as_deref(), Some("steps.0.think"));
+    }
+
+    #[test]
+    fn a_key_is_taken_out_and_every_other_place_stays() {
+        let text = "a: 1\nb: {c: 2, dé: [x, y], e: 3}\nf: |\n  one\n  two\ng: 4\n";
+        let without = |line, column| without_key(text, line, column).unwrap();
+        assert_eq!(without(2, 11), text.replace("dé: [x, y]", "          "));
+        assert_eq!(without(3, 1), text.replace("f: |\n  one\n  two\n", "    \n     \n     \n"));
+        assert_eq!(without(6, 1), text.replace("g: 4", "    "));
+        assert_eq!(without_key(text, 2, 2), None);
     }
 
     #[test]

@@ -28,6 +28,8 @@ mod run;
 mod schema;
 mod store;
 mod template;
+mod template_new;
+mod template_watch;
 mod terminal;
 
 use crate::error::{Code, Error};
@@ -95,7 +97,7 @@ enum CliCommand {
     /// Images for sandboxes in containers: build, pull, list, check, prune
     #[command(subcommand)]
     Image(image::ImageCommand),
-    /// The template library: list, show, render, check, schema
+    /// The template library: list, show, render, check, new, schema
     #[command(subcommand)]
     Template(template::TemplateCommand),
     /// Models and their prices: list, check, price

@@ -1,10 +1,12 @@
-//! `synthd template`: lists, shows, renders and checks templates, and prints the JSON Schema of
-//! their format. Only `check` needs sandboxes: it proves templates in real ones.
+//! `synthd template`: lists, shows, renders and checks templates, writes new ones, and prints the JSON
+//! Schema of their format. Only `check` needs sandboxes: it proves templates in real ones.
 
 use crate::cli::TemplateDirs;
 use crate::cli::doctor::{guest_dir, this_executable};
+use crate::cli::template_new::{self, TemplateNewArgs};
+use crate::cli::template_watch::SeenFiles;
 use crate::cli::terminal::output::{
-    eprint_line, print_json, print_line, stderr_is_terminal, table,
+    eprint_line, print_error, print_json, print_line, stderr_is_terminal, table,
 };
 use crate::cli::terminal::terminal_text::escape_controls;
 use crate::engine::{fault_error, run_in_actor_system};
@@ -18,12 +20,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use synthd_actors::agent::MinimalScaffold;
 use synthd_actors::model::BASE_IMAGE;
-use synthd_actors::model::{SandboxSpec, ShellChoice, Task};
+use synthd_actors::model::{JudgePlace, SandboxSpec, ShellChoice, Task};
 use synthd_actors::pool::{PoolConfig, PoolHandle};
 use synthd_actors::ports::SandboxBackend;
 use synthd_actors::proof::{SeedProof, TemplateProver};
 use synthd_actors::supervisor::spawn;
-use synthd_actors::task::{Catalog, Template};
+use synthd_actors::task::{Catalog, InstructionSpec, Template};
 use tokio::sync::Semaphore;
 
 #[derive(Subcommand)]
@@ -36,6 +38,8 @@ pub(super) enum TemplateCommand {
     Render(TemplateRenderArgs),
     /// Prove templates in real sandboxes
     Check(TemplateCheckArgs),
+    /// Write a small template to start from
+    New(TemplateNewArgs),
     /// Print the JSON Schema of the template format
     Schema,
 }
@@ -83,8 +87,8 @@ pub(super) struct TemplateRenderArgs {
 #[command(after_help = "A template is proven if these statements are true for every seed:
 
   - The sandbox has the required programs.
-  - The oracle and every other honest solution score 1.
-  - Doing nothing, the template's cheats and the engine's own cheats score less.
+  - The oracle and every alternative score 1. Doing nothing, the template's cheats and
+    the engine's own cheats score less, and so does the oracle's work with one fault put back.
   - Each check fails for doing nothing, or for a cheat.
   - A second verification gives the same result.
   - Rendering twice gives the same bytes.
@@ -94,7 +98,7 @@ Different seeds must give different tasks.
 Examples:
   synthd template check                    every shipped template, 5 seeds
   synthd template check 'debugging/*' --seeds 20
-  synthd template check my/task --templates ./templates")]
+  synthd template check my/task --templates ./templates --watch")]
 pub(super) struct TemplateCheckArgs {
     /// Globs over template ids
     #[arg(default_value = "**")]
@@ -110,6 +114,9 @@ pub(super) struct TemplateCheckArgs {
     /// Which shell the sandboxes use
     #[arg(long, default_value = "auto", value_parser = ["auto", "bash", "sh"])]
     shell: String,
+    /// Check again when a file below --templates changes
+    #[arg(long, requires = "directories")]
+    watch: bool,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -141,7 +148,9 @@ pub(super) fn run(command: TemplateCommand) -> Result<ExitCode> {
         TemplateCommand::List(args) => list(&args),
         TemplateCommand::Show(args) => show(&args),
         TemplateCommand::Render(args) => render(&args),
-        TemplateCommand::Check(args) => run_in_actor_system(check(args))?,
+        TemplateCommand::Check(args) if args.watch => run_in_actor_system(check_always(&args))?,
+        TemplateCommand::Check(args) => run_in_actor_system(check(&args))?,
+        TemplateCommand::New(args) => template_new::run(&args),
         TemplateCommand::Schema => {
             print_json(&schemars::schema_for!(Template))?;
             Ok(ExitCode::SUCCESS)
@@ -167,6 +176,14 @@ fn list(args: &TemplateListArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The names of the wordings of a template's instruction; none if it has only one.
+fn wordings(template: &Template) -> Vec<&String> {
+    match &template.instruction {
+        InstructionSpec::Text(_) => Vec::new(),
+        InstructionSpec::Wordings(wordings) => wordings.keys().collect(),
+    }
+}
+
 /// A template as JSON, without its texts. `turns` is the number of scripted moves of the solution
 /// plus one for the submission.
 fn summary(template: &Template) -> serde_json::Value {
@@ -182,6 +199,10 @@ fn summary(template: &Template) -> serde_json::Value {
         "checks": template.verification.checks.iter().map(|c| &c.name).collect::<Vec<_>>(),
         "milestones": template.verification.milestones.iter().map(|m| &m.name).collect::<Vec<_>>(),
         "cheats": template.verification.cheats.iter().map(|c| &c.name).collect::<Vec<_>>(),
+        "alternatives": template.alternatives.iter().map(|a| &a.name).collect::<Vec<_>>(),
+        "faults": template.faults.iter().map(|fault| &fault.name).collect::<Vec<_>>(),
+        "wordings": wordings(template),
+        "judge": template.judge(),
     })
 }
 
@@ -215,22 +236,35 @@ fn show(args: &TemplateShowArgs) -> Result<ExitCode> {
     }
     print_line(&format!("{}: {}", template.id, template.title));
     for key in ["difficulty", "requires", "parameters", "turns", "checks", "milestones", "cheats"] {
-        let value = &summary[key];
-        let text = match value.as_array() {
-            Some(list) => list.iter().filter_map(|v| v.as_str()).collect::<Vec<_>>().join(", "),
-            None => value.as_str().map_or_else(|| value.to_string(), str::to_owned),
-        };
+        let text = words(&summary[key]);
         print_line(&format!("  {key:<11} {}", if text.is_empty() { "-" } else { &text }));
     }
+    // Only templates in folders have these.
+    for key in ["alternatives", "faults", "wordings"] {
+        let text = words(&summary[key]);
+        if !text.is_empty() {
+            print_line(&format!("  {key:<12} {text}"));
+        }
+    }
     let task = task(&template, 1, 0, &args.templates)?;
-    print_line(&format!("\nThe instruction under seed 1:\n\n{}", task.instruction));
+    let wording = task.wording.map_or(String::new(), |name| format!(" ({name})"));
+    print_line(&format!("\nThe instruction under seed 1{wording}:\n\n{}", task.instruction));
     Ok(ExitCode::SUCCESS)
 }
 
-/// Renders one task. An error shows the mistake in the template's file.
+/// A value of the summary in words.
+fn words(value: &serde_json::Value) -> String {
+    match value.as_array() {
+        Some(list) => list.iter().filter_map(|v| v.as_str()).collect::<Vec<_>>().join(", "),
+        None => value.as_str().map_or_else(|| value.to_string(), str::to_owned),
+    }
+}
+
+/// Renders one task. An error shows all mistakes in the template's files.
 fn task(template: &Template, seed: u64, index: u32, dirs: &TemplateDirs) -> Result<Task> {
-    let unusable = |error| templates::unusable(&error, template.text(), &dirs.directories);
-    template.task(seed, index).map_err(unusable)
+    template.task(seed, index).map_err(|_| {
+        templates::unusable(template, &template.mistakes(seed, index), &dirs.directories)
+    })
 }
 
 /// `template render`: the instruction and the files of one task, as an episode would get them. The
@@ -249,16 +283,30 @@ fn render(args: &TemplateRenderArgs) -> Result<ExitCode> {
 
 /// A task as text: id, instruction, then each file with its path and mode.
 fn text_of(task: &Task) -> String {
-    let mut text = format!("# {} (seed {})\n\n{}", task.id, task.seed, task.instruction);
+    let wording = task.wording.as_ref().map_or(String::new(), |name| format!(", wording {name}"));
+    let mut text = format!("# {} (seed {}{wording})\n\n{}", task.id, task.seed, task.instruction);
     for file in &task.files {
         text.push_str(&format!("\n--- {} ({:04o})\n{}", file.path, file.mode, file.content));
     }
     text
 }
 
+/// `template check --watch`: checks, and checks again after each change. It never returns by itself.
+async fn check_always(args: &TemplateCheckArgs) -> Result<ExitCode> {
+    let directories = &args.templates.directories;
+    loop {
+        // Looked at before the check, so that a change during the check is seen after it.
+        let seen = SeenFiles::below(directories);
+        if let Err(error) = Box::pin(check(args)).await {
+            print_error(&error, args.json);
+        }
+        seen.change(directories).await;
+    }
+}
+
 /// `template check`: starts a pool of sandboxes, proves the selected templates, and closes the
 /// pool. The error `TemplateUnproven` counts the templates that are not proven.
-async fn check(args: TemplateCheckArgs) -> Result<ExitCode> {
+async fn check(args: &TemplateCheckArgs) -> Result<ExitCode> {
     let catalog = templates::load(&args.templates.directories)?;
     let selected = catalog.select(&args.globs, &[]);
     if selected.is_empty() {
@@ -277,19 +325,33 @@ async fn check(args: TemplateCheckArgs) -> Result<ExitCode> {
         scaffold: Arc::new(MinimalScaffold),
         tries_battery: false,
     };
-    let proved = prove_selected(&prover, &selected, &args).await;
+    let proved = prove_selected(&prover, &selected, args).await;
     pool.shut_down().await;
     // Sandboxes are removed before the result is looked at, so that an error leaves nothing behind.
     let settled = backend.settle().await.map_err(|fault| fault_error(&fault));
     drop(exit);
     let unproven = proved?;
     settled?;
+    warn_of_shared_judges(&selected);
     if unproven == 0 {
         return Ok(ExitCode::SUCCESS);
     }
     let of = selected.len();
     Err(Error::new(Code::TemplateUnproven, format!("not proven: {unproven} of {of} templates"))
         .hint("docs/templates.md lists the rules for templates"))
+}
+
+/// Warns of templates whose checks share a sandbox with the code that they judge.
+fn warn_of_shared_judges(selected: &[Arc<Template>]) {
+    let is_shared = |template: &&Arc<Template>| template.judge() == JudgePlace::Shared;
+    let shared = selected.iter().filter(is_shared).count();
+    if shared > 0 {
+        let of = selected.len();
+        eprint_line(&format!(
+            "warning: in {shared} of {of} templates, checks and judged code share a sandbox; \
+             `verification.judge: apart` separates them"
+        ));
+    }
 }
 
 /// The value of `--shell`; clap has checked it already.
@@ -367,9 +429,11 @@ async fn prove_all(
 /// The problems of a template. Each problem appears once, with the seeds under which it was found.
 /// A template that makes no task has only that problem.
 fn problems_of(template: &Template, proofs: &[SeedProof], templates: &TemplateDirs) -> Vec<String> {
-    let unusable = proofs.iter().find_map(|proof| proof.unusable.as_ref());
-    if let Some(error) = unusable {
-        return vec![templates::render_error(error, template.text(), &templates.directories)];
+    // The proofs are in the order of the seeds, from 1.
+    let unusable = (1..).zip(proofs).find(|(_, proof)| proof.unusable.is_some());
+    if let Some((seed, _)) = unusable {
+        let mistakes = template.mistakes(seed, 0);
+        return vec![templates::render_errors(template, &mistakes, &templates.directories)];
     }
     let mut seeds: Vec<(&str, Vec<usize>)> = Vec::new();
     for (at, proof) in proofs.iter().enumerate() {

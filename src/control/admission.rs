@@ -209,10 +209,10 @@ fn refused(error: &SubmitError, config: &CampaignConfig, known: Option<&Campaign
     }
 }
 
-/// The template with line and column, where they are known: `git/undo-commit.yaml:12:3`.
+/// The file with line and column, where they are known: `git/undo-commit.yaml:12:3`.
 fn placed(error: &TemplateError) -> String {
     match error.location {
-        Some((line, column)) => format!("{}.yaml:{line}:{column}", error.template),
+        Some((line, column)) => format!("{}:{line}:{column}", error.path),
         None => error.template.clone(),
     }
 }

@@ -35,6 +35,7 @@ pub(super) fn row_with_steps(n: u64, count: u64) -> TrajectoryRow {
         template_digest: n.is_multiple_of(5).then(|| format!("{n:064x}")),
         task_seed: i64::MIN + i64::try_from(n).unwrap(),
         task_instruction: format!("Rename {n} files.\n\tKeep \"quotes\", ünïcödé and 🦀."),
+        task_wording: None,
         category: ["shell", "debugging"][usize::try_from(n % 2).unwrap()].to_owned(),
         difficulty: ["easy", "medium", "hard"][usize::try_from(n % 3).unwrap()].to_owned(),
         llm_model: ["scripted/oracle", "acme/large"][usize::from(n.is_multiple_of(4))].to_owned(),

@@ -143,3 +143,190 @@ fn what_cannot_be_tried_and_what_proves_nothing_is_not_proven() {
     let said = told(&sound.replace("run: cmp sum.txt /sealed/sum", checks));
     assert!(said.contains("every seed: the check \"idle\" proves nothing"), "{said}");
 }
+
+/// Lists the shipped templates and those of one's own.
+const LIST: [&str; 4] = ["template", "list", "--templates", "own"];
+
+/// A template in a folder as `template new` writes it, in a directory of its own.
+fn started() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    synthd_in(dir.path(), &["template", "new", "my/first", "--dir", "own"]).succeeds();
+    dir
+}
+
+/// Replaces a text in a file of the template.
+fn replace(dir: &tempfile::TempDir, file: &str, from: &str, to: &str) {
+    let path = dir.path().join("own/my/first").join(file);
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.contains(from), "{from}");
+    std::fs::write(path, text.replacen(from, to, 1)).unwrap();
+}
+
+#[test]
+fn a_new_template_is_proven() {
+    let dir = started();
+    let args = ["template", "check", "my/first", "--templates", "own", "--seeds", "2"];
+    let ran = synthd_in(dir.path(), &args).succeeds();
+    assert!(ran.stdout.contains("proven    my/first (2 seeds)"), "{ran:?}");
+    let args = ["template", "show", "my/first", "--templates", "own", "--json"];
+    let shown = synthd_in(dir.path(), &args).succeeds().document();
+    assert_eq!(shown["wordings"], serde_json::json!(["complete", "terse"]));
+    assert_eq!(shown["judge"], "apart");
+    let again = synthd_in(dir.path(), &["template", "new", "my/first", "--dir", "own"]);
+    assert!(again.fails(2, "SYN-0105").stderr.contains("already there"));
+    for id in ["first", "my/../first", "My/first", "/tmp/x", "a/b/c"] {
+        let ran = synthd_in(dir.path(), &["template", "new", id, "--dir", "own"]);
+        assert!(ran.fails(2, "SYN-0105").stderr.contains("is no id"), "{id}");
+    }
+}
+
+/// Once each, with the file of the folder, the line and a caret.
+#[test]
+fn ten_mistakes_are_listed_with_their_places() {
+    let dir = started();
+    replace(&dir, "files/total.sh.j2", "fault.column", "fault.colum");
+    replace(&dir, "files/prices.txt.j2", "in prices", "in price");
+    replace(&dir, "sealed/total.txt.j2", "| sum", "| summ");
+    for (from, to) in [
+        ("title: The total", "title: The {{ total }}"),
+        ("    `total.sh` prints a", "    {{ script }} prints a"),
+        ("cat README.md", "cat {{ readme }}"),
+        ("steps: [{edit: {fault: column}}]", "steps: [{edit: {fault: column}, run: x}]"),
+        ("from: sealed/check.sh, raw: true", "from: sealed/check.sh, mode: '9'"),
+        ("{path: total.txt, as: total.txt,", "{path: '{{ out }}', as: total.txt,"),
+        ("echo item1 1", "echo {{ item }} 1"),
+    ] {
+        replace(&dir, "template.yaml", from, to);
+    }
+    let args = ["template", "render", "my/first", "--templates", "own"];
+    let ran = synthd_in(dir.path(), &args).fails(2, "SYN-0201");
+    assert_eq!(ran.stderr.matches("--> own/my/first/").count(), 10, "{}", ran.stderr);
+    snapshot("template_ten_mistakes", &ran.told(), None);
+}
+
+/// The rules of the form, and paths that are not in the folder.
+#[test]
+fn a_folder_that_does_not_fit_is_placed() {
+    let dir = started();
+    for (from, to) in [
+        ("- {tree: files}", "- {tree: file}"),
+        ("from: lib/rewritten.sh", "from: rewritten.sh"),
+        ("from: sealed/check.sh", "from: ../check.sh"),
+        ("unchanged: [prices.txt]", "unchanged: [], run: x"),
+        ("  terse: |", "  \"very terse\": |"),
+        ("right: \"$2\"", "right: \"$1\""),
+    ] {
+        replace(&dir, "template.yaml", from, to);
+    }
+    let ran = synthd_in(dir.path(), &LIST).fails(2, "SYN-0201");
+    snapshot("template_folder_rules", &ran.told(), None);
+    let dir = started();
+    replace(&dir, "template.yaml", "template@2", "template@1");
+    let ran = synthd_in(dir.path(), &LIST).fails(2, "SYN-0201");
+    assert!(ran.stderr.contains("a template in a folder needs synthd/template@2"), "{ran:?}");
+    assert!(ran.stderr.contains("`faults`: it needs synthd/template@2"), "{ran:?}");
+}
+
+#[test]
+fn a_hostile_folder_is_refused_with_the_place() {
+    let refused = |make: &dyn Fn(&std::path::Path), said: &str| {
+        let dir = started();
+        make(&dir.path().join("own/my/first"));
+        let ran = synthd_in(dir.path(), &LIST).fails(2, "SYN-0201");
+        assert!(ran.stderr.contains("own/my/first/"), "{said}: {ran:?}");
+        assert!(ran.stderr.contains(said), "{said}: {ran:?}");
+    };
+    let link = |to: &'static str| {
+        move |folder: &std::path::Path| {
+            std::os::unix::fs::symlink(to, folder.join("files/link")).unwrap();
+        }
+    };
+    refused(&link("/etc/passwd"), "leaves the template's directory");
+    refused(&link("../../../../secret"), "leads nowhere");
+    refused(&link("link"), "leads nowhere");
+    refused(&link("../lib"), "a link to a directory");
+    refused(
+        &|folder| {
+            let file = std::fs::File::create(folder.join("files/large")).unwrap();
+            file.set_len(100 << 20).unwrap();
+        },
+        "larger than a file of a template may be",
+    );
+    refused(
+        &|folder| {
+            for part in 0..5 {
+                let file = std::fs::File::create(folder.join(format!("files/{part}"))).unwrap();
+                file.set_len(16 << 20).unwrap();
+            }
+        },
+        "brings its template above 64 MiB",
+    );
+    refused(
+        &|folder| {
+            let deep = folder.join("files").join("d/".repeat(40));
+            std::fs::create_dir_all(deep).unwrap();
+        },
+        "deeper than 32 directories",
+    );
+    refused(
+        &|folder| {
+            let path = folder.join("files/pipe");
+            nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        },
+        "neither a file nor a directory",
+    );
+}
+
+/// A link inside of the folder is as good as its file.
+#[test]
+fn a_link_in_the_folder_is_followed() {
+    let dir = started();
+    let folder = dir.path().join("own/my/first");
+    std::os::unix::fs::symlink("../lib/rewritten.sh", folder.join("files/linked.sh")).unwrap();
+    let args = ["template", "render", "my/first", "--templates", "own"];
+    let ran = synthd_in(dir.path(), &args).succeeds();
+    assert!(ran.stdout.contains("--- linked.sh (0644)\n# Prints the sum"), "{}", ran.stdout);
+}
+
+/// A single file may have the name that a folder's YAML has.
+#[test]
+fn a_single_file_may_be_named_template() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(dir.path().join("own/my")).unwrap();
+    let sound = std::fs::read_to_string(templates().join("tests/sum.yaml")).unwrap();
+    let renamed = sound.replace("id: tests/sum", "id: my/template");
+    std::fs::write(dir.path().join("own/my/template.yaml"), renamed).unwrap();
+    let args = ["template", "show", "my/template", "--templates", "own"];
+    synthd_in(dir.path(), &args).succeeds();
+}
+
+#[test]
+fn a_file_and_a_folder_of_one_id_are_a_conflict() {
+    let dir = started();
+    let yaml = std::fs::read(dir.path().join("own/my/first/template.yaml")).unwrap();
+    std::fs::write(dir.path().join("own/my/first.yaml"), yaml).unwrap();
+    let ran = synthd_in(dir.path(), &LIST).fails(2, "SYN-0201");
+    assert!(ran.stderr.contains("my/first is in two files: "), "{ran:?}");
+}
+
+#[test]
+fn a_fault_that_no_check_sees_and_an_alternative_that_fails_are_told() {
+    let dir = started();
+    let check = "    - {name: script, weight: 2, run: \"sh /sealed/check.sh\"}\n";
+    replace(&dir, "template.yaml", check, "");
+    replace(&dir, "lib/rewritten.sh", "sum + price", "sum + 1");
+    let args = ["template", "check", "my/first", "--seeds", "1", "--templates", "own"];
+    let said = synthd_in(dir.path(), &args).fails(1, "SYN-0203").stderr;
+    assert!(said.contains("put back into the oracle's work solves the task"), "{said}");
+    assert!(
+        said.contains("the alternative \"rewritten\" does not solve the task: output"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_watch_needs_a_directory() {
+    let ran = synthd(&["template", "check", "--watch"]);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert!(ran.stderr.contains("--templates"), "{ran:?}");
+}

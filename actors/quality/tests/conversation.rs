@@ -111,8 +111,12 @@ fn what_was_not_recorded_is_null() {
 fn milestones_are_told_by_the_potential() {
     let mut judged = good();
     let mut task = (*judged.task).clone();
-    let milestone =
-        |name: &str, weight| TaskCheck { name: name.to_owned(), weight, run: String::new() };
+    let milestone = |name: &str, weight| TaskCheck {
+        name: name.to_owned(),
+        weight,
+        run: String::new(),
+        compare: None,
+    };
     task.verification.milestones = vec![milestone("one", 0.2), milestone("two", 0.3)];
     judged.task = Arc::new(task);
     let mut turns = judged.turns.to_vec();

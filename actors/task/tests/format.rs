@@ -103,7 +103,7 @@ fn what_cannot_be_drawn_is_refused() {
 #[test]
 fn the_rules_of_the_format() {
     for (from, to, said) in [
-        ("template@1", "template@2", "this version reads"),
+        ("template@1", "template@3", "this version reads"),
         ("id: unit/test", "id: unit/other", "but the file is"),
         ("solution: [{run: 'true'}]", "solution: []", "no step"),
         ("{min: 1, max: 2}", "{min: 3, max: 2}", "above max"),

@@ -104,7 +104,7 @@ prop_compose! {
         (sandbox, verification, cost_usd) in (fingerprint(), verification(), money()),
         (trajectory, labels) in (vec(step(), 0..5), vec(text(), 0..4)),
         (sampling, prompt_digest, sample) in (option::of(text()), option::of(text()), any::<i32>()),
-        template_digest in option::of(text()),
+        (template_digest, task_wording) in (option::of(text()), option::of(text())),
         pass_rate in option::of(any::<(i32, i32, f64, f64)>()),
         (model_version, tools, calls) in (option::of(text()), option::of(text()), option::of(any::<i64>())),
         messages in option::of(vec(message(), 0..4)),
@@ -114,7 +114,7 @@ prop_compose! {
         let mut name = || names.next().unwrap();
         TrajectoryRow {
             schema_version: name(), trajectory_id: name(), campaign: name(), task_id: name(),
-            template: name(), task_seed, task_instruction: name(), category: name(),
+            template: name(), task_seed, task_instruction: name(), task_wording, category: name(),
             difficulty: name(), llm_model: name(), llm_provider: name(), scaffold: name(),
             sampling, prompt_digest, sample, template_digest, model_version, tools, calls,
             messages, milestones,

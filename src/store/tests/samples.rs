@@ -231,6 +231,7 @@ fn trajectory(campaign: &str, ordinal: u64) -> TrajectoryRow {
         template: "debugging/loop".to_owned(),
         task_seed: -5,
         task_instruction: "mend it".to_owned(),
+        task_wording: None,
         category: "debugging".to_owned(),
         difficulty: "medium".to_owned(),
         llm_model: "scripted/oracle".to_owned(),

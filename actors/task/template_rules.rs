@@ -1,0 +1,299 @@
+//! The rules for templates that types cannot express. All broken rules of a template are found.
+
+use super::template::{
+    COMPLETE, CheckSpec, FOLDER_SCHEMA, FaultSpec, FileTemplate, InstructionSpec, MoveSpec,
+    SolutionSpec, TEMPLATE_SCHEMA, Template,
+};
+use super::template_error::TemplateProblem;
+use crate::model::JudgePlace;
+
+/// The names that the engine gives to the texts of faults.
+const FAULT_NAMES: [&str; 3] = ["fault", "right", "fault_variant"];
+/// How many wordings an instruction may have.
+const WORDINGS: std::ops::RangeInclusive<usize> = 2..=6;
+
+/// The rules that a template breaks. `id` is the id that follows from the path of its file.
+pub(super) fn problems(template: &Template, id: &str) -> Vec<TemplateProblem> {
+    let mut rules = TemplateRules { template, problems: Vec::new() };
+    // A template of an unknown format is not judged further.
+    if rules.schema() {
+        rules.head(id);
+        rules.instruction();
+        rules.faults();
+        rules.files("environment.files", &template.environment.files);
+        rules.solutions();
+        rules.verification();
+    }
+    rules.problems
+}
+
+/// A template whose rules are checked, and what was found.
+struct TemplateRules<'a> {
+    template: &'a Template,
+    problems: Vec<TemplateProblem>,
+}
+
+impl<'a> TemplateRules<'a> {
+    fn fail(&mut self, field: impl Into<String>, message: impl Into<String>) {
+        self.problems.push(TemplateProblem::at(field, message));
+    }
+
+    /// A key that the first format does not have.
+    fn newer(&mut self, field: String, is_used: bool) {
+        if is_used && !self.template.is_second_format() {
+            self.fail(field, format!("it needs {FOLDER_SCHEMA}"));
+        }
+    }
+
+    /// Whether this version reads templates of this format.
+    fn schema(&mut self) -> bool {
+        let found = &self.template.schema;
+        let known = [TEMPLATE_SCHEMA, FOLDER_SCHEMA].contains(&found.as_str());
+        if !known {
+            let readable = format!("{TEMPLATE_SCHEMA:?} and {FOLDER_SCHEMA:?}");
+            self.fail("schema", format!("{found:?}; this version reads {readable}"));
+        }
+        known
+    }
+
+    fn head(&mut self, id: &str) {
+        let template = self.template;
+        if template.folder.is_directory() && !template.is_second_format() {
+            self.fail("schema", format!("a template in a folder needs {FOLDER_SCHEMA}"));
+        }
+        if template.id != id {
+            self.fail("id", format!("{:?}, but the file is {id:?}", template.id));
+        }
+        if template.solution.is_empty() {
+            self.fail("solution", "there is no step");
+        }
+        if template.expected_steps.min > template.expected_steps.max {
+            self.fail("expected_steps", "min is above max");
+        }
+    }
+
+    fn instruction(&mut self) {
+        let InstructionSpec::Wordings(wordings) = &self.template.instruction else { return };
+        self.newer("instruction".to_owned(), true);
+        if !wordings.contains_key(COMPLETE) {
+            self.fail("instruction", format!("the wording `{COMPLETE}` is missing"));
+        }
+        if !WORDINGS.contains(&wordings.len()) {
+            let (least, most) = (WORDINGS.start(), WORDINGS.end());
+            let message = format!("{} wordings; {least} to {most} are allowed", wordings.len());
+            self.fail("instruction", message);
+        }
+        for name in wordings.keys().filter(|name| !is_word(name)) {
+            let message = format!("the name {name:?} is not a plain word");
+            self.fail(format!("instruction.{name}"), message);
+        }
+    }
+
+    fn faults(&mut self) {
+        let faults = &self.template.faults;
+        self.newer("faults".to_owned(), !faults.is_empty());
+        for (at, fault) in faults.iter().enumerate() {
+            let twice = faults[..at].iter().any(|other| other.name == fault.name);
+            self.fault(&format!("faults.{at}"), fault, twice);
+        }
+        let taken = |name: &&String| !faults.is_empty() && FAULT_NAMES.contains(&name.as_str());
+        for name in self.template.parameters.0.iter().map(|(name, _)| name).filter(taken) {
+            let message = "the engine gives this name to the texts of faults; rename the parameter";
+            self.fail(format!("parameters.{name}"), message);
+        }
+    }
+
+    fn fault(&mut self, field: &str, fault: &FaultSpec, twice: bool) {
+        if twice {
+            self.fail(format!("{field}.name"), format!("{:?} is there twice", fault.name));
+        }
+        if !is_word(&fault.name) {
+            let message = format!("{:?} is not a plain word, so no text can name it", fault.name);
+            self.fail(format!("{field}.name"), message);
+        }
+        if fault.wrong.is_empty() {
+            self.fail(format!("{field}.wrong"), "there is no wrong text");
+        }
+        let is_empty = fault.right.is_empty() || fault.wrong.values().any(String::is_empty);
+        if is_empty && fault.at.is_empty() {
+            self.fail(field, "an empty text needs `at`, the text directly before it");
+        }
+        for (variant, text) in &fault.wrong {
+            if *text == fault.right {
+                self.fail(format!("{field}.wrong.{variant}"), "it is the same as the right text");
+            }
+        }
+    }
+
+    fn files(&mut self, name: &str, files: &'a [FileTemplate]) {
+        for (at, file) in files.iter().enumerate() {
+            let name = format!("{name}.{at}");
+            self.newer(format!("{name}.tree"), file.tree.is_some());
+            self.newer(format!("{name}.to"), file.to.is_some());
+            match &file.tree {
+                Some(tree) => self.tree(&name, tree, file),
+                None => self.file(&name, file),
+            }
+        }
+    }
+
+    fn file(&mut self, name: &str, file: &FileTemplate) {
+        if file.path.is_none() {
+            self.fail(name, "the key `path` is missing");
+        }
+        if file.to.is_some() {
+            self.fail(format!("{name}.to"), "it stands only beside `tree`");
+        }
+        self.content(name, file.content.is_some(), file.from.as_deref(), file.raw);
+    }
+
+    fn tree(&mut self, name: &str, tree: &str, file: &FileTemplate) {
+        let others = [&file.path, &file.content, &file.from, &file.mode];
+        if file.raw || others.iter().any(|key| key.is_some()) {
+            self.fail(name, "beside `tree` only `to` may stand");
+        }
+        let folder = &self.template.folder;
+        if self.is_constant(tree) && folder.below(tree).is_empty() {
+            let message = format!("there is no file below {tree:?} in the template's folder");
+            self.fail(format!("{name}.tree"), message);
+        }
+    }
+
+    /// The rules for a text that is given by `content` or by `from`.
+    fn content(&mut self, name: &str, is_inline: bool, from: Option<&str>, raw: bool) {
+        self.newer(format!("{name}.from"), from.is_some());
+        self.newer(format!("{name}.raw"), raw);
+        match from {
+            Some(_) if is_inline => self.fail(name, "it has both `content` and `from`"),
+            Some(path) if self.is_constant(path) && !self.template.folder.has(path) => {
+                let missing = self.template.folder.missing(path);
+                self.problems.push(missing.below(&format!("{name}.from")));
+            }
+            Some(_) => {}
+            None if is_inline && raw => {
+                self.fail(format!("{name}.raw"), "it stands only beside `from`");
+            }
+            None if is_inline => {}
+            None if self.template.is_second_format() => {
+                self.fail(name, "it needs `content` or `from`");
+            }
+            None => self.fail(name, "the key `content` is missing"),
+        }
+    }
+
+    /// Whether a path in the folder is the same for all tasks, so that it can be looked up now.
+    fn is_constant(&self, path: &str) -> bool {
+        self.template.is_second_format() && !path.contains("{{") && !path.contains("{%")
+    }
+
+    fn solutions(&mut self) {
+        let template = self.template;
+        self.newer("alternatives".to_owned(), !template.alternatives.is_empty());
+        self.moves("solution", &template.solution);
+        self.named("alternatives", &template.alternatives);
+        self.named("verification.cheats", &template.verification.cheats);
+    }
+
+    fn named(&mut self, name: &str, solutions: &'a [SolutionSpec]) {
+        for (at, solution) in solutions.iter().enumerate() {
+            self.moves(&format!("{name}.{at}.steps"), &solution.steps);
+        }
+    }
+
+    fn moves(&mut self, name: &str, moves: &'a [MoveSpec]) {
+        for (at, step) in moves.iter().enumerate() {
+            let name = format!("{name}.{at}");
+            if let Some(write) = &step.write {
+                let name = format!("{name}.write");
+                self.content(&name, write.content.is_some(), write.from.as_deref(), write.raw);
+            }
+            let Some(edit) = &step.edit else { continue };
+            let field = format!("{name}.edit");
+            self.newer(format!("{field}.fault"), edit.fault.is_some());
+            let keys = [&edit.path, &edit.search, &edit.replace];
+            let given = keys.iter().filter(|key| key.is_some()).count();
+            match &edit.fault {
+                Some(_) if given > 0 => self.fail(field, "`fault` stands alone"),
+                Some(fault) => self.known_fault(&format!("{field}.fault"), fault),
+                None if given < keys.len() => {
+                    self.fail(field, "it needs `path`, `search` and `replace`");
+                }
+                None => {}
+            }
+        }
+    }
+
+    fn known_fault(&mut self, field: &str, name: &str) {
+        if !self.template.faults.iter().any(|fault| fault.name == name) {
+            self.fail(field, format!("there is no fault {name:?}"));
+        }
+    }
+
+    fn verification(&mut self) {
+        let verification = &self.template.verification;
+        let is_shared = verification.judge == Some(JudgePlace::Shared);
+        if is_shared && self.template.is_second_format() {
+            let message = format!("the judge of {FOLDER_SCHEMA} is always apart");
+            self.fail("verification.judge", message);
+        }
+        // Exactly one of `run` and `checks` must be given.
+        if verification.run.is_some() != verification.checks.is_empty() {
+            self.fail("verification", "it needs either `run` or `checks`");
+        }
+        self.files("verification.files", &verification.files);
+        self.checks("verification.checks", &verification.checks);
+        self.checks("verification.milestones", &verification.milestones);
+        // The sum of the weights of milestones is a potential between 0 and 1.
+        let milestones: f64 = verification.milestones.iter().map(|m| m.weight).sum();
+        // Sums of decimal fractions are not exact, so a tiny excess is accepted.
+        if milestones > 1.0 + 1e-9 {
+            let message = format!("the weights sum to {milestones}, which is more than 1");
+            self.fail("verification.milestones", message);
+        }
+    }
+
+    fn checks(&mut self, name: &str, checks: &'a [CheckSpec]) {
+        for (at, check) in checks.iter().enumerate() {
+            let name = format!("{name}.{at}");
+            if !(check.weight > 0.0 && check.weight.is_finite()) {
+                self.fail(format!("{name}.weight"), format!("{} is not above 0", check.weight));
+            }
+            if checks[..at].iter().any(|other| other.name == check.name) {
+                self.fail(format!("{name}.name"), format!("{:?} is there twice", check.name));
+            }
+            self.kind(&name, check);
+        }
+    }
+
+    /// A check is a command or one comparison.
+    fn kind(&mut self, name: &str, check: &CheckSpec) {
+        let globs = [
+            ("unchanged", &check.unchanged),
+            ("absent", &check.absent),
+            ("present", &check.present),
+        ];
+        self.newer(format!("{name}.same"), check.same.is_some());
+        let mut kinds = usize::from(check.run.is_some()) + usize::from(check.same.is_some());
+        for (key, list) in globs {
+            self.newer(format!("{name}.{key}"), list.is_some());
+            kinds += usize::from(list.is_some());
+            if list.as_ref().is_some_and(Vec::is_empty) {
+                self.fail(format!("{name}.{key}"), "there is no glob");
+            }
+        }
+        if kinds == 1 {
+            return;
+        }
+        if kinds == 0 && !self.template.is_second_format() {
+            return self.fail(name, "the key `run` is missing");
+        }
+        self.fail(name, "it needs exactly one of run, same, unchanged, absent and present");
+    }
+}
+
+/// Whether a text can be a name in a rendered text.
+fn is_word(name: &str) -> bool {
+    let mut letters = name.chars();
+    letters.next().is_some_and(|first| first.is_ascii_alphabetic() || first == '_')
+        && letters.all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
