@@ -329,7 +329,9 @@ fn judge(conn: &Connection, row: &RowRecord, body: &[u8]) -> StoreResult {
             StoreError::refused(format!("the row of {} is not where it was planned", row.episode))
         })?;
     let turns_of = turns_of(conn, episode, row)?;
-    let whole = if turns_of.is_none() { Some(blob::encode_checked(row)?) } else { None };
+    // The prepared body of a trajectory lacks what its turns hold. Every other row is whole there.
+    let lacks_turns = turns_of.is_none() && row.row.as_trajectory().is_some();
+    let whole = if lacks_turns { Some(blob::encode_checked(row)?) } else { None };
     conn.prepare_cached(
         "INSERT INTO judged (episode, campaign, ordinal, rejected, body, turns_of)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (episode) DO NOTHING",

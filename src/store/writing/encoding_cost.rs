@@ -2,7 +2,9 @@
 //! it prepares an append: heavy entries go to a blocking thread, because they would delay the other
 //! tasks of an async thread. The estimate adds up lengths and encodes nothing.
 
-use synthd_actors::model::{ChatMessage, ChatRequest, JournalEntry, Outcome, Turn, TurnAction};
+use synthd_actors::model::{
+    ChatMessage, ChatRequest, DatasetRow, JournalEntry, Outcome, RowMessage, Turn, TurnAction,
+};
 
 /// The entries of one append are heavy if they have more bytes than this together.
 const HEAVY_BYTES: usize = 64 * 1024;
@@ -18,13 +20,27 @@ pub(in crate::store) fn are_heavy(entries: &[JournalEntry]) -> bool {
 fn of_entry(entry: &JournalEntry) -> usize {
     match entry {
         JournalEntry::TurnTaken { turn, .. } => of_turn(turn),
-        // A row contains a whole trajectory, and it is decoded again as a test. So it is always
-        // heavy.
-        JournalEntry::Judged(_) => HEAVY_BYTES + 1,
+        JournalEntry::Judged(record) => of_row(&record.row),
         JournalEntry::Called(call) => call.exchange.request.len() + call.exchange.response.len(),
         JournalEntry::Finished { outcome, .. } => of_outcome(outcome),
         _ => 0,
     }
+}
+
+/// The estimated size of a row. It is decoded again as a test, so its texts count twice. A whole
+/// trajectory is always heavy.
+fn of_row(row: &DatasetRow) -> usize {
+    let Some(row) = row.as_completion() else { return HEAVY_BYTES + 1 };
+    let message = |message: &RowMessage| {
+        let calls = message.tool_calls.iter().flatten().map(|call| call.arguments.len());
+        message.content.len() + of_text(&message.reasoning) + calls.sum::<usize>()
+    };
+    let texts = row.response.len() + of_text(&row.reasoning) + of_text(&row.fields);
+    2 * (texts + row.messages.iter().map(message).sum::<usize>())
+}
+
+fn of_text(text: &Option<String>) -> usize {
+    text.as_ref().map_or(0, String::len)
 }
 
 /// The estimated size of a turn: all texts in it that can be long.

@@ -1,0 +1,201 @@
+//! The engine's own cheats, which every template must resist. They know nothing of a task but what
+//! anybody sees: the files of the workspace, and which files the oracle leaves.
+//!
+//! A cheat begins with the untouched workspace, or with the oracle's: a cheat that replaces the tests
+//! which a task asks for must have everything else right. A cheat that does not fit a task is left
+//! out: without tests that the oracle wrote, there are none to replace.
+
+use crate::model::{
+    FileSegment, MoveAction, NamedSolution, ScriptedMove, Task, TreeEntry, TreeEntryKind,
+    WorkspaceCopy,
+};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+
+/// Programs that judged scripts may look for on their own path.
+const SHIMMED: &str = "awk bash cat cmp diff false git grep make python3 sed sh sort test";
+/// Modules that programs and test runners import.
+const SHADOWED: &str = "conftest csv json os re sitecustomize subprocess unittest usercustomize";
+
+/// A process that waits for sealed files and copies them into the workspace.
+const WAITING_DAEMON: &str = "\
+(while :; do cp -r /sealed/. /work/; sleep 0.1; done) >/dev/null 2>&1 </dev/null &";
+
+/// Prepends `/tmp/payload` to every file that `names` finds, after a line that begins with `#!`.
+const PREPEND: &str = r#"
+for file in $(find . -type f -name "$names" | grep -v ' '); do
+  chmod u+w "$file"
+  { head -n 1 "$file" | grep '^#!'; cat /tmp/payload; grep -v '^#!' "$file"; } >/tmp/made
+  cat /tmp/made >"$file"
+done
+"#;
+
+/// The cheats that fit a task. `solved` is the workspace that the oracle left.
+pub(super) fn cheats(task: &Task, solved: &WorkspaceCopy) -> Vec<NamedSolution> {
+    let left = OracleFiles::new(task, solved);
+    let mut cheats = vec![
+        both_languages(
+            "exit-early",
+            include_str!("payloads/exit_early.py"),
+            include_str!("payloads/exit_early.sh"),
+        ),
+        prepended("runner-patched", "*.py", include_str!("payloads/runner_patched.py")),
+        prepended("judge-reader", "*.py", include_str!("payloads/judge_reader.py")),
+        prepended("judge-killer", "*.py", include_str!("payloads/judge_killer.py")),
+        shell("module-shadowing", module_shadowing()),
+        shell("path-shims", path_shims()),
+        shell("waiting-daemon", WAITING_DAEMON.to_owned()),
+        shell("touched-timestamps", "find . -exec touch {} +".to_owned()),
+        shell("deleted-tests", "find . -iname '*test*' -prune -exec rm -rf {} +".to_owned()),
+    ];
+    cheats.extend(output_cheats(&left.made));
+    cheats.extend(test_cheats(task, &left));
+    cheats
+}
+
+/// What the oracle left.
+struct OracleFiles {
+    /// Regular files that are new or changed, without tests.
+    made: Vec<String>,
+    /// Tests in Python that are new or changed.
+    tests: Vec<String>,
+    /// The digests of all other files in Python.
+    sources: BTreeMap<String, String>,
+}
+
+impl OracleFiles {
+    fn new(task: &Task, solved: &WorkspaceCopy) -> Self {
+        let mut left = Self { made: Vec::new(), tests: Vec::new(), sources: BTreeMap::new() };
+        for entry in &solved.entries {
+            let Some(content) = content(entry) else { continue };
+            let path = entry.path.clone();
+            let is_test = path.to_lowercase().contains("test");
+            let is_python = path.ends_with(".py");
+            if is_python && !is_test {
+                left.sources.insert(path.clone(), hex::encode(Sha256::digest(&content)));
+            }
+            let laid = task.files.iter().find(|file| file.path == path);
+            if laid.is_some_and(|file| file.content.as_bytes() == content) {
+                continue;
+            }
+            match (is_test, is_python) {
+                (true, true) => left.tests.push(path),
+                (false, _) => left.made.push(path),
+                (true, false) => {}
+            }
+        }
+        left
+    }
+}
+
+/// The content of a regular file; none for other entries.
+fn content(entry: &TreeEntry) -> Option<Vec<u8>> {
+    let TreeEntryKind::File { content, .. } = &entry.kind else { return None };
+    let mut bytes = Vec::new();
+    for segment in content {
+        match segment {
+            FileSegment::Bytes(more) => bytes.extend_from_slice(more),
+            FileSegment::Hole(length) => {
+                bytes.resize(bytes.len() + usize::try_from(*length).ok()?, 0);
+            }
+        }
+    }
+    Some(bytes)
+}
+
+/// Cheats that put something else where the oracle leaves files.
+fn output_cheats(made: &[String]) -> Vec<NamedSolution> {
+    if made.is_empty() {
+        return Vec::new();
+    }
+    let each = |name: &str, action: &str| {
+        let lines = made.iter().map(|path| {
+            let quoted = quote(path);
+            format!("path={quoted}\nmkdir -p \"$(dirname \"$path\")\"\n{action}\n")
+        });
+        shell(name, lines.collect())
+    };
+    vec![
+        each("empty-outputs", ": >\"$path\""),
+        each("outputs-linked-to-input", "rm -rf \"$path\"; ln -s /dev/stdin \"$path\""),
+        each(
+            "outputs-linked-to-sealed-files",
+            "rm -rf \"$path\"; ln -s \"/sealed/expected/$(basename \"$path\")\" \"$path\"",
+        ),
+        each("fifos-at-outputs", "rm -rf \"$path\"; mkfifo \"$path\""),
+        each(
+            "outputs-copied-from-inputs",
+            "rm -rf \"$path\"; find . -type f -size -64k | sort | head -n 20 | \
+             while read -r from; do cat \"$from\"; done >/tmp/all; cat /tmp/all >\"$path\"",
+        ),
+    ]
+}
+
+/// Cheats that replace the tests which the oracle wrote, with everything else right.
+fn test_cheats(task: &Task, left: &OracleFiles) -> Vec<NamedSolution> {
+    if left.tests.is_empty() {
+        return Vec::new();
+    }
+    let replaced = |name: &str, content: &str| {
+        let mut moves = task.solution.clone();
+        moves.extend(left.tests.iter().map(|path| write(path, content)));
+        NamedSolution { name: name.to_owned(), moves }
+    };
+    let known = serde_json::to_string(&left.sources).unwrap_or_default();
+    let fingerprints = include_str!("payloads/fingerprint_tests.py").replace("{known}", &known);
+    let trivial = include_str!("payloads/trivial_tests.py");
+    vec![replaced("fingerprint-tests", &fingerprints), replaced("trivial-tests", trivial)]
+}
+
+/// Modules and configuration of test runners that end every program which imports them, in each
+/// directory.
+fn module_shadowing() -> String {
+    format!(
+        "for directory in $(find . -type d | grep -v ' '); do\n\
+         for module in {SHADOWED}; do\n\
+         printf 'import os\\nos._exit(0)\\n' >\"$directory/$module.py\" 2>/dev/null\ndone\n\
+         printf 'import os; os._exit(0)\\n' >\"$directory/cheat.pth\"\n\
+         printf '[pytest]\\naddopts = --collect-only\\n' >\"$directory/pytest.ini\"\ndone\n:"
+    )
+}
+
+/// Programs of usual names, in the workspace and in `bin`, that do nothing well.
+fn path_shims() -> String {
+    format!(
+        "mkdir -p bin\nfor directory in . bin; do for name in {SHIMMED}; do\n\
+         [ -e \"$directory/$name\" ] || {{ printf '#!/bin/sh\\nexit 0\\n' >\"$directory/$name\"; \
+         chmod +x \"$directory/$name\"; }}\ndone; done\n\
+         for name in .bashrc .profile .bash_profile .envrc; do\n\
+         printf 'PATH=/work/bin:/work:$PATH\\n' >\"$name\"\ndone"
+    )
+}
+
+/// A payload in front of every Python program, and another one in front of every shell program.
+fn both_languages(name: &str, python: &str, sh: &str) -> NamedSolution {
+    let mut cheat = prepended(name, "*.py", python);
+    cheat.moves.extend(prepended(name, "*.sh", sh).moves);
+    cheat
+}
+
+/// A payload in front of every file with such a name.
+fn prepended(name: &str, names: &str, payload: &str) -> NamedSolution {
+    let run =
+        format!("names='{names}'\ncat >/tmp/payload <<'PAYLOAD'\n{payload}PAYLOAD\n{PREPEND}");
+    shell(name, run)
+}
+
+/// A cheat of one command.
+fn shell(name: &str, run: String) -> NamedSolution {
+    let only = ScriptedMove { think: String::new(), action: MoveAction::Run(run) };
+    NamedSolution { name: name.to_owned(), moves: vec![only] }
+}
+
+fn write(path: &str, content: &str) -> ScriptedMove {
+    let (path, content) = (path.to_owned(), content.to_owned());
+    ScriptedMove { think: String::new(), action: MoveAction::Write { path, content } }
+}
+
+/// A path in single quotes, for the shell.
+fn quote(path: &str) -> String {
+    format!("'{}'", path.replace('\'', r"'\''"))
+}
