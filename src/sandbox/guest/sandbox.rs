@@ -212,7 +212,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, K: SandboxGuard> Sandbo
         submission: &WorkspaceCopy,
     ) -> Result<(), Fault> {
         let answer = self.client.lay_judge(files, submission).await;
-        blamed(&self.keeper, answer).await
+        blamed(&self.guard, answer).await
     }
 
     async fn reset(&mut self) -> Result<(), Fault> {
