@@ -117,12 +117,12 @@ struct HttpAgents {
 #[async_trait]
 impl AgentAccess for HttpAgents {
     async fn open_session(&self, spec: AgentSessionSpec) -> Result<AgentSession, Fault> {
-        let AgentSession { to, token, keeper } = self.gateway.open_session(spec).await?;
+        let AgentSession { to, token, guard } = self.gateway.open_session(spec).await?;
         let HostAddress::Unix(socket) = to.clone() else { panic!("no Unix socket: {to:?}") };
         let (backend, slow) = (self.backend.clone(), self.slow.clone());
         let program = HttpProgram { socket, token: token.clone(), backend, slow };
         let running = spawn("agent", program.run());
-        Ok(AgentSession { to, token, keeper: Box::new((running, keeper)) })
+        Ok(AgentSession { to, token, guard: Box::new((running, guard)) })
     }
 }
 
