@@ -330,7 +330,7 @@ fn not_included(
     folder: Option<&TemplateFolder>,
 ) -> TemplateProblem {
     let detail = error.detail().unwrap_or_default();
-    let name = detail.split('"').nth(1).unwrap_or_default();
+    let name = detail.split(['"', '\'']).nth(1).unwrap_or_default();
     let Some(folder) = folder.filter(|folder| folder.is_directory()) else {
         let message = "files can be included only in a template that has a folder: \
                        `<name>/template.yaml` with `schema: synthd/template@2`";

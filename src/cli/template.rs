@@ -87,8 +87,9 @@ pub(super) struct TemplateRenderArgs {
 #[command(after_help = "A template is proven if these statements are true for every seed:
 
   - The sandbox has the required programs.
-  - The oracle and every alternative score 1. Doing nothing, the template's cheats and
-    the engine's own cheats score less, and so does the oracle's work with one fault put back.
+  - The oracle and every alternative score 1.
+  - Doing nothing, the template's cheats and the engine's own cheats score
+    less, and so does the oracle's work with one fault put back.
   - Each check fails for doing nothing, or for a cheat.
   - A second verification gives the same result.
   - Rendering twice gives the same bytes.
