@@ -15,7 +15,7 @@ have() {
 same() {
   have "$1"
   cmp -s "$2" "$S/$1" && return 0
-  echo "$1 is not as expected ($(wc -l < "$2") lines expected, $(wc -l < "$S/$1") found)"
+  echo "$1: not as expected ($(wc -l < "$2") lines expected, $(wc -l < "$S/$1") found)"
   { sed 's/^/e/' "$2"; sed 's/^/f/' "$S/$1"; } | awk '
     /^e/ { want[++n] = substr($0, 2) }
     /^f/ { got[++m] = substr($0, 2) }
