@@ -17,7 +17,7 @@ use crate::store::integrity::high_water_mark::{HighWaterMark, MarkFile};
 use crate::store::integrity::level::{LedgerSum, NewestKeys, StoreLevel};
 use crate::store::integrity::replacement::refuse_pending;
 use crate::store::schema::{self, MIGRATIONS, READ_FROM};
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, config::DbConfig};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -215,6 +215,9 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     let conn = Connection::open_with_flags(path, flags)?;
     conn.busy_timeout(BUSY_TIMEOUT)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    // Without the planner's guarantee of stability, a statement over a table with a partial index is
+    // prepared again for every new value that is bound to it.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(conn)
 }
 
