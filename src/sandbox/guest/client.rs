@@ -40,8 +40,11 @@ pub(super) const GRACE: Duration = Duration::from_secs(10);
 /// The timeout of requests that have no deadline of their own.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 /// The timeout of a whole copy out of a sandbox, in however many frames it comes. The wait for
-/// copy memory counts.
+/// copy memory does not count.
 const COPY_PATIENCE: Duration = Duration::from_secs(120);
+/// The timeout of the wait for copy memory. Verifications keep their copies until their checks
+/// have ended, so this is the time of many checks.
+const ROOM_PATIENCE: Duration = Duration::from_secs(3_600);
 /// Bytes of the longest command that is sent. With its other fields it stays below
 /// [`MAX_FRAME`].
 const MAX_COMMAND: usize = MAX_FRAME / 2;
@@ -307,7 +310,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
             kind::FAILED => return Err(self.refusal(&size)),
             _ => return Err(self.broken(MalformedFrame("unexpected kind of frame"))),
         };
-        let room = self.room(&allowance, deadline).await?;
+        let room = self.room(&allowance).await?;
+        let deadline = Instant::now() + COPY_PATIENCE;
         let mut snapshot = WorkspaceCopy { room, ..WorkspaceCopy::default() };
         loop {
             let frame = self.receive(id, deadline).await?;
@@ -332,12 +336,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
     /// Waits until other copies leave enough memory for this one. Meanwhile nothing is read, so
     /// the guest waits with what it sends. When the deadline passes, the client is lost,
     /// because the stream still holds the rest of the copy.
-    async fn room(
-        &mut self,
-        allowance: &CopyAllowance,
-        deadline: Instant,
-    ) -> Result<MemoryReservation, Fault> {
-        match timeout_at(deadline, COPIES.reserve(allowance.memory())).await {
+    async fn room(&mut self, allowance: &CopyAllowance) -> Result<MemoryReservation, Fault> {
+        match timeout(ROOM_PATIENCE, COPIES.reserve(allowance.memory())).await {
             Ok(room) => Ok(room),
             Err(_) => {
                 let full = "other copies left no room for this one in time".to_owned();
