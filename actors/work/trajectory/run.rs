@@ -64,18 +64,18 @@ async fn conclude(
     attempt_state.enter_phase(AttemptPhase::Verifying);
     let verdict = match lease.sandbox().pack(true).await {
         Ok(snapshot) => {
-            // The agent's sandbox ends before two others are taken for the checks.
+            // The agent's sandbox ends before others are taken for the checks.
             drop(lease);
-            {
-                let snapshot = Arc::new(snapshot);
-                verify::verify_snapshot(&services.pool, &orders.task, &orders.checking, snapshot)
-                    .await?
-            }
+            let snapshot = Arc::new(snapshot);
+            verify::verify_snapshot(&services.pool, &orders.task, &orders.checking, snapshot).await
         }
-        // The workspace is too large or too deep to copy. The agent caused that, so the task is not
-        // solved.
+        Err(fault) => Err(fault),
+    };
+    // The workspace is too large or too deep to be copied or to be laid again. The agent caused that,
+    // so the task is not solved.
+    let verdict = match verdict {
         Err(fault) if fault.kind.is_uncopied() => verify::uncopied(&fault),
-        Err(fault) => return Err(fault),
+        verdict => verdict?,
     };
     let finished_at_ms = services.clock.now_ms();
     let task = orders.task.clone();

@@ -227,14 +227,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
         self.send_entries(frames).await
     }
 
-    /// Writes what a judge needs into the sealed tree, see `Sandbox::lay_judge`.
+    /// Writes what a judge needs into the sealed tree, see `Sandbox::lay_judge`. Only a submission
+    /// that cannot be written is a [`FaultKind::SandboxCopy`]: the agent has made it too large.
     pub async fn lay_judge(
         &mut self,
         files: &[FileSpec],
         submission: &WorkspaceCopy,
     ) -> Result<(), Fault> {
-        self.lay(SandboxTree::Sealed, files).await?;
-        self.send_entries(entries::of_program(JUDGED_PROGRAM, PROGRAM)).await?;
+        self.lay(SandboxTree::Sealed, files).await.map_err(no_start)?;
+        let program = self.send_entries(entries::of_program(JUDGED_PROGRAM, PROGRAM)).await;
+        program.map_err(no_start)?;
         self.send_entries(entries::of_submission(submission).ok_or_else(outside)?).await
     }
 
@@ -268,12 +270,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
     pub async fn tunnel(&mut self, port: u16, to: HostAddress) -> Result<(), Fault> {
         let mut writer = PayloadWriter::default();
         writer.u32(port.into());
-        self.ask(kind::TUNNEL, &writer.0, kind::DONE, PATIENCE).await.map_err(
-            |fault| match fault.kind {
-                FaultKind::SandboxCopy => Fault::new(FaultKind::SandboxStart, fault.message),
-                _ => fault,
-            },
-        )?;
+        let opened = self.ask(kind::TUNNEL, &writer.0, kind::DONE, PATIENCE).await;
+        opened.map_err(no_start)?;
         self.line.share(to);
         Ok(())
     }
@@ -490,6 +488,14 @@ fn command(request: &ExecRequest, shell: &str, limits: &SandboxLimits) -> Option
         .bytes(shell.as_bytes())
         .bytes(request.command.as_bytes());
     (request.command.len() <= MAX_COMMAND).then_some(writer.0)
+}
+
+/// The fault of a refusal that is not about the agent's work: the sandbox is not fit for use.
+fn no_start(fault: Fault) -> Fault {
+    match fault.kind {
+        FaultKind::SandboxCopy => Fault::new(FaultKind::SandboxStart, fault.message),
+        _ => fault,
+    }
 }
 
 /// The fault for a path that would leave its tree. It is found before anything is sent.
