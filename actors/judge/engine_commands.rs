@@ -24,6 +24,7 @@ pub(crate) async fn run_engine_command(
         timeout,
         scan: false,
         output_kept: None,
+        joined: false,
     };
     ensure_started(sandbox.exec(&request).await?)
 }

@@ -94,6 +94,7 @@ pub(crate) fn request(command: &str, timeout: Duration) -> ExecRequest {
         timeout,
         scan: true,
         output_kept: None,
+        joined: false,
     }
 }
 
