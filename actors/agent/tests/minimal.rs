@@ -1,6 +1,8 @@
 //! Round trips, every format error, and the shapes of what the agent is shown.
 
-use crate::agent::{Agent, MinimalScaffold, RequestedAction, Scaffold, ToolObservation, ToolStep};
+use crate::agent::{
+    Agent, AgentLimits, MinimalScaffold, RequestedAction, Scaffold, ToolObservation, ToolStep,
+};
 use crate::model::{
     ActionType, CapturedOutput, ChatMessage, ChatReply, ChatRole, ExecEnd, ExecReport,
     FinishReason, MoveAction, OperationReport, OperationResult, SandboxOperation, ToolCall,
@@ -263,7 +265,7 @@ fn only_a_marker_that_comes_first_and_succeeds_submits() {
 #[test]
 fn the_opening_and_the_tool_are_fixed() {
     let task = crate::testkit::catalog().get("unit/letter").unwrap().task(7, 0).unwrap();
-    let opening = MinimalScaffold.open(&task);
+    let opening = MinimalScaffold.open(&task, &AgentLimits::default());
     assert_eq!([opening[0].role, opening[1].role], [ChatRole::System, ChatRole::User]);
     assert!(opening[1].content.contains(&task.instruction));
     let request = MinimalScaffold.request(&opening);
@@ -272,6 +274,27 @@ fn the_opening_and_the_tool_are_fixed() {
     assert_eq!(named("minimal").as_deref(), Some("minimal"));
     assert_eq!(named("external/aider").as_deref(), Some("external/aider"));
     assert_eq!(named("maximal"), None);
+}
+
+/// The prompt tells the limits of the campaign, and nothing that the agent could not know.
+#[test]
+fn the_prompt_tells_which_limits_hold() {
+    let mut config = crate::testkit::campaign("c", 1);
+    config.sandbox.limits.memory_bytes = 300 << 20;
+    config.episode.max_turns = 7;
+    let task = crate::testkit::catalog().get("unit/letter").unwrap().task(7, 0).unwrap();
+    let told = crate::agent::opened(&config, &MinimalScaffold, &task).remove(0).content;
+    for line in [
+        "You solve a task in a Linux sandbox.",
+        "You see output and errors together, in the order in which they were written.\n\n",
+        "These limits hold:\n- A command is killed after ",
+        " have 300 MiB of memory, and ",
+        "- The work ends after 7 replies, or after ",
+        "- There is no network.\n\nWhen the task is done,",
+    ] {
+        assert!(told.contains(line), "{line}: {told}");
+    }
+    assert!(!told.contains("synthd") && !told.contains("sealed"), "{told}");
 }
 
 /// A reply with a call for each command.
