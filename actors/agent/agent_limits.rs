@@ -57,7 +57,7 @@ impl AgentLimits {
     }
 
     /// All limits as a list in Markdown.
-    fn list(&self) -> String {
+    pub fn list(&self) -> String {
         let (sandbox, episode) = (&self.sandbox, &self.episode);
         let lines = [
             format!(

@@ -95,7 +95,7 @@ impl Scaffold for MinimalScaffold {
 
 /// The system message. It is the same for every task of a campaign.
 fn system_prompt(limits: &AgentLimits) -> String {
-    let limits = limits.variable("limits").unwrap_or_default();
+    let limits = limits.list();
     format!(
         "You solve a task in a Linux sandbox. You run shell commands.\n\n\
          Each reply contains a short thought and exactly one call of the tool \"{TOOL}\". The first \
