@@ -36,6 +36,11 @@ impl Lab {
         self.with(spec()).await
     }
 
+    /// A sandbox for sealed files.
+    pub(crate) async fn judge(&self) -> Box<dyn Sandbox> {
+        self.with(spec().judging()).await
+    }
+
     pub(crate) async fn limited(&self, limits: SandboxLimits) -> Box<dyn Sandbox> {
         self.with(SandboxSpec { limits, ..spec() }).await
     }

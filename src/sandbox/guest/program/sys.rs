@@ -6,7 +6,7 @@
 //! result and returns an [`io::Result`]. The constants are those of Linux on `x86_64` and
 //! `aarch64`, which agree unless the code says otherwise.
 
-use std::ffi::{c_int, c_long, c_uint, c_ulong};
+use std::ffi::{CStr, c_int, c_long, c_uint, c_ulong};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -36,6 +36,7 @@ const F_GETFL: c_int = 3;
 const F_SETFL: c_int = 4;
 const FD_CLOEXEC: c_int = 1;
 const PR_SET_DUMPABLE: c_int = 4;
+const PR_SET_NAME: c_int = 15;
 const PR_SET_CHILD_SUBREAPER: c_int = 36;
 const WNOHANG: c_int = 1;
 const TIOCSPTLCK: c_ulong = 0x4004_5431;
@@ -85,6 +86,9 @@ unsafe extern "C" {
     fn setsockopt(fd: c_int, level: c_int, name: c_int, value: *const [c_int; 2], size: u32) -> c_int;
 }
 
+/// The name of the guest in lists of processes.
+const NAME: &CStr = c"init";
+
 /// Turns the result of a call into an error where it is negative, with the errno of the call.
 pub fn check(result: c_int) -> io::Result<c_int> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
@@ -95,12 +99,13 @@ pub fn last_errno() -> c_int {
     io::Error::last_os_error().raw_os_error().unwrap_or(1)
 }
 
-/// Sets the process up as PID 1. Its children cannot read or trace it, it adopts orphans, no
+/// Sets the process up as PID 1. It has a name that tells nothing. Its children cannot read or trace it, it adopts orphans, no
 /// signal but SIGPIPE is handled or ignored, and SIGCHLD is blocked, so that [`child_signals`]
 /// gets it. Afterwards the guest can no longer open its own files in `/proc`.
 pub fn become_init() -> io::Result<()> {
-    // SAFETY: prctl with integer arguments touches no memory of ours.
+    // SAFETY: prctl with integer arguments touches no memory of ours; the name is a C string.
     unsafe {
+        check(prctl(PR_SET_NAME, NAME.as_ptr()))?;
         check(prctl(PR_SET_DUMPABLE, 0 as c_ulong))?;
         check(prctl(PR_SET_CHILD_SUBREAPER, 1 as c_ulong))?;
     }
