@@ -70,6 +70,23 @@ async fn a_copy_is_the_same_tree() {
     assert_eq!(again.entries.len(), copy.entries.len());
 }
 
+/// A listing of what was laid is the same at any time, and in a copy.
+#[tokio::test]
+async fn what_is_laid_has_a_fixed_time() {
+    let lab = Lab::new().await;
+    let (mut from, mut to) = (lab.sandbox().await, lab.sandbox().await);
+    let times = "find . -printf '%TY-%Tm-%Td\\n' | sort -u";
+    let files = [file("a/b/c", "x", 0o644), file("d", "y", 0o600)];
+    from.write_files(SandboxTree::Workspace, &files).await.unwrap();
+    assert_eq!(ok(&mut *from, times).await, "2024-01-01\n");
+    let build = "ln -s d link; ln -s a tree; ln -s nowhere dangling; mkdir -p closed/sub empty; \
+        echo z > closed/sub/f; chmod 000 closed";
+    ok(&mut *from, build).await;
+    to.unpack(&from.pack(true).await.unwrap()).await.unwrap();
+    let opened = format!("stat -c %y closed | cut -d' ' -f1; chmod 700 closed; {times}");
+    assert_eq!(ok(&mut *to, &opened).await, "2024-01-01\n2024-01-01\n");
+}
+
 #[tokio::test]
 async fn packing_ends_what_runs() {
     let lab = Lab::new().await;
