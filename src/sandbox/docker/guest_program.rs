@@ -37,7 +37,7 @@ use synthd_actors::model::{Fault, FaultKind};
 
 /// The label of volumes that hold a guest; its value is the digest of the program in hexadecimal.
 const GUEST: &str = "synthd.guest";
-/// Where a file with the guest is mounted in the container. Programs see this name and those below.
+/// Where a file with the guest is mounted in the container. Programs see this name.
 const FILE_AT: &str = "/.sandbox-init";
 /// Where a volume with the guest is mounted in the container.
 const VOLUME_AT: &str = "/.sandbox";

@@ -104,9 +104,10 @@ pub fn last_errno() -> c_int {
     io::Error::last_os_error().raw_os_error().unwrap_or(1)
 }
 
-/// Sets the process up as PID 1. It has a name that tells nothing. Its children cannot read or trace it, it adopts orphans, no
-/// signal but SIGPIPE is handled or ignored, and SIGCHLD is blocked, so that [`child_signals`]
-/// gets it. Afterwards the guest can no longer open its own files in `/proc`.
+/// Sets the process up as PID 1. It gets the name that programs see. Its children cannot read or
+/// trace it, it adopts orphans, no signal but SIGPIPE is handled or ignored, and SIGCHLD is
+/// blocked, so that [`child_signals`] gets it. Afterwards the guest can no longer open its own
+/// files in `/proc`.
 pub fn become_init() -> io::Result<()> {
     // SAFETY: prctl with integer arguments touches no memory of ours; the name is a C string.
     unsafe {
