@@ -44,8 +44,8 @@ impl ContainerImage {
         }
         let mut volumes = found.config.and_then(|config| config.volumes).unwrap_or_default();
         volumes.sort_unstable();
-        // A volume at exactly such a path needs nothing: the sandbox has an area there already. Only
-        // a judge's sandbox has the sealed one.
+        // A volume at exactly such a path needs nothing: the sandbox has an area there already.
+        // Only a judge's sandbox has the sealed one.
         volumes.retain(|at| at == SEALED || !OURS.contains(&at.trim_end_matches('/')));
         let within = |at: &str| OURS.iter().any(|ours| at.starts_with(&format!("{ours}/")));
         if let Some(at) = volumes.iter().find(|at| within(at) || at.contains(':')) {
