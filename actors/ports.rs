@@ -113,7 +113,8 @@ pub trait Sandbox: Send + 'static {
     async fn ping(&mut self) -> Result<(), Fault>;
 
     /// Writes files below `/work` or `/sealed`. The sealed tree is emptied first, so that nothing
-    /// an earlier check left there counts.
+    /// an earlier check left there counts. A sandbox without a sealed tree refuses its files with
+    /// `SandboxCopy`.
     async fn write_files(&mut self, tree: SandboxTree, files: &[FileSpec]) -> Result<(), Fault>;
 
     /// Runs one command to its end and reports how it ended. A command that fails, is killed or

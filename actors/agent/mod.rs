@@ -14,6 +14,7 @@
 //! ```
 //! `scaffolds/` has one file for each scaffold, `tools/` one for each tool.
 
+mod agent_limits;
 mod external;
 mod prompts;
 mod scaffold;
@@ -23,6 +24,7 @@ mod tests;
 mod tool;
 mod tools;
 
+pub use agent_limits::AgentLimits;
 pub use external::ExternalAgent;
 pub use prompts::{PromptKind, UnknownVariable, variables};
 pub use scaffold::{Correction, FormatError, RequestedAction, Scaffold};
@@ -74,9 +76,10 @@ impl Agent {
 /// The first messages of a native agent's conversation. The campaign's own prompts replace the
 /// scaffold's, if there are any.
 pub fn opened(config: &CampaignConfig, scaffold: &dyn Scaffold, task: &Task) -> Vec<ChatMessage> {
-    let opening = scaffold.open(task);
+    let limits = AgentLimits::of(config);
+    let opening = scaffold.open(task, &limits);
     match config.prompts.get(scaffold.name()) {
-        Some(prompts) => prompts::over(prompts, opening, task),
+        Some(prompts) => prompts::over(prompts, opening, task, &limits),
         None => opening,
     }
 }
@@ -89,7 +92,7 @@ pub fn opening(config: &CampaignConfig, name: &str, task: &Task) -> Option<ChatR
     Some(match agent {
         Agent::Native(_) => format.request(&opened(config, &*format, task)),
         Agent::External(external) => {
-            let guess = format.request(&format.open(task));
+            let guess = format.request(&format.open(task, &AgentLimits::of(config)));
             let program = config.agents.get(external.program());
             let max_output_tokens =
                 program.map_or(guess.max_output_tokens, |p| p.max_output_tokens);

@@ -1,6 +1,7 @@
 //! The prompts of a campaign: texts with variables, such as `{{ instruction }}`. A text replaces
 //! the scaffold's own prompt, or surrounds it with `{{ builtin }}`.
 
+use crate::agent::AgentLimits;
 use crate::model::{ChatMessage, ChatRole, PromptOverrides, Task, WORKSPACE};
 
 /// Which prompt a text is.
@@ -14,11 +15,12 @@ pub enum PromptKind {
 
 impl PromptKind {
     /// The names that may stand between `{{` and `}}`.
-    pub fn variables(self) -> &'static [&'static str] {
-        match self {
+    pub fn variables(self) -> Vec<&'static str> {
+        let own: &[&str] = match self {
             Self::System => &["builtin", "workspace"],
             Self::Instruction => &["builtin", "workspace", "instruction"],
-        }
+        };
+        own.iter().copied().chain(AgentLimits::VARIABLES).collect()
     }
 }
 
@@ -78,6 +80,7 @@ pub(super) fn over(
     prompts: &PromptOverrides,
     opening: Vec<ChatMessage>,
     task: &Task,
+    limits: &AgentLimits,
 ) -> Vec<ChatMessage> {
     let with = |message: ChatMessage| {
         let own = match message.role {
@@ -85,7 +88,7 @@ pub(super) fn over(
             ChatRole::User => prompts.instruction.as_deref(),
             ChatRole::Assistant | ChatRole::Tool => None,
         };
-        match own.map(|text| filled(text, &message.content, task)) {
+        match own.map(|text| filled(text, &message.content, task, limits)) {
             Some(content) => ChatMessage { content, ..message },
             None => message,
         }
@@ -95,14 +98,16 @@ pub(super) fn over(
 
 /// The text with its variables replaced. `builtin` is the scaffold's own prompt. The campaign was
 /// checked before, so a name that is not a variable simply stays as it is.
-fn filled(text: &str, builtin: &str, task: &Task) -> String {
+fn filled(text: &str, builtin: &str, task: &Task, limits: &AgentLimits) -> String {
     let Ok(parts) = parts(text) else { return text.to_owned() };
     let value = |part: PromptPart<'_>| match part {
         PromptPart::Text(text) => text.to_owned(),
         PromptPart::Variable("builtin", _) => builtin.to_owned(),
         PromptPart::Variable("workspace", _) => WORKSPACE.to_owned(),
         PromptPart::Variable("instruction", _) => task.instruction.clone(),
-        PromptPart::Variable(name, _) => format!("{{{{{name}}}}}"),
+        PromptPart::Variable(name, _) => {
+            limits.variable(name).unwrap_or_else(|| format!("{{{{{name}}}}}"))
+        }
     };
     parts.into_iter().map(value).collect()
 }
@@ -120,14 +125,16 @@ mod tests {
 
     #[test]
     fn texts_stand_in_place_of_the_scaffolds_or_around_them() {
-        let (task, own) = (task(), MinimalScaffold.open(&task()));
-        assert_eq!(over(&PromptOverrides::default(), own.clone(), &task), own);
+        let (task, limits) = (task(), AgentLimits::default());
+        let own = MinimalScaffold.open(&task, &limits);
+        assert_eq!(over(&PromptOverrides::default(), own.clone(), &task, &limits), own);
         let prompts = PromptOverrides {
-            system: Some("{{ builtin }}\nBe brief in {{workspace}}.".to_owned()),
+            system: Some("{{ builtin }}\nBe brief in {{workspace}}, {{ memory }}.".to_owned()),
             instruction: Some("Do this: {{instruction}}!".to_owned()),
         };
-        let opened = over(&prompts, own.clone(), &task);
-        assert_eq!(opened[0].content, format!("{}\nBe brief in {WORKSPACE}.", own[0].content));
+        let opened = over(&prompts, own.clone(), &task, &limits);
+        let expected = format!("{}\nBe brief in {WORKSPACE}, 512 MiB.", own[0].content);
+        assert_eq!(opened[0].content, expected);
         assert_eq!(opened[1].content, format!("Do this: {}!", task.instruction));
     }
 
@@ -146,7 +153,7 @@ mod tests {
         #[test]
         fn no_text_is_too_odd(text in "([a-z\\n{} ]|builtin|instruction){0,60}") {
             let task = task();
-            let filled = filled(&text, "B", &task);
+            let filled = filled(&text, "B", &task, &AgentLimits::default());
             if !text.contains("{{") {
                 prop_assert_eq!(filled, text);
             } else if variables(&text, PromptKind::Instruction).is_ok() {

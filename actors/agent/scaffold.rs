@@ -1,5 +1,6 @@
 //! The protocol between a model and a sandbox.
 
+use super::AgentLimits;
 use super::tool::Toolbox;
 use crate::model::{ChatMessage, ChatReply, ChatRequest, MoveAction, StepAction, Task, TurnAction};
 
@@ -38,8 +39,8 @@ pub trait Scaffold: Send + Sync + 'static {
     /// The name in campaign files and records, for example `minimal`.
     fn name(&self) -> &str;
 
-    /// The first messages of the conversation.
-    fn open(&self, task: &Task) -> Vec<ChatMessage>;
+    /// The first messages of the conversation. They tell the model which limits hold.
+    fn open(&self, task: &Task, limits: &AgentLimits) -> Vec<ChatMessage>;
 
     /// Fresh tools for one attempt.
     fn tools(&self) -> Toolbox;

@@ -32,7 +32,7 @@ pub struct ToolObservation {
     pub end: Option<ExecEnd>,
     /// Whether a part of the output is missing from the text.
     pub truncated: bool,
-    /// What a command wrote to its error stream, for people. The text has it already.
+    /// What a command wrote, for people. The text has it already.
     pub diagnostics: String,
     /// The call submitted the work: the episode is over.
     pub submits: bool,

@@ -24,6 +24,7 @@ pub(crate) async fn run_engine_command(
         timeout,
         scan: false,
         output_kept: None,
+        joined: false,
     };
     ensure_started(sandbox.exec(&request).await?)
 }
@@ -59,13 +60,14 @@ pub(crate) fn tail(text: &str) -> &str {
     &text[from..]
 }
 
-/// Takes a fresh sandbox and lays a copy of a workspace into it. The agent never sees this sandbox.
+/// Takes a fresh sandbox for sealed files and lays a copy of a workspace into it. The agent never
+/// sees this sandbox.
 pub(crate) async fn acquire_with_copy(
     pool: &PoolHandle,
     spec: &Arc<SandboxSpec>,
     snapshot: &WorkspaceCopy,
 ) -> Result<SandboxLease, Fault> {
-    let mut lease = pool.acquire(spec).await?;
+    let mut lease = pool.acquire(&Arc::new(spec.judging())).await?;
     lease.sandbox().unpack(snapshot).await?;
     Ok(lease)
 }

@@ -40,10 +40,11 @@ pub struct JudgeSandbox {
 }
 
 impl JudgeSandbox {
-    /// Both sandboxes have the same specification.
+    /// `spec` is the judged sandbox's. The judge's has the sealed directory besides.
     pub fn new(pool: PoolHandle, spec: Arc<SandboxSpec>) -> Self {
-        let service = Arc::new(JudgedService::new(pool.clone(), spec.clone()));
-        Self { pool, spec, service, lease: None }
+        let judging = Arc::new(spec.judging());
+        let service = Arc::new(JudgedService::new(pool.clone(), spec));
+        Self { pool, spec: judging, service, lease: None }
     }
 
     /// Runs the checks one after the other, in their order, over one copy. Err means that a sandbox

@@ -190,6 +190,7 @@ async fn run_program(
         timeout: program.timeout.min(longest),
         scan: false,
         output_kept: Some(OUTPUT_KEPT),
+        joined: false,
     };
     ensure_started(sandbox.exec(&request).await?).map(OperationResult::Ran)
 }

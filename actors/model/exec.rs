@@ -20,6 +20,9 @@ pub struct ExecRequest {
     pub scan: bool,
     /// Bytes of each output stream that are kept. None: the limit of the sandbox.
     pub output_kept: Option<u32>,
+    /// Both streams are one pipe, so that the output stays in the order in which it was written.
+    /// The report then has everything in `stdout`, and `stderr` is empty.
+    pub joined: bool,
 }
 
 /// How a command ended.

@@ -20,8 +20,8 @@ pub const BASE_IMAGE: &str = "base";
 
 /// Where commands start and what is copied for verification.
 pub const WORKSPACE: &str = "/work";
-/// The directory of the sealed files. They exist only in sandboxes for verification and for
-/// milestones, never in the agent's.
+/// The directory of the sealed files. It exists only in sandboxes for verification and for
+/// milestones, see [`SandboxSpec::sealed`].
 pub const SEALED: &str = "/sealed";
 /// The files of an agent as data, in a judge's sandbox: regular files and directories only.
 pub const SUBMISSION: &str = "submission";
@@ -187,6 +187,10 @@ pub struct SandboxSpec {
     /// The hosts that programs may reach. None means no network at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network: Option<NetworkPolicy>,
+    /// Whether the sandbox has the directory [`SEALED`]. An agent's sandbox has none, so that
+    /// programs find no trace of checks.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sealed: bool,
 }
 
 impl SandboxSpec {
@@ -195,6 +199,12 @@ impl SandboxSpec {
     #[must_use]
     pub fn offline(&self) -> Self {
         Self { network: None, ..self.clone() }
+    }
+
+    /// The specification of the sandboxes in which sealed files are laid. They have no network.
+    #[must_use]
+    pub fn judging(&self) -> Self {
+        Self { sealed: true, ..self.offline() }
     }
 }
 

@@ -115,7 +115,8 @@ fn likely(price: &ModelPrice, opening: u64, (least, most): (u32, u32)) -> Money 
 }
 
 /// The cost if every attempt and every turn is used, with each call at its worst case. Each turn
-/// adds a reply of the greatest length and the output of both streams.
+/// adds a reply of the greatest length and twice the kept output: a program of another maker may
+/// show the two streams of a command apart.
 fn most(price: &ModelPrice, first: Usage, limits: &EpisodeLimits, output_kept: u64) -> Money {
     let grows =
         first.output_tokens.saturating_add(output_kept.saturating_mul(2)).saturating_add(64);

@@ -63,6 +63,7 @@ async fn exec(sandbox: &mut dyn Sandbox, command: &str, scan: bool) -> Duration 
         timeout: Duration::from_secs(30),
         scan,
         output_kept: None,
+        joined: false,
     };
     let started = Instant::now();
     assert!(sandbox.exec(&request).await.unwrap().end.success());

@@ -105,7 +105,7 @@ fn turn(index: u32) -> Turn {
             },
             call_id: "call_0".to_owned(),
             ran: true,
-            observation: "<returncode>0</returncode>\n<stdout>\na.txt\n</stdout>".to_owned(),
+            observation: "<returncode>0</returncode>\n<output>\na.txt\n</output>".to_owned(),
             error: None,
             end: Some(ExecEnd::Exited(0)),
             truncated: false,

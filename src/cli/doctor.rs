@@ -162,6 +162,7 @@ pub(super) async fn tools(sandbox: &mut dyn Sandbox) -> Result<Vec<String>, Faul
             timeout: Duration::from_secs(10),
             scan: false,
             output_kept: None,
+            joined: false,
         };
         if sandbox.exec(&request).await?.end.success() {
             tools.push(tool.to_owned());

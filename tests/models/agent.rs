@@ -35,7 +35,14 @@ fn provider() -> Host {
 
 async fn run(sandbox: &mut dyn Sandbox, command: String) -> String {
     let timeout = Duration::from_secs(240);
-    let request = ExecRequest { command, session: true, timeout, scan: false, output_kept: None };
+    let request = ExecRequest {
+        command,
+        session: true,
+        timeout,
+        scan: false,
+        output_kept: None,
+        joined: false,
+    };
     let report = sandbox.exec(&request).await.unwrap();
     let said = format!("{}{}", report.stdout.text(), report.stderr.text());
     assert_eq!(report.end, ExecEnd::Exited(0), "{said}");

@@ -36,6 +36,27 @@ async fn streams_are_apart_and_any_bytes_pass() {
 }
 
 #[tokio::test]
+async fn joined_streams_keep_the_order_in_which_they_were_written() {
+    let lab = Lab::new().await;
+    for shell in BOTH.into_iter().filter(|s| has_shell(*s, "joined streams")) {
+        let mut sandbox = lab.with(shelled(shell)).await;
+        let command = "for n in 1 2 3; do echo out $n; echo err $n >&2; done; (exit 3)";
+        let joined = ExecRequest { joined: true, ..request(command, Duration::from_secs(20)) };
+        let report = sandbox.exec(&joined).await.unwrap();
+        let expected = "out 1\nerr 1\nout 2\nerr 2\nout 3\nerr 3\n";
+        assert_eq!((report.end, report.stdout.text().as_str()), (ExecEnd::Exited(3), expected));
+        assert_eq!((report.stderr.total, report.stderr.text().as_str()), (0, ""));
+        // What goes on in the background holds the one pipe, and later commands are apart again.
+        let left = "sleep 1000 & echo left";
+        let joined = ExecRequest { joined: true, ..request(left, Duration::from_secs(20)) };
+        assert_eq!(sandbox.exec(&joined).await.unwrap().stdout.text(), "left\n");
+        let apart = run(&mut *sandbox, "echo out; echo err >&2").await;
+        let texts = (apart.stdout.text(), apart.stderr.text());
+        assert_eq!(texts, ("out\n".to_owned(), "err\n".to_owned()));
+    }
+}
+
+#[tokio::test]
 async fn every_way_to_end_is_told_apart() {
     let lab = Lab::new().await;
     for shell in BOTH.into_iter().filter(|s| has_shell(*s, "ways to end")) {

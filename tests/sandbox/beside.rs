@@ -1,6 +1,6 @@
 //! A command that goes on by itself: others are answered beside it.
 
-use super::lab::{ALONE, Lab, ok, run, works};
+use super::lab::{ALONE, Lab, ok, request, run, works};
 use std::future::{pending, ready};
 use std::pin::pin;
 use std::time::Duration;
@@ -8,8 +8,7 @@ use synthd_actors::model::{CommandStatus, ExecEnd, ExecReport, ExecRequest, Sand
 use synthd_actors::ports::Sandbox;
 
 async fn start(sandbox: &mut dyn Sandbox, command: &str, timeout: Duration) {
-    let command = command.to_owned();
-    let request = ExecRequest { command, session: false, timeout, scan: true, output_kept: None };
+    let request = ExecRequest { session: false, ..request(command, timeout) };
     sandbox.start(&request).await.unwrap();
 }
 

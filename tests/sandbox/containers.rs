@@ -128,7 +128,7 @@ async fn a_container_is_hardened_field_by_field() {
     assert_eq!(mounts[1].target.as_deref(), Some("/dev/pts"));
     let mut areas: Vec<String> = host.tmpfs.unwrap().into_keys().collect();
     areas.sort();
-    assert_eq!(areas, ["/dev/shm", "/home/agent", "/run", "/sealed", "/tmp", "/work"]);
+    assert_eq!(areas, ["/dev/shm", "/home/agent", "/run", "/tmp", "/work"]);
     let limits = host.ulimits.unwrap();
     let limit = |name: &str| limits.iter().find(|l| l.name.as_deref() == Some(name)).unwrap().hard;
     assert_eq!((limit("nofile"), limit("core")), (Some(1_024), Some(1)));

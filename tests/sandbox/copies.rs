@@ -70,6 +70,23 @@ async fn a_copy_is_the_same_tree() {
     assert_eq!(again.entries.len(), copy.entries.len());
 }
 
+/// A listing of what was laid is the same at any time, and in a copy.
+#[tokio::test]
+async fn what_is_laid_has_a_fixed_time() {
+    let lab = Lab::new().await;
+    let (mut from, mut to) = (lab.sandbox().await, lab.sandbox().await);
+    let times = "find . -printf '%TY-%Tm-%Td\\n' | sort -u";
+    let files = [file("a/b/c", "x", 0o644), file("d", "y", 0o600)];
+    from.write_files(SandboxTree::Workspace, &files).await.unwrap();
+    assert_eq!(ok(&mut *from, times).await, "2024-01-01\n");
+    let build = "ln -s d link; ln -s a tree; ln -s nowhere dangling; mkdir -p closed/sub empty; \
+        echo z > closed/sub/f; chmod 000 closed";
+    ok(&mut *from, build).await;
+    to.unpack(&from.pack(true).await.unwrap()).await.unwrap();
+    let opened = format!("stat -c %y closed | cut -d' ' -f1; chmod 700 closed; {times}");
+    assert_eq!(ok(&mut *to, &opened).await, "2024-01-01\n2024-01-01\n");
+}
+
 #[tokio::test]
 async fn packing_ends_what_runs() {
     let lab = Lab::new().await;
@@ -157,10 +174,27 @@ async fn names_that_are_no_text_are_left_behind_and_counted() {
     assert_eq!((copy.entries.len(), copy.skipped), (1, 3));
 }
 
+/// An agent finds no place for checks, and nothing can be laid there by mistake.
+#[tokio::test]
+async fn only_a_judges_sandbox_has_a_place_for_sealed_files() {
+    let lab = Lab::new().await;
+    let mut agents = lab.sandbox().await;
+    assert_eq!(ok(&mut *agents, "ls -d /sealed 2>/dev/null || echo none").await, "none\n");
+    let sealed = [file("check", "true\n", 0o644)];
+    let fault = agents.write_files(SandboxTree::Sealed, &sealed).await.unwrap_err();
+    assert_eq!(fault.kind, FaultKind::SandboxCopy, "{fault}");
+    ok(&mut *agents, "echo x > kept; echo y > /tmp/left").await;
+    agents.reset().await.unwrap();
+    assert_eq!(ok(&mut *agents, "ls -A /work /tmp | grep -v :").await.trim(), "");
+    let mut judges = lab.judge().await;
+    judges.write_files(SandboxTree::Sealed, &sealed).await.unwrap();
+    assert_eq!(ok(&mut *judges, "cat /sealed/check").await, "true\n");
+}
+
 #[tokio::test]
 async fn the_sealed_tree_is_emptied_at_each_lay() {
     let lab = Lab::new().await;
-    let mut sandbox = lab.sandbox().await;
+    let mut sandbox = lab.judge().await;
     // What an earlier check's program may leave: forgeries, traps, and someone who puts
     // them back.
     let hostile = "cd /sealed; echo forged > check; mkdir -p x/y .cleared-1/z .cleared-2; touch .cleared-3; \
@@ -204,7 +238,7 @@ async fn sealed_files_are_laid_into_a_clean_place() {
         "mkdir -p /tmp/a/b /run/c; chmod 000 /tmp/a /run/c ~; chmod 000 /dev/shm || :",
         "echo bad > ~/.gitconfig; mkdir -p ~/.local/lib; echo bad > /dev/shm/x; echo bad > /tmp/.x",
     ] {
-        let mut sandbox = lab.sandbox().await;
+        let mut sandbox = lab.judge().await;
         sandbox.write_files(SandboxTree::Sealed, &[file("first", "1", 0o644)]).await.unwrap();
         ok(&mut *sandbox, &format!("echo mine > kept; {mischief}")).await;
         sandbox.write_files(SandboxTree::Sealed, &[file("second", "2", 0o644)]).await.unwrap();
@@ -232,7 +266,7 @@ async fn a_path_too_long_to_copy_is_refused() {
 #[tokio::test]
 async fn a_sandbox_that_is_emptied_keeps_nothing_that_ran_or_was_written() {
     let lab = Lab::new().await;
-    let mut sandbox = lab.sandbox().await;
+    let mut sandbox = lab.judge().await;
     sandbox.write_files(SandboxTree::Workspace, &[file("kept/deep", "1", 0o644)]).await.unwrap();
     sandbox.write_files(SandboxTree::Sealed, &[file("check", "2", 0o644)]).await.unwrap();
     let mischief = "echo 3 > /tmp/x; echo 4 > ~/.profile; echo 5 > /dev/shm/y; mkfifo pipe; \

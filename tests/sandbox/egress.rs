@@ -175,6 +175,7 @@ async fn every_command_is_told_of_it_and_none_where_there_is_none() {
         timeout: std::time::Duration::from_secs(30),
         scan: false,
         output_kept: None,
+        joined: false,
     };
     assert_eq!(sandbox.exec(&own).await.unwrap().stdout.text(), expected);
 

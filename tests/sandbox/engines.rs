@@ -119,7 +119,7 @@ async fn an_engine_behind_tls_works_with_the_right_keys_alone() {
     for _ in 0..2 {
         let mut sandbox = backend.create(&spec()).await.unwrap();
         works(&mut *sandbox).await;
-        assert_eq!(ok(&mut *sandbox, "ls /.synthd").await, "guest\n");
+        assert_eq!(ok(&mut *sandbox, "ls /.sandbox").await, "init\n");
     }
     // The next engine finds the guest there.
     let again = backends(DockerAddress { host: host.clone(), tls: Some(files.path().to_owned()) });

@@ -36,6 +36,11 @@ impl Lab {
         self.with(spec()).await
     }
 
+    /// A sandbox for sealed files.
+    pub(crate) async fn judge(&self) -> Box<dyn Sandbox> {
+        self.with(spec().judging()).await
+    }
+
     pub(crate) async fn limited(&self, limits: SandboxLimits) -> Box<dyn Sandbox> {
         self.with(SandboxSpec { limits, ..spec() }).await
     }
@@ -94,6 +99,7 @@ pub(crate) fn request(command: &str, timeout: Duration) -> ExecRequest {
         timeout,
         scan: true,
         output_kept: None,
+        joined: false,
     }
 }
 

@@ -2,7 +2,9 @@
 //! call. Several calls run in their order. To submit its work, the agent runs a command whose first
 //! line of output is the marker.
 
-use crate::agent::{Correction, FormatError, RequestedAction, Scaffold, ShellTool, Toolbox};
+use crate::agent::{
+    AgentLimits, Correction, FormatError, RequestedAction, Scaffold, ShellTool, Toolbox,
+};
 use crate::model::{
     ActionType, ChatMessage, ChatReply, ChatRequest, ChatRole, FinishReason, MoveAction,
     StepAction, Task, ToolCall, TurnAction, USUAL_OUTPUT_TOKENS, WORKSPACE,
@@ -27,9 +29,9 @@ impl Scaffold for MinimalScaffold {
         Self::NAME
     }
 
-    fn open(&self, task: &Task) -> Vec<ChatMessage> {
+    fn open(&self, task: &Task, limits: &AgentLimits) -> Vec<ChatMessage> {
         vec![
-            ChatMessage::text(ChatRole::System, system_prompt()),
+            ChatMessage::text(ChatRole::System, system_prompt(limits)),
             ChatMessage::text(ChatRole::User, format!("Your task:\n\n{}", task.instruction)),
         ]
     }
@@ -91,15 +93,16 @@ impl Scaffold for MinimalScaffold {
     }
 }
 
-/// The system message. It is the same for every task.
-fn system_prompt() -> String {
+/// The system message. It is the same for every task of a campaign.
+fn system_prompt(limits: &AgentLimits) -> String {
+    let limits = limits.list();
     format!(
         "You solve a task in a Linux sandbox. You run shell commands.\n\n\
          Each reply contains a short thought and exactly one call of the tool \"{TOOL}\". The first \
          command starts in {WORKSPACE}. The working directory and exported variables persist \
-         between calls. Background processes keep running. There is no terminal. There is no \
-         network unless http_proxy is set. If it is set, use that proxy for HTTP and HTTPS. Long \
-         output is cut in the middle.\n\n\
+         between calls. Background processes keep running. There is no terminal. You see output \
+         and errors together, in the order in which they were written.\n\n\
+         These limits hold:\n{limits}\n\n\
          When the task is done, submit your work with exactly this command: echo {SUBMIT_MARKER}\n\
          You can change nothing after that."
     )

@@ -1,6 +1,8 @@
 //! Round trips, every format error, and the shapes of what the agent is shown.
 
-use crate::agent::{Agent, MinimalScaffold, RequestedAction, Scaffold, ToolObservation, ToolStep};
+use crate::agent::{
+    Agent, AgentLimits, MinimalScaffold, RequestedAction, Scaffold, ToolObservation, ToolStep,
+};
 use crate::model::{
     ActionType, CapturedOutput, ChatMessage, ChatReply, ChatRole, ExecEnd, ExecReport,
     FinishReason, MoveAction, OperationReport, OperationResult, SandboxOperation, ToolCall,
@@ -60,7 +62,10 @@ fn parsed(command: &str) -> RequestedAction {
 /// The command that the tool asks the sandbox to run.
 fn command_of(action: &RequestedAction) -> String {
     match MinimalScaffold.tools().begin(action) {
-        ToolStep::Ask(SandboxOperation::Run(request)) => request.command,
+        ToolStep::Ask(SandboxOperation::Run(request)) => {
+            assert!(request.joined, "the agent sees its output in order");
+            request.command
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -201,16 +206,16 @@ fn every_format_error_says_what_is_wrong() {
     }
 }
 
-fn report(end: ExecEnd, stdout: &str, stderr: &str) -> ExecReport {
-    let captured = |text: &str| CapturedOutput {
-        head: text.as_bytes().to_vec(),
+fn report(end: ExecEnd, output: &str) -> ExecReport {
+    let stdout = CapturedOutput {
+        head: output.as_bytes().to_vec(),
         tail: Vec::new(),
-        total: text.len() as u64,
+        total: output.len() as u64,
     };
     ExecReport {
         end,
-        stdout: captured(stdout),
-        stderr: captured(stderr),
+        stdout,
+        stderr: CapturedOutput::default(),
         cwd: "/work".to_owned(),
         scan: None,
         duration: Duration::ZERO,
@@ -220,13 +225,14 @@ fn report(end: ExecEnd, stdout: &str, stderr: &str) -> ExecReport {
 #[test]
 fn observations_have_one_shape() {
     let action = parsed("ls");
-    let seen = observed(&action, report(ExecEnd::Exited(0), "a\nb", ""));
-    assert_eq!(seen.text, "<returncode>0</returncode>\n<stdout>\na\nb\n</stdout>");
+    let seen = observed(&action, report(ExecEnd::Exited(0), "a\nb"));
+    assert_eq!(seen.text, "<returncode>0</returncode>\n<output>\na\nb\n</output>");
     assert_eq!((seen.error, seen.end), (None, Some(ExecEnd::Exited(0))));
-    let seen = observed(&action, report(ExecEnd::Exited(2), "", "no\n"));
+    let seen = observed(&action, report(ExecEnd::Exited(2), "no\n"));
     assert_eq!((seen.error.as_ref(), seen.diagnostics.as_str()), (None, "no\n"));
-    let expected = "<returncode>2</returncode>\n<stdout>\n</stdout>\n<stderr>\nno\n</stderr>";
-    assert_eq!(seen.text, expected);
+    assert_eq!(seen.text, "<returncode>2</returncode>\n<output>\nno\n</output>");
+    let seen = observed(&action, report(ExecEnd::Exited(0), ""));
+    assert_eq!(seen.text, "<returncode>0</returncode>\n<output>\n</output>");
     for (end, code, note) in [
         (ExecEnd::Signaled(9), 137, "killed by signal 9"),
         (ExecEnd::TimedOut, 124, "ran out of time"),
@@ -235,7 +241,7 @@ fn observations_have_one_shape() {
         (ExecEnd::OutputLimit, 141, "wrote too much"),
         (ExecEnd::NotStarted("no fork".to_owned()), 126, "no fork"),
     ] {
-        let seen = observed(&action, report(end.clone(), "", ""));
+        let seen = observed(&action, report(end.clone(), ""));
         assert_eq!((seen.error, seen.end.as_ref()), (end.failure(), Some(&end)));
         let text = seen.text;
         assert!(text.starts_with(&format!("<returncode>{code}</returncode>\n<note>")), "{text}");
@@ -247,7 +253,7 @@ fn observations_have_one_shape() {
 fn only_a_marker_that_comes_first_and_succeeds_submits() {
     let marker = "COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT";
     let action = parsed(&format!("echo {marker}"));
-    let submitted = |end, stdout: &str| observed(&action, report(end, stdout, "")).submits;
+    let submitted = |end, stdout: &str| observed(&action, report(end, stdout)).submits;
     assert!(submitted(ExecEnd::Exited(0), &format!("{marker}\nmore")));
     assert!(submitted(ExecEnd::Exited(0), &format!("{marker}  \n")));
     assert!(!submitted(ExecEnd::Exited(0), &format!("first\n{marker}\n")));
@@ -259,7 +265,7 @@ fn only_a_marker_that_comes_first_and_succeeds_submits() {
 #[test]
 fn the_opening_and_the_tool_are_fixed() {
     let task = crate::testkit::catalog().get("unit/letter").unwrap().task(7, 0).unwrap();
-    let opening = MinimalScaffold.open(&task);
+    let opening = MinimalScaffold.open(&task, &AgentLimits::default());
     assert_eq!([opening[0].role, opening[1].role], [ChatRole::System, ChatRole::User]);
     assert!(opening[1].content.contains(&task.instruction));
     let request = MinimalScaffold.request(&opening);
@@ -268,6 +274,27 @@ fn the_opening_and_the_tool_are_fixed() {
     assert_eq!(named("minimal").as_deref(), Some("minimal"));
     assert_eq!(named("external/aider").as_deref(), Some("external/aider"));
     assert_eq!(named("maximal"), None);
+}
+
+/// The prompt tells the limits of the campaign, and nothing that the agent could not know.
+#[test]
+fn the_prompt_tells_which_limits_hold() {
+    let mut config = crate::testkit::campaign("c", 1);
+    config.sandbox.limits.memory_bytes = 300 << 20;
+    config.episode.max_turns = 7;
+    let task = crate::testkit::catalog().get("unit/letter").unwrap().task(7, 0).unwrap();
+    let told = crate::agent::opened(&config, &MinimalScaffold, &task).remove(0).content;
+    for line in [
+        "You solve a task in a Linux sandbox.",
+        "You see output and errors together, in the order in which they were written.\n\n",
+        "These limits hold:\n- A command is killed after ",
+        " have 300 MiB of memory, and ",
+        "- The work ends after 7 replies, or after ",
+        "- There is no network.\n\nWhen the task is done,",
+    ] {
+        assert!(told.contains(line), "{line}: {told}");
+    }
+    assert!(!told.contains("synthd") && !told.contains("sealed"), "{told}");
 }
 
 /// A reply with a call for each command.

@@ -4,10 +4,11 @@
 //!
 //! ```text
 //!  <returncode>0</returncode>
-//!  <stdout>
+//!  <output>
 //!  a.txt
-//!  </stdout>
+//!  </output>
 //! ```
+//! Output and errors stand in the order in which the command wrote them.
 
 use crate::agent::{AgentTool, ToolObservation, ToolStep};
 use crate::model::{
@@ -54,8 +55,8 @@ impl ShellTool {
         ToolObservation {
             text: render_observation(report),
             error: report.end.failure(),
-            truncated: report.stdout.truncated() || report.stderr.truncated(),
-            diagnostics: report.stderr.text(),
+            truncated: report.stdout.truncated(),
+            diagnostics: report.stdout.text(),
             submits: self.submits(report),
             end: Some(report.end.clone()),
         }
@@ -80,7 +81,8 @@ impl AgentTool for ShellTool {
         let command = Self::command(arguments).map_err(str::to_owned)?;
         // The engine shortens the time to the limit of the sandbox and to what is left.
         let (timeout, session, scan) = (Duration::MAX, true, true);
-        let request = ExecRequest { command, session, timeout, scan, output_kept: None };
+        let (output_kept, joined) = (None, true);
+        let request = ExecRequest { command, session, timeout, scan, output_kept, joined };
         Ok(ToolStep::Ask(SandboxOperation::Run(request)))
     }
 
@@ -93,21 +95,14 @@ impl AgentTool for ShellTool {
     }
 }
 
-/// The report of a command as text: exit code, a note if it was killed, output, and errors if there
-/// are any.
+/// The report of a command as text: exit code, a note if it was killed, and what it wrote.
 fn render_observation(report: &ExecReport) -> String {
     let mut text = format!("<returncode>{}</returncode>\n", report.end.exit_code());
     if let Some(note) = note_of(&report.end) {
         text.push_str(&format!("<note>{note}</note>\n"));
     }
-    let stdout = report.stdout.text();
-    let stderr = report.stderr.text();
-    text.push_str(&format!("<stdout>\n{stdout}"));
-    close(&mut text, "</stdout>");
-    if !stderr.is_empty() {
-        text.push_str(&format!("\n<stderr>\n{stderr}"));
-        close(&mut text, "</stderr>");
-    }
+    text.push_str(&format!("<output>\n{}", report.stdout.text()));
+    close(&mut text, "</output>");
     text
 }
 

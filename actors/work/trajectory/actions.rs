@@ -29,7 +29,7 @@ pub struct PerformedAction {
     pub action: TurnAction,
     /// The action submitted the work.
     pub submits: bool,
-    /// What its last command wrote to its error stream, for people.
+    /// What its last command wrote, for people.
     pub diagnostics: String,
     /// The workspace after each operation that reported it.
     pub scans: Vec<WorkspaceScan>,

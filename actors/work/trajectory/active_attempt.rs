@@ -72,6 +72,7 @@ impl<'a> ActiveAttempt<'a> {
             timeout: Duration::from_secs(30),
             scan: true,
             output_kept: None,
+            joined: false,
         };
         let first = ensure_exited(lease.sandbox().exec(&look).await?)?;
         let fingerprint = lease.sandbox().fingerprint().clone();

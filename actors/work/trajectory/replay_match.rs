@@ -4,20 +4,47 @@
 //!
 //! For example, `12 Nov 21 00:41 a.txt` matches `12 Dec  2 13:05 a.txt`, but not `13 Dec  2 13:05
 //! a.txt`.
+//!
+//! An older record shows the two streams of a command apart, in `<stdout>` and `<stderr>`. It
+//! matches if the same lines are in the `<output>` of now: their order was not recorded.
 
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
+/// The lines that begin and end the streams of an older record.
+const APART: [&str; 4] = ["<stdout>", "</stdout>", "<stderr>", "</stderr>"];
+/// The lines that begin and end the output of a command.
+const JOINED: [&str; 2] = ["<output>", "</output>"];
+
 /// Whether two observations are equal except for times and dates. The number of lines must be
 /// equal.
 pub fn matches_recorded(recorded: &str, now: &str) -> bool {
-    recorded == now
-        || (recorded.lines().count() == now.lines().count() && masked(recorded) == masked(now))
+    recorded == now || masked(recorded) == masked(now) || joined_since(recorded, now)
 }
 
 /// The words of each line, with times and dates replaced.
 fn masked(text: &str) -> Vec<Vec<String>> {
     text.lines().map(mask_line).collect()
+}
+
+/// Whether an observation shows streams apart, and the other one shows the same lines joined. The
+/// order counts if nothing was written to the error stream.
+fn joined_since(recorded: &str, now: &str) -> bool {
+    let has = |text: &str, mark: &str| text.lines().any(|line| line == mark);
+    if !has(recorded, APART[0]) || !has(now, JOINED[0]) {
+        return false;
+    }
+    let (mut then, mut found) = (without(recorded, &APART), without(now, &JOINED));
+    if has(recorded, APART[2]) {
+        then.sort_unstable();
+        found.sort_unstable();
+    }
+    then == found
+}
+
+/// The masked lines of a text without those that are `marks`.
+fn without(text: &str, marks: &[&str]) -> Vec<Vec<String>> {
+    text.lines().filter(|line| !marks.contains(line)).map(mask_line).collect()
 }
 
 /// The words of a line, with times and dates replaced by `<time>`, `<month>` and `<day>`. Several
@@ -80,5 +107,20 @@ mod tests {
         assert!(!matches_recorded("12 lines", "13 lines"));
         assert!(!matches_recorded("a\nb", "a b"));
         assert!(!matches_recorded("ratio 1:2:3:4", "ratio 1:2:3:5"));
+    }
+
+    #[test]
+    fn streams_that_were_recorded_apart_match_the_same_lines_joined() {
+        let apart = "<returncode>0</returncode>\n<stdout>\na\nb\n</stdout>";
+        let joined =
+            |lines: &str| format!("<returncode>0</returncode>\n<output>\n{lines}</output>");
+        assert!(matches_recorded(apart, &joined("a\nb\n")));
+        assert!(!matches_recorded(apart, &joined("b\na\n")), "one stream has an order");
+        assert!(!matches_recorded(apart, &joined("a\n")));
+        assert!(!matches_recorded(apart, &joined("a\nb\n").replace('0', "1")));
+        let both = format!("{apart}\n<stderr>\nno\n</stderr>");
+        assert!(matches_recorded(&both, &joined("a\nno\nb\n")));
+        assert!(!matches_recorded(&both, &joined("a\nb\n")));
+        assert!(!matches_recorded(&joined("a\nb\n"), apart), "only an older record is apart");
     }
 }

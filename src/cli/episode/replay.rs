@@ -170,10 +170,15 @@ async fn replay(
     let sandbox = lease.sandbox();
     // An attempt begins with such a command too. It scans the workspace and starts the shell
     // session.
-    let (command, timeout) = (":".to_owned(), Duration::from_secs(30));
-    sandbox
-        .exec(&ExecRequest { command, session: true, timeout, scan: true, output_kept: None })
-        .await?;
+    let look = ExecRequest {
+        command: ":".to_owned(),
+        session: true,
+        timeout: Duration::from_secs(30),
+        scan: true,
+        output_kept: None,
+        joined: false,
+    };
+    sandbox.exec(&look).await?;
     let host_changes = host_changes(episode.fingerprint.as_ref(), sandbox.fingerprint());
     let commands = turns.iter().flat_map(Turn::ran).count() as u64;
     let time = config.sandbox.limits.command_timeout;

@@ -512,6 +512,7 @@ fn sandbox(raw: RawSandbox, networks: RawNetworks) -> SandboxSpec {
         },
         network: network.map(|(name, _, allow)| NetworkPolicy { name, allow }),
         require: entries(raw.require, Vec::new).into_iter().collect(),
+        sealed: false,
     }
 }
 

@@ -17,14 +17,14 @@ use bollard::models::{
     Mount, MountType, MountVolumeOptions, MountVolumeOptionsDriverConfig, ResourcesUlimits,
 };
 use std::collections::HashMap;
-use synthd_actors::model::{SandboxLimits, SandboxSpec, SeccompProfile};
+use synthd_actors::model::{SEALED, SandboxLimits, SandboxSpec, SeccompProfile};
 
 /// The user and group of the agent inside. Outside, the number is the same, unless the engine
 /// remaps users.
 const USER: &str = "1000:1000";
 /// The workspace and the other work areas. Each is a tmpfs with the disk cap of the specification
 /// (`SandboxLimits::disk_bytes`).
-const AREAS: [&str; 4] = ["/work", "/tmp", "/home/agent", "/sealed"];
+const AREAS: [&str; 3] = ["/work", "/tmp", "/home/agent"];
 /// The environment variable that tells the guest which areas it must empty besides the usual
 /// ones: the volumes of the image, separated by colons. The guest does not pass it on to
 /// commands.
@@ -213,9 +213,14 @@ pub(super) fn memory(spec: &SandboxSpec, image: &ContainerImage) -> u64 {
     let limits = &spec.limits;
     // Another runtime is a kernel of its own, and runs in the same cgroup as the programs.
     let own = if spec.runtime.is_some() { RUNTIMES_OWN } else { 0 };
-    let areas = AREAS.len() + image.volumes.len();
+    let areas = work_areas(spec).count() + image.volumes.len();
     let areas = limits.disk_bytes.saturating_mul(areas as u64);
     limits.memory_bytes.saturating_add(areas).saturating_add(2 * SMALL + own)
+}
+
+/// The work areas. A judge's sandbox has one for sealed files too.
+fn work_areas(spec: &SandboxSpec) -> impl Iterator<Item = &'static str> {
+    AREAS.into_iter().chain(spec.sealed.then_some(SEALED))
 }
 
 /// The tmpfs areas: path and mount options, such as
@@ -231,9 +236,9 @@ fn areas(parts: &ContainerParts<'_>) -> HashMap<String, String> {
         format!("rw,exec,nosuid,nodev,size={size},{rest}")
     };
     // A volume of the image becomes one more area. Otherwise it would have no limit.
-    let volumes = parts.image.volumes.iter().map(String::as_str);
-    let mut areas: HashMap<String, String> = (AREAS.into_iter().chain(volumes))
-        .map(|area| (area.to_owned(), options(limits.disk_bytes, "0755")))
+    let ours = work_areas(parts.spec).map(str::to_owned);
+    let mut areas: HashMap<String, String> = (ours.chain(parts.image.volumes.iter().cloned()))
+        .map(|area| (area, options(limits.disk_bytes, "0755")))
         .collect();
     areas.insert("/tmp".to_owned(), options(limits.disk_bytes, "1777"));
     areas.insert("/run".to_owned(), options(SMALL, "0755"));

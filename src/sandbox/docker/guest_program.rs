@@ -37,12 +37,12 @@ use synthd_actors::model::{Fault, FaultKind};
 
 /// The label of volumes that hold a guest; its value is the digest of the program in hexadecimal.
 const GUEST: &str = "synthd.guest";
-/// Where a file with the guest is mounted in the container.
-const FILE_AT: &str = "/.synthd-guest";
+/// Where a file with the guest is mounted in the container. Programs see this name.
+const FILE_AT: &str = "/.sandbox-init";
 /// Where a volume with the guest is mounted in the container.
-const VOLUME_AT: &str = "/.synthd";
+const VOLUME_AT: &str = "/.sandbox";
 /// The path of the guest in a container that has the volume.
-const IN_VOLUME: &str = "/.synthd/guest";
+const IN_VOLUME: &str = "/.sandbox/init";
 
 /// Where the container engine finds the guest.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -192,7 +192,7 @@ fn archive() -> io::Result<Vec<u8>> {
     header.set_size(PROGRAM.len() as u64);
     header.set_mode(0o555);
     let mut archive = tar::Builder::new(Vec::new());
-    archive.append_data(&mut header, "guest", PROGRAM)?;
+    archive.append_data(&mut header, "init", PROGRAM)?;
     archive.into_inner()
 }
 

@@ -5,12 +5,11 @@
 
 use super::engine_faults::refused;
 use bollard::models::ImageInspect;
-use synthd_actors::model::Fault;
+use synthd_actors::model::{Fault, SEALED};
 
-/// Paths at which every sandbox has an area of its own or a file system of the kernel. A volume
-/// of an image may be one of them, but must not be below one.
-const OURS: [&str; 8] =
-    ["/work", "/tmp", "/home/agent", "/sealed", "/run", "/dev", "/proc", "/sys"];
+/// Paths at which a sandbox has an area of its own or a file system of the kernel. A volume of an
+/// image may be one of them, but must not be below one.
+const OURS: [&str; 8] = ["/work", "/tmp", "/home/agent", SEALED, "/run", "/dev", "/proc", "/sys"];
 /// The most volumes of an image besides those at [`OURS`]. Each one costs memory.
 const MOST_VOLUMES: usize = 8;
 
@@ -46,7 +45,8 @@ impl ContainerImage {
         let mut volumes = found.config.and_then(|config| config.volumes).unwrap_or_default();
         volumes.sort_unstable();
         // A volume at exactly such a path needs nothing: the sandbox has an area there already.
-        volumes.retain(|at| !OURS.contains(&at.trim_end_matches('/')));
+        // Only a judge's sandbox has the sealed one.
+        volumes.retain(|at| at == SEALED || !OURS.contains(&at.trim_end_matches('/')));
         let within = |at: &str| OURS.iter().any(|ours| at.starts_with(&format!("{ours}/")));
         if let Some(at) = volumes.iter().find(|at| within(at) || at.contains(':')) {
             let why = format!("image {name} has a volume at {at}, where sandboxes have their own");

@@ -478,9 +478,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
 
 /// The payload of an EXEC or START request. None: the command is longer than [`MAX_COMMAND`].
 fn command(request: &ExecRequest, shell: &str, limits: &SandboxLimits) -> Option<Vec<u8>> {
+    let (session, scan) = (u8::from(request.session), u8::from(request.scan) << 1);
+    let joined = u8::from(request.joined) << 2;
     let mut writer = PayloadWriter::default();
     writer
-        .u8(u8::from(request.session) | (u8::from(request.scan) << 1))
+        .u8(session | scan | joined)
         .u64(millis(request.timeout))
         .u32(u32::try_from(limits.command_cpu.as_secs()).unwrap_or(u32::MAX))
         .u32(request.output_kept.unwrap_or(limits.output_kept).min((MAX_FRAME / 8) as u32))

@@ -366,6 +366,7 @@ fn plan_of(spec: &SandboxSpec) -> LaunchPlan {
         inodes: spec.limits.inodes,
         cpu_millis: spec.limits.cpu_millis,
         root,
+        sealed: spec.sealed,
     }
 }
 

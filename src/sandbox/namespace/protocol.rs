@@ -44,6 +44,8 @@ pub(crate) struct LaunchPlan {
     pub(crate) cpu_millis: u32,
     /// A directory that serves as the root. None: sandboxes show the host's own programs.
     pub(crate) root: Option<String>,
+    /// Whether there is a directory for sealed files.
+    pub(crate) sealed: bool,
 }
 
 impl LaunchPlan {

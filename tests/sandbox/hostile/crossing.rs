@@ -54,11 +54,11 @@ async fn program_17_services_and_secrets_of_the_host() {
         no_way_to_the_host(&mut trial).await;
         return trial.end().await;
     }
-    let seen =
-        "ls -A / | tr '\\n' ' '; ls -A /run /home /var /tmp /dev/shm /sealed /work | tr '\\n' ' '";
+    let seen = "ls -A / | tr '\\n' ' '; ls -A /run /home /var /tmp /dev/shm /work | tr '\\n' ' '";
     let text = trial.ok(seen).await;
     for name in text.split_whitespace().filter(|name| !name.ends_with(':')) {
-        let known = "bin dev etc home lib lib32 lib64 libx32 mnt proc run sbin sealed tmp usr var work agent";
+        let known =
+            "bin dev etc home lib lib32 lib64 libx32 mnt proc run sbin tmp usr var work agent";
         assert!(known.split(' ').any(|k| k == name), "{name} in {text}");
     }
     let gone = "ls /var/run/docker.sock /run/docker.sock /run/podman /run/containerd /run/dbus /run/user \
@@ -74,6 +74,7 @@ async fn program_17_services_and_secrets_of_the_host() {
         );
     }
     assert_eq!(trial.ok("cat /proc/1/environ 2>/dev/null || echo closed").await, "closed\n");
+    assert_eq!(trial.ok("cat /proc/1/comm; tr '\\0' ' ' < /proc/1/cmdline").await, "init\ninit ");
     assert_eq!(
         trial.ok("cat /proc/self/cgroup | cut -d: -f3 | sort -u; hostname").await,
         "/\nsandbox\n"
@@ -88,7 +89,7 @@ async fn program_17_services_and_secrets_of_the_host() {
 
 /// In a container, whose files are the image's.
 async fn no_way_to_the_host(trial: &mut Trial) {
-    let text = trial.ok("ls -A /sealed /work /tmp /dev/shm /run | grep -v :").await;
+    let text = trial.ok("ls -A /work /tmp /dev/shm /run | grep -v :").await;
     assert!(text.trim().is_empty() || text.trim() == "lock", "{text}");
     let sockets = "find / -xdev -type s 2>/dev/null; ls /var/run/docker.sock /run/podman \
         /run/containerd /home/agent/.ssh /run/secrets 2>/dev/null; echo end";
@@ -99,6 +100,9 @@ async fn no_way_to_the_host(trial: &mut Trial) {
         assert!(known.split(' ').any(|k| k == name), "{name}");
     }
     assert_eq!(trial.ok("cat /proc/1/environ 2>/dev/null || echo closed").await, "closed\n");
+    let traces = "cat /proc/1/comm; ls -A / | grep -i -e synthd -e guest -e sealed; \
+        tr '\\0' '\\n' < /proc/1/cmdline | grep -i -e synthd -e guest; echo end";
+    assert_eq!(trial.ok(traces).await, "init\nend\n");
     // Of the host's directories only the guest's own file.
     let own = std::env::current_dir().unwrap().display().to_string();
     let mounts = trial.ok("cut -d' ' -f4,5 /proc/self/mountinfo").await;
@@ -110,8 +114,9 @@ async fn no_way_to_the_host(trial: &mut Trial) {
 async fn program_18_from_one_sandbox_to_another() {
     let mut trial = Trial::new().await;
     let mut other = trial.lab.sandbox().await;
-    trial.ok("for d in /work /tmp /dev/shm /run /home/agent /sealed; do echo left > $d/left; done; mkdir -p /tmp/x").await;
-    let find = "ls /work/left /tmp/left /dev/shm/left /run/left /home/agent/left /sealed/left 2>/dev/null; echo end";
+    trial.ok("for d in /work /tmp /dev/shm /run /home/agent; do echo left > $d/left; done; mkdir -p /tmp/x").await;
+    let find =
+        "ls /work/left /tmp/left /dev/shm/left /run/left /home/agent/left 2>/dev/null; echo end";
     assert_eq!(ok(&mut *other, find).await, "end\n");
     let leave = format!(
         "import fcntl, time\nrt = ctypes.CDLL(None, use_errno=True)\n\

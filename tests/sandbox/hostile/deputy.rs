@@ -76,7 +76,7 @@ async fn program_22_the_tools_of_an_agent() {
         let result = result(&mut trial, read(path)).await;
         assert!(matches!(result, OperationResult::Refused(_)), "{path}: {result:?}");
     }
-    for path in ["/etc/passwd", "/bin/sh", "/usr/bin/env", "/.synthd-guest", "/new", "/usr/new"] {
+    for path in ["/etc/passwd", "/bin/sh", "/usr/bin/env", "/.sandbox-init", "/new", "/usr/new"] {
         let result = result(&mut trial, write(path)).await;
         assert!(matches!(result, OperationResult::Refused(_)), "{path}: {result:?}");
     }

@@ -48,6 +48,7 @@ pub(super) async fn start_program(
             timeout: WEEK,
             scan: true,
             output_kept: None,
+            joined: false,
         })
         .await
 }

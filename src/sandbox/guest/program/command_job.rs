@@ -58,13 +58,13 @@ pub struct RunningCommand {
 
 impl RunningCommand {
     pub fn new(pid: i32, pipes: CommandPipes) -> Self {
-        let open = [true, true, pipes.state.is_some()];
+        let open = [true, pipes.err.is_some(), pipes.state.is_some()];
         Self { pid, pipes, open, death: None }
     }
 
     /// The pipes to wait for.
     pub fn live(&self) -> Vec<&File> {
-        let ours = [Some(&self.pipes.out), Some(&self.pipes.err), self.pipes.state.as_ref()];
+        let ours = [Some(&self.pipes.out), self.pipes.err.as_ref(), self.pipes.state.as_ref()];
         ours.into_iter().zip(self.open).filter_map(|(pipe, open)| pipe.filter(|_| open)).collect()
     }
 }

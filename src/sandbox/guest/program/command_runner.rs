@@ -252,10 +252,9 @@ impl CommandRunner {
         // What the shell wrote before it died is in the pipes already. One round of reading
         // takes it, and output of background processes is not waited for.
         self.drain_open(&mut running, &mut job.output)?;
-        for (pipe, open) in [running.pipes.out, running.pipes.err].into_iter().zip(running.open) {
-            if open {
-                self.hold(pipe);
-            }
+        let pipes = [Some(running.pipes.out), running.pipes.err];
+        for (pipe, _) in pipes.into_iter().flatten().zip(running.open).filter(|(_, open)| *open) {
+            self.hold(pipe);
         }
         job.verdict = Some(conclude(ending, &job.request));
         Ok(true)
@@ -265,7 +264,9 @@ impl CommandRunner {
     fn drain_open(&mut self, running: &mut RunningCommand, output: &mut CommandOutput) -> io::Result<()> {
         let (buffer, open, pipes) = (&mut self.buffer, &mut running.open, &mut running.pipes);
         open[0] = open[0] && drain(&mut pipes.out, buffer, |bytes| output.out.push(bytes))?;
-        open[1] = open[1] && drain(&mut pipes.err, buffer, |bytes| output.err.push(bytes))?;
+        if let Some(pipe) = pipes.err.as_mut().filter(|_| open[1]) {
+            open[1] = drain(pipe, buffer, |bytes| output.err.push(bytes))?;
+        }
         if let Some(pipe) = pipes.state.as_mut().filter(|_| open[2]) {
             open[2] = drain(pipe, buffer, |bytes| {
                 // A longer report is cut. An environment that is cut in the middle of a

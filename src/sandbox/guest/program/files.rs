@@ -8,8 +8,10 @@
 
 use crate::invalid;
 use crate::shell_session;
+use crate::sys;
 use crate::wire::{MalformedFrame, PayloadReader, entry, tree};
 use std::collections::BTreeSet;
+use std::ffi::CString;
 use std::fs::{self, DirEntry, File, OpenOptions, Permissions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::os::unix::ffi::OsStrExt;
@@ -58,6 +60,10 @@ pub fn clear(which: u8) -> io::Result<()> {
         let more = more.split(':').filter(|area| !area.is_empty());
         for area in SCRATCH.into_iter().chain(more).map(Path::new).filter(|area| area.is_dir()) {
             empty(area)?;
+        }
+        if !root.is_dir() {
+            // An agent's sandbox has no place for sealed files.
+            return Ok(());
         }
     }
     empty(root)
@@ -139,11 +145,19 @@ pub struct TreeWriter {
 
 /// The modification time of everything that is laid: 2024-01-01 00:00 UTC. It is always the
 /// same, so that an agent that lists its workspace sees the same in a replay.
-const LAID_AT: Duration = Duration::from_secs(1_704_067_200);
+const LAID_AT: u32 = 1_704_067_200;
 
 fn stamp(file: &File) {
     // A failure only makes a listing differ.
-    let _ = file.set_modified(SystemTime::UNIX_EPOCH + LAID_AT);
+    let _ = file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(LAID_AT.into()));
+}
+
+/// Sets the time of a directory or a link, which is not followed.
+fn stamp_at(path: &Path) {
+    if let Ok(path) = CString::new(path.as_os_str().as_bytes()) {
+        // A failure only makes a listing differ.
+        let _ = sys::set_modified(&path, LAID_AT.into());
+    }
 }
 
 impl TreeWriter {
@@ -153,13 +167,13 @@ impl TreeWriter {
         if let Some((_, file)) = self.open.take() {
             stamp(&file);
         }
+        self.stamp_directories();
+    }
+
+    /// Sets the times of the directories that have changed.
+    fn stamp_directories(&mut self) {
         for directory in std::mem::take(&mut self.touched) {
-            // A later entry may have replaced the directory, so the flags refuse anything else.
-            let mut options = OpenOptions::new();
-            options.read(true).custom_flags(O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK);
-            if let Ok(file) = options.open(directory) {
-                stamp(&file);
-            }
+            stamp_at(&directory);
         }
     }
 
@@ -190,7 +204,7 @@ impl TreeWriter {
         let outcome = match kind {
             // The host sends a directory first with all rights of its owner, so that it can be
             // filled, and once more with its own mode at the end.
-            entry::DIRECTORY => fs::create_dir_all(&path).and_then(|()| set_mode(&path, mode)),
+            entry::DIRECTORY => self.directory(&path, mode),
             entry::FILE => self.begin(&path, content, mode),
             entry::MORE => self.more(&path, |file| file.write_all(content))?,
             entry::HOLE => {
@@ -204,6 +218,15 @@ impl TreeWriter {
         self.touch(root, &path);
         outcome
             .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
+    }
+
+    /// Makes a directory, or changes the mode of one. If the mode closes it, what is in it gets its
+    /// time before, because it cannot be reached later.
+    fn directory(&mut self, path: &Path, mode: u32) -> io::Result<()> {
+        if mode & 0o700 != 0o700 {
+            self.stamp_directories();
+        }
+        fs::create_dir_all(path).and_then(|()| set_mode(path, mode))
     }
 
     /// Begins a file with its first chunk. Whatever has its name is removed first: it may be a
@@ -273,5 +296,7 @@ fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
 /// Makes a symbolic link. Its target may be any text and is not followed.
 fn link(path: &Path, target: &[u8]) -> io::Result<()> {
     make_way(path)?;
-    symlink(std::ffi::OsStr::from_bytes(target), path)
+    symlink(std::ffi::OsStr::from_bytes(target), path)?;
+    stamp_at(path);
+    Ok(())
 }

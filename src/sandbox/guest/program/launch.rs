@@ -47,6 +47,8 @@ pub struct CommandRequest {
     pub session: bool,
     /// Scan the workspace after the command.
     pub scan: bool,
+    /// Both output streams are one pipe.
+    joined: bool,
     /// The path of the shell, such as `/bin/sh`.
     shell: Vec<u8>,
     pub timeout: Duration,
@@ -65,6 +67,7 @@ impl CommandRequest {
         Ok(Self {
             session: flags & 1 != 0,
             scan: flags & 2 != 0,
+            joined: flags & 4 != 0,
             timeout: Duration::from_millis(reader.u64()?).min(LONGEST),
             cpu_seconds: u64::from(reader.u32()?).max(1),
             kept: reader.u32()? as usize,
@@ -78,7 +81,8 @@ impl CommandRequest {
 /// The guest's ends of a command's pipes. They do not block.
 pub struct CommandPipes {
     pub out: File,
-    pub err: File,
+    /// None: errors go into `out`.
+    pub err: Option<File>,
     /// The shell's report of the session's state. None: no report was asked for.
     pub state: Option<File>,
 }
@@ -97,16 +101,18 @@ pub fn start(
         return Err(io::Error::other("the command holds a NUL byte"));
     }
     let (out, out_end) = sys::pipe()?;
-    let (err, err_end) = sys::pipe()?;
+    let err = if request.joined { None } else { Some(sys::pipe()?) };
     let report = if reports(request) { Some(sys::pipe()?) } else { None };
     let script = script(request)?;
     let mut extra = Vec::new();
     extra.extend(report.as_ref().map(|(_, end)| (end.as_raw_fd(), STATE_FD)));
     extra.extend(script.as_ref().map(|file| (file.as_raw_fd(), SCRIPT_FD)));
+    let err_end = err.as_ref().map_or(&out_end, |(_, end)| end);
     let stdio = [null.as_raw_fd(), out_end.as_raw_fd(), err_end.as_raw_fd()];
     let pid = execute(request, session, stdio, &extra, spawner)?;
-    let state = report.map(|(read, _)| nonblocking(read)).transpose()?;
-    Ok((pid, CommandPipes { out: nonblocking(out)?, err: nonblocking(err)?, state }))
+    let [err, state] =
+        [err, report].map(|pipe| pipe.map(|(read, _)| nonblocking(read)).transpose());
+    Ok((pid, CommandPipes { out: nonblocking(out)?, err: err?, state: state? }))
 }
 
 /// Starts the shell with `-c`. A command outside of the session starts in the workspace with

@@ -6,7 +6,7 @@
 //! result and returns an [`io::Result`]. The constants are those of Linux on `x86_64` and
 //! `aarch64`, which agree unless the code says otherwise.
 
-use std::ffi::{c_int, c_long, c_uint, c_ulong};
+use std::ffi::{CStr, c_char, c_int, c_long, c_uint, c_ulong};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -36,8 +36,13 @@ const F_GETFL: c_int = 3;
 const F_SETFL: c_int = 4;
 const FD_CLOEXEC: c_int = 1;
 const PR_SET_DUMPABLE: c_int = 4;
+const PR_SET_NAME: c_int = 15;
 const PR_SET_CHILD_SUBREAPER: c_int = 36;
 const WNOHANG: c_int = 1;
+const AT_FDCWD: c_int = -100;
+const AT_SYMLINK_NOFOLLOW: c_int = 0x100;
+/// In place of nanoseconds: this time stays as it is.
+const UTIME_OMIT: c_long = 0x3fff_fffe;
 const TIOCSPTLCK: c_ulong = 0x4004_5431;
 const TIOCGPTN: c_ulong = 0x8004_5430;
 const TIOCSWINSZ: c_ulong = 0x5414;
@@ -82,8 +87,12 @@ unsafe extern "C" {
     fn fstatfs(fd: c_int, facts: *mut [c_long; 32]) -> c_int;
     fn syscall(number: c_long, ...) -> c_long;
     fn pipe2(fds: *mut c_int, flags: c_int) -> c_int;
+    fn utimensat(at: c_int, path: *const c_char, times: *const [[c_long; 2]; 2], flags: c_int) -> c_int;
     fn setsockopt(fd: c_int, level: c_int, name: c_int, value: *const [c_int; 2], size: u32) -> c_int;
 }
+
+/// The name of the guest in lists of processes.
+const NAME: &CStr = c"init";
 
 /// Turns the result of a call into an error where it is negative, with the errno of the call.
 pub fn check(result: c_int) -> io::Result<c_int> {
@@ -95,12 +104,14 @@ pub fn last_errno() -> c_int {
     io::Error::last_os_error().raw_os_error().unwrap_or(1)
 }
 
-/// Sets the process up as PID 1. Its children cannot read or trace it, it adopts orphans, no
-/// signal but SIGPIPE is handled or ignored, and SIGCHLD is blocked, so that [`child_signals`]
-/// gets it. Afterwards the guest can no longer open its own files in `/proc`.
+/// Sets the process up as PID 1. It gets the name that programs see. Its children cannot read or
+/// trace it, it adopts orphans, no signal but SIGPIPE is handled or ignored, and SIGCHLD is
+/// blocked, so that [`child_signals`] gets it. Afterwards the guest can no longer open its own
+/// files in `/proc`.
 pub fn become_init() -> io::Result<()> {
-    // SAFETY: prctl with integer arguments touches no memory of ours.
+    // SAFETY: prctl with integer arguments touches no memory of ours; the name is a C string.
     unsafe {
+        check(prctl(PR_SET_NAME, NAME.as_ptr()))?;
         check(prctl(PR_SET_DUMPABLE, 0 as c_ulong))?;
         check(prctl(PR_SET_CHILD_SUBREAPER, 1 as c_ulong))?;
     }
@@ -257,6 +268,14 @@ pub fn data_from(file: &File, at: u64, size: u64) -> Option<(u64, u64)> {
         Err(_) => Some((at, size)),
         Ok(begin) => Some((begin, seek(begin, SEEK_HOLE).unwrap_or(size))),
     }
+}
+
+/// Sets the modification time of an entry, in seconds since 1970. A link is not followed, and the
+/// entry need not be readable.
+pub fn set_modified(path: &CStr, seconds: c_long) -> io::Result<()> {
+    let times = [[0, UTIME_OMIT], [seconds, 0]];
+    // SAFETY: the path is a C string, and the kernel reads two times of two integers each.
+    unsafe { check(utimensat(AT_FDCWD, path.as_ptr(), &times, AT_SYMLINK_NOFOLLOW)).map(|_| ()) }
 }
 
 /// The kind of the file system that a descriptor leads to, as `statfs` numbers it.

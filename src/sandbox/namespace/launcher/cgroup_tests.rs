@@ -76,6 +76,7 @@ fn plan() -> LaunchPlan {
         inodes: 100,
         cpu_millis: 1_500,
         root: None,
+        sealed: false,
     }
 }
 

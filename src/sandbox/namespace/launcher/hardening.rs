@@ -13,7 +13,7 @@ use landlock::{
 };
 use std::io;
 
-/// The directories in which programs may write.
+/// The directories in which programs may write, as far as the sandbox has them.
 const WRITABLE: [&str; 6] = ["/work", "/tmp", "/home/agent", "/sealed", "/run", "/dev/shm"];
 /// Open files that a process may have at most.
 const MOST_FILES: u64 = 1_024;

@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! /            tmpfs "scratch", read-only      /work    tmpfs "work", the workspace
-//! /tmp /home/agent /sealed /run /dev/shm       writable windows into scratch
+//! /tmp /home/agent /run /dev/shm               writable windows into scratch; a judge's sandbox
+//!                                              also has /sealed
 //! /usr /bin /lib…                              the host's, read-only, nosuid, nodev
 //! /proc        fresh; what tells of the host is masked
 //! ```
@@ -34,7 +35,9 @@ const ETC: [&str; 3] = ["ld.so.cache", "alternatives", "ld.so.conf"];
 /// The device files that a sandbox gets from the host.
 const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
 /// The writable directories besides the workspace.
-const WINDOWS: [&str; 5] = ["tmp", "home/agent", "sealed", "run", "dev/shm"];
+const WINDOWS: [&str; 4] = ["tmp", "home/agent", "run", "dev/shm"];
+/// The writable directory for sealed files, in a judge's sandbox.
+const SEALED_WINDOW: &str = "sealed";
 /// Files of `/proc` that tell of the host or of other users' keys, or that act on the host.
 /// `/dev/null` is shown in their place.
 const MASKED: [&str; 13] = [
@@ -145,7 +148,7 @@ pub(super) fn build(layout: &ProgramLayout, plan: &LaunchPlan) -> Result<(), Ste
     step("write /etc", write_etc())?;
     step("make /dev", make_dev())?;
     step("make /proc", make_proc())?;
-    step("make directories", make_windows())?;
+    step("make directories", make_windows(plan.sealed))?;
     step("make the workspace", make_dir("work", 0o755))?;
     step("mount the workspace", mount(Some("tmpfs"), "work", Some("tmpfs"), area, &size))?;
     step("change the root", pivot())?;
@@ -256,11 +259,11 @@ fn mask(by: &str, name: &str, attributes: u64) -> io::Result<()> {
 
 /// Makes the writable windows. Each is a mount of its own over the same tmpfs. So they stay
 /// writable when the root becomes read-only, and one size limit holds for all of them together.
-fn make_windows() -> io::Result<()> {
+fn make_windows(sealed: bool) -> io::Result<()> {
     make_dir("home", 0o755)?;
     make_dir("var", 0o755)?;
     symlink("/tmp", "var/tmp")?;
-    for name in WINDOWS {
+    for name in WINDOWS.into_iter().chain(sealed.then_some(SEALED_WINDOW)) {
         make_dir(name, 0o755)?;
         if ["tmp", "dev/shm"].contains(&name) {
             fs::set_permissions(name, fs::Permissions::from_mode(0o1777))?;

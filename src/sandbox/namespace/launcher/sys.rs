@@ -215,8 +215,8 @@ pub(super) fn executable(bytes: &[u8]) -> io::Result<OwnedFd> {
     let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
     // SAFETY: the name is a C string. Kernels before 6.3 do not know MFD_EXEC.
     let fd = unsafe {
-        check(libc::memfd_create(c"synthd-guest".as_ptr(), flags | MFD_EXEC).into())
-            .or_else(|_| check(libc::memfd_create(c"synthd-guest".as_ptr(), flags).into()))?
+        check(libc::memfd_create(c"init".as_ptr(), flags | MFD_EXEC).into())
+            .or_else(|_| check(libc::memfd_create(c"init".as_ptr(), flags).into()))?
     };
     // SAFETY: the kernel has just given us this descriptor.
     let file = unsafe { std::fs::File::from_raw_fd(fd as RawFd) };
@@ -243,7 +243,8 @@ pub(super) fn lower_priority() {
 /// Replaces this process by `program`, with an empty environment. It returns only if that
 /// failed.
 pub(super) fn execute(program: RawFd) -> io::Error {
-    let argv = [c"guest".as_ptr(), std::ptr::null()];
+    // Programs in the sandbox see this name.
+    let argv = [c"init".as_ptr(), std::ptr::null()];
     let envp: [*const libc::c_char; 1] = [std::ptr::null()];
     // SAFETY: all pointers are to C strings and null-terminated arrays that are alive.
     unsafe {
