@@ -74,7 +74,8 @@ fn light() -> String {
 async fn staged(meter: &CpuMeter) -> Figure {
     let catalog = Catalog::read([(TEMPLATE, light().as_str())]).unwrap();
     let task = catalog.get(TEMPLATE).unwrap().task(1, 0).unwrap();
-    let stages = EpisodeStages::new(task).await.measure(meter).await;
+    let stages = EpisodeStages::new(task).await;
+    let stages = Box::pin(stages.measure(meter)).await;
     let (used, _) = whole(Some(meter), EPISODES, AT_ONCE, None).await;
     let whole = used.each(EPISODES);
     table(&stages, whole);

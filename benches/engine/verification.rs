@@ -138,7 +138,8 @@ impl VerificationBench {
             let tasks = ["apart", "shared"].map(|place| task(template, place));
             match provision_task(&self.pool, &tasks[0], &self.spec).await {
                 Ok(mut live) => {
-                    let [apart, shared] = self.in_turns(&tasks, &mut live, meter).await;
+                    let measuring = Box::pin(self.in_turns(&tasks, &mut live, meter));
+                    let [apart, shared] = measuring.await;
                     figures.extend(self.figures(what, apart, shared, meter.is_some()));
                 }
                 Err(fault) => println!("SKIPPED {what} on {}: {fault}", self.name),
