@@ -35,7 +35,7 @@ fn image() -> String {
     std::env::var(IMAGE).unwrap_or_else(|_| "synthd-test/base:latest".to_owned())
 }
 
-fn spec() -> SandboxSpec {
+pub fn spec() -> SandboxSpec {
     SandboxSpec {
         backend: BackendKind::Docker,
         image: image(),
@@ -44,13 +44,19 @@ fn spec() -> SandboxSpec {
     }
 }
 
-pub async fn measure() -> Vec<Figure> {
+/// None, said aloud, where no engine has the image.
+pub async fn engine(bench: &str) -> Option<Arc<SandboxBackends>> {
     let guest_dir = std::env::temp_dir().join("synthd-bench-guest");
     let backend = Arc::new(SandboxBackends::new(synthd(), &guest_dir));
     if backend.check(&spec()).await.is_err() {
-        println!("SKIPPED containers: no engine with {} (set {IMAGE})", image());
-        return Vec::new();
+        println!("SKIPPED {bench}: no engine with {} (set {IMAGE})", image());
+        return None;
     }
+    Some(backend)
+}
+
+pub async fn measure() -> Vec<Figure> {
+    let Some(backend) = engine("containers").await else { return Vec::new() };
     let mut figures = commands(&backend).await;
     let lease = warm(backend.clone(), spec(), EXECS).await;
     figures.push(Figure::time("lease of a warm container, p50", lease, None, "<= 1 ms"));

@@ -13,16 +13,21 @@ mod bare;
 mod commands;
 mod completions;
 mod containers;
+mod cpu_meter;
 mod crowd;
+mod episodes;
 mod floor;
 mod gateway;
 mod load;
 mod ordinary;
+mod proof;
 mod server;
 mod starts;
 mod steps;
 mod store;
+mod verification;
 
+use cpu_meter::CpuMeter;
 use std::path::PathBuf;
 use std::time::Duration;
 use synthd::engine::run_in_actor_system;
@@ -77,6 +82,9 @@ fn show(time: Duration) -> String {
     if time < Duration::from_millis(1) {
         return format!("{} us", time.as_micros());
     }
+    if time >= Duration::from_secs(10) {
+        return format!("{:.1} s", time.as_secs_f64());
+    }
     format!("{:.2} ms", time.as_secs_f64() * 1_000.0)
 }
 
@@ -97,6 +105,10 @@ fn main() {
     }
     if let Some(provider) = std::env::args().skip_while(|arg| arg != floor::ASKED).nth(1) {
         return floor::run(&provider);
+    }
+    let mut server = std::env::args().skip_while(|arg| arg != server::ASKED).skip(1);
+    if let (Some(thinks), Some(command)) = (server.next(), server.next()) {
+        return server::run(&thinks, &command);
     }
     // `cargo bench -- store crowd` measures only those.
     let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
@@ -125,6 +137,19 @@ fn main() {
     }
     if is_wanted("gateway") {
         figures.extend(run_in_actor_system(gateway::measure()).unwrap());
+    }
+    let is_counted = is_wanted("verification") || is_wanted("episodes");
+    let meter = is_counted.then(CpuMeter::start).flatten();
+    if is_wanted("verification") {
+        figures.extend(run_in_actor_system(verification::measure(meter.as_ref())).unwrap());
+    }
+    if is_wanted("episodes") {
+        figures.extend(run_in_actor_system(episodes::measure(meter.as_ref())).unwrap());
+    }
+    // Every launcher has ended with its actor system.
+    drop(meter);
+    if is_wanted("proof") {
+        figures.extend(proof::measure());
     }
     println!("{:<40} {:>10} {:>10} {:>7}  goal", "", "measured", "beside", "ratio");
     for figure in figures {

@@ -1,10 +1,15 @@
-//! A model server of the OpenAI chat format that answers at once: so many commands, then the
-//! submission. The engine and its peer ask the same one.
+//! A model server of the OpenAI chat format that answers at once, or after a while: so many
+//! commands, then the submission. The engine and its peer ask the same one.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
 use std::thread;
+use std::time::Duration;
 
+/// The argument that asks for a server as a program of its own. The milliseconds of a call and the
+/// command follow.
+pub const ASKED: &str = "--model-server";
 const SUBMIT: &str = "echo COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT";
 
 /// Starts one for as long as the bench runs; its base URL. A model's name ends with the
@@ -12,18 +17,59 @@ const SUBMIT: &str = "echo COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT";
 pub fn start(command: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    thread::spawn(move || {
-        for client in listener.incoming().map_while(Result::ok) {
-            thread::spawn(move || while answer(&client, command).is_some() {});
-        }
-    });
+    thread::spawn(move || serve(&listener, command, Duration::ZERO));
     format!("http://{address}/v1")
 }
 
+/// A server in a process of its own, so that its work is not the engine's.
+pub struct ModelServer {
+    child: Child,
+    pub url: String,
+}
+
+impl ModelServer {
+    /// Each call takes as long as the model thinks.
+    pub fn start(thinks: Duration, command: &str) -> Self {
+        let mut program = Command::new(std::env::current_exe().unwrap());
+        program.args([ASKED, &thinks.as_millis().to_string(), command]).stdout(Stdio::piped());
+        let mut child = program.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        Self { child, url: line.trim().to_owned() }
+    }
+
+    /// Its process.
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for ModelServer {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+/// Says where it listens, and serves until it is killed. The arguments are those behind [`ASKED`].
+pub fn run(thinks: &str, command: &str) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    println!("http://{}/v1", listener.local_addr().unwrap());
+    serve(&listener, command, Duration::from_millis(thinks.parse().unwrap()));
+}
+
+fn serve(listener: &TcpListener, command: &str, thinks: Duration) {
+    for client in listener.incoming().map_while(Result::ok) {
+        let command = command.to_owned();
+        thread::spawn(move || while answer(&client, &command, thinks).is_some() {});
+    }
+}
+
 /// One request of a connection that may bring more.
-fn answer(client: &TcpStream, command: &str) -> Option<()> {
+fn answer(client: &TcpStream, command: &str, thinks: Duration) -> Option<()> {
     client.set_nodelay(true).ok()?;
     let body = hear(client)?;
+    thread::sleep(thinks);
     let text = String::from_utf8(body).ok()?;
     let asked: serde_json::Value = serde_json::from_str(&text).ok()?;
     let messages = asked["messages"].as_array()?;

@@ -16,6 +16,12 @@ use synthd_actors::task::Catalog;
 
 const TURNS: usize = 100;
 const LOOP: usize = 1_500;
+/// The id of the benches' templates.
+pub const TEMPLATE: &str = "bench/steps";
+/// What the benches' templates have in common.
+pub const HEAD: &str = "schema: synthd/template@1\nid: bench/steps\ntitle: Steps\n\
+    category: bench\ndifficulty: easy\nexpected_steps: {min: 1, max: 1000}\n\
+    parameters: {n: {token: {length: 8}}}\ninstruction: Run commands.\n";
 
 pub async fn measure() -> Vec<Figure> {
     let mut figures = Vec::new();
@@ -74,55 +80,83 @@ pub async fn campaign_in(
     turns: usize,
     server: Option<&str>,
 ) -> (CampaignProgress, Duration) {
-    let dir = tempfile::tempdir().unwrap();
-    let text = template(command, turns);
-    let catalog = Catalog::read([("bench/steps", text.as_str())]).unwrap();
-    let engine = Engine::start(EngineOptions {
-        data_dir: dir.path().to_owned(),
-        executable: synthd(),
-        max_episodes: episodes,
-        pool: PoolConfig { warm: episodes.min(16), ..PoolConfig::default() },
-        catalog: Arc::new(catalog),
-    })
-    .await
-    .unwrap();
-    let config =
-        Arc::new(CampaignConfig { sandbox: sandbox.clone(), ..config(episodes, turns, server) });
-    let campaign = engine.handle.submit(config, String::new()).await.unwrap();
-    let started = Instant::now();
-    let progress = campaign.wait_until_settled().await;
-    let took = started.elapsed();
-    engine.shut_down().await.unwrap();
-    (progress, took)
+    let load = CampaignLoad {
+        sandbox: sandbox.clone(),
+        template: template(command, turns),
+        episodes: episodes.max(4),
+        at_once: episodes,
+        commands: turns,
+        server: server.map(str::to_owned),
+    };
+    load.run().await
 }
 
-/// With the oracle, or the model of a server.
-fn config(episodes: usize, turns: usize, server: Option<&str>) -> CampaignConfig {
-    let (model, provider) = match server {
-        None => ("scripted/oracle".to_owned(), String::new()),
-        Some(url) => (
-            format!("bench/m-{turns}"),
-            format!("[providers.bench]\ndialect = \"vllm\"\nbase_url = \"{url}\"\nfree = true\n"),
-        ),
-    };
-    let source = format!(
-        "[campaign]\nname = \"bench\"\nconcurrency = {episodes}\n\
-         [tasks]\ntemplates = [\"bench/*\"]\nper_template = {}\n\
-         {provider}[[models]]\nname = \"{model}\"\nconcurrency = 4096\n\
-         [sandbox]\nshell = \"sh\"\n[episode]\nmax_turns = 1000\n",
-        episodes.max(4)
-    );
-    synthd::config::parse_campaign("bench.toml", &source).unwrap().config
+/// A campaign of the benches.
+pub struct CampaignLoad {
+    pub sandbox: SandboxSpec,
+    /// The text of the template [`TEMPLATE`].
+    pub template: String,
+    /// Episodes in all.
+    pub episodes: usize,
+    pub at_once: usize,
+    /// The commands of an episode, before it submits.
+    pub commands: usize,
+    /// The URL of the model's server. None: the oracle.
+    pub server: Option<String>,
+}
+
+impl CampaignLoad {
+    /// Runs it in a fresh data directory; the time from admission to rest.
+    pub async fn run(&self) -> (CampaignProgress, Duration) {
+        let dir = tempfile::tempdir().unwrap();
+        let catalog = Catalog::read([(TEMPLATE, self.template.as_str())]).unwrap();
+        let engine = Engine::start(EngineOptions {
+            data_dir: dir.path().to_owned(),
+            executable: synthd(),
+            max_episodes: self.at_once,
+            pool: PoolConfig { warm: self.at_once.min(16), ..PoolConfig::default() },
+            catalog: Arc::new(catalog),
+        })
+        .await
+        .unwrap();
+        let sandbox = self.sandbox.clone();
+        let config = Arc::new(CampaignConfig { sandbox, ..self.config() });
+        let campaign = engine.handle.submit(config, String::new()).await.unwrap();
+        let started = Instant::now();
+        let progress = campaign.wait_until_settled().await;
+        let took = started.elapsed();
+        engine.shut_down().await.unwrap();
+        (progress, took)
+    }
+
+    /// With the oracle, or the model of a server.
+    fn config(&self) -> CampaignConfig {
+        let (model, provider) = match &self.server {
+            None => ("scripted/oracle".to_owned(), String::new()),
+            Some(url) => (
+                format!("bench/m-{}", self.commands),
+                format!(
+                    "[providers.bench]\ndialect = \"vllm\"\nbase_url = \"{url}\"\nfree = true\n"
+                ),
+            ),
+        };
+        let source = format!(
+            "[campaign]\nname = \"bench\"\nconcurrency = {}\n\
+             [tasks]\ntemplates = [\"bench/*\"]\nper_template = {}\n\
+             {provider}[[models]]\nname = \"{model}\"\nconcurrency = 4096\n\
+             [sandbox]\nshell = \"sh\"\n[episode]\nmax_turns = 1000\n",
+            self.at_once, self.episodes
+        );
+        synthd::config::parse_campaign("bench.toml", &source).unwrap().config
+    }
 }
 
 fn template(command: &str, turns: usize) -> String {
-    let mut text = "schema: synthd/template@1\nid: bench/steps\ntitle: Steps\ncategory: bench\n\
-        difficulty: easy\nexpected_steps: {min: 1, max: 1000}\n\
-        parameters: {n: {token: {length: 8}}}\n\
-        environment: {files: [{path: a.txt, content: \"{{ n }}\"}]}\n\
-        instruction: Run commands.\n\
-        verification: {run: \"true\"}\nsolution:\n"
-        .to_owned();
+    let mut text = HEAD.to_owned();
+    text.push_str(
+        "environment: {files: [{path: a.txt, content: \"{{ n }}\"}]}\n\
+         verification: {run: \"true\"}\nsolution:\n",
+    );
     for _ in 0..turns {
         text.push_str(&format!("  - {{think: Again., run: \"{command}\"}}\n"));
     }

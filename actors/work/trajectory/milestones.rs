@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 /// The sandbox in which the copies of one attempt are measured, one after the other. It is taken
 /// when it is first needed and emptied after each measurement.
-pub(super) struct MilestoneSandbox {
+pub struct MilestoneSandbox {
     pool: PoolHandle,
     spec: Arc<SandboxSpec>,
     /// None before the first measurement, and after one that was cut short.
@@ -28,7 +28,8 @@ pub(super) struct MilestoneSandbox {
 }
 
 impl MilestoneSandbox {
-    pub(super) fn new(pool: PoolHandle, spec: Arc<SandboxSpec>) -> Self {
+    /// It takes no sandbox yet.
+    pub fn new(pool: PoolHandle, spec: Arc<SandboxSpec>) -> Self {
         let judge = JudgeSandbox::new(pool.clone(), spec.clone());
         Self { pool, spec, lease: None, judge }
     }
@@ -39,7 +40,7 @@ impl MilestoneSandbox {
     ///
     /// Err means that a sandbox failed. The attempt ends then, so the agent's programs are not
     /// thawed.
-    pub(super) async fn potential(
+    pub async fn potential(
         &mut self,
         task: &Task,
         live: &mut dyn Sandbox,
