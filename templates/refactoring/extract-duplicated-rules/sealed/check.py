@@ -21,9 +21,8 @@ CHANGES = [
 
 DRIVER = r'''
 def answer(job):
-    import importlib
-    of = {name: importlib.import_module("shop." + name) for name in job["modules"]}
-    rules = importlib.import_module("shop.rules") if job["rules"] else None
+    of = {name: __import__("shop." + name, fromlist=["*"]) for name in job["modules"]}
+    rules = __import__("shop.rules", fromlist=["*"]) if job["rules"] else None
     for key, value in job["set"].items():
         setattr(rules, key, [tuple(t) for t in value] if key == "DISCOUNT_TIERS" else value)
     res = []

@@ -1,0 +1,3 @@
+from quoter.service import QuoteService
+
+__all__ = ["QuoteService"]
