@@ -179,10 +179,10 @@ fn source_of<'a>(
 /// The file of the user's in which an error is. None if the template is shipped.
 fn own_file(error: &TemplateError, source: &TemplateSource) -> Option<PathBuf> {
     let path = source.path.as_ref()?;
-    if !source.folder.is_directory() || error.file == TEMPLATE_FILE {
+    if !source.folder.is_directory() || &*error.file == TEMPLATE_FILE {
         return Some(path.clone());
     }
-    path.parent().map(|directory| directory.join(&error.file))
+    path.parent().map(|directory| directory.join(&*error.file))
 }
 
 /// The error for globs that select no template at all.
@@ -212,7 +212,7 @@ pub fn render_errors(
 /// The file in which an error is. The last directory that has the file wins. A file of a shipped
 /// template is shown as `templates/<path>`.
 fn file_of(error: &TemplateError, directories: &[PathBuf]) -> String {
-    let own = directories.iter().rev().map(|directory| directory.join(&error.path));
+    let own = directories.iter().rev().map(|directory| directory.join(&*error.path));
     let file = own.into_iter().find(|file| file.is_file());
     file.map_or_else(|| format!("templates/{}", error.path), |file| file.display().to_string())
 }

@@ -350,7 +350,9 @@ impl RenderSource<'_> {
                 let (file, length) = (file.to_owned(), marked.chars().count());
                 TemplateProblem { place: Some(FilePlace { file, at, length }), ..problem }
             }
-            None => TemplateProblem { spot: Some(spot(marked, at, self.text)), ..problem },
+            None => {
+                TemplateProblem { spot: Some(Box::new(spot(marked, at, self.text))), ..problem }
+            }
         }
     }
 }

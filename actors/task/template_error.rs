@@ -13,9 +13,9 @@ pub struct TemplateError {
     /// The id of the template.
     pub template: String,
     /// The file at fault: a path below the templates directory, such as `git/undo.yaml`.
-    pub path: String,
+    pub path: Box<str>,
     /// The same file in the template's folder. It is [`TEMPLATE_FILE`] for the YAML text.
-    pub file: String,
+    pub file: Box<str>,
     /// Line and column, both counted from one. None if no place in the text is at fault.
     pub location: Option<(u64, u64)>,
     /// The number of characters at fault, beginning at `location`, for the caret line of the
@@ -39,8 +39,8 @@ impl TemplateError {
     pub fn new(template: &str, message: impl Into<String>) -> Self {
         Self {
             template: template.to_owned(),
-            path: format!("{template}.yaml"),
-            file: TEMPLATE_FILE.to_owned(),
+            path: format!("{template}.yaml").into(),
+            file: TEMPLATE_FILE.into(),
             location: None,
             length: 0,
             message: message.into(),
@@ -63,7 +63,7 @@ impl TemplateError {
             _ => message,
         };
         let length = unknown.as_ref().map_or(0, |unknown| unknown.word.chars().count());
-        let path = folder.path_of(template, TEMPLATE_FILE);
+        let path = folder.path_of(template, TEMPLATE_FILE).into();
         Self { path, location, length, unknown, ..Self::new(template, message) }
     }
 }
@@ -96,7 +96,7 @@ pub(super) struct TemplateProblem {
     /// See [`TemplateError::unknown`].
     pub(super) unknown: Option<Box<UnknownWord>>,
     /// The part of the field at fault; none for the whole field.
-    pub(super) spot: Option<ErrorExcerpt>,
+    pub(super) spot: Option<Box<ErrorExcerpt>>,
     /// The place, if the fault is not in the YAML text. Then `field` is empty, because several fields
     /// may use the file.
     pub(super) place: Option<FilePlace>,
@@ -138,8 +138,8 @@ impl TemplateProblem {
             field => format!("`{field}`: {}", self.message),
         };
         TemplateError {
-            path: folder.path_of(template, &file),
-            file,
+            path: folder.path_of(template, &file).into(),
+            file: file.into(),
             location: place.map(|(line, column, _)| (line, column)),
             length: place.map_or(0, |(_, _, length)| length),
             unknown: self.unknown,

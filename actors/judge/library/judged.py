@@ -215,7 +215,7 @@ def ask(driver, data, timeout=30, cwd="/work", path="/work"):
     and the answer are JSON. The source imports what is judged; whatever it holds, judged code can
     read, so it holds no expected value. Raises Refused in words if there is no answer."""
     source = _DRIVER % (path, driver)
-    result = run(["python3", "-B", "-c", source], json.dumps(data), timeout, cwd)
+    result = run(["python3", "-I", "-B", "-c", source], json.dumps(data), timeout, cwd)
     if not result.ok:
         raise Refused("the program gave no answer: %s" % (result.err.strip()[-SHOWN:] or result))
     try:

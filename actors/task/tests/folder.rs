@@ -75,7 +75,7 @@ fn an_undefined_name_is_told_once_where_it_stands() {
     );
     let errors = mistakes(&text, files);
     assert_eq!(told(&errors), ["unit/test/lib/x.j2:2:4: `nobody` is undefined"]);
-    assert_eq!((errors[0].length, errors[0].file.as_str()), (6, "lib/x.j2"));
+    assert_eq!((errors[0].length, &*errors[0].file), (6, "lib/x.j2"));
     let text = second(KEYS, "[{path: a, from: f.txt}]", CHECK);
     let errors = mistakes(&text, &[("f.txt", "é\n é {{ nobody }}".as_bytes())]);
     assert_eq!(told(&errors), ["unit/test/f.txt:2:7: `nobody` is undefined"]);
@@ -317,7 +317,7 @@ proptest! {
     fn every_mistake_in_a_file_has_a_place_in_that_file(x in text(), y in text()) {
         let yaml = second(KEYS, "[{path: a, from: x}, {path: b, from: y}]", CHECK);
         for error in mistakes(&yaml, &[("x", x.as_bytes()), ("y", y.as_bytes())]) {
-            let file = match error.file.as_str() { "x" => &x, "y" => &y, _ => &yaml };
+            let file = match &*error.file { "x" => &x, "y" => &y, _ => &yaml };
             let (line, column) = error.location.unwrap();
             let lines: Vec<&str> = file.split('\n').collect();
             let shown = lines.get(line as usize - 1);

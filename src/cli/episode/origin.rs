@@ -9,7 +9,7 @@ use crate::store::Store;
 use crate::templates;
 use std::path::PathBuf;
 use std::sync::Arc;
-use synthd_actors::agent::Agent;
+use synthd_actors::agent::{Agent, AgentLimits};
 use synthd_actors::model::{CampaignConfig, PlannedEpisode, Task};
 use synthd_actors::ports::Journal;
 
@@ -17,6 +17,8 @@ use synthd_actors::ports::Journal;
 pub(super) struct EpisodeOrigin {
     pub(super) task: Arc<Task>,
     pub(super) agent: Agent,
+    /// The limits that the agent is told.
+    pub(super) limits: AgentLimits,
 }
 
 /// The configuration of the episode's campaign, from its text in the store. A store without the
@@ -56,7 +58,7 @@ impl EpisodeOrigin {
             return Err(changed(plan, &task));
         }
         let agent = Agent::by_name(&plan.scaffold).ok_or_else(|| no_scaffold(plan))?;
-        Ok(Self { task: Arc::new(task), agent })
+        Ok(Self { task: Arc::new(task), agent, limits: AgentLimits::of(config) })
     }
 }
 

@@ -142,7 +142,7 @@ impl ConversationOpening {
             let (messages, tools) = (Vec::new(), Vec::new());
             return Self { instruction, messages, tools, max_output_tokens: USUAL_OUTPUT_TOKENS };
         };
-        let messages = scaffold.open(&origin.task);
+        let messages = scaffold.open(&origin.task, &origin.limits);
         let first = scaffold.request(&messages);
         let (tools, max_output_tokens) = (first.tools, first.max_output_tokens);
         Self { instruction, messages, tools, max_output_tokens }
