@@ -8,16 +8,14 @@ use super::render::RenderContext;
 use super::template::{CheckSpec, EditSpec, FaultSpec, MoveSpec, SolutionSpec, Template};
 use super::template_error::TemplateProblem;
 use crate::model::{
-    FileComparison, FileSpec, JudgePlace, MoveAction, NamedSolution, SEALED, ScriptedMove, Task,
-    TaskCheck, TaskFault, TaskId, TaskVerification, digest_of,
+    FileComparison, FileSpec, JUDGED_LIBRARY, JudgePlace, MoveAction, NamedSolution, SEALED,
+    ScriptedMove, Task, TaskCheck, TaskFault, TaskId, TaskVerification, digest_of,
 };
 use serde_json::Value;
 use std::time::Duration;
 
-/// The library with which a check reaches the judged sandbox, in the sealed tree.
-const LIBRARY: &str = "lib/judged.py";
 /// What the engine itself lays into the sealed tree of a judge apart.
-const ENGINE_FILES: [&str; 3] = [LIBRARY, "lib/judged", "submission.left-out"];
+const ENGINE_FILES: [&str; 3] = [JUDGED_LIBRARY, "lib/judged", "submission.left-out"];
 
 /// Builds one task of a template.
 pub(super) struct TaskBuilder<'a> {
@@ -420,7 +418,7 @@ fn sign_programs<'c>(
 /// the version that its digest covers.
 fn judge_library() -> FileSpec {
     FileSpec {
-        path: LIBRARY.to_owned(),
+        path: JUDGED_LIBRARY.to_owned(),
         content: include_str!("../judge/library/judged.py").to_owned(),
         mode: 0o444,
     }

@@ -156,9 +156,16 @@ fn fingerprint() -> SandboxFingerprint {
 }
 
 fn verification(passed: bool, score: f64) -> RowVerification {
-    let check = |name: &str, weight, passed| RowCheck { name: name.to_owned(), weight, passed };
+    let check = |name: &str, weight, passed| RowCheck {
+        name: name.to_owned(),
+        weight,
+        passed,
+        ended: None,
+        output: None,
+        second: None,
+    };
     let checks = vec![check("exists", 0.25, true), check("equal", 0.75, passed)];
-    RowVerification { score, passed, checks }
+    RowVerification { score, passed, checks, judge: None }
 }
 
 /// Every seventh is rejected; the split follows the task.

@@ -77,13 +77,32 @@ prop_compose! {
 }
 
 prop_compose! {
+    fn check()(
+        (name, weight, passed) in (text(), any::<f64>(), any::<bool>()),
+        (ended, output) in (option::of(text()), option::of(text())),
+        second in option::of((any::<bool>(), option::of(text()), text())),
+    ) -> RowCheck {
+        let rerun = |(passed, ended, output)| RowCheckRerun { passed, ended, output };
+        RowCheck { name, weight, passed, ended, output, second: second.map(rerun) }
+    }
+}
+
+prop_compose! {
+    fn judge()(
+        (place, sandbox) in (text(), option::of(fingerprint())),
+        library in option::of(any::<i32>()),
+    ) -> RowJudge {
+        RowJudge { place, sandbox, library }
+    }
+}
+
+prop_compose! {
     fn verification()(
         (score, passed) in any::<(f64, bool)>(),
-        checks in vec((text(), any::<f64>(), any::<bool>()), 0..4),
+        checks in vec(check(), 0..4),
+        judge in option::of(judge()),
     ) -> RowVerification {
-        let checks = checks.into_iter();
-        let check = |(name, weight, passed)| RowCheck { name, weight, passed };
-        RowVerification { score, passed, checks: checks.map(check).collect() }
+        RowVerification { score, passed, checks, judge }
     }
 }
 
