@@ -256,6 +256,7 @@ mod tests {
             actions: vec![TurnAction::unrun(StepAction::bare(ActionType::ToolCall))],
             reasoning: String::new(),
             potential,
+            milestones: None,
             usage: Usage::default(),
             cost: Money::ZERO,
             model_ms: Some(0),

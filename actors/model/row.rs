@@ -8,7 +8,7 @@
 //! and came back (`messages`, `tools`, `model_version`, `finish_reason`), `milestones` and `calls`.
 //! Edition 4 added `actions` of steps whose reply asked for several. Edition 5 added `task_wording`.
 //! Edition 6 added why a verdict is what it is: `judge` of the verification, and `ended`, `output` and
-//! `second` of a check.
+//! `second` of a check. It also added `milestones_changed` of a step.
 
 use super::column::row_columns;
 use super::{Money, RowMessage, SandboxFingerprint};
@@ -188,6 +188,10 @@ row_columns! {
         /// observations. Null for a step with one action, and where an older engine made the row.
         #[since(4)]
         pub actions: Option<Vec<RowStepAction>>,
+        /// Why the potential changed: `+name` for each milestone that holds since this step, `-name`
+        /// for each that no longer does. Null where no record says.
+        #[since(6)]
+        pub milestones_changed: Option<Vec<String>>,
     }
 }
 

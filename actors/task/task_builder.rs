@@ -190,7 +190,7 @@ impl<'a> TaskBuilder<'a> {
     /// The verification of the task, with the sealed canary in its files.
     fn verification(&self, faults: &[DrawnFault], context: &mut RenderContext) -> TaskVerification {
         let spec = &self.template.verification;
-        let milestones = self.checks("verification.milestones", &spec.milestones, context);
+        let milestones = self.milestones(context);
         let cheats = self.solutions("verification.cheats", &spec.cheats, faults, context);
         let checks = match &spec.run {
             Some(run) => {
@@ -222,6 +222,18 @@ impl<'a> TaskBuilder<'a> {
             files.push(judge_library());
         }
         TaskVerification { files, checks, milestones, cheats, judge, timeout, canary }
+    }
+
+    /// The milestones. In the second format, their weights are relative: the potential is 1 if all
+    /// hold, so that an agent that has reached them all earns nothing by ending.
+    fn milestones(&self, context: &RenderContext) -> Vec<TaskCheck> {
+        let specs = &self.template.verification.milestones;
+        let mut milestones = self.checks("verification.milestones", specs, context);
+        if self.template.is_second_format() {
+            let sum = milestones.iter().fold(0.0, |sum, milestone| sum + milestone.weight);
+            milestones.iter_mut().for_each(|milestone| milestone.weight /= sum);
+        }
+        milestones
     }
 
     /// The sealed files of the template.

@@ -38,6 +38,7 @@ fn turn(index: u32, command: &str, observation: &str) -> Turn {
         }],
         reasoning: String::new(),
         potential: 0.0,
+        milestones: None,
         usage: Usage::of(5, 2),
         cost: Money::from_nanos(3),
         model_ms: Some(1),

@@ -11,10 +11,27 @@
 
 use crate::judge::JudgeSandbox;
 use crate::judge::engine_commands::{acquire_with_copy, run_sealed};
-use crate::model::{ExecEnd, Fault, JudgePlace, SandboxSpec, Task, WorkspaceCopy};
+use crate::model::{ExecEnd, Fault, JudgePlace, SandboxSpec, Task, TaskCheck, WorkspaceCopy};
 use crate::pool::{PoolHandle, SandboxLease};
 use crate::ports::Sandbox;
 use std::sync::Arc;
+
+/// What was measured: the milestones that hold.
+#[derive(Debug, Default)]
+pub(super) struct MeasuredMilestones {
+    /// The sum of their weights.
+    pub(super) potential: f64,
+    /// Their names, in the order of the template.
+    pub(super) held: Vec<String>,
+}
+
+impl MeasuredMilestones {
+    /// Adds a milestone that holds.
+    fn add(&mut self, milestone: &TaskCheck) {
+        self.potential += milestone.weight;
+        self.held.push(milestone.name.clone());
+    }
+}
 
 /// The sandbox in which the copies of one attempt are measured, one after the other. It is taken
 /// when it is first needed and emptied after each measurement.
@@ -33,19 +50,18 @@ impl MilestoneSandbox {
         Self { pool, spec, lease: None, judge }
     }
 
-    /// The summed weight of the milestones that hold now. A task without milestones has 0; nothing
-    /// is run or copied for it. None if the workspace cannot be measured now: that says nothing of
-    /// what the agent has reached.
+    /// The milestones that hold now. For a task without milestones, nothing is run or copied. None if
+    /// the workspace cannot be measured now: that says nothing of what the agent has reached.
     ///
     /// Err means that a sandbox failed. The attempt ends then, so the agent's programs are not
     /// thawed.
-    pub(super) async fn potential(
+    pub(super) async fn evaluate(
         &mut self,
         task: &Task,
         live: &mut dyn Sandbox,
-    ) -> Result<Option<f64>, Fault> {
+    ) -> Result<Option<MeasuredMilestones>, Fault> {
         if task.verification.milestones.is_empty() {
-            return Ok(Some(0.0));
+            return Ok(Some(MeasuredMilestones::default()));
         }
         match live.freeze().await {
             Ok(()) => {}
@@ -57,9 +73,9 @@ impl MilestoneSandbox {
         };
         // After a fault the attempt ends, and the agent's sandbox is dropped while its programs are
         // frozen.
-        let potential = measured?;
+        let measured = measured?;
         match live.thaw().await {
-            Ok(()) => Ok(potential),
+            Ok(()) => Ok(measured),
             // A program of the agent ran in the meantime, so the measurement is void.
             Err(fault) => unmeasured(fault),
         }
@@ -67,18 +83,22 @@ impl MilestoneSandbox {
 
     /// Lays the copy and runs the milestone checks. The copy is dropped as soon as it is laid,
     /// because all copies share a limited memory.
-    async fn measure(&mut self, task: &Task, snapshot: WorkspaceCopy) -> Result<f64, Fault> {
+    async fn measure(
+        &mut self,
+        task: &Task,
+        snapshot: WorkspaceCopy,
+    ) -> Result<MeasuredMilestones, Fault> {
         if task.verification.judge == JudgePlace::Apart {
             return self.measure_apart(task, snapshot).await;
         }
         let mut lease = self.with_copy(&snapshot).await?;
         drop(snapshot);
-        let (mut potential, mut whole) = (0.0, true);
+        let (mut measured, mut whole) = (MeasuredMilestones::default(), true);
         for milestone in &task.verification.milestones {
             let end = run_sealed(lease.sandbox(), task, &milestone.run).await?.end;
             whole &= matches!(end, ExecEnd::Exited(_));
             if end.success() {
-                potential += milestone.weight;
+                measured.add(milestone);
             }
         }
         // The sandbox is emptied before the agent's programs go on, so they can find nothing of it.
@@ -86,16 +106,22 @@ impl MilestoneSandbox {
         // A check that was killed may have left the sandbox in a bad state. Such a sandbox is not
         // used again.
         self.lease = whole.then_some(lease);
-        Ok(potential)
+        Ok(measured)
     }
 
     /// Measures with a judge that is apart. The judge's sandbox is empty again when this returns, and
     /// the judged one is gone.
-    async fn measure_apart(&mut self, task: &Task, snapshot: WorkspaceCopy) -> Result<f64, Fault> {
+    async fn measure_apart(
+        &mut self,
+        task: &Task,
+        snapshot: WorkspaceCopy,
+    ) -> Result<MeasuredMilestones, Fault> {
         let milestones = &task.verification.milestones;
-        let measured = self.judge.run_checks(task, milestones, Arc::new(snapshot)).await?;
-        let held = milestones.iter().zip(measured).filter(|(_, judged)| judged.end.success());
-        Ok(held.fold(0.0, |potential, (milestone, _)| potential + milestone.weight))
+        let judged = self.judge.run_checks(task, milestones, Arc::new(snapshot)).await?;
+        let mut measured = MeasuredMilestones::default();
+        let held = milestones.iter().zip(judged).filter(|(_, judged)| judged.end.success());
+        held.for_each(|(milestone, _)| measured.add(milestone));
+        Ok(measured)
     }
 
     /// The sandbox of the last measurement, or a fresh one, with the copy laid in it.
@@ -109,7 +135,7 @@ impl MilestoneSandbox {
 }
 
 /// A workspace that cannot be copied now may be copied later. Every other fault stays a fault.
-fn unmeasured(fault: Fault) -> Result<Option<f64>, Fault> {
+fn unmeasured(fault: Fault) -> Result<Option<MeasuredMilestones>, Fault> {
     if fault.kind.is_uncopied() { Ok(None) } else { Err(fault) }
 }
 
@@ -121,6 +147,6 @@ pub async fn milestone_potential(
     spec: &Arc<SandboxSpec>,
     live: &mut dyn Sandbox,
 ) -> Result<f64, Fault> {
-    let measured = MilestoneSandbox::new(pool.clone(), spec.clone()).potential(task, live).await?;
-    Ok(measured.unwrap_or(0.0))
+    let measured = MilestoneSandbox::new(pool.clone(), spec.clone()).evaluate(task, live).await?;
+    Ok(measured.unwrap_or_default().potential)
 }

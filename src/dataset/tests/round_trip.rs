@@ -29,6 +29,7 @@ prop_compose! {
         (finish_reason, calls) in (option::of(text()), option::of(any::<i32>())),
         cost_usd in money(),
         actions in option::of(vec(step_action(), 0..3)),
+        milestones_changed in option::of(vec(text(), 0..3)),
     ) -> RowStep {
         RowStep {
             step,
@@ -36,7 +37,7 @@ prop_compose! {
             action: RowAction { kind, tool, arguments },
             observation, reward, reasoning, return_to_go, done, error, exit_code, truncated,
             input_tokens, output_tokens, cost_usd, duration_ms, model_ms, finish_reason, calls,
-            actions,
+            actions, milestones_changed,
         }
     }
 }

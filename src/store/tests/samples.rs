@@ -93,6 +93,7 @@ pub(in crate::store) fn turn_of(index: u32, cost: u64, observation: &str) -> Tur
         }],
         reasoning: "let me look".to_owned(),
         potential: 0.1 + 0.2,
+        milestones: Some(vec!["begun".to_owned()]),
         usage,
         cost: Money::from_nanos(cost),
         model_ms: None,
@@ -295,6 +296,7 @@ fn row_step() -> RowStep {
         finish_reason: None,
         calls: None,
         actions: None,
+        milestones_changed: None,
     }
 }
 
