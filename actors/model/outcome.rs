@@ -147,6 +147,15 @@ impl Verdict {
         Self { score, passed: same && all, flaky: !same, checks: first, judge: None }
     }
 
+    /// One word: `flaky`, `resolved` or `unresolved`.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self { flaky: true, .. } => "flaky",
+            Self { passed: true, .. } => "resolved",
+            _ => "unresolved",
+        }
+    }
+
     /// The same verdict with the place where it was reached.
     #[must_use]
     pub fn judged_in(self, judge: JudgeEnvironment) -> Self {
@@ -192,9 +201,7 @@ impl Outcome {
     /// One word for reports: `resolved`, `unresolved`, `flaky`, `answered` or `faulted`.
     pub fn label(&self) -> &'static str {
         match self {
-            Self::Judged { verdict, .. } if verdict.flaky => "flaky",
-            Self::Judged { verdict, .. } if verdict.passed => "resolved",
-            Self::Judged { .. } => "unresolved",
+            Self::Judged { verdict, .. } => verdict.label(),
             Self::Answered { .. } => "answered",
             Self::Faulted { .. } => "faulted",
         }

@@ -83,7 +83,7 @@ pub fn build_row(judged: &FinishedEpisode, stamp: String) -> TrajectoryRow {
         total_reward: parts.total_reward(),
         trajectory: Vec::new(),
         messages: None,
-        final_result: final_result(&judged.verdict).to_owned(),
+        final_result: judged.verdict.label().to_owned(),
         verification: verification(&judged.verdict, score),
         milestones: Some(reached_milestones(&judged.task.verification.milestones, &steps)),
         pass_rate: None,
@@ -120,15 +120,6 @@ fn prompt_digest(judged: &FinishedEpisode) -> Option<String> {
     let messages: Vec<(ChatRole, String)> = opening.messages.iter().map(around).collect();
     let prompts = serde_json::to_string(&(messages, &opening.tools)).ok()?;
     Some(digest_of(&["prompts", &prompts]))
-}
-
-/// The result in a word: `flaky`, `resolved` or `unresolved`.
-fn final_result(verdict: &Verdict) -> &'static str {
-    match verdict {
-        Verdict { flaky: true, .. } => "flaky",
-        Verdict { passed: true, .. } => "resolved",
-        _ => "unresolved",
-    }
 }
 
 /// The checks as the row shows them. `score` is 0 for a flaky verdict.

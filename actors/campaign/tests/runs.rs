@@ -3,6 +3,7 @@
 use super::{assert_nothing_lost_or_doubled, episodes, labels, options, resolved};
 use crate::model::{
     CampaignState, FaultKind, JudgePlace, Money, Outcome, QualityPolicy, StageAction,
+    WorkspaceKeeping,
 };
 use crate::ports::Journal;
 use crate::testkit::{Line, Options, Trap, campaign, in_test_system, priced};
@@ -50,6 +51,27 @@ fn a_journal_goes_on_in_another_life() {
         assert_eq!((progress.state, progress.episodes.resolved), (CampaignState::Complete, 6));
         assert_eq!(progress.cost_usd, Money::ZERO);
     });
+}
+
+/// By default, what solved episodes left is kept. The toss of a coin is not solved.
+#[test]
+fn the_workspaces_of_solved_episodes_are_kept() {
+    for (keeping, template, kept) in [
+        (WorkspaceKeeping::Solved, "unit/letter", 2),
+        (WorkspaceKeeping::Solved, "unit/coin", 0),
+        (WorkspaceKeeping::All, "unit/coin", 2),
+        (WorkspaceKeeping::Nothing, "unit/letter", 0),
+    ] {
+        in_test_system(options(), move |kit| async move {
+            let mut config = campaign("c", 2);
+            config.tasks.templates = vec![template.to_owned()];
+            config.episode.keep_workspaces = keeping;
+            kit.run(&config).await;
+            let all = kit.archive.kept();
+            assert_eq!(all.len(), kept, "{template} {keeping:?}");
+            assert!(all.iter().all(|(_, _, copy)| !copy.entries.is_empty()));
+        });
+    }
 }
 
 #[test]

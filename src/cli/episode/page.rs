@@ -65,7 +65,7 @@ impl EpisodePage {
     }
 
     /// Adds a line with a name and a value. An empty name continues the field above.
-    fn field(&mut self, name: &str, value: impl AsRef<str>) {
+    pub(super) fn field(&mut self, name: &str, value: impl AsRef<str>) {
         let name = self.styler.styled(TextStyle::Faint, &format!("{name:<9}"));
         self.lines.push(format!("  {name} {}", value.as_ref()));
     }
@@ -137,7 +137,11 @@ impl EpisodePage {
     }
 
     /// Adds where the checks ran. `agents` is the sandbox of the agent. Nothing if no record says.
-    fn judge(&mut self, judge: Option<&JudgeEnvironment>, agents: Option<&SandboxFingerprint>) {
+    pub(super) fn judge(
+        &mut self,
+        judge: Option<&JudgeEnvironment>,
+        agents: Option<&SandboxFingerprint>,
+    ) {
         let Some(judge) = judge else { return };
         self.field("judge", judge_place(judge));
         match &judge.sandbox {
@@ -153,7 +157,7 @@ impl EpisodePage {
     }
 
     /// Adds each check with its weight and its output, and the second run where it differs.
-    fn checks(&mut self, checks: &[CheckResult]) {
+    pub(super) fn checks(&mut self, checks: &[CheckResult]) {
         for (at, check) in checks.iter().enumerate() {
             let (mark, end) = (self.mark(check.passed), failed_end(check.end.as_ref()));
             let name = escape_line(&check.name);
