@@ -14,7 +14,8 @@ fn verify(dir: &Path, own: &Path, id: &str) -> Ran {
 fn a_solved_episode_is_judged_again() {
     let id = shared().id_of("oracle", "tests/greeting");
     let document = verify(&shared().dir, &templates(), &id).succeeds().document();
-    assert_eq!((&document["same"], &document["task_changed"]), (&true.into(), &false.into()));
+    assert_eq!(document["same"], true, "{document:#}");
+    assert_eq!(document["task_changed"], false, "{document:#}");
     assert_eq!(document["found"]["checks"].as_array().unwrap().len(), 2, "{document:#}");
     let own = templates();
     let text = shared().synthd(&["episode", "verify", &id, "--templates", own.to_str().unwrap()]);
@@ -37,7 +38,8 @@ fn checks_that_have_changed_judge_anew() {
     let id = shared().id_of("oracle", "tests/sum");
     let ran = verify(dir.path(), &own, &id).fails(1, "SYN-0602");
     let document = ran.document();
-    assert_eq!((&document["same"], &document["task_changed"]), (&false.into(), &true.into()));
+    assert_eq!(document["same"], false, "{document:#}");
+    assert_eq!(document["task_changed"], true, "{document:#}");
     assert_eq!(document["recorded"]["passed"], true);
     assert_eq!(document["found"]["checks"][0]["output"], "never\n");
 }
