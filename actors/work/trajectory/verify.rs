@@ -17,8 +17,8 @@ use std::sync::Arc;
 /// Characters of a check's output that are kept, from its end.
 const OUTPUT_SHOWN: usize = 2_000;
 
-/// The verdict over a final workspace. Both runs go on at the same time. The copy is dropped when
-/// both have laid it. Err means that a sandbox failed; a failed check is a verdict.
+/// The verdict over a final workspace. Both runs go on at the same time. They drop the copy when they
+/// have laid it. Err means that a sandbox failed; a failed check is a verdict.
 pub async fn verify_snapshot(
     pool: &PoolHandle,
     task: &Task,
@@ -75,7 +75,7 @@ async fn once(
     snapshot: Arc<WorkspaceCopy>,
 ) -> Result<(Vec<CheckResult>, SandboxFingerprint), Fault> {
     let mut lease = acquire_with_copy(pool, spec, &snapshot).await?;
-    // The memory of the copy is free again when both runs have dropped it.
+    // The memory of the copy is free again when both runs have dropped it, and whoever keeps it.
     drop(snapshot);
     let mut results = Vec::with_capacity(task.verification.checks.len());
     for check in &task.verification.checks {
