@@ -11,12 +11,12 @@
 
 use crate::agent::Scaffold;
 use crate::model::{
-    AnsweredCalls, AttemptRecord, CallFault, CallRecord, CampaignName, CampaignRecord, ChatReply,
-    ChatRequest, CommandStatus, DatasetRecord, EpisodeId, EpisodeRecord, ExchangeRecorder,
-    ExecReport, ExecRequest, Fault, FaultKind, FileSpec, HostAddress, JournalEntry, ModelConfig,
-    Money, OperationReport, Publication, RowFormat, RowRecord, SandboxFingerprint,
-    SandboxOperation, SandboxSpec, SandboxTree, SpendingTotals, Task, TemplateEdition, Turn,
-    WorkspaceCopy,
+    AnsweredCalls, AttemptNumber, AttemptRecord, CallFault, CallRecord, CampaignName,
+    CampaignRecord, ChatReply, ChatRequest, CommandStatus, DatasetRecord, EpisodeId, EpisodeRecord,
+    ExchangeRecorder, ExecReport, ExecRequest, Fault, FaultKind, FileSpec, HostAddress,
+    JournalEntry, ModelConfig, Money, OperationReport, Publication, RowFormat, RowRecord,
+    SandboxFingerprint, SandboxOperation, SandboxSpec, SandboxTree, SpendingTotals, Task,
+    TemplateEdition, Turn, WorkspaceCopy,
 };
 use async_trait::async_trait;
 use std::pin::Pin;
@@ -202,6 +202,19 @@ pub enum StoreFaultKind {
     Other,
 }
 
+/// Keeps final workspaces beside the store.
+#[async_trait]
+pub trait WorkspaceArchive: Send + Sync + 'static {
+    /// Keeps the workspace that an attempt left, for a later verification. No outcome depends on it:
+    /// the error only says why the workspace is not kept.
+    async fn keep(
+        &self,
+        episode: &EpisodeId,
+        attempt: AttemptNumber,
+        copy: Arc<WorkspaceCopy>,
+    ) -> Result<(), StoreFault>;
+}
+
 impl StoreFault {
     /// A fault of the kind [`StoreFaultKind::Other`].
     pub fn new(operation: &'static str, message: impl Into<String>) -> Self {
@@ -254,7 +267,7 @@ pub trait Journal: Send + Sync + 'static {
     async fn turns(
         &self,
         episode: &EpisodeId,
-        attempt: crate::model::AttemptNumber,
+        attempt: AttemptNumber,
     ) -> Result<Vec<Turn>, StoreFault>;
 
     /// One page of judged rows in plan order. The page begins behind the ordinal `after`

@@ -28,6 +28,7 @@ use crate::llm::AdapterFactory;
 use crate::sandbox::docker::PullProgress;
 use crate::sandbox::{HostFacts, SandboxBackends, egress};
 use crate::store::Store;
+use crate::workspaces::WorkspaceFiles;
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -166,8 +167,17 @@ impl Engine {
         );
         let agents = Arc::new(agent_gateway.clone());
         let units = Arc::new(ActorCounters::new("unit"));
-        let services =
-            EngineServices { pool, router, collector, quality, journal, clock, agents, units };
+        let services = EngineServices {
+            pool,
+            router,
+            collector,
+            quality,
+            journal,
+            workspaces: Arc::new(WorkspaceFiles::new(&options.data_dir)),
+            clock,
+            agents,
+            units,
+        };
         let (handle, exit) = EngineHandle::start(EngineResources {
             services: services.clone(),
             inputs: WorkInputs { catalog: options.catalog, ..WorkInputs::default() },

@@ -30,3 +30,4 @@ pub mod store;
 mod template_files;
 pub mod templates;
 mod word_suggestion;
+pub mod workspaces;

@@ -11,8 +11,9 @@ use super::declared_check::evaluate;
 use super::engine_commands::run_engine_command;
 use super::judged_service::JudgedService;
 use crate::model::{
-    ExecEnd, ExecReport, Fault, FileSpec, HostAddress, InternalService, JUDGED_PORT_VARIABLE,
-    SUBMISSION_LEFT_OUT, SandboxSpec, Task, TaskCheck, TreeEntryKind, WorkspaceCopy,
+    ExecEnd, ExecReport, Fault, FileSpec, HostAddress, InternalService, JUDGED_LIBRARY,
+    JUDGED_PORT_VARIABLE, JudgeEnvironment, JudgePlace, SUBMISSION_LEFT_OUT, SandboxFingerprint,
+    SandboxSpec, Task, TaskCheck, TreeEntryKind, WorkspaceCopy,
 };
 use crate::pool::{PoolHandle, SandboxLease};
 use std::sync::Arc;
@@ -37,6 +38,8 @@ pub struct JudgeSandbox {
     service: Arc<JudgedService>,
     /// None before the first run, and after one that was cut short.
     lease: Option<SandboxLease>,
+    /// What the first sandbox ran on. None before a command has run.
+    fingerprint: Option<SandboxFingerprint>,
 }
 
 impl JudgeSandbox {
@@ -44,7 +47,13 @@ impl JudgeSandbox {
     pub fn new(pool: PoolHandle, spec: Arc<SandboxSpec>) -> Self {
         let judging = Arc::new(spec.judging());
         let service = Arc::new(JudgedService::new(pool.clone(), spec));
-        Self { pool, spec: judging, service, lease: None }
+        Self { pool, spec: judging, service, lease: None, fingerprint: None }
+    }
+
+    /// Where the checks of a task have run so far.
+    pub fn environment(&self, task: &Task) -> JudgeEnvironment {
+        let sandbox = self.fingerprint.clone();
+        JudgeEnvironment { place: JudgePlace::Apart, sandbox, library: library_version(task) }
     }
 
     /// Runs the checks one after the other, in their order, over one copy. Err means that a sandbox
@@ -71,6 +80,9 @@ impl JudgeSandbox {
         drop(copy);
         self.service.end().await;
         let results = results?;
+        if self.fingerprint.is_none() {
+            self.fingerprint = Some(lease.sandbox().fingerprint().clone());
+        }
         lease.sandbox().reset().await?;
         // A check that was killed may have left the sandbox in a bad state.
         let whole = results.iter().all(|check| matches!(check.end, ExecEnd::Exited(_)));
@@ -117,6 +129,12 @@ impl JudgeSandbox {
         }
         Ok(results)
     }
+}
+
+/// The version that the library of a task's checks states of itself: `VERSION = 1`.
+fn library_version(task: &Task) -> Option<u32> {
+    let library = task.verification.files.iter().find(|file| file.path == JUDGED_LIBRARY)?;
+    library.content.lines().find_map(|line| line.strip_prefix("VERSION = ")?.trim().parse().ok())
 }
 
 /// The result of a check that compares bytes; none for a command.

@@ -70,6 +70,19 @@ fn what_a_check_runs_of_the_workspace_runs_in_another_sandbox() {
 }
 
 #[test]
+fn the_judge_tells_where_its_checks_ran() {
+    in_test_system(Options::default(), |kit| async move {
+        let (task, checks) = task(&["exit 0"]);
+        let mut judge = JudgeSandbox::new(kit.services.pool.clone(), Arc::default());
+        assert_eq!(judge.environment(&task).sandbox, None);
+        judge.run_checks(&task, &checks, workspace(&[])).await.unwrap();
+        let environment = judge.environment(&task);
+        assert_eq!((environment.place, environment.library), (JudgePlace::Apart, Some(1)));
+        assert_eq!(environment.sandbox.unwrap().backend, "fake");
+    });
+}
+
+#[test]
 fn each_run_has_a_judged_sandbox_of_its_own() {
     in_test_system(Options::default(), |kit| async move {
         let (task, checks) = task(&["judged has mark", "judged put mark 1"]);

@@ -297,6 +297,32 @@ pub struct EpisodeLimits {
     /// The most attempts that count. Only faults lead to another attempt, and
     /// `FaultPolicy::costs_attempt` says which of them count.
     pub attempts: u32,
+    /// Whose final workspaces are kept. It changes no row, so it is not part of the identity.
+    #[serde(skip)]
+    pub keep_workspaces: WorkspaceKeeping,
+}
+
+/// Which final workspaces are kept, so that they can be judged again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WorkspaceKeeping {
+    /// Those of all episodes with a verdict.
+    All,
+    /// Those of solved episodes.
+    #[default]
+    Solved,
+    /// None.
+    Nothing,
+}
+
+impl WorkspaceKeeping {
+    /// Whether a workspace is kept. `solved` is the verdict on it.
+    pub fn keeps(self, solved: bool) -> bool {
+        match self {
+            Self::All => true,
+            Self::Solved => solved,
+            Self::Nothing => false,
+        }
+    }
 }
 
 impl Default for EpisodeLimits {
@@ -306,6 +332,7 @@ impl Default for EpisodeLimits {
             timeout: Duration::from_secs(1_800),
             malformed_in_a_row: 3,
             attempts: 3,
+            keep_workspaces: WorkspaceKeeping::default(),
         }
     }
 }

@@ -71,7 +71,7 @@ pub use operation::*;
 pub use outcome::*;
 pub use price::*;
 pub use prompts::*;
-pub use reached_milestones::reached_milestones;
+pub use reached_milestones::{milestone_changes, reached_milestones};
 pub use record::*;
 pub use recorded_calls::*;
 pub use routing::*;

@@ -2,7 +2,7 @@
 //! rewards of the steps that follow from it. The episode actor makes an [`Outcome`]; quality turns
 //! it into a dataset row.
 
-use super::{Fault, FinishReason, Step};
+use super::{ExecEnd, Fault, FinishReason, JudgePlace, SandboxFingerprint, Step};
 use serde::{Deserialize, Serialize};
 
 /// Why the agent stopped. Every reason is the agent's own behaviour, so its work is judged.
@@ -67,10 +67,53 @@ pub struct CheckResult {
     pub name: String,
     /// The share of this check in the score, relative to the other checks.
     pub weight: f64,
-    /// Whether the command of the check exited with code 0.
+    /// Whether the command of the check exited with code 0, or the comparison held.
     pub passed: bool,
-    /// The end of what the check printed. `episode show` displays it.
+    /// The end of what the check printed: what it expected and what it found. `episode show` displays
+    /// it.
     pub output: String,
+    /// How the command ended. None for a comparison, and in records of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<ExecEnd>,
+    /// The second run, if it was not the same as the first one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second: Option<CheckRerun>,
+}
+
+impl CheckResult {
+    /// Keeps the second run if it differs from this one.
+    fn keep_second(&mut self, again: &Self) {
+        let is_same =
+            self.passed == again.passed && self.end == again.end && self.output == again.output;
+        self.second = (!is_same).then(|| CheckRerun {
+            passed: again.passed,
+            output: again.output.clone(),
+            end: again.end.clone(),
+        });
+    }
+}
+
+/// The second run of a check. The fields are those of [`CheckResult`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckRerun {
+    pub passed: bool,
+    pub output: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<ExecEnd>,
+}
+
+/// Where the checks of a verdict ran.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JudgeEnvironment {
+    /// Whether the programs of the workspace ran in another sandbox than the checks.
+    pub place: JudgePlace,
+    /// The sandbox of the checks in the first run. None if the engine made all checks by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sandbox: Option<SandboxFingerprint>,
+    /// The version of the library with which checks reach the judged sandbox. None in a shared
+    /// sandbox.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub library: Option<u32>,
 }
 
 /// The result of the two verification runs. Both runs execute the same checks in fresh sandboxes.
@@ -83,18 +126,40 @@ pub struct Verdict {
     pub passed: bool,
     /// The two runs disagree about a check. Then the episode does not count as solved.
     pub flaky: bool,
-    /// The results of the first run.
+    /// The results of the first run, each with the second one if that differs.
     pub checks: Vec<CheckResult>,
+    /// Where the checks ran. None if the workspace could not be judged, and in records of older
+    /// versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judge: Option<Box<JudgeEnvironment>>,
 }
 
 impl Verdict {
     /// The verdict from the results of two runs. A task without checks is never passed.
-    pub fn agree(first: Vec<CheckResult>, second: &[CheckResult]) -> Self {
+    pub fn agree(mut first: Vec<CheckResult>, second: &[CheckResult]) -> Self {
         let same = first.len() == second.len()
             && first.iter().zip(second).all(|(a, b)| a.name == b.name && a.passed == b.passed);
         let score = share_passed(&first).min(share_passed(second));
         let all = first.iter().all(|c| c.passed) && !first.is_empty();
-        Self { score, passed: same && all, flaky: !same, checks: first }
+        for (check, again) in first.iter_mut().zip(second) {
+            check.keep_second(again);
+        }
+        Self { score, passed: same && all, flaky: !same, checks: first, judge: None }
+    }
+
+    /// One word: `flaky`, `resolved` or `unresolved`.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self { flaky: true, .. } => "flaky",
+            Self { passed: true, .. } => "resolved",
+            _ => "unresolved",
+        }
+    }
+
+    /// The same verdict with the place where it was reached.
+    #[must_use]
+    pub fn judged_in(self, judge: JudgeEnvironment) -> Self {
+        Self { judge: Some(Box::new(judge)), ..self }
     }
 }
 
@@ -136,9 +201,7 @@ impl Outcome {
     /// One word for reports: `resolved`, `unresolved`, `flaky`, `answered` or `faulted`.
     pub fn label(&self) -> &'static str {
         match self {
-            Self::Judged { verdict, .. } if verdict.flaky => "flaky",
-            Self::Judged { verdict, .. } if verdict.passed => "resolved",
-            Self::Judged { .. } => "unresolved",
+            Self::Judged { verdict, .. } => verdict.label(),
             Self::Answered { .. } => "answered",
             Self::Faulted { .. } => "faulted",
         }
@@ -200,6 +263,7 @@ mod tests {
             actions: vec![TurnAction::unrun(StepAction::bare(ActionType::ToolCall))],
             reasoning: String::new(),
             potential,
+            milestones: None,
             usage: Usage::default(),
             cost: Money::ZERO,
             model_ms: Some(0),
@@ -236,6 +300,8 @@ mod tests {
                 weight: f64::from(weight),
                 passed,
                 output: String::new(),
+                end: None,
+                second: None,
             };
             let one: Vec<CheckResult> =
                 first.iter().enumerate().map(|(at, (w, p))| check((at, *w, *p))).collect();
@@ -252,6 +318,45 @@ mod tests {
             prop_assert_eq!(verdict.passed, verdict.score == 1.0 && !verdict.flaky);
             prop_assert!((0.0..=1.0).contains(&verdict.score));
         }
+    }
+
+    fn check(passed: bool, output: &str) -> CheckResult {
+        CheckResult {
+            name: "only".to_owned(),
+            weight: 1.0,
+            passed,
+            output: output.to_owned(),
+            end: Some(ExecEnd::Exited(i32::from(!passed))),
+            second: None,
+        }
+    }
+
+    #[test]
+    fn the_second_run_is_kept_where_it_differs() {
+        let same = Verdict::agree(vec![check(false, "found 3")], &[check(false, "found 3")]);
+        assert_eq!(same.checks[0].second, None);
+        let other = Verdict::agree(vec![check(false, "found 3")], &[check(false, "found 4")]);
+        assert!(!other.flaky);
+        assert_eq!(other.checks[0].second.as_ref().unwrap().output, "found 4");
+        let flaky = Verdict::agree(vec![check(false, "")], &[check(true, "")]);
+        let second = flaky.checks[0].second.as_ref().unwrap();
+        assert_eq!(
+            (flaky.flaky, second.passed, &second.end),
+            (true, true, &Some(ExecEnd::Exited(0)))
+        );
+    }
+
+    /// A record of an older version says less, and is read; what is not known is not written.
+    #[test]
+    fn an_older_verdict_is_read_and_written_as_it_was() {
+        let text = r#"{"score":0.0,"passed":false,"flaky":false,"checks":[{"name":"a","weight":1.0,"passed":false,"output":"o"}]}"#;
+        let verdict: Verdict = serde_json::from_str(text).unwrap();
+        assert_eq!((&verdict.judge, &verdict.checks[0].end), (&None, &None));
+        assert_eq!(serde_json::to_string(&verdict).unwrap(), text);
+        let judge = JudgeEnvironment { place: JudgePlace::Apart, sandbox: None, library: Some(1) };
+        let newer = Verdict::agree(vec![check(true, "")], &[check(false, "x")]).judged_in(judge);
+        let text = serde_json::to_string(&newer).unwrap();
+        assert_eq!(serde_json::from_str::<Verdict>(&text).unwrap(), newer);
     }
 
     #[test]

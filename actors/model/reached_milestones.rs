@@ -1,5 +1,5 @@
-//! When the milestone potential changed, and which milestones it means. Only the potential is
-//! measured, so a sum of weights that several sets of milestones have names none of them.
+//! When the milestone potential changed, and which milestones it means. Steps of older versions have
+//! only the potential. Then a sum of weights that several sets of milestones have names none of them.
 
 use super::{RowMilestone, Step, TaskCheck};
 
@@ -16,11 +16,25 @@ pub fn reached_milestones(milestones: &[TaskCheck], steps: &[Step]) -> Vec<RowMi
             found.push(RowMilestone {
                 step: i32::try_from(step.index).unwrap_or(i32::MAX),
                 potential: before,
-                reached: names_of(milestones, before),
+                reached: step.milestones.clone().or_else(|| names_of(milestones, before)),
             });
         }
     }
     found
+}
+
+/// Which milestones a step changed: `-name` for each that held before it and no longer does, `+name`
+/// for each that holds since then. `before` is the step before it; nothing holds before the first
+/// step. None if one of the two steps does not tell its milestones.
+pub fn milestone_changes(before: Option<&Step>, step: &Step) -> Option<Vec<String>> {
+    let was: &[String] = match before {
+        Some(before) => before.milestones.as_deref()?,
+        None => &[],
+    };
+    let now: &[String] = step.milestones.as_deref()?;
+    let lost = was.iter().filter(|name| !now.contains(name)).map(|name| format!("-{name}"));
+    let reached = now.iter().filter(|name| !was.contains(name)).map(|name| format!("+{name}"));
+    Some(lost.chain(reached).collect())
 }
 
 /// The names of the milestones whose weights have this sum. None if no set or several sets have it.

@@ -7,6 +7,8 @@
 //! a count may be null. Edition 2 added `template_digest`. Edition 3 added what was sent to the model
 //! and came back (`messages`, `tools`, `model_version`, `finish_reason`), `milestones` and `calls`.
 //! Edition 4 added `actions` of steps whose reply asked for several. Edition 5 added `task_wording`.
+//! Edition 6 added why a verdict is what it is: `judge` of the verification, and `ended`, `output` and
+//! `second` of a check. It also added `milestones_changed` of a step.
 
 use super::column::row_columns;
 use super::{Money, RowMessage, SandboxFingerprint};
@@ -186,6 +188,10 @@ row_columns! {
         /// observations. Null for a step with one action, and where an older engine made the row.
         #[since(4)]
         pub actions: Option<Vec<RowStepAction>>,
+        /// Why the potential changed: `+name` for each milestone that holds since this step, `-name`
+        /// for each that no longer does. Null where no record says.
+        #[since(6)]
+        pub milestones_changed: Option<Vec<String>>,
     }
 }
 
@@ -271,6 +277,25 @@ row_columns! {
         pub passed: bool,
         /// Each check by itself.
         pub checks: Vec<RowCheck>,
+        /// Where the checks ran. Null if the workspace could not be judged, and where an older engine
+        /// made the row.
+        #[since(6)]
+        pub judge: Option<RowJudge>,
+    }
+}
+
+row_columns! {
+    /// Where the checks ran, and what they could trust.
+    #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    pub struct RowJudge {
+        /// `apart`: the programs of the workspace ran in another sandbox than the checks. `shared`:
+        /// they ran in the same one.
+        pub place: String,
+        /// The sandbox of the checks; null if the engine made all checks by itself.
+        pub sandbox: Option<SandboxFingerprint>,
+        /// The version of the library with which checks reach the programs of the workspace; null if
+        /// `place` is `shared`.
+        pub library: Option<i32>,
     }
 }
 
@@ -284,5 +309,32 @@ row_columns! {
         pub weight: f64,
         /// Whether the check passed.
         pub passed: bool,
+        /// How the command of the check ended, such as `exit code 1` or `timeout`. Null for a check
+        /// that compares files, and where an older engine made the row.
+        #[since(6)]
+        pub ended: Option<String>,
+        /// The end of what the check said: what it expected and what it found. Null where an older
+        /// engine made the row.
+        #[since(6)]
+        #[long_text(true)]
+        pub output: Option<String>,
+        /// The second run of the check; null if it was the same as the first one, and where an older
+        /// engine made the row.
+        #[since(6)]
+        pub second: Option<RowCheckRerun>,
+    }
+}
+
+row_columns! {
+    /// The second run of a check that was not the same as the first one.
+    #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    pub struct RowCheckRerun {
+        /// Whether the check passed.
+        pub passed: bool,
+        /// How the command of the check ended; null for a check that compares files.
+        pub ended: Option<String>,
+        /// The end of what the check said.
+        #[long_text(true)]
+        pub output: String,
     }
 }

@@ -27,6 +27,8 @@ pub const SEALED: &str = "/sealed";
 pub const SUBMISSION: &str = "submission";
 /// The list of what is not among them, beside [`SUBMISSION`].
 pub const SUBMISSION_LEFT_OUT: &str = "submission.left-out";
+/// The library with which a check in Python reaches the judged sandbox, below [`SEALED`].
+pub const JUDGED_LIBRARY: &str = "lib/judged.py";
 /// The program with which a check reaches the judged sandbox, below [`SEALED`].
 pub const JUDGED_PROGRAM: &str = "lib/judged";
 /// The variable that tells checks the port of the judged sandbox on the loopback.

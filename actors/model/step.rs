@@ -135,6 +135,10 @@ pub struct Step {
     /// The milestone potential after the step: the sum of the weights of the milestones that hold.
     /// The rewards are differences of it.
     pub potential: f64,
+    /// The names of the milestones that hold after the step, in the order of the template: those that
+    /// the potential was measured with. None in turns of versions that did not record them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub milestones: Option<Vec<String>>,
     /// The tokens of the accepted reply.
     pub usage: Usage,
     /// The cost of all tries of the model call.

@@ -56,6 +56,9 @@ struct StoredStep {
     duration_ms: u64,
     reasoning: String,
     potential: f64,
+    /// None in older steps.
+    #[serde(default)]
+    milestones: Option<Vec<String>>,
     usage: Usage,
     cost: Money,
     #[serde(default)]
@@ -70,7 +73,8 @@ impl From<StoredTurn> for Turn {
             Some(actions) => actions,
             None => stored.older_actions(),
         };
-        let StoredStep { index, state, reasoning, potential, usage, cost, .. } = stored.step;
+        let StoredStep { index, state, reasoning, potential, milestones, usage, cost, .. } =
+            stored.step;
         let (model_ms, failed_ms) = (stored.step.model_ms, stored.step.failed_ms);
         Self {
             step: Step {
@@ -79,6 +83,7 @@ impl From<StoredTurn> for Turn {
                 actions,
                 reasoning,
                 potential,
+                milestones,
                 usage,
                 cost,
                 model_ms,
@@ -206,6 +211,7 @@ mod tests {
             (ActionType::Submit, Some(&ExecEnd::Exited(3)))
         );
         assert_eq!(turn.step.error(), Some("killed by signal 9"));
+        assert_eq!((turn.step.potential, turn.step.milestones.as_ref()), (0.5, None));
         assert!(turn.step.truncated());
     }
 
@@ -248,6 +254,7 @@ mod tests {
         assert_eq!((turn.step.action().tool.as_str(), turn.ran().count()), (PARALLEL, 0));
         // The present form is read back as it was written.
         turn.step.actions.push(TurnAction::unrun(StepAction::bare(ActionType::Message)));
+        turn.step.milestones = Some(vec!["begun".to_owned()]);
         let text = serde_json::to_string(&turn).unwrap();
         assert_eq!(serde_json::from_str::<Turn>(&text).unwrap(), turn);
     }

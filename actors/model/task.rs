@@ -180,6 +180,14 @@ pub enum JudgePlace {
 }
 
 impl JudgePlace {
+    /// The word in templates, rows and reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Shared => "shared",
+            Self::Apart => "apart",
+        }
+    }
+
     /// Whether it is the place of old templates, which is left out of serialized tasks, so that their
     /// digests stay.
     fn is_shared(&self) -> bool {

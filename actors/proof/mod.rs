@@ -212,7 +212,8 @@ impl TemplateProver {
             let failed = failed_checks(&oracle.verdict.checks);
             proof.problems.push(format!("the oracle does not solve the task: {failed}"));
         }
-        if oracle.verdict != oracle.again || oracle.verdict.flaky {
+        // Two verdicts may be reached in different places.
+        if oracle.verdict.checks != oracle.again.checks || oracle.verdict.flaky {
             proof.problems.push("two verifications give different results".to_owned());
         }
         let whole: f64 = task.verification.milestones.iter().map(|m| m.weight).sum();

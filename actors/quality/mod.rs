@@ -30,6 +30,6 @@ pub use pipeline::{RowStage, SetStage, StageFindings, StageRule, run_stages};
 pub use publish_actor::PublishActor;
 pub use review::DatasetReview;
 pub use row::{FinishedEpisode, build_row};
-pub use stages::{ERROR_STEPS, LABELS, MALFORMED_STEPS, judge};
+pub use stages::{ERROR_STEPS, LABELS, MALFORMED_STEPS, SHARED_JUDGE, judge};
 pub use turn_parts::TurnParts;
 pub use unit::FinishedUnit;

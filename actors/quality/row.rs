@@ -3,9 +3,10 @@
 
 use super::turn_parts::{TurnParts, signed};
 use crate::model::{
-    AttemptNumber, ChatMessage, ChatRole, Money, PlannedEpisode, QualityPolicy, ROW_SCHEMA,
-    RowCheck, RowVerification, SamplingParams, SandboxFingerprint, Step, StopReason, Task,
-    TrajectoryRow, Turn, Verdict, digest_of, reached_milestones,
+    AttemptNumber, ChatMessage, ChatRole, CheckRerun, CheckResult, ExecEnd, JudgeEnvironment,
+    Money, PlannedEpisode, QualityPolicy, ROW_SCHEMA, RowCheck, RowCheckRerun, RowJudge,
+    RowVerification, SamplingParams, SandboxFingerprint, Step, StopReason, Task, TrajectoryRow,
+    Turn, Verdict, digest_of, reached_milestones,
 };
 use std::sync::Arc;
 
@@ -82,7 +83,7 @@ pub fn build_row(judged: &FinishedEpisode, stamp: String) -> TrajectoryRow {
         total_reward: parts.total_reward(),
         trajectory: Vec::new(),
         messages: None,
-        final_result: final_result(&judged.verdict).to_owned(),
+        final_result: judged.verdict.label().to_owned(),
         verification: verification(&judged.verdict, score),
         milestones: Some(reached_milestones(&judged.task.verification.milestones, &steps)),
         pass_rate: None,
@@ -121,25 +122,42 @@ fn prompt_digest(judged: &FinishedEpisode) -> Option<String> {
     Some(digest_of(&["prompts", &prompts]))
 }
 
-/// The result in a word: `flaky`, `resolved` or `unresolved`.
-fn final_result(verdict: &Verdict) -> &'static str {
-    match verdict {
-        Verdict { flaky: true, .. } => "flaky",
-        Verdict { passed: true, .. } => "resolved",
-        _ => "unresolved",
-    }
-}
-
 /// The checks as the row shows them. `score` is 0 for a flaky verdict.
 fn verification(verdict: &Verdict, score: f64) -> RowVerification {
-    let check = |c: &crate::model::CheckResult| RowCheck {
-        name: c.name.clone(),
-        weight: c.weight,
-        passed: c.passed,
-    };
     RowVerification {
         score,
         passed: verdict.passed,
-        checks: verdict.checks.iter().map(check).collect(),
+        checks: verdict.checks.iter().map(row_check).collect(),
+        judge: verdict.judge.as_deref().map(row_judge),
+    }
+}
+
+/// A check with what it said.
+fn row_check(check: &CheckResult) -> RowCheck {
+    RowCheck {
+        name: check.name.clone(),
+        weight: check.weight,
+        passed: check.passed,
+        ended: check.end.as_ref().map(ExecEnd::describe),
+        output: Some(check.output.clone()),
+        second: check.second.as_ref().map(row_second),
+    }
+}
+
+/// The second run of a check.
+fn row_second(second: &CheckRerun) -> RowCheckRerun {
+    RowCheckRerun {
+        passed: second.passed,
+        ended: second.end.as_ref().map(ExecEnd::describe),
+        output: second.output.clone(),
+    }
+}
+
+/// Where the checks ran.
+fn row_judge(judge: &JudgeEnvironment) -> RowJudge {
+    RowJudge {
+        place: judge.place.as_str().to_owned(),
+        sandbox: judge.sandbox.clone(),
+        library: judge.library.map(|version| i32::try_from(version).unwrap_or(i32::MAX)),
     }
 }

@@ -7,8 +7,8 @@
 use super::pipeline::{RowStage, StageFindings, StageRule, run_stages};
 use super::row::FinishedEpisode;
 use crate::model::{
-    ActionType, MoveAction, QualityPolicy, RowMessage, RowStep, SEALED, StageAction, StopReason,
-    Task, TrajectoryRow,
+    ActionType, JudgePlace, MoveAction, QualityPolicy, RowMessage, RowStep, SEALED, StageAction,
+    StopReason, Task, TrajectoryRow,
 };
 use std::collections::HashSet;
 
@@ -19,10 +19,12 @@ use std::collections::HashSet;
 pub const ERROR_STEPS: &str = "error-steps";
 /// The label of a row with a reply that could not be read.
 pub const MALFORMED_STEPS: &str = "malformed-steps";
+/// The label of a row whose checks ran beside the programs of the workspace.
+pub const SHARED_JUDGE: &str = "shared-judge";
 
 /// Every label that a row can have, with its meaning. A label that is named for a stage is there
 /// only if the campaign sets this stage to `label`.
-pub const LABELS: [(&str, &str); 22] = [
+pub const LABELS: [(&str, &str); 23] = [
     ("resolved", "every check of the sealed verification passed, twice"),
     ("unresolved", "a check failed, both times"),
     ("flaky", "the two verifications disagree; never counted as solved"),
@@ -45,6 +47,11 @@ pub const LABELS: [(&str, &str); 22] = [
     ),
     (MALFORMED_STEPS, "a reply could not be read; the agent was told and went on"),
     ("mixed-models", "replies of more than one model, after a fallback"),
+    (
+        SHARED_JUDGE,
+        "the checks ran in one sandbox with the programs of the workspace, which could reach them: \
+         the result can be forged",
+    ),
     ("loops", "the same action `quality.loop_length` times in a row (stage `loops`)"),
     ("truncation", "ended by a limit of steps, time or output (stage `truncation`)"),
     (
@@ -111,6 +118,9 @@ fn plain_labels(judged: &FinishedEpisode, row: &TrajectoryRow) -> Vec<String> {
     }
     if judged.is_mixed() {
         labels.push("mixed-models".to_owned());
+    }
+    if judged.task.verification.judge == JudgePlace::Shared {
+        labels.push(SHARED_JUDGE.to_owned());
     }
     labels
 }

@@ -12,7 +12,8 @@
 
 use crate::model::{
     ActionType, ChatMessage, ChatRequest, RowAction, RowMessage, RowState, RowStep, RowStepAction,
-    Step, StepAction, ToolSchema, TrajectoryRow, Turn, TurnAction, returns_to_go, rewards,
+    Step, StepAction, ToolSchema, TrajectoryRow, Turn, TurnAction, milestone_changes,
+    returns_to_go, rewards,
 };
 use crate::policy::same_message;
 
@@ -64,7 +65,12 @@ fn trajectory(turns: &[Turn], score: f64) -> Vec<RowStep> {
     let returns = returns_to_go(&rewards);
     let numbered = turns.iter().enumerate();
     numbered
-        .map(|(at, turn)| row_step(turn, rewards[at], returns[at], at + 1 == turns.len()))
+        .map(|(at, turn)| {
+            let before = at.checked_sub(1).map(|before| &steps[before]);
+            let milestones_changed = milestone_changes(before, &turn.step);
+            let row = row_step(turn, rewards[at], returns[at], at + 1 == turns.len());
+            RowStep { milestones_changed, ..row }
+        })
         .collect()
 }
 
@@ -105,7 +111,8 @@ fn tools(turns: &[Turn]) -> Option<String> {
     serde_json::to_string(&opening.tools.iter().map(ToolSchema::shown).collect::<Vec<_>>()).ok()
 }
 
-/// One turn as the row shows it. `done` marks the last step.
+/// One turn as the row shows it. `done` marks the last step. Which milestones changed is not known
+/// from one turn.
 fn row_step(turn: &Turn, reward: f64, return_to_go: f64, done: bool) -> RowStep {
     let step = &turn.step;
     let action = step.action();
@@ -135,6 +142,7 @@ fn row_step(turn: &Turn, reward: f64, return_to_go: f64, done: bool) -> RowStep 
         finish_reason: Some(turn.reply.finish.as_str().to_owned()),
         calls: Some(i32::try_from(turn.calls).unwrap_or(i32::MAX)),
         actions: (step.actions.len() > 1).then(|| row_actions(turn)),
+        milestones_changed: None,
     }
 }
 

@@ -8,16 +8,14 @@ use super::render::RenderContext;
 use super::template::{CheckSpec, EditSpec, FaultSpec, MoveSpec, SolutionSpec, Template};
 use super::template_error::TemplateProblem;
 use crate::model::{
-    FileComparison, FileSpec, JudgePlace, MoveAction, NamedSolution, SEALED, ScriptedMove, Task,
-    TaskCheck, TaskFault, TaskId, TaskVerification, digest_of,
+    FileComparison, FileSpec, JUDGED_LIBRARY, JudgePlace, MoveAction, NamedSolution, SEALED,
+    ScriptedMove, Task, TaskCheck, TaskFault, TaskId, TaskVerification, digest_of,
 };
 use serde_json::Value;
 use std::time::Duration;
 
-/// The library with which a check reaches the judged sandbox, in the sealed tree.
-const LIBRARY: &str = "lib/judged.py";
 /// What the engine itself lays into the sealed tree of a judge apart.
-const ENGINE_FILES: [&str; 3] = [LIBRARY, "lib/judged", "submission.left-out"];
+const ENGINE_FILES: [&str; 3] = [JUDGED_LIBRARY, "lib/judged", "submission.left-out"];
 
 /// Builds one task of a template.
 pub(super) struct TaskBuilder<'a> {
@@ -192,7 +190,7 @@ impl<'a> TaskBuilder<'a> {
     /// The verification of the task, with the sealed canary in its files.
     fn verification(&self, faults: &[DrawnFault], context: &mut RenderContext) -> TaskVerification {
         let spec = &self.template.verification;
-        let milestones = self.checks("verification.milestones", &spec.milestones, context);
+        let milestones = self.milestones(context);
         let cheats = self.solutions("verification.cheats", &spec.cheats, faults, context);
         let checks = match &spec.run {
             Some(run) => {
@@ -224,6 +222,18 @@ impl<'a> TaskBuilder<'a> {
             files.push(judge_library());
         }
         TaskVerification { files, checks, milestones, cheats, judge, timeout, canary }
+    }
+
+    /// The milestones. In the second format, their weights are relative: the potential is 1 if all
+    /// hold, so that an agent that has reached them all earns nothing by ending.
+    fn milestones(&self, context: &RenderContext) -> Vec<TaskCheck> {
+        let specs = &self.template.verification.milestones;
+        let mut milestones = self.checks("verification.milestones", specs, context);
+        if self.template.is_second_format() {
+            let sum = milestones.iter().fold(0.0, |sum, milestone| sum + milestone.weight);
+            milestones.iter_mut().for_each(|milestone| milestone.weight /= sum);
+        }
+        milestones
     }
 
     /// The sealed files of the template.
@@ -420,7 +430,7 @@ fn sign_programs<'c>(
 /// the version that its digest covers.
 fn judge_library() -> FileSpec {
     FileSpec {
-        path: LIBRARY.to_owned(),
+        path: JUDGED_LIBRARY.to_owned(),
         content: include_str!("../judge/library/judged.py").to_owned(),
         mode: 0o444,
     }

@@ -2,6 +2,7 @@
 //! a system that panics when something is left behind.
 
 mod agents;
+mod archive;
 mod campaigns;
 mod clock;
 mod jobs;
@@ -16,6 +17,7 @@ mod system;
 mod traps;
 
 pub use agents::FakeAgents;
+pub use archive::FakeArchive;
 pub use campaigns::{TEMPLATES, campaign, catalog, priced};
 pub use clock::FakeClock;
 pub use journal::MemoryJournal;

@@ -1,7 +1,9 @@
 //! A system for one test: everything wired over fakes, on one thread with paused time, and
 //! a panic at the end when an actor, a task or a sandbox is left.
 
-use super::{FakeAgents, FakeBackend, FakeClock, FakeModels, FakeSink, MemoryJournal, catalog};
+use super::{
+    FakeAgents, FakeArchive, FakeBackend, FakeClock, FakeModels, FakeSink, MemoryJournal, catalog,
+};
 use crate::campaign::{CampaignHandle, CampaignProgress, ReopenFilter, RestartOptions};
 use crate::collector::CollectorHandle;
 use crate::engine::{EngineHandle, EngineResources};
@@ -52,6 +54,7 @@ pub struct Kit {
     pub backend: FakeBackend,
     pub models: Arc<FakeModels>,
     pub sink: Arc<FakeSink>,
+    pub archive: Arc<FakeArchive>,
     pub services: EngineServices,
     pub engine: EngineHandle,
     pub slots: Arc<Semaphore>,
@@ -95,6 +98,7 @@ impl Kit {
         let Options { pool, slots, workers, journal } = options;
         let (backend, sink) = (FakeBackend::default(), Arc::<FakeSink>::default());
         let models = Arc::<FakeModels>::default();
+        let archive = Arc::<FakeArchive>::default();
         let store: Arc<dyn Journal> = journal.clone();
         let clock: Arc<dyn Clock> = Arc::new(FakeClock::default());
         let mut exits = Vec::new();
@@ -121,6 +125,7 @@ impl Kit {
             collector,
             quality,
             journal: store,
+            workspaces: archive.clone(),
             clock,
             agents,
             units,
@@ -134,7 +139,7 @@ impl Kit {
         });
         exits.push(("engine", exit));
         let exits = Rc::new(RefCell::new(exits));
-        Self { journal, backend, models, sink, services, engine, slots, exits }
+        Self { journal, backend, models, sink, archive, services, engine, slots, exits }
     }
 
     /// Starts a campaign.

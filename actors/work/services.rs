@@ -3,7 +3,7 @@
 use crate::agent_access::AgentAccess;
 use crate::collector::CollectorHandle;
 use crate::pool::PoolHandle;
-use crate::ports::{Clock, Journal};
+use crate::ports::{Clock, Journal, WorkspaceArchive};
 use crate::quality::QualityHandle;
 use crate::router::RouterHandle;
 use crate::supervisor::{ActorCounters, ActorStats};
@@ -22,6 +22,8 @@ pub struct EngineServices {
     pub quality: QualityHandle,
     /// For reading. Writes go through the collector.
     pub journal: Arc<dyn Journal>,
+    /// The final workspaces of finished episodes.
+    pub workspaces: Arc<dyn WorkspaceArchive>,
     /// Times for records.
     pub clock: Arc<dyn Clock>,
     /// Gateway sessions for external agents.

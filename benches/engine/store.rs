@@ -113,6 +113,7 @@ fn turn(index: u32) -> Turn {
         }],
         reasoning: "Let me look at the files first.".to_owned(),
         potential: 0.0,
+        milestones: None,
         usage: Usage::of(300, 20),
         cost: Money::ZERO,
         model_ms: Some(1),

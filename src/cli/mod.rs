@@ -103,7 +103,7 @@ enum CliCommand {
     /// Models and their prices: list, check, price
     #[command(subcommand)]
     Models(models::ModelsCommand),
-    /// Episodes: list, show, replay
+    /// Episodes: list, show, replay, verify
     #[command(subcommand)]
     Episode(episode::EpisodeCommand),
     /// Show the calls of models, byte for byte: list, show

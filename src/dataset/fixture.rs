@@ -94,6 +94,7 @@ fn step(n: u64, i: u64, count: u64, reward: f64, return_to_go: f64) -> RowStep {
         finish_reason: (!n.is_multiple_of(6)).then(|| "tool_calls".to_owned()),
         calls: (!n.is_multiple_of(6)).then_some(1),
         actions: (i % 3 == 2).then(|| vec![step_action(n, 0), step_action(n, 1)]),
+        milestones_changed: None,
     }
 }
 
@@ -156,9 +157,16 @@ fn fingerprint() -> SandboxFingerprint {
 }
 
 fn verification(passed: bool, score: f64) -> RowVerification {
-    let check = |name: &str, weight, passed| RowCheck { name: name.to_owned(), weight, passed };
+    let check = |name: &str, weight, passed| RowCheck {
+        name: name.to_owned(),
+        weight,
+        passed,
+        ended: None,
+        output: None,
+        second: None,
+    };
     let checks = vec![check("exists", 0.25, true), check("equal", 0.75, passed)];
-    RowVerification { score, passed, checks }
+    RowVerification { score, passed, checks, judge: None }
 }
 
 /// Every seventh is rejected; the split follows the task.

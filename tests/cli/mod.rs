@@ -31,3 +31,4 @@ mod schema;
 mod store;
 mod template;
 mod terminal;
+mod verify;

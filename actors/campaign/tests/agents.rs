@@ -49,6 +49,9 @@ fn each_of_its_calls_is_a_turn_of_the_episode() {
         assert_eq!(turns[2].step.state.files, ["letter", "start"]);
         let measured: Vec<f64> = turns.iter().map(|turn| turn.step.potential).collect();
         assert_eq!(measured, [0.0, 0.25, 0.25, 0.25]);
+        let begun = Some(vec!["begun".to_owned()]);
+        let held: Vec<_> = turns.iter().map(|turn| turn.step.milestones.clone()).collect();
+        assert_eq!(held, [Some(Vec::new()), begun.clone(), begun.clone(), begun]);
         // The first request whole, and from then on only what is new.
         assert_eq!(turns[0].opening.as_ref().unwrap().messages.len(), 1);
         assert!(turns[1..].iter().all(|turn| turn.opening.is_none()));

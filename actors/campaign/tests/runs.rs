@@ -1,7 +1,10 @@
 //! What campaigns do when nothing goes wrong.
 
 use super::{assert_nothing_lost_or_doubled, episodes, labels, options, resolved};
-use crate::model::{CampaignState, FaultKind, Money, QualityPolicy, StageAction};
+use crate::model::{
+    CampaignState, FaultKind, JudgePlace, Money, Outcome, QualityPolicy, StageAction,
+    WorkspaceKeeping,
+};
 use crate::ports::Journal;
 use crate::testkit::{Line, Options, Trap, campaign, in_test_system, priced};
 use std::collections::BTreeMap;
@@ -50,6 +53,27 @@ fn a_journal_goes_on_in_another_life() {
     });
 }
 
+/// By default, what solved episodes left is kept. The toss of a coin is not solved.
+#[test]
+fn the_workspaces_of_solved_episodes_are_kept() {
+    for (keeping, template, kept) in [
+        (WorkspaceKeeping::Solved, "unit/letter", 2),
+        (WorkspaceKeeping::Solved, "unit/coin", 0),
+        (WorkspaceKeeping::All, "unit/coin", 2),
+        (WorkspaceKeeping::Nothing, "unit/letter", 0),
+    ] {
+        in_test_system(options(), move |kit| async move {
+            let mut config = campaign("c", 2);
+            config.tasks.templates = vec![template.to_owned()];
+            config.episode.keep_workspaces = keeping;
+            kit.run(&config).await;
+            let all = kit.archive.kept();
+            assert_eq!(all.len(), kept, "{template} {keeping:?}");
+            assert!(all.iter().all(|(_, _, copy)| !copy.entries.is_empty()));
+        });
+    }
+}
+
 #[test]
 fn verification_that_disagrees_is_flaky() {
     in_test_system(options(), |kit| async move {
@@ -58,6 +82,15 @@ fn verification_that_disagrees_is_flaky() {
         let progress = kit.run(&config).await;
         assert_eq!(labels(&kit, "c").await, ["flaky"; 3]);
         assert_eq!((progress.episodes.resolved, progress.episodes.unresolved), (0, 3));
+        // Both runs are on record, and where they ran.
+        let record = episodes(&kit, "c").await.remove(0);
+        let Some(Outcome::Judged { verdict, .. }) = record.outcome else { panic!("{record:?}") };
+        let check = &verdict.checks[0];
+        let second = check.second.as_ref().unwrap();
+        assert_ne!((check.passed, &check.end), (second.passed, &second.end));
+        let judge = verdict.judge.as_ref().unwrap();
+        let sandbox = judge.sandbox.as_ref().unwrap();
+        assert_eq!((judge.place, sandbox.backend.as_str()), (JudgePlace::Shared, "fake"));
         let written = kit.sink.written();
         assert!(written[0].rows.iter().all(|(.., labels)| labels.contains(&"flaky".to_owned())));
     });

@@ -156,7 +156,8 @@ fn samples_that_are_left_out_leave_nothing_undecided() {
     let tried = |solved: &[bool]| -> Vec<EpisodeRecord> {
         let outcome = |passed: &bool| {
             let score = f64::from(u8::from(*passed));
-            let verdict = Verdict { score, passed: *passed, flaky: false, checks: Vec::new() };
+            let verdict =
+                Verdict { score, passed: *passed, flaky: false, checks: Vec::new(), judge: None };
             Outcome::Judged { stop: StopReason::Submitted, verdict }
         };
         let records = plans.iter().cloned().zip(0..).map(|(mut plan, number): (_, usize)| {

@@ -129,6 +129,39 @@ fn milestones_are_told_by_the_potential() {
     assert_eq!(found[0].reached, Some(vec!["two".to_owned()]));
 }
 
+/// A milestone that fell while another one rose leaves the potential as it is.
+#[test]
+fn a_step_says_which_milestones_it_changed() {
+    let mut judged = good();
+    let mut turns = judged.turns.to_vec();
+    let held = |names: &[&str]| Some(names.iter().map(|name| (*name).to_owned()).collect());
+    turns[0].step.milestones = held(&["one"]);
+    turns[1].step.milestones = held(&["two"]);
+    turns[2].step.milestones = held(&["two"]);
+    let changes = |judged: &FinishedEpisode| -> Vec<Option<Vec<String>>> {
+        let row = build_row(judged, String::new());
+        row.trajectory.into_iter().map(|step| step.milestones_changed).collect()
+    };
+    judged.turns = Arc::new(turns.clone());
+    assert_eq!(changes(&judged), [held(&["+one"]), held(&["-one", "+two"]), held(&[])]);
+    // What an older version recorded does not tell, nor does the step after it.
+    turns[0].step.milestones = None;
+    judged.turns = Arc::new(turns);
+    assert_eq!(changes(&judged), [None, None, held(&[])]);
+}
+
+/// The names that were recorded are not guessed from the potential.
+#[test]
+fn milestones_of_equal_weight_are_told_apart() {
+    let mut judged = good();
+    let mut turns = judged.turns.to_vec();
+    turns[2].step.potential = 0.5;
+    turns[2].step.milestones = Some(vec!["two".to_owned()]);
+    judged.turns = Arc::new(turns);
+    let found = build_row(&judged, String::new()).milestones.unwrap();
+    assert_eq!(found[0].reached, Some(vec!["two".to_owned()]));
+}
+
 /// A canary that only the conversation shows is a leak too.
 #[test]
 fn a_leak_in_the_conversation_is_found() {

@@ -10,9 +10,11 @@ use super::row::{FinishedEpisode, build_row};
 use super::stages::judge;
 use crate::model::{
     ActionType, AttemptNumber, CampaignName, ChatMessage, ChatReply, ChatRole, CheckResult,
-    EpisodeId, ExecEnd, FinishReason, Money, PlannedEpisode, QualityPolicy, SandboxFingerprint,
-    Step, StepAction, StepState, StopReason, Task, Turn, TurnAction, Usage, Verdict,
+    EpisodeId, ExecEnd, FinishReason, JudgeEnvironment, JudgePlace, Money, PlannedEpisode,
+    QualityPolicy, SandboxFingerprint, Step, StepAction, StepState, StopReason, Task, Turn,
+    TurnAction, Usage, Verdict,
 };
+use crate::quality::SHARED_JUDGE;
 use crate::testkit::catalog;
 use std::sync::Arc;
 
@@ -36,6 +38,7 @@ fn turn(index: u32, command: &str, observation: &str) -> Turn {
         }],
         reasoning: String::new(),
         potential: 0.0,
+        milestones: None,
         usage: Usage::of(5, 2),
         cost: Money::from_nanos(3),
         model_ms: Some(1),
@@ -55,8 +58,19 @@ fn turn(index: u32, command: &str, observation: &str) -> Turn {
 }
 
 fn verdict(passed: bool) -> Verdict {
-    let check = CheckResult { name: "only".to_owned(), weight: 1.0, passed, output: String::new() };
+    let check = check(passed);
     Verdict::agree(vec![check.clone()], &[check])
+}
+
+fn check(passed: bool) -> CheckResult {
+    CheckResult {
+        name: "only".to_owned(),
+        weight: 1.0,
+        passed,
+        output: format!("said {passed}"),
+        end: Some(ExecEnd::Exited(i32::from(!passed))),
+        second: None,
+    }
 }
 
 /// A good trajectory: two commands and a submission.
@@ -117,7 +131,7 @@ fn tokens_that_nobody_counted_are_null() {
 fn a_good_trajectory_is_accepted() {
     let judged = good();
     assert_eq!(found(&judged).rejected, None);
-    assert_eq!(found(&judged).labels, ["resolved", "stop:submitted"]);
+    assert_eq!(found(&judged).labels, ["resolved", "stop:submitted", SHARED_JUDGE]);
     let row = build_row(&judged, "now".to_owned());
     assert_eq!((row.llm_provider.as_str(), row.llm_model.as_str()), ("fake", "org/one"));
     assert_eq!((row.total_tokens, row.cost_usd.nanos(), row.attempt), (Some(21), 9, 2));
@@ -144,16 +158,36 @@ fn dense_rewards_follow_the_milestones() {
 #[test]
 fn a_flaky_success_is_worth_nothing() {
     let mut judged = good();
-    let check = |passed| CheckResult {
-        name: "only".to_owned(),
-        weight: 1.0,
-        passed,
-        output: String::new(),
-    };
     judged.verdict = Verdict::agree(vec![check(true)], &[check(false)]);
     let row = build_row(&judged, String::new());
     assert_eq!((row.final_result.as_str(), row.total_reward), ("flaky", 0.0));
     assert!(!row.verification.passed && row.verification.score == 0.0);
+}
+
+#[test]
+fn a_row_says_why_its_verdict_is_what_it_is() {
+    let mut judged = good();
+    let sandbox = Some(SandboxFingerprint { backend: "fake".to_owned(), ..Default::default() });
+    let judge = JudgeEnvironment { place: JudgePlace::Apart, sandbox, library: Some(1) };
+    judged.verdict = Verdict::agree(vec![check(false)], &[check(true)]).judged_in(judge);
+    let verification = build_row(&judged, String::new()).verification;
+    let judge = verification.judge.unwrap();
+    assert_eq!((judge.place.as_str(), judge.library), ("apart", Some(1)));
+    assert_eq!(judge.sandbox.unwrap().backend, "fake");
+    let check = &verification.checks[0];
+    assert_eq!(check.ended.as_deref(), Some("exit code 1"));
+    assert_eq!(check.output.as_deref(), Some("said false"));
+    let second = check.second.as_ref().unwrap();
+    assert_eq!((second.passed, second.output.as_str()), (true, "said true"));
+}
+
+#[test]
+fn a_judge_apart_has_no_label() {
+    let mut judged = good();
+    let mut task = (*judged.task).clone();
+    task.verification.judge = JudgePlace::Apart;
+    judged.task = Arc::new(task);
+    assert_eq!(found(&judged).labels, ["resolved", "stop:submitted"]);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use super::{found, good, turn, verdict};
 use crate::model::{ActionType, FileSpec, QualityPolicy, StageAction, StopReason, TaskCheck};
 use crate::quality::row::FinishedEpisode;
-use crate::quality::{ERROR_STEPS, LABELS, MALFORMED_STEPS};
+use crate::quality::{ERROR_STEPS, LABELS, MALFORMED_STEPS, SHARED_JUDGE};
 use std::sync::Arc;
 
 const PROGRAM: &str = "\
@@ -197,7 +197,8 @@ fn unresolved() {
     let mut judged = good();
     judged.verdict = verdict(false);
     judged.stop = StopReason::Refused;
-    assert_eq!(found(&judged).labels, ["unresolved", "stop:refused"], "labelled once");
+    let labels = ["unresolved", "stop:refused", SHARED_JUDGE];
+    assert_eq!(found(&judged).labels, labels, "labelled once");
 }
 
 #[test]
@@ -220,7 +221,7 @@ fn an_unreadable_reply_is_a_label_and_costs_no_row() {
     });
     let findings = found(&judged);
     assert_eq!(findings.rejected, None);
-    let labels = ["resolved", "stop:submitted", "error-steps", "malformed-steps"];
+    let labels = ["resolved", "stop:submitted", "error-steps", "malformed-steps", SHARED_JUDGE];
     assert_eq!(findings.labels, labels);
 }
 
@@ -233,7 +234,8 @@ fn every_label_has_a_meaning() {
     for stage in ["format", "leak", "tampering", "loops", "truncation", "unresolved", "duplicate"] {
         assert!(known.contains(&stage), "{stage}");
     }
-    for label in ["resolved", "flaky", "partial", "mixed-models", ERROR_STEPS, MALFORMED_STEPS] {
+    for label in ["resolved", "flaky", "partial", "mixed-models", SHARED_JUDGE] {
         assert!(known.contains(&label), "{label}");
     }
+    assert!(known.contains(&ERROR_STEPS) && known.contains(&MALFORMED_STEPS));
 }

@@ -242,7 +242,7 @@ fn declared_checks_become_comparisons() {
     let verification = "files: [{path: e.txt, content: '{{ n }}'}]\n  \
         checks: [{name: a, same: {path: 'o/{{ n }}', as: e.txt, trailing_newline: any}}, \
         {name: b, unchanged: ['d/{{ n }}/**']}, {name: c, run: x}]\n  \
-        milestones: [{name: d, weight: 0.5, present: [o]}, {name: e, weight: 0.5, absent: [p]}]";
+        milestones: [{name: d, weight: 3, present: [o]}, {name: e, weight: 9, absent: [p]}]";
     let template = in_folder(&second(KEYS, "[]", verification), &[]).unwrap();
     let task = template.task(1, 0).unwrap();
     let compared: Vec<_> = task.verification.checks.iter().map(|c| c.compare.clone()).collect();
@@ -254,6 +254,9 @@ fn declared_checks_become_comparisons() {
     let unchanged = FileComparison::Unchanged(vec!["d/7/**".to_owned()]);
     assert_eq!(compared, [Some(same), Some(unchanged), None]);
     assert!(task.verification.milestones.iter().all(|m| m.compare.is_some() && m.run.is_empty()));
+    // Their weights are relative, and add up to one.
+    let weights: Vec<f64> = task.verification.milestones.iter().map(|m| m.weight).collect();
+    assert_eq!(weights, [0.25, 0.75]);
     assert_eq!(task.verification.judge, JudgePlace::Apart);
     assert!(task.verification.files.iter().any(|file| file.path == "lib/judged.py"));
 }

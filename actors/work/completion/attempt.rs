@@ -120,6 +120,7 @@ fn turn_of(planned_model: &str, prompt: &Prompt, answer: ModelAnswer) -> Turn {
         })],
         reasoning: reply.message.thoughts(),
         potential: 0.0,
+        milestones: None,
         usage: reply.usage,
         cost: answer.cost,
         model_ms: Some(millis(answer.took.saturating_add(answer.failed))),

@@ -47,6 +47,9 @@ pub(super) struct ActiveAttempt<'a> {
     seen: u64,
     /// The milestone potential after the last turn, or after the last one that could be measured.
     pub(super) potential: f64,
+    /// The names of the milestones that the potential was measured with. None if a recorded turn does
+    /// not tell them.
+    pub(super) held: Option<Vec<String>>,
     /// The last measurement failed, so the next turn measures again.
     pub(super) is_unmeasured: bool,
     /// The model to ask: the one that answered last, or the planned one before the first answer.
@@ -89,16 +92,18 @@ impl<'a> ActiveAttempt<'a> {
             state: StepState { cwd: WORKSPACE.to_owned(), files: scan.files },
             seen: scan.digest,
             potential: 0.0,
+            held: Some(Vec::new()),
             is_unmeasured: false,
             model: orders.plan.model.clone(),
             left: orders.config.episode.timeout,
         })
     }
 
-    /// Takes over what a recorded turn left: the used time, the potential and the model.
+    /// Takes over what a recorded turn left: the used time, the milestones and the model.
     pub(super) fn resume_from(&mut self, turn: &Turn) {
         self.left = self.left.saturating_sub(Duration::from_millis(turn.step.own_ms()));
         self.potential = turn.step.potential;
+        self.held.clone_from(&turn.step.milestones);
         // The record does not say whether the last measurement failed.
         self.is_unmeasured = true;
         // A turn without a model was answered by the planned one, perhaps after another one.
@@ -123,9 +128,12 @@ impl<'a> ActiveAttempt<'a> {
     /// Measures the milestone potential of the workspace as it is now. If that fails, the last
     /// potential stands, because the agent has lost nothing by it.
     pub(super) async fn evaluate_milestones(&mut self) -> Result<(), Fault> {
-        let measured = self.milestones.potential(&self.orders.task, self.lease.sandbox()).await?;
+        let measured = self.milestones.evaluate(&self.orders.task, self.lease.sandbox()).await?;
         self.is_unmeasured = measured.is_none();
-        self.potential = measured.unwrap_or(self.potential);
+        if let Some(measured) = measured {
+            self.potential = measured.potential;
+            self.held = Some(measured.held);
+        }
         Ok(())
     }
 
@@ -191,6 +199,7 @@ mod tests {
                 actions: vec![TurnAction::unrun(StepAction::bare(ActionType::Message))],
                 reasoning: String::new(),
                 potential: 0.0,
+                milestones: None,
                 usage: Usage::default(),
                 cost: Money::ZERO,
                 model_ms: None,

@@ -29,7 +29,7 @@ mod sources;
 mod verify;
 
 pub use actions::{ActionLimits, PerformedAction, run_action};
-pub use milestones::{MilestoneSandbox, milestone_potential};
+pub use milestones::{MeasuredMilestones, MilestoneSandbox, milestone_potential};
 pub use orders::{AttemptAgent, AttemptOrders};
 pub use phase::AttemptPhase;
 pub use replay_match::matches_recorded;

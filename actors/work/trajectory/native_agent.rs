@@ -318,6 +318,7 @@ impl<'a> NativeAttempt<'a> {
             actions: result.actions,
             reasoning: called.reply.message.thoughts(),
             potential: self.acting.potential,
+            milestones: self.acting.held.clone(),
             usage: called.reply.usage,
             cost: called.cost,
             model_ms: Some(millis(called.took.saturating_add(called.failed))),

@@ -14,7 +14,7 @@ use super::verify;
 use crate::judge::engine_commands::{ensure_exited, run_engine_command};
 use crate::model::{
     AttemptNumber, AttemptRecord, Fault, FaultKind, JournalEntry, Outcome, SandboxSpec,
-    SandboxTree, Task, Turn,
+    SandboxTree, Task, Turn, Verdict, WorkspaceCopy,
 };
 use crate::pool::{PoolHandle, SandboxLease};
 use crate::quality::FinishedEpisode;
@@ -66,8 +66,7 @@ async fn conclude(
         Ok(snapshot) => {
             // The agent's sandbox ends before others are taken for the checks.
             drop(lease);
-            let snapshot = Arc::new(snapshot);
-            verify::verify_snapshot(&services.pool, &orders.task, &orders.checking, snapshot).await
+            judge(services, orders, Arc::new(snapshot)).await
         }
         Err(fault) => Err(fault),
     };
@@ -91,6 +90,26 @@ async fn conclude(
         policy: orders.config.quality.clone(),
         splits: orders.config.dataset.splits,
     })
+}
+
+/// The verdict over a final workspace, which is kept if the campaign wants that.
+async fn judge(
+    services: &EngineServices,
+    orders: &AttemptOrders,
+    snapshot: Arc<WorkspaceCopy>,
+) -> Result<Verdict, Fault> {
+    let keeping = orders.config.episode.keep_workspaces;
+    // The memory of a copy that is never kept is free as soon as the checks have it.
+    let kept = keeping.keeps(true).then(|| snapshot.clone());
+    let verdict =
+        verify::verify_snapshot(&services.pool, &orders.task, &orders.checking, snapshot).await?;
+    if let Some(copy) = kept.filter(|_| keeping.keeps(verdict.passed)) {
+        let id = &orders.plan.id;
+        if let Err(fault) = services.workspaces.keep(id, orders.attempt, copy).await {
+            tracing::warn!(episode = %id, %fault, "the workspace is not kept");
+        }
+    }
+    Ok(verdict)
 }
 
 /// The newest earlier attempt that has turns. They are paid for, so they are replayed instead of

@@ -8,8 +8,8 @@
 use crate::judge::engine_commands::{acquire_with_copy, run_sealed};
 use crate::judge::{JudgeSandbox, JudgedCheck};
 use crate::model::{
-    CheckResult, ExecReport, Fault, JudgePlace, SandboxSpec, Task, TaskCheck, Verdict,
-    WorkspaceCopy,
+    CheckResult, ExecReport, Fault, JudgeEnvironment, JudgePlace, SandboxFingerprint, SandboxSpec,
+    Task, TaskCheck, Verdict, WorkspaceCopy,
 };
 use crate::pool::PoolHandle;
 use std::sync::Arc;
@@ -17,8 +17,8 @@ use std::sync::Arc;
 /// Characters of a check's output that are kept, from its end.
 const OUTPUT_SHOWN: usize = 2_000;
 
-/// The verdict over a final workspace. Both runs go on at the same time. The copy is dropped when
-/// both have laid it. Err means that a sandbox failed; a failed check is a verdict.
+/// The verdict over a final workspace. Both runs go on at the same time. They drop the copy when they
+/// have laid it. Err means that a sandbox failed; a failed check is a verdict.
 pub async fn verify_snapshot(
     pool: &PoolHandle,
     task: &Task,
@@ -31,8 +31,10 @@ pub async fn verify_snapshot(
     let first = once(pool, task, spec, snapshot.clone());
     let second = once(pool, task, spec, snapshot);
     // A fault of one run ends the other one as well: half a verdict is none.
-    let (first, second) = tokio::try_join!(first, second)?;
-    Ok(Verdict::agree(first, &second))
+    let ((first, sandbox), (second, _)) = tokio::try_join!(first, second)?;
+    let (place, sandbox) = (JudgePlace::Shared, Some(sandbox));
+    let judge = JudgeEnvironment { place, sandbox, library: None };
+    Ok(Verdict::agree(first, &second).judged_in(judge))
 }
 
 /// The verdict of a judge that is apart. Both runs use one judge's sandbox, in which nothing of the
@@ -47,7 +49,8 @@ async fn verify_apart(
     let mut judge = JudgeSandbox::new(pool.clone(), spec.clone());
     let first = judge.run_checks(task, checks, snapshot.clone()).await?;
     let second = judge.run_checks(task, checks, snapshot).await?;
-    Ok(Verdict::agree(results(checks, first), &results(checks, second)))
+    let verdict = Verdict::agree(results(checks, first), &results(checks, second));
+    Ok(verdict.judged_in(judge.environment(task)))
 }
 
 /// The results of checks that ran apart.
@@ -57,19 +60,22 @@ fn results(checks: &[TaskCheck], judged: Vec<JudgedCheck>) -> Vec<CheckResult> {
         weight: check.weight,
         passed: judged.end.success(),
         output: last_characters(&judged.output),
+        // A comparison is no command.
+        end: check.compare.is_none().then_some(judged.end),
+        second: None,
     };
     checks.iter().zip(judged).map(result).collect()
 }
 
-/// One run of all checks in one fresh sandbox.
+/// One run of all checks in one fresh sandbox, and what that sandbox ran on.
 async fn once(
     pool: &PoolHandle,
     task: &Task,
     spec: &Arc<SandboxSpec>,
     snapshot: Arc<WorkspaceCopy>,
-) -> Result<Vec<CheckResult>, Fault> {
+) -> Result<(Vec<CheckResult>, SandboxFingerprint), Fault> {
     let mut lease = acquire_with_copy(pool, spec, &snapshot).await?;
-    // The memory of the copy is free again when both runs have dropped it.
+    // The memory of the copy is free again when both runs have dropped it, and whoever keeps it.
     drop(snapshot);
     let mut results = Vec::with_capacity(task.verification.checks.len());
     for check in &task.verification.checks {
@@ -79,9 +85,11 @@ async fn once(
             weight: check.weight,
             passed: report.end.success(),
             output: shown(&report),
+            end: Some(report.end),
+            second: None,
         });
     }
-    Ok(results)
+    Ok((results, lease.sandbox().fingerprint().clone()))
 }
 
 /// The end of what a check wrote to its output and error streams.
@@ -89,10 +97,11 @@ fn shown(report: &ExecReport) -> String {
     last_characters(&format!("{}{}", report.stdout.text(), report.stderr.text()))
 }
 
-/// The part of an output that is kept.
+/// The part of an output that is kept. A line says how much of it is not there.
 fn last_characters(text: &str) -> String {
     let skip = text.chars().count().saturating_sub(OUTPUT_SHOWN);
-    text.chars().skip(skip).collect()
+    let kept: String = text.chars().skip(skip).collect();
+    if skip == 0 { kept } else { format!("[... {skip} characters left out ...]\n{kept}") }
 }
 
 /// The verdict if the workspace could not be copied: score 0, with one failed check
@@ -103,6 +112,20 @@ pub(super) fn uncopied(fault: &Fault) -> Verdict {
         weight: 1.0,
         passed: false,
         output: fault.message.clone(),
+        end: None,
+        second: None,
     };
-    Verdict { score: 0.0, passed: false, flaky: false, checks: vec![check] }
+    Verdict { score: 0.0, passed: false, flaky: false, checks: vec![check], judge: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_output_keeps_its_end_and_says_what_is_missing() {
+        assert_eq!(last_characters("expected 3, found 4"), "expected 3, found 4");
+        let kept = last_characters(&format!("x{}", "é".repeat(OUTPUT_SHOWN)));
+        assert_eq!(kept, format!("[... 1 characters left out ...]\n{}", "é".repeat(OUTPUT_SHOWN)));
+    }
 }

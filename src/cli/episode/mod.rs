@@ -1,4 +1,4 @@
-//! `synthd episode`: lists, shows and replays episodes. The store is opened read-only, so a daemon
+//! `synthd episode`: lists, shows, replays and judges episodes. The store is opened read-only, so a daemon
 //! may write it at the same time.
 
 mod diff;
@@ -9,6 +9,7 @@ mod record;
 mod replay;
 mod show;
 mod steps;
+mod verify;
 
 use crate::engine::{run_in_actor_system, store_error};
 use crate::error::{Code, Error, Result};
@@ -26,6 +27,8 @@ pub(super) enum EpisodeCommand {
     Show(show::EpisodeShowArgs),
     /// Run an episode's commands again and compare what they print
     Replay(replay::EpisodeReplayArgs),
+    /// Judge an episode's kept workspace again, with today's checks
+    Verify(verify::EpisodeVerifyArgs),
 }
 
 /// Opens the store read-only and runs one of the subcommands. A replay makes sandboxes, but writes
@@ -43,6 +46,10 @@ pub(super) fn run(command: &EpisodeCommand) -> Result<ExitCode> {
         EpisodeCommand::Replay(args) => {
             let store = Store::open_read_only(&args.data.data_dir)?;
             run_in_actor_system(replay::run(&store, args))?
+        }
+        EpisodeCommand::Verify(args) => {
+            let store = Store::open_read_only(&args.data.data_dir)?;
+            run_in_actor_system(verify::run(&store, args))?
         }
     }
 }

@@ -10,7 +10,9 @@ use crate::templates;
 use std::path::PathBuf;
 use std::sync::Arc;
 use synthd_actors::agent::{Agent, AgentLimits};
-use synthd_actors::model::{CampaignConfig, PlannedEpisode, Task};
+use synthd_actors::model::{
+    CampaignConfig, EpisodeRecord, PlannedEpisode, SandboxFingerprint, SandboxSpec, Task,
+};
 use synthd_actors::ports::Journal;
 
 /// What an episode began with.
@@ -45,6 +47,16 @@ impl EpisodeOrigin {
         config: &CampaignConfig,
         directories: &[PathBuf],
     ) -> Result<Self> {
+        let origin = Self::of_today(plan, config, directories)?;
+        if origin.task.id == plan.task { Ok(origin) } else { Err(origin.changed(plan)) }
+    }
+
+    /// Renders the task with the template as it is now. It may be another one than the recorded one.
+    pub(super) fn of_today(
+        plan: &PlannedEpisode,
+        config: &CampaignConfig,
+        directories: &[PathBuf],
+    ) -> Result<Self> {
         // Directories of the campaign that no longer exist are left out. The user can name others.
         let own = config.tasks.template_dirs.iter().filter(|directory| directory.is_dir());
         let given: Vec<PathBuf> = own.chain(directories).cloned().collect();
@@ -54,12 +66,31 @@ impl EpisodeOrigin {
             Error::new(Code::TemplateInvalid, format!("{}: {}", error.template, error.message))
                 .hint("`synthd template check` says what is wrong with a template")
         })?;
-        if task.id != plan.task {
-            return Err(changed(plan, &task));
-        }
         let agent = Agent::by_name(&plan.scaffold).ok_or_else(|| no_scaffold(plan))?;
         Ok(Self { task: Arc::new(task), agent, limits: AgentLimits::of(config) })
     }
+
+    /// The error for a template that gives another task now.
+    pub(super) fn changed(&self, plan: &PlannedEpisode) -> Error {
+        let task = &self.task.id;
+        let what =
+            format!("the template gives another task now: {task}, but {} was tried", plan.task);
+        Error::new(Code::ReplayDiffers, what)
+            .hint("use the synthd and the --templates directory of the campaign")
+    }
+}
+
+/// The sandbox of an episode, in the exact image that it ran in, if the campaign still names that
+/// image.
+pub(super) fn recorded_spec(
+    episode: &EpisodeRecord,
+    config: &CampaignConfig,
+    image: &str,
+) -> SandboxSpec {
+    let spec = config.sandbox_for(image).unwrap_or_else(|| config.sandbox.clone());
+    let print = episode.fingerprint.as_ref().and_then(SandboxFingerprint::image);
+    let ran_in = print.filter(|(image, _)| *image == spec.image);
+    SandboxSpec { digest: ran_in.map(|(_, digest)| digest.to_owned()), ..spec }
 }
 
 /// The error for a template that is in no known directory.
@@ -67,14 +98,6 @@ fn gone(plan: &PlannedEpisode) -> Error {
     let what = format!("the template {} of {} is not here", plan.template, plan.id);
     Error::new(Code::TemplateUnknown, what)
         .hint("name the directory of the template with --templates")
-}
-
-/// The error for a template that gives another task now.
-fn changed(plan: &PlannedEpisode, task: &Task) -> Error {
-    let what =
-        format!("the template gives another task now: {}, but {} was tried", task.id, plan.task);
-    Error::new(Code::ReplayDiffers, what)
-        .hint("use the synthd and the --templates directory of the campaign")
 }
 
 /// The error for a scaffold that this version does not have.

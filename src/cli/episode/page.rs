@@ -7,7 +7,9 @@ use crate::cli::terminal::terminal_text::{
     TextStyle, TextStyler, elide_middle, escape_controls, escape_line,
 };
 use crate::engine::SystemClock;
-use synthd_actors::model::{AttemptRecord, CheckResult, Outcome, SandboxFingerprint};
+use synthd_actors::model::{
+    AttemptRecord, CheckResult, ExecEnd, JudgeEnvironment, JudgePlace, Outcome, SandboxFingerprint,
+};
 use synthd_actors::ports::Clock;
 
 /// The most lines of a long text that are shown without `--full`.
@@ -63,7 +65,7 @@ impl EpisodePage {
     }
 
     /// Adds a line with a name and a value. An empty name continues the field above.
-    fn field(&mut self, name: &str, value: impl AsRef<str>) {
+    pub(super) fn field(&mut self, name: &str, value: impl AsRef<str>) {
         let name = self.styler.styled(TextStyle::Faint, &format!("{name:<9}"));
         self.lines.push(format!("  {name} {}", value.as_ref()));
     }
@@ -99,15 +101,14 @@ impl EpisodePage {
     /// yet.
     fn sandbox(&mut self, fingerprint: Option<&SandboxFingerprint>) {
         let Some(print) = fingerprint else { return };
-        let place = format!("{}, Linux {}, {}", print.backend, print.kernel, print.shell);
-        self.field("sandbox", escape_line(&place));
+        self.field("sandbox", escape_line(&sandbox_place(print)));
         self.field("", escape_line(&print.root));
         for (what, how) in &print.enforced {
             self.field("", escape_line(&format!("{what}: {how}")));
         }
     }
 
-    /// Adds the outcome, and for a verdict its score and its checks.
+    /// Adds the outcome, and for a verdict its score, where it was reached, and its checks.
     fn outcome(&mut self, whole: &FullEpisode) {
         let label = outcome_label(&whole.episode);
         let style = match label {
@@ -129,28 +130,60 @@ impl EpisodePage {
                 let score = verdict.score + 0.0;
                 let why = format!("{label}, score {score:.3}, ended by {}", stop.as_str());
                 self.field("outcome", why);
+                self.judge(verdict.judge.as_deref(), whole.episode.fingerprint.as_ref());
                 self.checks(&verdict.checks);
             }
         }
     }
 
-    /// Adds each check with its weight and its output.
-    fn checks(&mut self, checks: &[CheckResult]) {
+    /// Adds where the checks ran. `agents` is the sandbox of the agent. Nothing if no record says.
+    pub(super) fn judge(
+        &mut self,
+        judge: Option<&JudgeEnvironment>,
+        agents: Option<&SandboxFingerprint>,
+    ) {
+        let Some(judge) = judge else { return };
+        self.field("judge", judge_place(judge));
+        match &judge.sandbox {
+            None => self.field("", "no sandbox: the engine compared files"),
+            Some(print) if agents.is_some_and(|agents| is_same_kind(print, agents)) => {
+                self.field("", "a fresh sandbox of the same kind as the agent's");
+            }
+            Some(print) => {
+                self.field("", escape_line(&sandbox_place(print)));
+                self.field("", escape_line(&print.root));
+            }
+        }
+    }
+
+    /// Adds each check with its weight and its output, and the second run where it differs.
+    pub(super) fn checks(&mut self, checks: &[CheckResult]) {
         for (at, check) in checks.iter().enumerate() {
-            let (style, mark) =
-                if check.passed { (TextStyle::Good, "pass") } else { (TextStyle::Bad, "FAIL") };
-            let mark = self.styler.styled(style, mark);
+            let (mark, end) = (self.mark(check.passed), failed_end(check.end.as_ref()));
             let name = escape_line(&check.name);
             let title = if at == 0 { "checks" } else { "" };
-            self.field(title, format!("{mark}  {:>5.2}  {name}", check.weight));
-            if !check.output.trim().is_empty() {
-                self.block(
-                    "                  | ",
-                    "                  | ",
-                    Some(TextStyle::Faint),
-                    &check.output,
-                );
+            self.field(title, format!("{mark}  {:>5.2}  {name}{end}", check.weight));
+            self.check_output(&check.output);
+            if let Some(second) = &check.second {
+                let (mark, end) = (self.mark(second.passed), failed_end(second.end.as_ref()));
+                self.field("", format!("{mark}         in the second run{end}"));
+                self.check_output(&second.output);
             }
+        }
+    }
+
+    /// Whether a check passed, in four letters.
+    fn mark(&self, passed: bool) -> String {
+        let (style, mark) =
+            if passed { (TextStyle::Good, "pass") } else { (TextStyle::Bad, "FAIL") };
+        self.styler.styled(style, mark)
+    }
+
+    /// Adds what a check said, if it said anything.
+    fn check_output(&mut self, output: &str) {
+        if !output.trim().is_empty() {
+            let margin = "                  | ";
+            self.block(margin, margin, Some(TextStyle::Faint), output);
         }
     }
 
@@ -210,5 +243,90 @@ impl EpisodePage {
         self.gap();
         self.line(self.styler.styled(TextStyle::Strong, "instruction"));
         self.block("  ", "  ", None, instruction.trim_end());
+    }
+}
+
+/// Backend, kernel and shell of a sandbox.
+fn sandbox_place(print: &SandboxFingerprint) -> String {
+    format!("{}, Linux {}, {}", print.backend, print.kernel, print.shell)
+}
+
+/// Whether two sandboxes are on the same kernel and have the same root.
+fn is_same_kind(print: &SandboxFingerprint, other: &SandboxFingerprint) -> bool {
+    sandbox_place(print) == sandbox_place(other) && print.root == other.root
+}
+
+/// Where checks and programs of the workspace ran, in words.
+fn judge_place(judge: &JudgeEnvironment) -> String {
+    let version = judge.library.map(|version| format!(", library version {version}"));
+    match judge.place {
+        JudgePlace::Shared => {
+            "shared: the checks and the programs of the workspace in one sandbox".to_owned()
+        }
+        JudgePlace::Apart => {
+            format!("apart: the checks in a sandbox of their own{}", version.unwrap_or_default())
+        }
+    }
+}
+
+/// How the command of a check ended, in brackets. Nothing if it ended well or no record says.
+fn failed_end(end: Option<&ExecEnd>) -> String {
+    let failed = end.filter(|end| !end.success());
+    failed.map(|end| format!(" ({})", escape_line(&end.describe()))).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use synthd_actors::model::CheckRerun;
+
+    fn check(second: Option<CheckRerun>) -> CheckResult {
+        CheckResult {
+            name: "total".to_owned(),
+            weight: 2.0,
+            passed: false,
+            output: "expected 3\n".to_owned(),
+            end: Some(ExecEnd::TimedOut),
+            second,
+        }
+    }
+
+    #[test]
+    fn a_check_tells_how_it_ended_and_what_its_second_run_said() {
+        let mut page = EpisodePage::new(TextStyler::plain(), false);
+        let (passed, end) = (true, Some(ExecEnd::Exited(0)));
+        page.checks(&[check(Some(CheckRerun { passed, output: "found 3".to_owned(), end }))]);
+        let lines = [
+            "  checks    FAIL   2.00  total (timeout)",
+            "                  | expected 3",
+            "            pass         in the second run",
+            "                  | found 3",
+        ];
+        assert_eq!(page.text(), lines.join("\n"));
+    }
+
+    #[test]
+    fn the_judge_is_told_with_its_sandbox() {
+        let print = |root: &str| SandboxFingerprint {
+            backend: "docker".to_owned(),
+            root: root.to_owned(),
+            kernel: "6.1".to_owned(),
+            shell: "sh".to_owned(),
+            ..SandboxFingerprint::default()
+        };
+        let told = |place, sandbox, library| {
+            let mut page = EpisodePage::new(TextStyler::plain(), false);
+            let judge = JudgeEnvironment { place, sandbox, library };
+            page.judge(Some(&judge), Some(&print("a")));
+            page.text()
+        };
+        let shared = told(JudgePlace::Shared, Some(print("a")), None);
+        assert!(shared.ends_with("a fresh sandbox of the same kind as the agent's"), "{shared}");
+        assert!(shared.lines().all(|line| line.chars().count() <= 80), "{shared}");
+        let apart = told(JudgePlace::Apart, Some(print("b")), Some(1));
+        assert!(apart.contains("library version 1"), "{apart}");
+        assert!(apart.ends_with("docker, Linux 6.1, sh\n            b"), "{apart}");
+        let none = told(JudgePlace::Apart, None, Some(1));
+        assert!(none.ends_with("the engine compared files"), "{none}");
     }
 }

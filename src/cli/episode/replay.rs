@@ -6,7 +6,7 @@
 
 use super::diff::diff;
 use super::find;
-use super::origin::{EpisodeOrigin, campaign_config};
+use super::origin::{EpisodeOrigin, campaign_config, recorded_spec};
 use super::record::chosen;
 use super::steps::command;
 use crate::cli::doctor::{guest_dir, this_executable};
@@ -25,7 +25,7 @@ use std::time::Duration;
 use synthd_actors::agent::{Agent, ExternalAgent, Scaffold, Toolbox};
 use synthd_actors::model::{
     AttemptNumber, CampaignConfig, EpisodeId, EpisodeRecord, ExecEnd, ExecRequest, Fault,
-    PlannedEpisode, SandboxFingerprint, SandboxSpec, Turn, TurnAction, joined_observation,
+    PlannedEpisode, SandboxFingerprint, Turn, TurnAction, joined_observation,
 };
 use synthd_actors::pool::{PoolConfig, PoolHandle, SandboxLease};
 use synthd_actors::ports::{Journal, SandboxBackend};
@@ -135,12 +135,7 @@ async fn in_sandbox(
     origin: &EpisodeOrigin,
 ) -> Result<ReplayReport> {
     let backend = Arc::new(SandboxBackends::new(this_executable()?, &guest_dir()));
-    let spec = config.sandbox_for(&origin.task.image).unwrap_or_else(|| config.sandbox.clone());
-    // The replay uses the exact image that the episode ran in, if the campaign still names that
-    // image.
-    let print = episode.fingerprint.as_ref().and_then(SandboxFingerprint::image);
-    let ran_in = print.filter(|(image, _)| *image == spec.image);
-    let spec = SandboxSpec { digest: ran_in.map(|(_, digest)| digest.to_owned()), ..spec };
+    let spec = recorded_spec(episode, config, &origin.task.image);
     ensure_sandbox(&backend, &spec, None).await?;
     let limits = PoolConfig { warm: 0, parallel_creation: 1, ..PoolConfig::default() };
     let (pool, exit) = PoolHandle::start(backend.clone(), limits);

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use synthd_actors::agent::ShellTool;
 use synthd_actors::model::{
     ActionType, ExecEnd, FileChangeKind, Outcome, RowStep, Step, StepAction, Turn, TurnAction,
-    WorkspaceChange, returns_to_go, rewards,
+    WorkspaceChange, milestone_changes, returns_to_go, rewards,
 };
 
 /// The reward of one step.
@@ -31,6 +31,8 @@ pub(super) fn write_steps(page: &mut EpisodePage, whole: &FullEpisode) {
         actions(page, &turn.step);
         changes(page, &turn.changes);
         reward(page, &turn.step, rewards.get(at).copied());
+        let before = at.checked_sub(1).and_then(|before| whole.turns.get(before));
+        milestones(page, before.map(|before| &before.step), &turn.step);
     }
     if whole.turns.is_empty() {
         page.gap();
@@ -194,4 +196,12 @@ fn reward(page: &mut EpisodePage, step: &Step, rewards: Option<StepRewards>) {
         None => format!("no reward yet, milestones {:.3}", step.potential),
     };
     page.line(format!("  {}", page.styler.styled(TextStyle::Faint, &text)));
+}
+
+/// Adds the milestones that hold since the step (`+`) and those that no longer do (`-`).
+fn milestones(page: &mut EpisodePage, before: Option<&Step>, step: &Step) {
+    let changed = milestone_changes(before, step).unwrap_or_default();
+    for name in &changed {
+        page.block("  milestone ", "    ", Some(TextStyle::Faint), name);
+    }
 }

@@ -23,7 +23,7 @@ use crate::config::reading::values::{
 use std::time::Duration;
 use synthd_actors::model::{
     AllowedHost, BackendKind, ImagePullPolicy, Money, SandboxProtection, SeccompProfile,
-    ShellChoice, StageAction, WorkName,
+    ShellChoice, StageAction, WorkName, WorkspaceKeeping,
 };
 use toml::de::DeValue;
 
@@ -139,6 +139,8 @@ pub(in crate::config) struct RawEpisode {
     pub(in crate::config) malformed_in_a_row: RawField<u32>,
     /// Attempts in all; only faults of the infrastructure lead to another one.
     pub(in crate::config) attempts: RawField<u32>,
+    /// Whose final workspaces are kept.
+    pub(in crate::config) keep_workspaces: RawField<WorkspaceKeeping>,
 }
 
 /// `[quality]`: what each quality stage does with a row that fails it.
@@ -185,6 +187,11 @@ const PULLS: [(&str, ImagePullPolicy); 3] = [
 ];
 const SHELLS: [(&str, ShellChoice); 3] =
     [("auto", ShellChoice::Auto), ("sh", ShellChoice::Sh), ("bash", ShellChoice::Bash)];
+const KEEPING: [(&str, WorkspaceKeeping); 3] = [
+    ("all", WorkspaceKeeping::All),
+    ("solved", WorkspaceKeeping::Solved),
+    ("none", WorkspaceKeeping::Nothing),
+];
 const STAGES: [(&str, StageAction); 3] =
     [("reject", StageAction::Reject), ("label", StageAction::Label), ("off", StageAction::Off)];
 
@@ -374,6 +381,7 @@ impl RawEpisode {
             timeout: section.optional("timeout", duration(seconds(1)..=WEEK)),
             malformed_in_a_row: section.optional("malformed_in_a_row", whole(1..=1_000)),
             attempts: section.optional("attempts", whole(1..=100)),
+            keep_workspaces: section.optional("keep_workspaces", choice(&KEEPING)),
         };
         section.finish();
         raw

@@ -524,6 +524,7 @@ fn episode(raw: RawEpisode) -> EpisodeLimits {
         timeout: raw.timeout.or(default.timeout),
         malformed_in_a_row: raw.malformed_in_a_row.or(default.malformed_in_a_row),
         attempts: raw.attempts.or(default.attempts),
+        keep_workspaces: raw.keep_workspaces.or(default.keep_workspaces),
     }
 }
 

@@ -63,6 +63,7 @@ max_turns = 1
 timeout = "1h 30m"
 malformed_in_a_row = 1
 attempts = 1
+keep_workspaces = "all"
 [budget]
 usd = "12"
 [quality]
@@ -95,6 +96,7 @@ fn every_key_arrives() {
     assert_eq!((config.quality.format, config.quality.loop_length), (StageAction::Off, 2));
     assert_eq!((config.dataset.splits, config.dataset.licence.as_str()), ([95, 0, 5], "cc-by-4.0"));
     assert_eq!((config.episode.timeout, config.episode.attempts), (Duration::from_secs(5_400), 1));
+    assert_eq!(config.episode.keep_workspaces, synthd_actors::model::WorkspaceKeeping::All);
 }
 
 #[test]

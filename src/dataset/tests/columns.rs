@@ -5,7 +5,7 @@ use super::super::column_tables::columns;
 use super::super::markdown::{cell, table};
 use std::fs;
 use std::path::Path;
-use synthd_actors::model::RowFormat;
+use synthd_actors::model::{ColumnType, RowColumn, RowFormat};
 use synthd_actors::quality::LABELS;
 use synthd_actors::work::completion::COMPLETION_LABELS;
 
@@ -43,24 +43,43 @@ says `label` for it.";
 
 /// The columns that an edition of the format of trajectories added, as lines of a list.
 fn editions() -> String {
-    let all = RowFormat::Trajectory.columns();
-    let step = all.iter().find(|column| column.name == "trajectory").unwrap();
-    let synthd_actors::model::ColumnType::List(item) = &step.kind else { panic!("{step:?}") };
-    let synthd_actors::model::ColumnType::Struct(fields) = item.as_ref() else {
-        panic!("{item:?}")
+    let all = added("", RowFormat::Trajectory.columns());
+    let newest = all.iter().map(|(edition, _)| *edition).max().unwrap();
+    let names = |edition: u8| {
+        let own = all.iter().filter(|(of, _)| *of == edition);
+        own.map(|(_, name)| name.as_str()).collect::<Vec<_>>()
     };
-    let added = |edition: u8| {
-        let top = all.iter().filter(|c| c.edition == edition).map(|c| format!("`{}`", c.name));
-        let inner = fields.iter().filter(|c| c.edition == edition);
-        top.chain(inner.map(|c| format!("`{}` of a step", c.name))).collect::<Vec<_>>()
-    };
-    let newest = all.iter().map(|column| column.edition).max().unwrap();
-    let lines = (1..=newest).map(|edition| (edition, added(edition)));
+    let lines = (1..=newest).map(|edition| (edition, names(edition)));
     let lines = lines.filter(|(_, names)| !names.is_empty());
     lines
         .map(|(edition, names)| format!("- before edition {edition}: {}", names.join(", ")))
         .collect::<Vec<_>>()
         .join("\n")
+}
+
+/// The columns that later editions added, each with its edition. `of` says what they belong to.
+fn added(of: &str, columns: &[RowColumn]) -> Vec<(u8, String)> {
+    let later = columns.iter().filter(|column| column.edition > 0);
+    let mut found: Vec<_> = later.map(|c| (c.edition, format!("`{}`{of}", c.name))).collect();
+    for column in columns {
+        let kind = match &column.kind {
+            ColumnType::List(item) => item.as_ref(),
+            kind => kind,
+        };
+        if let ColumnType::Struct(inner) = kind {
+            found.extend(added(&owner(column.name), inner));
+        }
+    }
+    found
+}
+
+/// What the columns inside of a column belong to, in words.
+fn owner(column: &str) -> String {
+    match column {
+        "trajectory" => " of a step".to_owned(),
+        "checks" => " of a check".to_owned(),
+        other => format!(" of `{other}`"),
+    }
 }
 
 /// The tables of a format, as a part of the page.

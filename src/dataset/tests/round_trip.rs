@@ -29,6 +29,7 @@ prop_compose! {
         (finish_reason, calls) in (option::of(text()), option::of(any::<i32>())),
         cost_usd in money(),
         actions in option::of(vec(step_action(), 0..3)),
+        milestones_changed in option::of(vec(text(), 0..3)),
     ) -> RowStep {
         RowStep {
             step,
@@ -36,7 +37,7 @@ prop_compose! {
             action: RowAction { kind, tool, arguments },
             observation, reward, reasoning, return_to_go, done, error, exit_code, truncated,
             input_tokens, output_tokens, cost_usd, duration_ms, model_ms, finish_reason, calls,
-            actions,
+            actions, milestones_changed,
         }
     }
 }
@@ -77,13 +78,32 @@ prop_compose! {
 }
 
 prop_compose! {
+    fn check()(
+        (name, weight, passed) in (text(), any::<f64>(), any::<bool>()),
+        (ended, output) in (option::of(text()), option::of(text())),
+        second in option::of((any::<bool>(), option::of(text()), text())),
+    ) -> RowCheck {
+        let rerun = |(passed, ended, output)| RowCheckRerun { passed, ended, output };
+        RowCheck { name, weight, passed, ended, output, second: second.map(rerun) }
+    }
+}
+
+prop_compose! {
+    fn judge()(
+        (place, sandbox) in (text(), option::of(fingerprint())),
+        library in option::of(any::<i32>()),
+    ) -> RowJudge {
+        RowJudge { place, sandbox, library }
+    }
+}
+
+prop_compose! {
     fn verification()(
         (score, passed) in any::<(f64, bool)>(),
-        checks in vec((text(), any::<f64>(), any::<bool>()), 0..4),
+        checks in vec(check(), 0..4),
+        judge in option::of(judge()),
     ) -> RowVerification {
-        let checks = checks.into_iter();
-        let check = |(name, weight, passed)| RowCheck { name, weight, passed };
-        RowVerification { score, passed, checks: checks.map(check).collect() }
+        RowVerification { score, passed, checks, judge }
     }
 }
 

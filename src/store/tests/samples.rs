@@ -93,6 +93,7 @@ pub(in crate::store) fn turn_of(index: u32, cost: u64, observation: &str) -> Tur
         }],
         reasoning: "let me look".to_owned(),
         potential: 0.1 + 0.2,
+        milestones: Some(vec!["begun".to_owned()]),
         usage,
         cost: Money::from_nanos(cost),
         model_ms: None,
@@ -168,8 +169,11 @@ pub(in crate::store) fn outcome() -> Outcome {
         weight: 0.3,
         passed: true,
         output: "ok\n".to_owned(),
+        end: None,
+        second: None,
     };
-    let verdict = Verdict { score: 1.0 / 3.0, passed: false, flaky: false, checks: vec![check] };
+    let checks = vec![check];
+    let verdict = Verdict { score: 1.0 / 3.0, passed: false, flaky: false, checks, judge: None };
     Outcome::Judged { stop: StopReason::Submitted, verdict }
 }
 
@@ -248,7 +252,12 @@ fn trajectory(campaign: &str, ordinal: u64) -> TrajectoryRow {
         messages: None,
         final_result: "unresolved".to_owned(),
         total_reward: 0.1 + 0.7,
-        verification: RowVerification { score: 1.0 / 3.0, passed: false, checks: Vec::new() },
+        verification: RowVerification {
+            score: 1.0 / 3.0,
+            passed: false,
+            checks: Vec::new(),
+            judge: None,
+        },
         milestones: None,
         pass_rate: None,
         labels: vec!["loop".to_owned()],
@@ -287,6 +296,7 @@ fn row_step() -> RowStep {
         finish_reason: None,
         calls: None,
         actions: None,
+        milestones_changed: None,
     }
 }
 

@@ -82,6 +82,7 @@ impl ExternalAttempt<'_> {
             actions,
             reasoning: open.reply.message.thoughts(),
             potential: self.acting.potential,
+            milestones: self.acting.held.clone(),
             usage: open.reply.usage,
             cost: std::mem::replace(&mut self.cost, Money::ZERO),
             model_ms: Some(millis(model)),
