@@ -236,9 +236,19 @@ def fail(what, expected=None, found=None):
 
 
 def expect(what, expected, found):
-    """Fails unless both are equal and of the same type."""
-    if type(expected) is not type(found) or expected != found:
+    """Fails unless both are equal and of the same types, also inside of lists and maps."""
+    if not _same(expected, found):
         fail(what, repr(expected), repr(found))
+
+
+def _same(one, other):
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, (list, tuple)):
+        return len(one) == len(other) and all(map(_same, one, other))
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+    return one == other
 
 
 def main(checks):
