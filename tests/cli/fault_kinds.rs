@@ -5,7 +5,8 @@ use super::names::texts;
 use std::path::Path;
 
 /// The files that ask for a kind, and why.
-const MAY_ASK: [(&str, &str); 10] = [
+const MAY_ASK: [(&str, &str); 11] = [
+    ("actors/judge/judged_service.rs", "tries once more what was not started"),
     ("actors/router/ticket.rs", "tells which key was refused"),
     ("src/cli/image/mod.rs", "makes an error of a command of images"),
     ("src/llm/adapters/messages.rs", "estimates what a record lacks"),
