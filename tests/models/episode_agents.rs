@@ -339,7 +339,7 @@ fn limits_of_an_episode_are_an_agents_too() {
     // One call is held at more than it costs; a second one would not fit.
     let cases = [
         ("[episode]\nmax_turns = 1\n", "stop:step_limit"),
-        ("[budget]\nepisode_usd = \"0.0186\"\n", "stop:cost_limit"),
+        ("[budget]\nepisode_usd = \"0.0188\"\n", "stop:cost_limit"),
     ];
     for (limit, label) in cases {
         let provider = Provider::start(|_| None);
