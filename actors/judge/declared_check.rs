@@ -27,11 +27,24 @@ pub(super) fn evaluate(
         FileComparison::Same { path, sealed, trailing_newline } => {
             same(&found, path, sealed_text(task, sealed), *trailing_newline)
         }
-        FileComparison::Unchanged(globs) => unchanged(&found, task, globs),
-        FileComparison::Absent(globs) => absent(&found, globs),
+        FileComparison::Unchanged(globs) => {
+            all_seen(copy).and_then(|()| unchanged(&found, task, globs))
+        }
+        FileComparison::Absent(globs) => all_seen(copy).and_then(|()| absent(&found, globs)),
         FileComparison::Present(globs) => present(&found, globs),
     };
     done.map_err(|message| cut(&message, MAX_MESSAGE))
+}
+
+/// Refuses a workspace with entries that were not copied: they could be what must not be there.
+fn all_seen(copy: &WorkspaceCopy) -> Result<(), String> {
+    match copy.skipped {
+        0 => Ok(()),
+        some => Err(format!(
+            "expected: regular files, directories and links with names in UTF-8; found: {some} \
+             other entries, such as FIFOs, sockets and devices"
+        )),
+    }
 }
 
 /// The entries of the workspace by their paths.

@@ -13,15 +13,20 @@ use super::judged_service::JudgedService;
 use crate::model::{
     ExecEnd, ExecReport, Fault, FileSpec, HostAddress, InternalService, JUDGED_LIBRARY,
     JUDGED_PORT_VARIABLE, JudgeEnvironment, JudgePlace, SUBMISSION_LEFT_OUT, SandboxFingerprint,
-    SandboxSpec, Task, TaskCheck, TreeEntryKind, WorkspaceCopy,
+    SandboxSpec, Task, TaskCheck, TreeEntry, TreeEntryKind, WorkspaceCopy,
 };
 use crate::pool::{PoolHandle, SandboxLease};
 use std::sync::Arc;
 
 /// The port of the judged sandbox on the loopback of the judge's.
 const PORT: u16 = 4_114;
-/// Links that a failed check lists, at most.
+/// Lines that a failed check lists of what was left out, at most, and characters of each.
 const LINKS_TOLD: usize = 5;
+const LINE_TOLD: usize = 120;
+/// Characters of a link's target that are listed.
+const LONGEST_TARGET: usize = 256;
+/// Bytes of the whole list of what was left out.
+const LEFT_OUT_BYTES: usize = 256 << 10;
 
 /// What one check did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,7 +77,7 @@ impl JudgeSandbox {
             Some(lease) => lease,
             None => self.acquire().await?,
         };
-        let links = links(&copy);
+        let links = left_out(&copy);
         let files = with_links(&task.verification.files, &links);
         lease.sandbox().lay_judge(&files, &copy).await?;
         self.service.begin(copy.clone(), task.verification.timeout).await;
@@ -111,7 +116,7 @@ impl JudgeSandbox {
         checks: &[TaskCheck],
         copy: &WorkspaceCopy,
     ) -> Result<Vec<JudgedCheck>, Fault> {
-        let links = links(copy);
+        let links = left_out(copy);
         let mut results = Vec::with_capacity(checks.len());
         for check in checks {
             if let Some(result) = declared(check, task, copy) {
@@ -151,24 +156,34 @@ fn declared(check: &TaskCheck, task: &Task, copy: &WorkspaceCopy) -> Option<Judg
 fn told(report: &ExecReport, links: &[String]) -> String {
     let mut output = format!("{}{}", report.stdout.text(), report.stderr.text());
     if !report.end.success() && !links.is_empty() {
-        let shown = links.iter().take(LINKS_TOLD).cloned().collect::<Vec<_>>().join(", ");
-        output.push_str(&format!("\nlinks are not judged: {shown}"));
+        let line = |line: &String| line.chars().take(LINE_TOLD).collect::<String>();
+        let shown = links.iter().take(LINKS_TOLD).map(line).collect::<Vec<_>>().join(", ");
+        output.push_str(&format!("\nnot judged: {shown}"));
     }
     output
 }
 
-/// The links of a copy as lines `path -> target`.
-fn links(copy: &WorkspaceCopy) -> Vec<String> {
-    let link = |kind: &TreeEntryKind| match kind {
-        TreeEntryKind::Symlink { target } => Some(target.escape_debug().to_string()),
+/// What of a copy is not laid as data: its links as lines `path -> target`, and how many other
+/// entries there are. The agent has made these texts, so the list is bounded.
+fn left_out(copy: &WorkspaceCopy) -> Vec<String> {
+    let link = |entry: &TreeEntry| match &entry.kind {
+        TreeEntryKind::Symlink { target } => {
+            let target: String = target.chars().take(LONGEST_TARGET).collect();
+            Some(format!("{} -> {}", entry.path.escape_debug(), target.escape_debug()))
+        }
         _ => None,
     };
-    let entries = copy.entries.iter();
-    entries
-        .filter_map(|entry| {
-            link(&entry.kind).map(|to| format!("{} -> {to}", entry.path.escape_debug()))
+    let mut room = LEFT_OUT_BYTES;
+    let mut lines: Vec<String> = (copy.entries.iter().filter_map(link))
+        .take_while(|line| {
+            room = room.saturating_sub(line.len());
+            room > 0
         })
-        .collect()
+        .collect();
+    if copy.skipped > 0 {
+        lines.push(format!("{} other entries: FIFOs, sockets, devices, odd names", copy.skipped));
+    }
+    lines
 }
 
 /// The sealed files with the list of links, for the library.

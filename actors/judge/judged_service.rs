@@ -13,8 +13,9 @@
 use super::engine_commands::ensure_started;
 use super::judged_protocol::{self, JudgedRequest, JudgedRun, read_request};
 use crate::model::{
-    DirectoryRead, ExecRequest, Fault, FaultKind, FileRead, FileWrite, OperationResult,
-    SandboxOperation, SandboxSpec, ServedConnection, TunnelService, WORKSPACE, WorkspaceCopy,
+    DirectoryRead, ExecRequest, Fault, FaultKind, FileRead, FileWrite, OperationReport,
+    OperationResult, RefusalKind, SandboxOperation, SandboxSpec, ServedConnection, TunnelService,
+    WORKSPACE, WorkspaceCopy,
 };
 use crate::pool::{PoolHandle, SandboxLease};
 use crate::ports::Sandbox;
@@ -25,6 +26,8 @@ use tokio::sync::{Mutex, Notify};
 
 /// Bytes of each output stream of a judged program that a check gets.
 const OUTPUT_KEPT: u32 = 1 << 20;
+/// Bytes of the longest command of a judged program.
+const LONGEST_COMMAND: usize = 4_000_000;
 /// Where the input of a judged program waits until its shell has opened it.
 const INPUT: &str = "/tmp/.input";
 
@@ -97,6 +100,31 @@ impl JudgedService {
         }
     }
 
+    /// A sandbox in which nothing has run, with the copy laid in it.
+    async fn fresh(&self, copy: &WorkspaceCopy) -> Result<SandboxLease, Fault> {
+        let mut lease = self.pool.acquire(&self.spec).await?;
+        lease.sandbox().unpack(copy).await?;
+        Ok(lease)
+    }
+
+    /// Performs an operation on files. Judged processes that run on may take all processor time, so
+    /// that the guest does not answer in time. If a fresh sandbox can be had, the host is not the
+    /// cause, and the operation is refused.
+    async fn operate(
+        &self,
+        lease: &mut SandboxLease,
+        operation: SandboxOperation,
+        copy: &WorkspaceCopy,
+    ) -> Result<OperationResult, Fault> {
+        match lease.sandbox().perform(&operation).await {
+            Err(fault) if fault.kind == FaultKind::SandboxLost => {
+                *lease = self.fresh(copy).await?;
+                Ok(refused("the judged sandbox did not answer while judged programs ran on"))
+            }
+            done => done.map(|report| report.result),
+        }
+    }
+
     /// Performs a request in the judged sandbox. The lease is put back only after the operation has
     /// ended: a sandbox in which one was cut off is in an unknown state.
     async fn perform(
@@ -104,34 +132,40 @@ impl JudgedService {
         run: &mut JudgedRunState,
         request: JudgedRequest,
     ) -> Result<OperationResult, Fault> {
-        let mut lease = match run.lease.take() {
-            Some(lease) => lease,
-            None => {
-                let mut lease = self.pool.acquire(&self.spec).await?;
-                lease.sandbox().unpack(&run.copy).await?;
-                lease
-            }
+        let mut lease = match (run.lease.take(), &request) {
+            // An emptied sandbox still remembers: times and modes of its directories, process
+            // numbers, semaphores. So the next request gets a fresh one.
+            (_, JudgedRequest::Reset) => return Ok(OperationResult::Written),
+            (Some(lease), _) => lease,
+            (None, _) => self.fresh(&run.copy).await?,
         };
         let result = match request {
             JudgedRequest::Run(program) => {
-                run_or_retry(&mut lease, &program, &run.copy, run.longest).await?
+                match run_program(lease.sandbox(), &program, run.longest).await {
+                    // Judged processes may have taken every process or all memory. If the program is
+                    // not started in a fresh sandbox either, the host is the cause.
+                    Err(fault) if fault.kind == FaultKind::SandboxLost => {
+                        drop(lease);
+                        lease = self.fresh(&run.copy).await?;
+                        run_program(lease.sandbox(), &program, run.longest).await?
+                    }
+                    ran => ran?,
+                }
             }
-            JudgedRequest::Reset => {
-                lay_anew(&mut lease, &run.copy).await?;
-                OperationResult::Written
-            }
+            JudgedRequest::Reset => OperationResult::Written,
             JudgedRequest::Read { path, max_bytes } => {
-                let read = FileRead { path, max_bytes };
-                operate(lease.sandbox(), SandboxOperation::ReadFile(read)).await?
+                let read = SandboxOperation::ReadFile(FileRead { path, max_bytes });
+                self.operate(&mut lease, read, &run.copy).await?
             }
             JudgedRequest::Write { path, content } => {
-                let write = FileWrite { path, content };
-                operate(lease.sandbox(), SandboxOperation::WriteFile(write)).await?
+                let write = SandboxOperation::WriteFile(FileWrite { path, content });
+                self.operate(&mut lease, write, &run.copy).await?
             }
             JudgedRequest::List { path, depth } => {
                 let max_entries = DirectoryRead::MAX_ENTRIES;
                 let list = DirectoryRead { path, depth, max_entries };
-                operate(lease.sandbox(), SandboxOperation::ListDirectory(list)).await?
+                let list = SandboxOperation::ListDirectory(list);
+                self.operate(&mut lease, list, &run.copy).await?
             }
         };
         run.lease = Some(lease);
@@ -139,34 +173,8 @@ impl JudgedService {
     }
 }
 
-/// Runs a program. If it was not started, judged processes may have taken every process or all
-/// memory, so it is tried once more when all of them are dead. If that fails too, the host is the
-/// cause.
-async fn run_or_retry(
-    lease: &mut SandboxLease,
-    program: &JudgedRun,
-    copy: &WorkspaceCopy,
-    longest: Duration,
-) -> Result<OperationResult, Fault> {
-    match run_program(lease.sandbox(), program, longest).await {
-        Err(fault) if fault.kind == FaultKind::SandboxLost => {}
-        other => return other,
-    }
-    lay_anew(lease, copy).await?;
-    run_program(lease.sandbox(), program, longest).await
-}
-
-/// Kills everything in the judged sandbox and lays the copy again.
-async fn lay_anew(lease: &mut SandboxLease, copy: &WorkspaceCopy) -> Result<(), Fault> {
-    lease.sandbox().reset().await?;
-    lease.sandbox().unpack(copy).await
-}
-
-async fn operate(
-    sandbox: &mut dyn Sandbox,
-    operation: SandboxOperation,
-) -> Result<OperationResult, Fault> {
-    sandbox.perform(&operation).await.map(|report| report.result)
+fn refused(why: &str) -> OperationResult {
+    OperationReport::refused(RefusalKind::Failed, why).result
 }
 
 /// Runs a program with its input. Err if the shell itself was not started.
@@ -175,10 +183,13 @@ async fn run_program(
     program: &JudgedRun,
     longest: Duration,
 ) -> Result<OperationResult, Fault> {
+    if program.command.contains('\0') || program.command.len() > LONGEST_COMMAND {
+        return Ok(refused("the command has a NUL byte, or more than 4 MB"));
+    }
     let feeds = !program.input.is_empty();
     if feeds {
         let write = FileWrite { path: INPUT.to_owned(), content: program.input.clone() };
-        let written = operate(sandbox, SandboxOperation::WriteFile(write)).await?;
+        let written = sandbox.perform(&SandboxOperation::WriteFile(write)).await?.result;
         // Judged code has put something else there, or has filled the disk.
         if written != OperationResult::Written {
             return Ok(written);

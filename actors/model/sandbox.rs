@@ -203,10 +203,15 @@ impl SandboxSpec {
         Self { network: None, ..self.clone() }
     }
 
-    /// The specification of the sandboxes in which sealed files are laid. They have no network.
+    /// The specification of the sandboxes in which sealed files are laid. They have no network. They
+    /// have twice the room: whatever a workspace fills, as much is left for the checks. A check in the
+    /// shell whose files cannot be written could otherwise pass.
     #[must_use]
     pub fn judging(&self) -> Self {
-        Self { sealed: true, ..self.offline() }
+        let mut spec = Self { sealed: true, ..self.offline() };
+        spec.limits.disk_bytes = spec.limits.disk_bytes.saturating_mul(2);
+        spec.limits.inodes = spec.limits.inodes.saturating_mul(2);
+        spec
     }
 }
 

@@ -154,8 +154,8 @@ async fn out_of_memory_is_told_from_other_kills() {
         assert_eq!(report.end, ExecEnd::OutOfMemory, "{report:?}");
         let told = &sandbox.fingerprint().enforced["memory"];
         assert!(told.starts_with("67108864 by cgroup"), "{told}");
-        // Its two work areas, or a container's four and what is in /run and /dev/shm.
-        let whole = if contained() { 104_857_600 } else { 69_206_016 };
+        // Its two work areas, or a container's three and what is in /run and /dev/shm.
+        let whole = if contained() { 103_809_024 } else { 69_206_016 };
         assert!(told.ends_with(&format!(", {whole} with its work areas")), "{told}");
     } else {
         // The address space of each process is bounded: the shell itself gives up.

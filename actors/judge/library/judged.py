@@ -16,6 +16,7 @@ directories only. `judged.submitted` reads them. What judged programs write is r
 
 import json
 import os
+import random
 import shlex
 import socket
 import struct
@@ -156,8 +157,16 @@ def listed(path=".", depth=64):
 
 
 def reset():
-    """Kills every judged program and lays the agent's workspace anew."""
+    """Drops the judged sandbox. The next call gets a fresh one, with the agent's workspace."""
     _ask(_RESET, b"")
+
+
+def shuffled(items):
+    """The items in a secret order, another one in each run. Programs that agents wrote, such as
+    tests, could otherwise tell right and wrong variants apart by the order in which they come."""
+    items = list(items)
+    random.SystemRandom().shuffle(items)
+    return items
 
 
 def _absolute(path):
