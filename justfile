@@ -10,5 +10,9 @@ test:
 templates:
     cargo run -- template check
 
+# Everything that CI only samples: each template over five seeds, the battery of cheats for each.
+prove:
+    cargo run --release -- template check --seeds 5 --battery every
+
 bench:
     cargo bench

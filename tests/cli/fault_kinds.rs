@@ -5,11 +5,10 @@ use super::names::texts;
 use std::path::Path;
 
 /// The files that ask for a kind, and why.
-const MAY_ASK: [(&str, &str); 11] = [
+const MAY_ASK: [(&str, &str); 10] = [
     ("actors/judge/judged_service.rs", "tries once more what was not started"),
     ("actors/router/ticket.rs", "tells which key was refused"),
     ("src/cli/image/mod.rs", "makes an error of a command of images"),
-    ("src/llm/adapters/messages.rs", "estimates what a record lacks"),
     ("src/llm/replay.rs", "looks for a record under an older form of the request"),
     ("src/llm/transport/provider.rs", "tells which key was refused"),
     ("src/sandbox/docker/engine.rs", "tells what a container engine has refused"),
