@@ -5,7 +5,7 @@
 //! ```
 //! A file is whole or not there: it is written under another name and then renamed. Nothing is synced
 //! to the disk, because nothing depends on a kept workspace: one that is lost cannot be judged again.
-//! All files together have at most [`MOST_BYTES`]; the oldest ones are removed first. A user may
+//! All files together have at most `MOST_BYTES`; the oldest ones are removed first. A user may
 //! remove each of them, or the whole directory, at any time.
 
 mod codec;
