@@ -75,7 +75,8 @@ async fn a_copy_is_the_same_tree() {
 async fn what_is_laid_has_a_fixed_time() {
     let lab = Lab::new().await;
     let (mut from, mut to) = (lab.sandbox().await, lab.sandbox().await);
-    let times = "find . -printf '%TY-%Tm-%Td\\n' | sort -u";
+    // Not of the workspace itself: some engines give it to root, who alone may set its time.
+    let times = "find . -mindepth 1 -printf '%TY-%Tm-%Td\\n' | sort -u";
     let files = [file("a/b/c", "x", 0o644), file("d", "y", 0o600)];
     from.write_files(SandboxTree::Workspace, &files).await.unwrap();
     assert_eq!(ok(&mut *from, times).await, "2024-01-01\n");
