@@ -21,7 +21,7 @@ use std::sync::Arc;
 /// The port of the judged sandbox on the loopback of the judge's.
 const PORT: u16 = 4_114;
 /// Lines that a failed check lists of what was left out, at most, and characters of each.
-const LINKS_TOLD: usize = 5;
+const LINES_TOLD: usize = 5;
 const LINE_TOLD: usize = 120;
 /// Characters of a link's target that are listed.
 const LONGEST_TARGET: usize = 256;
@@ -77,11 +77,11 @@ impl JudgeSandbox {
             Some(lease) => lease,
             None => self.acquire().await?,
         };
-        let links = left_out(&copy);
-        let files = with_links(&task.verification.files, &links);
+        let left_out = left_out(&copy);
+        let files = with_left_out(&task.verification.files, &left_out);
         lease.sandbox().lay_judge(&files, &copy).await?;
         self.service.begin(copy.clone(), task.verification.timeout).await;
-        let results = self.run_all(&mut lease, task, checks, &copy).await;
+        let results = self.run_all(&mut lease, task, checks, &copy, &left_out).await;
         drop(copy);
         self.service.end().await;
         let results = results?;
@@ -115,8 +115,8 @@ impl JudgeSandbox {
         task: &Task,
         checks: &[TaskCheck],
         copy: &WorkspaceCopy,
+        left_out: &[String],
     ) -> Result<Vec<JudgedCheck>, Fault> {
-        let links = left_out(copy);
         let mut results = Vec::with_capacity(checks.len());
         for check in checks {
             if let Some(result) = declared(check, task, copy) {
@@ -129,7 +129,7 @@ impl JudgeSandbox {
             if let Some(fault) = self.service.fault() {
                 return Err(fault);
             }
-            let output = told(&report, &links);
+            let output = told(&report, left_out);
             results.push(JudgedCheck { end: report.end, output });
         }
         Ok(results)
@@ -152,12 +152,12 @@ fn declared(check: &TaskCheck, task: &Task, copy: &WorkspaceCopy) -> Option<Judg
     })
 }
 
-/// What a check wrote. A failed one also tells which links were not judged.
-fn told(report: &ExecReport, links: &[String]) -> String {
+/// What a check wrote. A failed one also tells what was not judged.
+fn told(report: &ExecReport, left_out: &[String]) -> String {
     let mut output = format!("{}{}", report.stdout.text(), report.stderr.text());
-    if !report.end.success() && !links.is_empty() {
+    if !report.end.success() && !left_out.is_empty() {
         let line = |line: &String| line.chars().take(LINE_TOLD).collect::<String>();
-        let shown = links.iter().take(LINKS_TOLD).map(line).collect::<Vec<_>>().join(", ");
+        let shown = left_out.iter().take(LINES_TOLD).map(line).collect::<Vec<_>>().join(", ");
         output.push_str(&format!("\nnot judged: {shown}"));
     }
     output
@@ -186,13 +186,33 @@ fn left_out(copy: &WorkspaceCopy) -> Vec<String> {
     lines
 }
 
-/// The sealed files with the list of links, for the library.
-fn with_links(files: &[FileSpec], links: &[String]) -> Vec<FileSpec> {
+/// The sealed files with the list of what was left out, for the library.
+fn with_left_out(files: &[FileSpec], left_out: &[String]) -> Vec<FileSpec> {
     let mut files = files.to_vec();
     files.push(FileSpec {
         path: SUBMISSION_LEFT_OUT.to_owned(),
-        content: links.iter().map(|line| format!("{line}\n")).collect(),
+        content: left_out.iter().map(|line| format!("{line}\n")).collect(),
         mode: 0o444,
     });
     files
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The agent makes these texts: the list must fit into the judge's sandbox, whatever they are.
+    #[test]
+    fn the_list_of_what_was_left_out_is_bounded() {
+        let link = |at: usize| TreeEntry {
+            path: format!("link-{at}"),
+            kind: TreeEntryKind::Symlink { target: "\u{1}".repeat(4_000) },
+        };
+        let entries = (0..7_500).map(link).collect();
+        let copy = WorkspaceCopy { entries, skipped: 3, ..WorkspaceCopy::default() };
+        let lines = left_out(&copy);
+        assert!(lines[0].starts_with("link-0 -> \\u{1}"), "{}", lines[0]);
+        assert!(lines.iter().map(String::len).sum::<usize>() < LEFT_OUT_BYTES + 100);
+        assert!(lines.last().is_some_and(|line| line.starts_with("3 other entries")));
+    }
 }

@@ -133,3 +133,26 @@ fn a_failed_check_tells_which_links_were_not_judged() {
         assert_eq!(judged[1].output, "\nnot judged: out/report -> /dev/stdin");
     });
 }
+
+/// An emptied sandbox would remember times, modes and process numbers.
+#[test]
+fn a_reset_takes_a_sandbox_in_which_nothing_has_run() {
+    in_test_system(Options::default(), |kit| async move {
+        let commands = ["judged put mark 1", "judged reset", "judged has mark", "judged get name"];
+        let checks = run(&kit, &commands).await.unwrap();
+        assert_eq!(ends(checks), ended(&[0, 0, 1, 0]));
+        // Only the judge's sandbox is emptied, at the end.
+        let emptied = kit.backend.separation().into_iter().filter(|s| *s == Separation::Emptied);
+        assert_eq!(emptied.count(), 1);
+    });
+}
+
+/// Whatever a workspace fills of the judge's disk, as much is left for the checks.
+#[test]
+fn a_judges_sandbox_has_room_beside_the_submission() {
+    let spec = crate::model::SandboxSpec::default();
+    let judging = spec.judging();
+    assert!(judging.sealed && !spec.sealed);
+    assert_eq!(judging.limits.disk_bytes, 2 * spec.limits.disk_bytes);
+    assert_eq!(judging.limits.inodes, 2 * spec.limits.inodes);
+}
