@@ -202,6 +202,7 @@ fn summary(template: &Template) -> serde_json::Value {
         "cheats": template.verification.cheats.iter().map(|c| &c.name).collect::<Vec<_>>(),
         "alternatives": template.alternatives.iter().map(|a| &a.name).collect::<Vec<_>>(),
         "faults": template.faults.iter().map(|fault| &fault.name).collect::<Vec<_>>(),
+        "services": template.services.iter().map(|service| &service.name).collect::<Vec<_>>(),
         "wordings": wordings(template),
         "judge": template.judge(),
     })
@@ -241,7 +242,7 @@ fn show(args: &TemplateShowArgs) -> Result<ExitCode> {
         print_line(&format!("  {key:<11} {}", if text.is_empty() { "-" } else { &text }));
     }
     // Only templates in folders have these.
-    for key in ["alternatives", "faults", "wordings"] {
+    for key in ["alternatives", "faults", "services", "wordings"] {
         let text = words(&summary[key]);
         if !text.is_empty() {
             print_line(&format!("  {key:<12} {text}"));

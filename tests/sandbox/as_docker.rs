@@ -19,6 +19,7 @@ fn containers_keep_the_promises_of_a_sandbox() {
         "sandbox::copies",
         "sandbox::egress",
         "sandbox::operations",
+        "sandbox::services",
         "sandbox::still",
         "sandbox::terminals",
         "sandbox::tunnel",

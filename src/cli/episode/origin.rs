@@ -67,7 +67,8 @@ impl EpisodeOrigin {
                 .hint("`synthd template check` says what is wrong with a template")
         })?;
         let agent = Agent::by_name(&plan.scaffold).ok_or_else(|| no_scaffold(plan))?;
-        Ok(Self { task: Arc::new(task), agent, limits: AgentLimits::of(config) })
+        let limits = AgentLimits::of(config, &task.resources);
+        Ok(Self { task: Arc::new(task), agent, limits })
     }
 
     /// The error for a template that gives another task now.
@@ -80,17 +81,18 @@ impl EpisodeOrigin {
     }
 }
 
-/// The sandbox of an episode, in the exact image that it ran in, if the campaign still names that
-/// image.
+/// The sandbox of an episode, with the limits of its task, in the exact image that it ran in, if the
+/// campaign still names that image.
 pub(super) fn recorded_spec(
     episode: &EpisodeRecord,
     config: &CampaignConfig,
-    image: &str,
+    task: &Task,
 ) -> SandboxSpec {
-    let spec = config.sandbox_for(image).unwrap_or_else(|| config.sandbox.clone());
+    let spec = config.sandbox_for(&task.image).unwrap_or_else(|| config.sandbox.clone());
     let print = episode.fingerprint.as_ref().and_then(SandboxFingerprint::image);
     let ran_in = print.filter(|(image, _)| *image == spec.image);
-    SandboxSpec { digest: ran_in.map(|(_, digest)| digest.to_owned()), ..spec }
+    let digest = ran_in.map(|(_, digest)| digest.to_owned());
+    SandboxSpec { digest, limits: task.resources.lowered(&spec.limits), ..spec }
 }
 
 /// The error for a template that is in no known directory.

@@ -135,7 +135,7 @@ async fn in_sandbox(
     origin: &EpisodeOrigin,
 ) -> Result<ReplayReport> {
     let backend = Arc::new(SandboxBackends::new(this_executable()?, &guest_dir()));
-    let spec = recorded_spec(episode, config, &origin.task.image);
+    let spec = recorded_spec(episode, config, &origin.task);
     ensure_sandbox(&backend, &spec, None).await?;
     let limits = PoolConfig { warm: 0, parallel_creation: 1, ..PoolConfig::default() };
     let (pool, exit) = PoolHandle::start(backend.clone(), limits);

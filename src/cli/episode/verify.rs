@@ -149,7 +149,7 @@ async fn in_sandboxes(
     copy: WorkspaceCopy,
 ) -> Result<Verdict> {
     let backend = Arc::new(SandboxBackends::new(this_executable()?, &guest_dir()));
-    let spec = recorded_spec(episode, config, &task.image).offline();
+    let spec = recorded_spec(episode, config, task).offline();
     ensure_sandbox(&backend, &spec, None).await?;
     let limits = PoolConfig { warm: 0, ..PoolConfig::default() };
     let (pool, exit) = PoolHandle::start(backend.clone(), limits);
