@@ -18,6 +18,7 @@ fn containers_keep_the_promises_of_a_sandbox() {
         "sandbox::changes",
         "sandbox::copies",
         "sandbox::egress",
+        "sandbox::forgeries",
         "sandbox::operations",
         "sandbox::services",
         "sandbox::still",

@@ -14,6 +14,7 @@ pub(crate) use containers::{BASE, image};
 mod copies;
 mod egress;
 mod engines;
+mod forgeries;
 mod frames;
 mod hostile;
 mod hostile_table;

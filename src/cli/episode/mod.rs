@@ -3,7 +3,7 @@
 
 mod diff;
 mod list;
-mod origin;
+pub(in crate::cli) mod origin;
 mod page;
 mod record;
 mod replay;

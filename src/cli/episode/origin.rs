@@ -11,9 +11,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use synthd_actors::agent::{Agent, AgentLimits};
 use synthd_actors::model::{
-    CampaignConfig, EpisodeRecord, PlannedEpisode, SandboxFingerprint, SandboxSpec, Task,
+    CampaignConfig, EpisodeRecord, PlannedEpisode, SandboxFingerprint, SandboxSpec, Task, Turn,
 };
 use synthd_actors::ports::Journal;
+use synthd_actors::task::Catalog;
 
 /// What an episode began with.
 pub(super) struct EpisodeOrigin {
@@ -25,7 +26,7 @@ pub(super) struct EpisodeOrigin {
 
 /// The configuration of the episode's campaign, from its text in the store. A store without the
 /// campaign is damaged, because episodes are never stored without it.
-pub(super) async fn campaign_config(
+pub(in crate::cli) async fn campaign_config(
     store: &Store,
     plan: &PlannedEpisode,
 ) -> Result<CampaignConfig> {
@@ -57,15 +58,7 @@ impl EpisodeOrigin {
         config: &CampaignConfig,
         directories: &[PathBuf],
     ) -> Result<Self> {
-        // Directories of the campaign that no longer exist are left out. The user can name others.
-        let own = config.tasks.template_dirs.iter().filter(|directory| directory.is_dir());
-        let given: Vec<PathBuf> = own.chain(directories).cloned().collect();
-        let catalog = templates::load(&given)?;
-        let template = catalog.get(&plan.template).ok_or_else(|| gone(plan))?;
-        let task = template.task(config.seed, plan.index).map_err(|error| {
-            Error::new(Code::TemplateInvalid, format!("{}: {}", error.template, error.message))
-                .hint("`synthd template check` says what is wrong with a template")
-        })?;
+        let task = todays_task(plan, config, &todays_catalog(config, directories)?)?;
         let agent = Agent::by_name(&plan.scaffold).ok_or_else(|| no_scaffold(plan))?;
         let limits = AgentLimits::of(config, &task.resources);
         Ok(Self { task: Arc::new(task), agent, limits })
@@ -81,9 +74,41 @@ impl EpisodeOrigin {
     }
 }
 
+/// The templates as they are now: the shipped ones, those of the campaign's own directories, and those
+/// of `directories`. Directories of the campaign that no longer exist are left out. The user can name
+/// others.
+pub(in crate::cli) fn todays_catalog(
+    config: &CampaignConfig,
+    directories: &[PathBuf],
+) -> Result<Arc<Catalog>> {
+    let own = config.tasks.template_dirs.iter().filter(|directory| directory.is_dir());
+    let given: Vec<PathBuf> = own.chain(directories).cloned().collect();
+    templates::load(&given)
+}
+
+/// The task of an episode, rendered with the template as it is now.
+pub(in crate::cli) fn todays_task(
+    plan: &PlannedEpisode,
+    config: &CampaignConfig,
+    catalog: &Catalog,
+) -> Result<Task> {
+    let template = catalog.get(&plan.template).ok_or_else(|| gone(plan))?;
+    template.task(config.seed, plan.index).map_err(|error| {
+        Error::new(Code::TemplateInvalid, format!("{}: {}", error.template, error.message))
+            .hint("`synthd template check` says what is wrong with a template")
+    })
+}
+
+/// Whether the conversation opened with the instruction of this task.
+pub(in crate::cli) fn is_asked(turns: &[Turn], task: &Task) -> bool {
+    let opening = turns.first().and_then(|turn| turn.opening.as_deref());
+    let mut messages = opening.into_iter().flat_map(|opening| &opening.messages);
+    messages.any(|message| message.content.contains(task.instruction.trim_end()))
+}
+
 /// The sandbox of an episode, with the limits of its task, in the exact image that it ran in, if the
 /// campaign still names that image.
-pub(super) fn recorded_spec(
+pub(in crate::cli) fn recorded_spec(
     episode: &EpisodeRecord,
     config: &CampaignConfig,
     task: &Task,

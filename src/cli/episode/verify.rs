@@ -2,7 +2,7 @@
 //! template has now. Nothing is recorded. A verdict that differs is an error, so that scripts notice
 //! it.
 
-use super::origin::{EpisodeOrigin, campaign_config, recorded_spec};
+use super::origin::{EpisodeOrigin, campaign_config, is_asked, recorded_spec};
 use super::page::EpisodePage;
 use super::{find, outcome_label};
 use crate::cli::doctor::{guest_dir, this_executable};
@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use synthd_actors::model::{
-    AttemptNumber, CampaignConfig, EpisodeId, EpisodeRecord, Outcome, Task, TaskId, Turn, Verdict,
+    AttemptNumber, CampaignConfig, EpisodeId, EpisodeRecord, Outcome, Task, TaskId, Verdict,
     WorkspaceCopy,
 };
 use synthd_actors::pool::{PoolConfig, PoolHandle};
@@ -30,7 +30,7 @@ use synthd_actors::work::trajectory::verify_snapshot;
 #[derive(Args)]
 #[command(
     after_help = "The workspace was kept by `[episode] keep_workspaces`. Nothing is recorded: the store keeps its \
-verdict.
+verdict. `synthd campaign reverify` judges all episodes of a campaign again and records the verdicts.
 
 Examples:
   synthd episode verify ep-4f1c
@@ -132,13 +132,6 @@ async fn todays_task(
     }
     eprint_line("note: the template has changed since, but it asks for the same work");
     Ok(origin.task)
-}
-
-/// Whether the conversation opened with the instruction of this task.
-fn is_asked(turns: &[Turn], task: &Task) -> bool {
-    let opening = turns.first().and_then(|turn| turn.opening.as_deref());
-    let mut messages = opening.into_iter().flat_map(|opening| &opening.messages);
-    messages.any(|message| message.content.contains(task.instruction.trim_end()))
 }
 
 /// Starts a pool only for the verification, judges, and removes everything again.

@@ -13,7 +13,8 @@ use crate::store::writing::prepare::{PreparedWrite, WriteContent};
 use crate::store::{accounting::ledger, call_records::calls, plan};
 use rusqlite::{Connection, OptionalExtension, params};
 use synthd_actors::model::{
-    AttemptNumber, EpisodeId, Fault, JournalEntry, Outcome, RowRecord, SandboxFingerprint, Turn,
+    AttemptNumber, EpisodeId, Fault, JournalEntry, Outcome, Reverification, RowRecord,
+    SandboxFingerprint, Turn,
 };
 
 /// What became of an entry.
@@ -62,6 +63,7 @@ pub(in crate::store) fn apply(
         }
         JournalEntry::Reopened { episode, attempt } => reopen(conn, fences, episode, *attempt),
         JournalEntry::Judged(row) => judge(conn, row, &write.body),
+        JournalEntry::Reverified(again) => reverify(conn, again, &write.body),
         JournalEntry::Held { id, campaign, episode, attempt, amount, model, at_ms } => {
             let (attempt, amount, at_ms) = (*attempt, *amount, *at_ms);
             let hold = ledger::HoldRow { id, campaign, episode, attempt, amount, model, at_ms };
@@ -344,6 +346,27 @@ fn judge(conn: &Connection, row: &RowRecord, body: &[u8]) -> StoreResult {
         whole.as_deref().unwrap_or(body),
         turns_of,
     ])?;
+    Ok(ApplyOutcome::Kept)
+}
+
+/// Inserts a later verdict on an episode. The same entry, sent again, is ignored. Refused if the
+/// episode was not judged, or not in this attempt.
+fn reverify(conn: &Connection, again: &Reverification, body: &[u8]) -> StoreResult {
+    let episode: i64 = conn
+        .prepare_cached(
+            "SELECT key FROM episode JOIN outcome ON outcome.episode = episode.key
+             WHERE id = ?1 AND outcome.attempt = ?2 AND label NOT IN ('faulted', 'answered')",
+        )?
+        .query_row(params![again.episode.as_str(), again.attempt.0], |found| found.get(0))
+        .optional()?
+        .ok_or_else(|| {
+            StoreError::refused(format!("there is no verdict on {} to stand beside", again.episode))
+        })?;
+    conn.prepare_cached(
+        "INSERT INTO reverification (episode, judge, label, body, at_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (episode, at_ms, judge) DO NOTHING",
+    )?
+    .execute(params![episode, again.judge, again.verdict.label(), body, again.at_ms])?;
     Ok(ApplyOutcome::Kept)
 }
 

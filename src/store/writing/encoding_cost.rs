@@ -4,6 +4,7 @@
 
 use synthd_actors::model::{
     ChatMessage, ChatRequest, DatasetRow, JournalEntry, Outcome, RowMessage, Turn, TurnAction,
+    Verdict,
 };
 
 /// The entries of one append are heavy if they have more bytes than this together.
@@ -23,6 +24,7 @@ fn of_entry(entry: &JournalEntry) -> usize {
         JournalEntry::Judged(record) => of_row(&record.row),
         JournalEntry::Called(call) => call.exchange.request.len() + call.exchange.response.len(),
         JournalEntry::Finished { outcome, .. } => of_outcome(outcome),
+        JournalEntry::Reverified(again) => of_verdict(&again.verdict),
         _ => 0,
     }
 }
@@ -79,10 +81,15 @@ fn of_request(request: &ChatRequest) -> usize {
 /// The estimated size of an outcome: what the checks printed, or the message of the fault.
 fn of_outcome(outcome: &Outcome) -> usize {
     match outcome {
-        Outcome::Judged { verdict, .. } => verdict.checks.iter().map(|c| c.output.len()).sum(),
+        Outcome::Judged { verdict, .. } => of_verdict(verdict),
         Outcome::Answered { .. } => 0,
         Outcome::Faulted { fault } => fault.message.len(),
     }
+}
+
+/// The estimated size of a verdict: what its checks printed.
+fn of_verdict(verdict: &Verdict) -> usize {
+    verdict.checks.iter().map(|check| check.output.len()).sum()
 }
 
 #[cfg(test)]

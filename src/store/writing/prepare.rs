@@ -67,13 +67,14 @@ pub(in crate::store) fn prepare(
     entries.into_iter().map(write).collect()
 }
 
-/// The encoded body of an entry. Outcomes and rows are decoded again as a test, because they
+/// The encoded body of an entry. Outcomes, later verdicts and rows are decoded again as a test, because they
 /// contain numbers that JSON may not be able to express.
 fn body(entry: &mut JournalEntry) -> Result<Vec<u8>, StoreError> {
     match entry {
         JournalEntry::TurnTaken { turn, .. } => turn_body(turn),
         JournalEntry::Finished { outcome, .. } => blob::encode_checked(outcome),
         JournalEntry::Judged(record) => row_body(record),
+        JournalEntry::Reverified(again) => blob::encode_checked(again),
         _ => Ok(Vec::new()),
     }
 }
