@@ -51,7 +51,7 @@ pub(super) struct RunningEpisode {
     /// Cancels the attempt, also when it is dropped.
     pub(super) unit: UnitHandle,
     /// The place of the engine that the episode takes. It is free again after a fault, or when the
-    /// row is judged.
+    /// queue of quality has the episode.
     pub(super) place: OwnedSemaphorePermit,
 }
 

@@ -63,10 +63,10 @@ impl CampaignActor {
         self.judge(record, unit, Some(place), ctx);
     }
 
-    /// Has a row made of a finished episode. The episode keeps its place until then. So the
-    /// finished trajectories in memory are limited like the running episodes. `place` is None for
-    /// an episode that is judged again, which happens for one at a time. A fault pauses the
-    /// campaign, and the episode is judged after a resume.
+    /// Has a row made of a finished episode. The episode keeps its place until the queue of quality
+    /// takes it. So the finished trajectories in memory are limited by the places and by that
+    /// queue. `place` is None for an episode that is judged again, which happens for one at a time.
+    /// A fault pauses the campaign, and the episode is judged after a resume.
     pub(super) fn judge(
         &mut self,
         record: EpisodeRecord,
@@ -77,9 +77,9 @@ impl CampaignActor {
         self.writing += 1;
         let quality = self.services.quality.clone();
         let judging = async move {
-            // The place is free when this future ends.
-            let _place = place;
-            quality.judge(unit).await
+            let queued = quality.enqueue(unit).await?;
+            drop(place);
+            queued.judged().await
         };
         self.when(ctx, judging, |judged, this, ctx| {
             this.writing -= 1;
