@@ -68,7 +68,7 @@ impl OpenSettlement {
     /// in the journal.
     async fn write(self, more: Vec<JournalEntry>) -> Result<(), Fault> {
         let Self { entries, held, cost, answered, account, collector, token: _token } = self;
-        let written = collector.record(entries.iter().cloned().chain(more).collect()).await;
+        let written = collector.record_here(entries.iter().cloned().chain(more).collect()).await;
         match &written {
             Ok(()) => held.into_iter().for_each(|held| held.settle(cost, answered)),
             Err(fault) if !entries.is_empty() => {
