@@ -9,8 +9,8 @@ use crate::cli::terminal::output::{
     eprint_line, print_error, print_json, print_line, stderr_is_terminal, table,
 };
 use crate::cli::terminal::terminal_text::escape_controls;
-use crate::engine::{fault_error, run_in_actor_system};
 use crate::error::{Code, Error, Result};
+use crate::running_engine::{fault_error, run_in_actor_system};
 use crate::sandbox::SandboxBackends;
 use crate::templates;
 use clap::{Args, Subcommand};

@@ -21,10 +21,10 @@ pub use changes::{changed_settings, changed_templates};
 pub use globs::unmatched;
 pub use live::{LiveAnswer, LiveCheckReport, ask_each};
 
-use crate::engine::fault_error;
 use crate::error::{Code, Error};
 use crate::estimate::{self, check_affordable};
 use crate::llm::AdapterFactory;
+use crate::running_engine::fault_error;
 use crate::sandbox::SandboxBackends;
 use crate::sandbox::docker::PullProgress;
 use resources::ungranted;

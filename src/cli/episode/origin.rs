@@ -3,8 +3,8 @@
 //! error.
 
 use crate::config;
-use crate::engine::store_error;
 use crate::error::{Code, Error, Result};
+use crate::running_engine::store_error;
 use crate::store::Store;
 use crate::templates;
 use std::path::PathBuf;

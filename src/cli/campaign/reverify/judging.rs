@@ -129,7 +129,7 @@ impl ReverifyWork {
             Ok(copy) => copy,
             Err(why) => return Ok(Err(why)),
         };
-        let spec = recorded_spec(episode, &self.config, task).offline();
+        let spec = recorded_spec(episode, &self.config, &task).offline();
         self.ensure(&spec).await?;
         match verify_snapshot(&self.pool, &task, &Arc::new(spec), Arc::new(copy)).await {
             Ok(found) => Ok(Ok((self.record(episode, &task, judge, found).await?, false))),
