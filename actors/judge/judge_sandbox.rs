@@ -38,7 +38,7 @@ pub struct JudgedCheck {
 
 impl JudgedCheck {
     /// The same check, failed for a reason of the engine's, whatever the check itself made of it.
-    fn failed(self, why: &str) -> Self {
+    pub(super) fn failed(self, why: &str) -> Self {
         let end = if self.end.success() { ExecEnd::Exited(1) } else { self.end };
         Self { end, output: format!("{}\n{why}", self.output.trim_end()) }
     }
