@@ -22,7 +22,7 @@ use crate::ports::Sandbox;
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncWriteExt, DuplexStream};
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, watch};
 
 /// Bytes of each output stream of a judged program that a check gets.
 const OUTPUT_KEPT: u32 = 1 << 20;
@@ -39,8 +39,9 @@ pub(super) struct JudgedService {
     run: Arc<Mutex<Option<JudgedRunState>>>,
     /// The fault that made the run void.
     fault: Arc<StdMutex<Option<Fault>>>,
-    /// Cuts off the requests of a check that has ended.
-    cut_off: Arc<Notify>,
+    /// The number of the check that runs. A connection belongs to the check in which it was opened,
+    /// and ends with it.
+    check: Arc<watch::Sender<u64>>,
 }
 
 /// One run of the checks.
@@ -54,7 +55,7 @@ struct JudgedRunState {
 
 impl JudgedService {
     pub(super) fn new(pool: PoolHandle, spec: Arc<SandboxSpec>) -> Self {
-        Self { pool, spec, run: Arc::default(), fault: Arc::default(), cut_off: Arc::default() }
+        Self { pool, spec, run: Arc::default(), fault: Arc::default(), check: Arc::default() }
     }
 
     /// Begins a run over a copy. What was left of the run before is dropped.
@@ -68,10 +69,10 @@ impl JudgedService {
         self.run.lock().await.take();
     }
 
-    /// Ends the requests of a check that has ended, for example because its time was up. The judged
-    /// sandbox of a request that was performed is dropped.
+    /// Ends the connections of a check that has ended, for example because its time was up. A request
+    /// that was not performed yet never is. The judged sandbox of one that was is dropped.
     pub(super) fn cut_off(&self) {
-        self.cut_off.notify_waiters();
+        self.check.send_modify(|check| *check += 1);
     }
 
     /// The fault that made the run void; none if the judged sandbox did what it was asked.
@@ -227,7 +228,27 @@ impl Clone for JudgedService {
             spec: self.spec.clone(),
             run: self.run.clone(),
             fault: self.fault.clone(),
-            cut_off: self.cut_off.clone(),
+            check: self.check.clone(),
+        }
+    }
+}
+
+impl JudgedService {
+    /// Answers the requests of one connection until it ends.
+    async fn answer_all(&self, mut connection: DuplexStream) {
+        loop {
+            let request = match read_request(&mut connection).await {
+                Ok(Some(request)) => request,
+                Ok(None) => return,
+                Err(error) => {
+                    tracing::warn!(%error, "a check wrote no request to the judged sandbox");
+                    return;
+                }
+            };
+            let reply = self.answer(request).await;
+            if connection.write_all(&reply).await.is_err() {
+                return;
+            }
         }
     }
 }
@@ -235,25 +256,13 @@ impl Clone for JudgedService {
 impl TunnelService for JudgedService {
     fn serve(&self, connection: DuplexStream) -> ServedConnection {
         let service = self.clone();
+        let mut check = self.check.subscribe();
         Box::pin(async move {
-            let mut connection = connection;
-            loop {
-                let request = match read_request(&mut connection).await {
-                    Ok(Some(request)) => request,
-                    Ok(None) => return,
-                    Err(error) => {
-                        tracing::warn!(%error, "a check wrote no request to the judged sandbox");
-                        return;
-                    }
-                };
-                let cut_off = service.cut_off.notified();
-                let reply = tokio::select! {
-                    reply = service.answer(request) => reply,
-                    () = cut_off => return,
-                };
-                if connection.write_all(&reply).await.is_err() {
-                    return;
-                }
+            tokio::select! {
+                // The end of the check goes first: what was sent before it may be read after it.
+                biased;
+                _ = check.changed() => {}
+                () = service.answer_all(connection) => {}
             }
         })
     }
