@@ -15,10 +15,10 @@ use super::judged_protocol::{self, JudgedRequest, JudgedRun, read_request};
 use crate::model::{
     DirectoryRead, ExecRequest, Fault, FaultKind, FileRead, FileWrite, OperationReport,
     OperationResult, RefusalKind, SandboxOperation, SandboxSpec, ServedConnection, TunnelService,
-    WORKSPACE, WorkspaceCopy,
+    WORKSPACE,
 };
 use crate::pool::{PoolHandle, SandboxLease};
-use crate::ports::Sandbox;
+use crate::ports::{Sandbox, StoredCopy};
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncWriteExt, DuplexStream};
@@ -46,7 +46,7 @@ pub(super) struct JudgedService {
 
 /// One run of the checks.
 struct JudgedRunState {
-    copy: Arc<WorkspaceCopy>,
+    copy: Arc<dyn StoredCopy>,
     /// The longest time that a judged program may take.
     longest: Duration,
     /// None before the first request, and after one that was cut off.
@@ -59,7 +59,7 @@ impl JudgedService {
     }
 
     /// Begins a run over a copy. What was left of the run before is dropped.
-    pub(super) async fn begin(&self, copy: Arc<WorkspaceCopy>, longest: Duration) {
+    pub(super) async fn begin(&self, copy: Arc<dyn StoredCopy>, longest: Duration) {
         *self.run.lock().await = Some(JudgedRunState { copy, longest, lease: None });
         self.fault_slot().take();
     }
@@ -102,9 +102,11 @@ impl JudgedService {
     }
 
     /// A sandbox in which nothing has run, with the copy laid in it.
-    async fn fresh(&self, copy: &WorkspaceCopy) -> Result<SandboxLease, Fault> {
+    async fn fresh(&self, copy: &dyn StoredCopy) -> Result<SandboxLease, Fault> {
         let mut lease = self.pool.acquire(&self.spec).await?;
-        lease.sandbox().unpack(copy).await?;
+        // The memory comes last, so that nobody waits with it for a sandbox.
+        let copy = copy.load().await?;
+        lease.sandbox().unpack(&copy).await?;
         Ok(lease)
     }
 
@@ -115,7 +117,7 @@ impl JudgedService {
         &self,
         lease: &mut SandboxLease,
         operation: SandboxOperation,
-        copy: &WorkspaceCopy,
+        copy: &dyn StoredCopy,
     ) -> Result<OperationResult, Fault> {
         match lease.sandbox().perform(&operation).await {
             Err(fault) if fault.kind == FaultKind::SandboxLost => {
@@ -138,7 +140,7 @@ impl JudgedService {
             // numbers, semaphores. So the next request gets a fresh one.
             (_, JudgedRequest::Reset) => return Ok(OperationResult::Written),
             (Some(lease), _) => lease,
-            (None, _) => self.fresh(&run.copy).await?,
+            (None, _) => self.fresh(&*run.copy).await?,
         };
         let result = match request {
             JudgedRequest::Run(program) => {
@@ -147,7 +149,7 @@ impl JudgedService {
                     // not started in a fresh sandbox either, the host is the cause.
                     Err(fault) if fault.kind == FaultKind::SandboxLost => {
                         drop(lease);
-                        lease = self.fresh(&run.copy).await?;
+                        lease = self.fresh(&*run.copy).await?;
                         run_program(lease.sandbox(), &program, run.longest).await?
                     }
                     ran => ran?,
@@ -156,17 +158,17 @@ impl JudgedService {
             JudgedRequest::Reset => OperationResult::Written,
             JudgedRequest::Read { path, max_bytes } => {
                 let read = SandboxOperation::ReadFile(FileRead { path, max_bytes });
-                self.operate(&mut lease, read, &run.copy).await?
+                self.operate(&mut lease, read, &*run.copy).await?
             }
             JudgedRequest::Write { path, content } => {
                 let write = SandboxOperation::WriteFile(FileWrite { path, content });
-                self.operate(&mut lease, write, &run.copy).await?
+                self.operate(&mut lease, write, &*run.copy).await?
             }
             JudgedRequest::List { path, depth } => {
                 let max_entries = DirectoryRead::MAX_ENTRIES;
                 let list = DirectoryRead { path, depth, max_entries };
                 let list = SandboxOperation::ListDirectory(list);
-                self.operate(&mut lease, list, &run.copy).await?
+                self.operate(&mut lease, list, &*run.copy).await?
             }
         };
         run.lease = Some(lease);

@@ -13,7 +13,7 @@
 
 /// The version of the protocol, sent in PONG. It changes with every change in the meaning of
 /// the frames.
-pub const PROTOCOL: u32 = 9;
+pub const PROTOCOL: u32 = 10;
 /// The most bytes that a frame may have after its length field.
 pub const MAX_FRAME: usize = 8 << 20;
 /// The most bytes of file content in one entry. A longer file takes several entries.
