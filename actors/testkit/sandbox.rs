@@ -3,9 +3,9 @@
 //! `:`, `echo TEXT`, `put PATH TEXT`, `has PATH`, `is PATH TEXT`, `get PATH`, `exit N`,
 //! `count` (a number never seen before), `flip` (succeeds every other time),
 //! `fill` (no file can be written any more), `sleep SECONDS` (until its time is up), `quiet COMMAND`
-//! (succeeds whatever becomes of it), `command -v NAME` (all are there but `absent`), and for agent programs `hang [COMMAND]`,
-//! which runs COMMAND and never ends. `judged COMMAND` is in `judged.rs`. Operations on files, and
-//! terminals, are in `operations.rs`.
+//! (succeeds whatever becomes of it), `command -v NAME` (all are there but `absent`), and for agent
+//! programs `hang [COMMAND]`, which runs COMMAND and never ends. `judged COMMAND` is in `judged.rs`.
+//! Operations on files, and terminals, are in `operations.rs`.
 
 use super::jobs::{AgentCommand, Jobs};
 use super::judged;

@@ -88,7 +88,7 @@ impl StoredCopy for CopyFile {
         let reader = PlacedReader { file: self.file.clone(), at: 0 };
         let read = tokio::task::spawn_blocking(move || codec::read(reader)).await;
         let read = read.unwrap_or_else(|error| Err(io::Error::other(error)));
-        let lost = |error| {
+        let lost = |error: io::Error| {
             let what = format!("a stored copy of a workspace cannot be read: {error}");
             Fault::new(FaultKind::SandboxLost, what)
         };
