@@ -7,13 +7,13 @@ mod tests;
 use crate::agent::Scaffold;
 use crate::model::{
     ChatReply, CheckResult, Fault, FaultOwner, FinishReason, MoveAction, NamedSolution,
-    SandboxSpec, ScriptedMove, Task, Usage, Verdict, WorkspaceCopy,
+    SandboxSpec, ScriptedMove, Task, Usage, Verdict,
 };
 use crate::pool::{PoolHandle, SandboxLease};
+use crate::ports::StoredCopy;
 use crate::task::{Template, TemplateError};
 use crate::work::trajectory::{
-    ActionLimits, milestone_potential, missing_programs, provision_task, run_action,
-    verify_snapshot,
+    ActionLimits, milestone_potential, missing_programs, provision_task, run_action, verify_copy,
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -46,7 +46,7 @@ struct ScriptedRun {
     potential: f64,
     problem: Option<String>,
     /// The final workspace.
-    snapshot: Arc<WorkspaceCopy>,
+    copy: Arc<dyn StoredCopy>,
 }
 
 impl TemplateProver {
@@ -139,7 +139,9 @@ impl TemplateProver {
         let mut unfailed = passed_checks(&nothing.verdict);
         self.try_cheats(task, &task.verification.cheats, "the cheat", &mut unfailed, proof).await?;
         if self.tries_battery {
-            let cheats = battery::cheats(task, &oracle.snapshot);
+            let solved = oracle.copy.load().await?;
+            let cheats = battery::cheats(task, &solved);
+            drop(solved);
             let whose = "the engine's cheat";
             self.try_cheats(task, &cheats, whose, &mut unfailed, proof).await?;
         }
@@ -244,13 +246,14 @@ impl TemplateProver {
         let potential = milestone_potential(&self.pool, task, &self.spec, lease.sandbox()).await?;
         let snapshot = Arc::new(lease.sandbox().pack(true).await?);
         drop(lease);
-        let verdict = verify_snapshot(&self.pool, task, &self.spec, snapshot.clone()).await?;
+        let copy = self.pool.store_copy(snapshot).await;
+        let verdict = verify_copy(&self.pool, task, &self.spec, &copy).await?;
         // Only a success needs the second look: it is the claim.
         let again = match verdict.passed {
-            true => verify_snapshot(&self.pool, task, &self.spec, snapshot.clone()).await?,
+            true => verify_copy(&self.pool, task, &self.spec, &copy).await?,
             false => verdict.clone(),
         };
-        Ok(ScriptedRun { verdict, again, potential, problem, snapshot })
+        Ok(ScriptedRun { verdict, again, potential, problem, copy })
     }
 
     /// Runs moves as an agent would; an edit that does not apply is trouble.
