@@ -28,6 +28,7 @@ mod replay;
 mod runs;
 mod samples;
 mod schema;
+mod services;
 mod store;
 mod template;
 mod terminal;
