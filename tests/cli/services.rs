@@ -88,7 +88,7 @@ const ONCE: (&str, &str) = ("judged: true", "judged: true\n    restart: never");
 fn a_service_that_does_not_start_is_the_templates_fault() {
     let changes = [FAILS, ONCE, ("requires: [python3]", "requires: []")];
     let dir = shop(&changes);
-    let words = "the service shop was not healthy within 10 s: its program ended: exit code 3; \
+    let words = "the service shop was not healthy within 30 s: its program ended: exit code 3; \
          the end of its log:";
     let said = check(&dir, "1").fails(1, "SYN-0203").stderr;
     assert!(said.contains(words) && said.contains("no such luck"), "{said}");
@@ -119,7 +119,7 @@ fn a_service_that_the_agent_broke_fails_the_check() {
         said.contains("the alternative \"broken\" does not solve the task: totals ("),
         "{said}"
     );
-    assert!(said.contains("the service shop was not healthy within 10 s"), "{said}");
+    assert!(said.contains("the service shop was not healthy within 30 s"), "{said}");
     assert!(said.contains("its program ended: exit code 3"), "{said}");
 }
 
