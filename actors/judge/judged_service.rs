@@ -172,6 +172,23 @@ impl JudgedService {
         }
     }
 
+    /// A program was not started in a fresh sandbox. Without services the host is the cause. With them,
+    /// the host is well if a sandbox without services can be had.
+    async fn blame_services(
+        &self,
+        run: &mut JudgedRunState,
+        fault: Fault,
+    ) -> Result<OperationResult, Fault> {
+        if run.services.is_empty() {
+            return Err(fault);
+        }
+        self.with_copy(&run.copy).await?;
+        let trouble = "the judged sandbox did not answer while the services ran in it".to_owned();
+        let refusal = self.refuse(&trouble);
+        run.trouble = Some(trouble);
+        Ok(refusal)
+    }
+
     /// Performs an operation on files. Judged processes that run on may take all processor time, so
     /// that the guest does not answer in time. If a fresh sandbox can be had, the host is not the
     /// cause, and the operation is refused.
@@ -228,7 +245,13 @@ impl JudgedService {
                             Ok(fresh) => fresh,
                             Err(trouble) => return Ok(self.refuse(&trouble)),
                         };
-                        run_program(lease.sandbox(), &program, run.longest).await?
+                        match run_program(lease.sandbox(), &program, run.longest).await {
+                            Err(fault) if fault.kind == FaultKind::SandboxLost => {
+                                drop(lease);
+                                return self.blame_services(run, fault).await;
+                            }
+                            ran => ran?,
+                        }
                     }
                     ran => ran?,
                 }
