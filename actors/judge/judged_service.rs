@@ -182,7 +182,7 @@ impl JudgedService {
         if run.services.is_empty() {
             return Err(fault);
         }
-        self.with_copy(&run.copy).await?;
+        self.with_copy(&*run.copy).await?;
         let trouble = "the judged sandbox did not answer while the services ran in it".to_owned();
         let refusal = self.refuse(&trouble);
         run.trouble = Some(trouble);
