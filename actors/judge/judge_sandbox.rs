@@ -50,6 +50,14 @@ pub struct JudgedCheck {
     pub output: String,
 }
 
+impl JudgedCheck {
+    /// The same check, failed for a reason of the engine's, whatever the check itself made of it.
+    pub(super) fn failed(self, why: &str) -> Self {
+        let end = if self.end.success() { ExecEnd::Exited(1) } else { self.end };
+        Self { end, output: format!("{}\n{why}", self.output.trim_end()) }
+    }
+}
+
 /// Runs the checks of one task. It takes its sandbox when it is first needed.
 pub struct JudgeSandbox {
     pool: PoolHandle,
@@ -133,7 +141,7 @@ impl JudgeSandbox {
             Some(lease) => lease,
             None => self.acquire().await?,
         };
-        self.service.begin(copy.clone(), task.verification.timeout).await;
+        self.service.begin(task, copy.clone()).await;
         let ran = run.commands(&mut lease, checks, &mut results).await;
         self.service.end().await;
         ran?;
@@ -196,7 +204,12 @@ impl CheckRun<'_> {
         ensure_room(sandbox, check).await?;
         empty(sandbox).await?;
         let output = told(check, &report, &self.left_out);
-        Ok(had_its_time.then_some(JudgedCheck { end: report.end, output }))
+        let judged = JudgedCheck { end: report.end, output };
+        let judged = match self.service.take_unhealthy() {
+            Some(trouble) => judged.failed(&trouble),
+            None => judged,
+        };
+        Ok(had_its_time.then_some(judged))
     }
 }
 

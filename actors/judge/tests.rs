@@ -4,8 +4,9 @@
 use super::judged_service::JudgedService;
 use super::{JudgeSandbox, JudgedCheck};
 use crate::model::{
-    ExecEnd, Fault, FaultKind, FileSegment, JUDGED_LIBRARY, JudgePlace, SHELL_LIBRARY, Task,
-    TaskCheck, TreeEntry, TreeEntryKind, TunnelService, WorkspaceCopy,
+    ExecEnd, Fault, FaultKind, FileSegment, JUDGED_LIBRARY, JudgePlace, SHELL_LIBRARY,
+    ServiceRestart, Task, TaskCheck, TaskService, TreeEntry, TreeEntryKind, TunnelService,
+    WorkspaceCopy,
 };
 use crate::ports::{CopyInMemory, StoredCopy};
 use crate::task::Template;
@@ -32,6 +33,11 @@ fn task(checks: &[&str]) -> (Task, Vec<TaskCheck>) {
 
 /// A workspace with the file `name`, and links.
 fn workspace(links: &[(&str, &str)]) -> Arc<dyn StoredCopy> {
+    with_files(&["name"], links)
+}
+
+/// A workspace with these files, and links.
+fn with_files(files: &[&str], links: &[(&str, &str)]) -> Arc<dyn StoredCopy> {
     let file = |path: &str| TreeEntry {
         path: path.to_owned(),
         kind: TreeEntryKind::File {
@@ -39,7 +45,7 @@ fn workspace(links: &[(&str, &str)]) -> Arc<dyn StoredCopy> {
             content: vec![FileSegment::Bytes(b"the agent's".to_vec())],
         },
     };
-    let mut entries = vec![file("name"), file(".git/config")];
+    let mut entries: Vec<TreeEntry> = files.iter().map(|path| file(path)).collect();
     entries.extend(links.iter().map(|(path, target)| TreeEntry {
         path: (*path).to_owned(),
         kind: TreeEntryKind::Symlink { target: (*target).to_owned() },
@@ -149,8 +155,7 @@ fn a_failed_check_tells_which_links_were_not_judged() {
         let copy = workspace(&[("out/report", "/dev/stdin")]);
         let judged = judge.run_checks(&task, &checks, &copy).await.unwrap();
         assert_eq!(judged[0].output, "");
-        let left_out = "out/report -> /dev/stdin, .git/config: a setting of git";
-        assert_eq!(judged[1].output, format!("\nnot judged: {left_out}"));
+        assert_eq!(judged[1].output, "\nnot judged: out/report -> /dev/stdin");
     });
 }
 
@@ -164,6 +169,82 @@ fn a_reset_takes_a_sandbox_in_which_nothing_has_run() {
         // Only the judge's sandbox is emptied, after each check.
         let emptied = kit.backend.separation().into_iter().filter(|s| *s == Separation::Emptied);
         assert_eq!(emptied.count(), commands.len());
+    });
+}
+
+/// A service of the judged sandbox, and one that only agents have.
+fn services(run: &str, health: &str) -> Vec<TaskService> {
+    let service = |name: &str, run: &str, health: &str, judged| TaskService {
+        name: name.to_owned(),
+        run: run.to_owned(),
+        health: health.to_owned(),
+        healthy_within: Duration::from_secs(10),
+        restart: ServiceRestart::default(),
+        judged,
+    };
+    vec![service("agents", "exit 1", "exit 1", false), service("shop", run, health, true)]
+}
+
+async fn run_beside(
+    kit: &Kit,
+    services: Vec<TaskService>,
+    commands: &[&str],
+) -> Result<Vec<JudgedCheck>, Fault> {
+    let (mut task, checks) = task(commands);
+    task.services = services;
+    let mut judge = JudgeSandbox::new(kit.services.pool.clone(), Arc::default());
+    judge.run_checks(&task, &checks, &workspace(&[])).await
+}
+
+#[test]
+fn judged_services_run_before_the_first_request_and_after_each_reset() {
+    in_test_system(Options::default(), |kit| async move {
+        let services = services("put served 1", "has name");
+        let commands = ["judged is served 1", "judged put served 2", "judged reset"];
+        let commands = [&commands[..], &["judged is served 1", "has served"]].concat();
+        let checks = run_beside(&kit, services, &commands).await.unwrap();
+        assert_eq!(ends(checks), ended(&[0, 0, 0, 0, 1]), "none runs in the judge's sandbox");
+    });
+}
+
+/// The check itself may be content with a refusal, so the engine fails it.
+#[test]
+fn a_judged_service_that_is_not_healthy_fails_each_check_that_asks() {
+    in_test_system(Options::default(), |kit| async move {
+        let services = services("echo no such luck", "has nothing");
+        let commands = ["exit 0", "judged get name", "judged get name"];
+        let checks = run_beside(&kit, services, &commands).await.unwrap();
+        let words = "\nthe service shop was not healthy within 10 s: it is not up; the end of its \
+             log:\nno such luck";
+        let output: Vec<&str> = checks.iter().map(|check| check.output.as_str()).collect();
+        assert_eq!(output, ["", words, words]);
+        assert_eq!(ends(checks), ended(&[0, 125, 125]));
+    });
+}
+
+#[test]
+fn a_check_that_passes_beside_an_unhealthy_service_is_failed() {
+    let check = JudgedCheck { end: ExecEnd::Exited(0), output: "fine\n".to_owned() };
+    let failed = check.failed("the service shop was not healthy");
+    assert_eq!(failed.end, ExecEnd::Exited(1));
+    assert_eq!(failed.output, "fine\nthe service shop was not healthy");
+}
+
+/// Judged programs may take all processor time. If another sandbox can be had, the host is well.
+#[test]
+fn a_sandbox_that_is_lost_while_a_service_starts() {
+    in_test_system(Options::default(), |kit| async move {
+        let start = || services("put served 1", "has served");
+        kit.backend.traps().once("service shop", Trap::Fault(FaultKind::SandboxLost));
+        let checks = run_beside(&kit, start(), &["judged get name"]).await.unwrap();
+        assert!(checks[0].output.contains("did not answer while the service shop began"));
+        for (event, kind) in
+            [("unpack", FaultKind::SandboxLost), ("service shop", FaultKind::SandboxProtocol)]
+        {
+            kit.backend.traps().once(event, Trap::Fault(kind));
+            let fault = run_beside(&kit, start(), &["judged get name"]).await.unwrap_err();
+            assert_eq!(fault.kind, kind, "{event}");
+        }
     });
 }
 
@@ -190,8 +271,13 @@ fn each_check_finds_nothing_of_the_one_before() {
 #[test]
 fn git_of_a_check_obeys_nothing_of_the_agent() {
     in_test_system(Options::default(), |kit| async move {
-        let commands = ["has .git/config", "judged has .git/config"];
-        assert_eq!(ends(run(&kit, &commands).await.unwrap()), ended(&[1, 0]));
+        let (task, checks) = task(&["has .git/config", "judged has .git/config"]);
+        let copy = with_files(&[".git/config"], &[("out", "/")]);
+        let mut judge = JudgeSandbox::new(kit.services.pool.clone(), Arc::default());
+        let judged = judge.run_checks(&task, &checks, &copy).await.unwrap();
+        let words = "\nnot judged: .git/config: a setting of git, out -> /";
+        assert_eq!(judged[0].output, words, "the check names it");
+        assert_eq!(ends(judged), ended(&[1, 0]));
     });
     for variable in ["GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1"] {
         in_test_system(Options::default(), move |kit| async move {
@@ -252,7 +338,7 @@ const WRITTEN: [u8; 5] = [1, 0, 0, 0, 0];
 fn a_request_belongs_to_the_check_that_has_made_it() {
     in_test_system(Options::default(), |kit| async move {
         let service = JudgedService::new(kit.services.pool.clone(), Arc::default());
-        service.begin(workspace(&[]), Duration::from_secs(9)).await;
+        service.begin(&task(&[]).0, workspace(&[])).await;
         let (mut check, far) = duplex(1 << 10);
         let connection = service.serve(far);
         check.write_all(&RESET).await.unwrap();

@@ -5,11 +5,13 @@
 use super::draw::{self, TaskRng};
 use super::field_renderer::FieldRenderer;
 use super::render::RenderContext;
+use super::service_spec;
 use super::template::{CheckSpec, EditSpec, FaultSpec, MoveSpec, SolutionSpec, Template};
 use super::template_error::TemplateProblem;
 use crate::model::{
     FileComparison, FileSpec, JUDGED_LIBRARY, JudgePlace, MoveAction, NamedSolution, SEALED,
-    SHELL_LIBRARY, ScriptedMove, Task, TaskCheck, TaskFault, TaskId, TaskVerification, digest_of,
+    SHELL_LIBRARY, ScriptedMove, Task, TaskCheck, TaskFault, TaskId, TaskService, TaskVerification,
+    digest_of,
 };
 use serde_json::Value;
 use std::time::Duration;
@@ -62,6 +64,7 @@ impl<'a> TaskBuilder<'a> {
         let title = self.texts.field("title", &template.title, &context);
         let files = self.workspace(&context);
         let setup = self.setup(&context);
+        let services = self.services(&context);
         self.check_faults(&faults, &files);
         // The right texts are known only to what no agent sees.
         add_right_texts(&faults, &mut context);
@@ -82,6 +85,8 @@ impl<'a> TaskBuilder<'a> {
             image: template.environment.image.clone(),
             files,
             setup,
+            services,
+            resources: template.resources(),
             instruction: format!("{}\n\n[{canary}]\n", instruction.trim_end()),
             wording,
             canary,
@@ -117,6 +122,11 @@ impl<'a> TaskBuilder<'a> {
         self.texts.fields("environment.setup", &self.template.environment.setup, context)
     }
 
+    /// What runs beside the agent.
+    fn services(&self, context: &RenderContext) -> Vec<TaskService> {
+        service_spec::render(&self.template.services, &self.texts, context)
+    }
+
     /// Everything that the agent can see, as one text. The wording does not count, because tasks that
     /// differ only in their wording are the same work.
     fn public_content(&self, context: &RenderContext) -> Result<String, TemplateProblem> {
@@ -124,8 +134,12 @@ impl<'a> TaskBuilder<'a> {
         let complete = self.template.instruction.texts().into_iter().next();
         let instruction = complete.map(|(field, _, text)| self.texts.field(&field, text, context));
         // The setup commands count too, because some templates make their data with them.
-        let setup = self.setup(context);
-        serde_json::to_string(&(instruction.unwrap_or_default(), files, setup)).map_err(not_json)
+        let (instruction, setup) = (instruction.unwrap_or_default(), self.setup(context));
+        let services = self.services(context);
+        if services.is_empty() {
+            return serde_json::to_string(&(instruction, files, setup)).map_err(not_json);
+        }
+        serde_json::to_string(&(instruction, files, setup, services)).map_err(not_json)
     }
 
     /// Draws a wrong text for each fault and gives the texts their names.
