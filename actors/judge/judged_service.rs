@@ -131,7 +131,7 @@ impl JudgedService {
     }
 
     /// A sandbox in which nothing has run, with the copy laid in it.
-    async fn with_copy(&self, copy: &dyn StoredCopy) -> Result<SandboxLease, Fault> {
+    async fn with_copy(&self, copy: &Arc<dyn StoredCopy>) -> Result<SandboxLease, Fault> {
         let mut lease = self.pool.acquire(&self.spec).await?;
         // The memory comes last, so that nobody waits with it for a sandbox.
         let copy = copy.load().await?;
@@ -141,9 +141,9 @@ impl JudgedService {
 
     /// A sandbox with the copy, in which only the services run. Err: why one of them is not healthy.
     async fn fresh(&self, run: &mut JudgedRunState) -> Result<Result<SandboxLease, String>, Fault> {
-        let mut lease = self.with_copy(&*run.copy).await?;
+        let mut lease = self.with_copy(&run.copy).await?;
         for service in &run.services {
-            if let Some(trouble) = self.start(&mut lease, service, &*run.copy).await? {
+            if let Some(trouble) = self.start(&mut lease, service, &run.copy).await? {
                 run.trouble = Some(trouble.clone());
                 return Ok(Err(trouble));
             }
@@ -158,7 +158,7 @@ impl JudgedService {
         &self,
         lease: &mut SandboxLease,
         service: &TaskService,
-        copy: &dyn StoredCopy,
+        copy: &Arc<dyn StoredCopy>,
     ) -> Result<Option<String>, Fault> {
         match lease.sandbox().start_service(service).await {
             Err(fault) if fault.kind == FaultKind::SandboxLost => {
