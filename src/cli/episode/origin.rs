@@ -80,7 +80,7 @@ impl EpisodeOrigin {
 pub(in crate::cli) fn todays_catalog(
     config: &CampaignConfig,
     directories: &[PathBuf],
-) -> Result<Arc<Catalog>> {
+) -> Result<Catalog> {
     let own = config.tasks.template_dirs.iter().filter(|directory| directory.is_dir());
     let given: Vec<PathBuf> = own.chain(directories).cloned().collect();
     templates::load(&given)
