@@ -131,7 +131,7 @@ impl JudgedService {
     }
 
     /// A sandbox in which nothing has run, with the copy laid in it.
-    async fn with_copy(&self, copy: &Arc<dyn StoredCopy>) -> Result<SandboxLease, Fault> {
+    async fn with_copy(&self, copy: &dyn StoredCopy) -> Result<SandboxLease, Fault> {
         let mut lease = self.pool.acquire(&self.spec).await?;
         // The memory comes last, so that nobody waits with it for a sandbox.
         let copy = copy.load().await?;
@@ -141,9 +141,9 @@ impl JudgedService {
 
     /// A sandbox with the copy, in which only the services run. Err: why one of them is not healthy.
     async fn fresh(&self, run: &mut JudgedRunState) -> Result<Result<SandboxLease, String>, Fault> {
-        let mut lease = self.with_copy(&run.copy).await?;
+        let mut lease = self.with_copy(&*run.copy).await?;
         for service in &run.services {
-            if let Some(trouble) = self.start(&mut lease, service, &run.copy).await? {
+            if let Some(trouble) = self.start(&mut lease, service, &*run.copy).await? {
                 run.trouble = Some(trouble.clone());
                 return Ok(Err(trouble));
             }
@@ -158,7 +158,7 @@ impl JudgedService {
         &self,
         lease: &mut SandboxLease,
         service: &TaskService,
-        copy: &Arc<dyn StoredCopy>,
+        copy: &dyn StoredCopy,
     ) -> Result<Option<String>, Fault> {
         match lease.sandbox().start_service(service).await {
             Err(fault) if fault.kind == FaultKind::SandboxLost => {
@@ -170,6 +170,23 @@ impl JudgedService {
             }
             report => report.map(|report| report.failure(service)),
         }
+    }
+
+    /// A program was not started in a fresh sandbox. Without services the host is the cause. With them,
+    /// the host is well if a sandbox without services can be had.
+    async fn blame_services(
+        &self,
+        run: &mut JudgedRunState,
+        fault: Fault,
+    ) -> Result<OperationResult, Fault> {
+        if run.services.is_empty() {
+            return Err(fault);
+        }
+        self.with_copy(&*run.copy).await?;
+        let trouble = "the judged sandbox did not answer while the services ran in it".to_owned();
+        let refusal = self.refuse(&trouble);
+        run.trouble = Some(trouble);
+        Ok(refusal)
     }
 
     /// Performs an operation on files. Judged processes that run on may take all processor time, so
@@ -228,7 +245,13 @@ impl JudgedService {
                             Ok(fresh) => fresh,
                             Err(trouble) => return Ok(self.refuse(&trouble)),
                         };
-                        run_program(lease.sandbox(), &program, run.longest).await?
+                        match run_program(lease.sandbox(), &program, run.longest).await {
+                            Err(fault) if fault.kind == FaultKind::SandboxLost => {
+                                drop(lease);
+                                return self.blame_services(run, fault).await;
+                            }
+                            ran => ran?,
+                        }
                     }
                     ran => ran?,
                 }

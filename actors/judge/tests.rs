@@ -248,6 +248,18 @@ fn a_sandbox_that_is_lost_while_a_service_starts() {
     });
 }
 
+/// A service of the agent may keep every program from being started, also in a fresh sandbox.
+#[test]
+fn programs_that_services_keep_from_starting_fail_the_check() {
+    in_test_system(Options::default(), |kit| async move {
+        kit.backend.traps().set("spawn get name", 0, 2, Trap::Fault(FaultKind::SandboxStart));
+        let services = services("put served 1", "has served");
+        let checks = run_beside(&kit, services, &["judged get name"]).await.unwrap();
+        assert_eq!(checks[0].end, ExecEnd::Exited(125));
+        assert!(checks[0].output.contains("did not answer while the services ran"));
+    });
+}
+
 /// Whatever a workspace fills of the judge's disk, as much is left for the checks.
 #[test]
 fn a_judges_sandbox_has_room_beside_the_submission() {

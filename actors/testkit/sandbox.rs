@@ -5,8 +5,8 @@
 //! `fill` (no file can be written any more), `sleep SECONDS` (until its time is up), `quiet COMMAND`
 //! (succeeds whatever becomes of it), `command -v NAME` (all are there but `absent`), and for agent
 //! programs `hang [COMMAND]`, which runs COMMAND and never ends. `judged COMMAND` is in `judged.rs`.
-//! Operations on files, and terminals, are in `operations.rs`. A service runs its command once,
-//! and then its health command.
+//! Operations on files, and terminals, are in `operations.rs`. A service runs its command once, and
+//! then its health command.
 
 use super::jobs::{AgentCommand, Jobs};
 use super::judged;
