@@ -58,7 +58,8 @@ impl EpisodeOrigin {
         config: &CampaignConfig,
         directories: &[PathBuf],
     ) -> Result<Self> {
-        let task = todays_task(plan, config, &todays_catalog(config, directories)?)?;
+        let catalog = todays_catalog(config, directories)?;
+        let task = todays_task(plan, config, &catalog)?;
         let agent = Agent::by_name(&plan.scaffold).ok_or_else(|| no_scaffold(plan))?;
         let limits = AgentLimits::of(config, &task.resources);
         Ok(Self { task: Arc::new(task), agent, limits })
@@ -80,7 +81,7 @@ impl EpisodeOrigin {
 pub(in crate::cli) fn todays_catalog(
     config: &CampaignConfig,
     directories: &[PathBuf],
-) -> Result<Catalog> {
+) -> Result<Arc<Catalog>> {
     let own = config.tasks.template_dirs.iter().filter(|directory| directory.is_dir());
     let given: Vec<PathBuf> = own.chain(directories).cloned().collect();
     templates::load(&given)
