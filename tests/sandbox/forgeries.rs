@@ -5,7 +5,7 @@ use super::lab::{Lab, contained, spec};
 use crate::support::skip;
 use futures_util::{StreamExt, stream};
 use std::sync::Arc;
-use synthd::engine::run_in_actor_system;
+use synthd::running_engine::run_in_actor_system;
 use synthd_actors::agent::MinimalScaffold;
 use synthd_actors::pool::{PoolConfig, PoolHandle};
 use synthd_actors::ports::SandboxBackend;
