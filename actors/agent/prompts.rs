@@ -9,7 +9,8 @@ use crate::model::{ChatMessage, ChatRole, PromptOverrides, Task, WORKSPACE};
 pub enum PromptKind {
     /// The system message.
     System,
-    /// The first user message, which has the task.
+    /// The first user message, which has the task, and the message with the instruction of a later
+    /// stage.
     Instruction,
 }
 
@@ -82,18 +83,25 @@ pub(super) fn over(
     task: &Task,
     limits: &AgentLimits,
 ) -> Vec<ChatMessage> {
-    let with = |message: ChatMessage| {
-        let own = match message.role {
-            ChatRole::System => prompts.system.as_deref(),
-            ChatRole::User => prompts.instruction.as_deref(),
-            ChatRole::Assistant | ChatRole::Tool => None,
-        };
-        match own.map(|text| filled(text, &message.content, task, limits)) {
-            Some(content) => ChatMessage { content, ..message },
-            None => message,
-        }
+    opening.into_iter().map(|message| over_message(prompts, message, task, limits)).collect()
+}
+
+/// The same for one message.
+pub(super) fn over_message(
+    prompts: &PromptOverrides,
+    message: ChatMessage,
+    task: &Task,
+    limits: &AgentLimits,
+) -> ChatMessage {
+    let own = match message.role {
+        ChatRole::System => prompts.system.as_deref(),
+        ChatRole::User => prompts.instruction.as_deref(),
+        ChatRole::Assistant | ChatRole::Tool => None,
     };
-    opening.into_iter().map(with).collect()
+    match own.map(|text| filled(text, &message.content, task, limits)) {
+        Some(content) => ChatMessage { content, ..message },
+        None => message,
+    }
 }
 
 /// The text with its variables replaced. `builtin` is the scaffold's own prompt. The campaign was

@@ -46,6 +46,7 @@ mod spending;
 mod step;
 mod stored_turn;
 mod task;
+mod task_stage;
 mod timeouts;
 mod tunnel_service;
 
@@ -83,5 +84,6 @@ pub use sandbox::*;
 pub use spending::*;
 pub use step::*;
 pub use task::*;
+pub use task_stage::*;
 pub use timeouts::*;
 pub use tunnel_service::*;

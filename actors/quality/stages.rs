@@ -220,6 +220,7 @@ fn public_lines(task: &Task) -> impl Iterator<Item = &str> {
         .iter()
         .map(|file| file.content.as_str())
         .chain([task.instruction.as_str()])
+        .chain(task.stages.iter().map(|stage| stage.instruction.as_str()))
         .chain(moved)
         .flat_map(str::lines)
         .map(str::trim)

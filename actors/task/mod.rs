@@ -27,6 +27,8 @@ pub use catalog::{Catalog, glob_matches, path_matches};
 pub use params::{CountSpec, OrderedParams, ParamSpec};
 pub(crate) use render::fill;
 pub use source::TaskSource;
-pub use template::{FOLDER_SCHEMA, InstructionSpec, TEMPLATE_SCHEMA, Template};
+pub use template::{
+    FOLDER_SCHEMA, InstructionSpec, TEMPLATE_SCHEMA, Template, TemplatePart, VerificationSpec,
+};
 pub use template_error::{TemplateError, UnknownWord};
 pub use template_folder::{FolderFile, TEMPLATE_FILE, TemplateFolder};

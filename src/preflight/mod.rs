@@ -2,7 +2,7 @@
 //! finding, and `run` and `submit` refuse to start for the same findings.
 //!
 //! ```text
-//! file:  globs ─► budgets
+//! file:  globs ─► stages ─► budgets
 //! store: free, sound, same settings, same templates (`check` only: `run` finds them as it starts)
 //! host:  keys ─► enforcement ─► images ─► programs (`check` only: `run` asks while it prepares)
 //! live:  each model is asked once (`check --live`, `run --dry-run`)
@@ -15,6 +15,7 @@ mod changes;
 mod globs;
 mod live;
 mod sandboxes;
+mod staged;
 
 pub use changes::{changed_settings, changed_templates};
 pub use globs::unmatched;
@@ -27,6 +28,7 @@ use crate::llm::AdapterFactory;
 use crate::sandbox::SandboxBackends;
 use crate::sandbox::docker::PullProgress;
 use sandboxes::SandboxPreflight;
+use staged::unplayable;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use synthd_actors::campaign::{ChangedTemplates, PrepareError, find_changes};
@@ -64,11 +66,15 @@ pub struct PreflightReport {
 }
 
 impl Preflight<'_> {
-    /// Checks the file alone, against the templates and the prices: globs that match nothing, and a
-    /// budget that cannot be enough.
+    /// Checks the file alone, against the templates and the prices: globs that match nothing, agents
+    /// that cannot play a template, and a budget that cannot be enough.
     pub fn check_file(&self) -> Vec<Error> {
         let mut findings = match self.config.kind {
-            WorkName::Trajectories => unmatched(&self.inputs.catalog, &self.config.tasks),
+            WorkName::Trajectories => {
+                let mut findings = unmatched(&self.inputs.catalog, &self.config.tasks);
+                findings.extend(unplayable(&self.inputs.catalog, self.config));
+                findings
+            }
             WorkName::Completions => Vec::new(),
         };
         // The least cost of the whole campaign is compared with the budget only at the first
