@@ -155,6 +155,13 @@ impl TemplateProver {
             proof
                 .problems
                 .push("the template has no cheat, so nothing shows that it resists one".to_owned());
+            return;
+        }
+        for stage in task.stages.iter().filter(|stage| stage.verification.cheats.is_empty()) {
+            let name = &stage.name;
+            proof.problems.push(format!(
+                "the stage {name:?} has no cheat, so nothing shows that it resists one"
+            ));
         }
     }
 

@@ -17,6 +17,7 @@ mod runs;
 mod samples;
 mod sampling;
 mod sharing;
+mod stages;
 
 use crate::model::{
     CampaignName, EpisodeId, EpisodeRecord, Outcome, PlannedEpisode, StopReason, TaskId, Verdict,

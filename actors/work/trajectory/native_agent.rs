@@ -82,7 +82,7 @@ impl<'a> NativeAttempt<'a> {
             self.acting
                 .attempt_state
                 .enter_phase(AttemptPhase::Replaying { turn: turn.step.index });
-            self.acting.stages.resume(&turn.step);
+            self.acting.stages.resume(turn.step.stage.as_deref());
             if turn.ran().next().is_some() && !self.repeats(turn).await? {
                 let differs = format!("turn {} does not repeat", turn.step.index);
                 return Err(Fault::new(FaultKind::ReplayDiffers, differs));

@@ -11,7 +11,7 @@
 //! before that step, the next attempt verifies the stage again, over the workspace that it has
 //! replayed.
 
-use crate::model::{StageVerdict, Step, StepStage, StopReason, Task, TaskStage, Verdict};
+use crate::model::{StageVerdict, StepStage, StopReason, Task, TaskStage, Verdict};
 use std::sync::Arc;
 
 /// The stages of the task of one attempt.
@@ -129,10 +129,9 @@ impl StageProgress {
         self.advance(verdict);
     }
 
-    /// Takes over the stage of a recorded step, with the verdict that it has of the stage before.
-    pub(super) fn resume(&mut self, step: &Step) {
-        let before = step.stage.as_ref().and_then(|stage| stage.before.clone());
-        if let Some(verdict) = before {
+    /// Takes over what a recorded step says of its stage: the verdict over the stage before.
+    pub(super) fn resume(&mut self, recorded: Option<&StepStage>) {
+        if let Some(verdict) = recorded.and_then(|stage| stage.before.clone()) {
             self.advance(verdict);
         }
     }
@@ -170,4 +169,75 @@ impl StageProgress {
 /// The task as it is in a stage; the task itself if it has no such stage.
 fn part_of(task: &Arc<Task>, index: usize) -> Arc<Task> {
     task.at_stage(index).map_or_else(|| task.clone(), Arc::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::AfterTurn::{GoesOn, NextStage, Stops};
+    use super::*;
+    use crate::task::Template;
+    use crate::testkit::{STAGED, TEMPLATES};
+
+    fn progress((id, text): (&str, &str)) -> StageProgress {
+        StageProgress::new(&Arc::new(Template::parse(id, text).unwrap().task(1, 0).unwrap()))
+    }
+
+    fn solved() -> Verdict {
+        Verdict { score: 1.0, passed: true, flaky: false, checks: Vec::new(), judge: None }
+    }
+
+    /// Every reason to stop, in a stage with another one behind it, and in the last one.
+    #[test]
+    fn only_a_submission_and_used_up_turns_end_a_stage() {
+        let mut stages = progress(STAGED);
+        stages.enter_next(solved());
+        for stop in StopReason::ALL {
+            let submitted = stop == StopReason::Submitted;
+            let expected = if submitted { NextStage } else { Stops(stop) };
+            assert_eq!(stages.after_turn(Some(stop)), expected);
+        }
+        let after = |stages: &mut StageProgress| {
+            stages.count_turn();
+            stages.after_turn(None)
+        };
+        let turns = [after(&mut stages), after(&mut stages), after(&mut stages)];
+        assert_eq!(turns, [GoesOn, GoesOn, NextStage], "the stage has three turns");
+        let refused = stages.after_turn(Some(StopReason::Refused));
+        assert_eq!(refused, Stops(StopReason::Refused));
+        stages.enter_next(solved());
+        assert_eq!(after(&mut stages), GoesOn, "no limit of turns, and the count began anew");
+        let submitted = stages.after_turn(Some(StopReason::Submitted));
+        assert_eq!(submitted, Stops(StopReason::Submitted));
+    }
+
+    #[test]
+    fn a_task_without_stages_ends_as_ever() {
+        let (mut letter, task) = (progress(TEMPLATES[0]), progress(TEMPLATES[0]));
+        (0..99).for_each(|_| letter.count_turn());
+        assert_eq!(letter.after_turn(None), GoesOn);
+        let submitted = letter.after_turn(Some(StopReason::Submitted));
+        assert_eq!(submitted, Stops(StopReason::Submitted));
+        assert!(letter.step_stage().is_none() && task.unreached().is_none());
+        assert_eq!((letter.potential(0.25), letter.full_names(Vec::new())), (0.25, Vec::new()));
+        assert_eq!(task.whole_verdict(solved()), solved());
+    }
+
+    /// What the steps record is enough to go on with.
+    #[test]
+    fn recorded_steps_bring_the_progress_back() {
+        let (mut stages, mut resumed) = (progress(STAGED), progress(STAGED));
+        let mut record = |stages: &mut StageProgress| {
+            resumed.resume(stages.step_stage().as_deref());
+            stages.count_turn();
+            resumed.count_turn();
+        };
+        record(&mut stages);
+        stages.enter_next(solved());
+        record(&mut stages);
+        record(&mut stages);
+        assert_eq!(resumed.part(), stages.part());
+        assert_eq!((resumed.earned(), resumed.turns), (0.25, 2));
+        let (whole, again) = (stages.whole_verdict(solved()), resumed.whole_verdict(solved()));
+        assert_eq!((whole.score, &again), (0.75, &whole));
+    }
 }
