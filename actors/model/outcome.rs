@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub enum StopReason {
     /// The agent submitted its work.
     Submitted,
-    /// `[episode] max_turns` was reached.
+    /// `[episode] max_turns` was reached, or the turns of the last stage of the task.
     StepLimit,
     /// `[episode] timeout` was reached.
     TimeLimit,
@@ -63,7 +63,8 @@ impl StopReason {
 /// The result of one check of the verification.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CheckResult {
-    /// The name of the check in the template.
+    /// The name of the check in the template. In the verdict over a task with stages, it stands behind
+    /// the name of its stage.
     pub name: String,
     /// The share of this check in the score, relative to the other checks.
     pub weight: f64,
@@ -264,9 +265,7 @@ fn round_reward(value: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{
-        ActionType, Money, StepAction, StepStage, StepState, TurnAction, Usage,
-    };
+    use crate::model::{ActionType, Money, StepAction, StepStage, StepState, TurnAction, Usage};
     use proptest::prelude::*;
 
     fn step(potential: f64) -> Step {

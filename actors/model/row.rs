@@ -238,7 +238,8 @@ row_columns! {
     pub struct RowMilestone {
         /// The number of the step after which the potential changed.
         pub step: i32,
-        /// The potential since this step: the sum of the weights of the milestones that hold.
+        /// The potential since this step: the sum of the weights of the milestones that hold. If the
+        /// task has stages, what the stages before have earned is added.
         pub potential: f64,
         /// The names of the milestones that hold; null if the potential does not tell which.
         pub reached: Option<Vec<String>>,
@@ -309,7 +310,8 @@ row_columns! {
     /// One check of the verification.
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
     pub struct RowCheck {
-        /// The name of the check in the template.
+        /// The name of the check in the template. If the task has stages, it stands behind the name of
+        /// its stage, as in `read-config/parses`.
         pub name: String,
         /// The share in the score, relative to the other checks.
         pub weight: f64,

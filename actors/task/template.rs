@@ -86,15 +86,15 @@ pub enum InstructionSpec {
 pub struct StageSpec {
     /// Unique in the template. It stands before the names of the stage's checks.
     pub name: String,
-    #[schemars(required)]
+    #[schemars(with = "InstructionSpec")]
     pub instruction: Option<InstructionSpec>,
     /// The oracle's moves of this stage. It submits after them.
-    #[schemars(required)]
+    #[schemars(with = "Vec<MoveSpec>")]
     pub solution: Option<Vec<MoveSpec>>,
     /// Other honest solutions of this stage. The oracle plays the other stages.
     #[serde(default)]
     pub alternatives: Vec<SolutionSpec>,
-    #[schemars(required)]
+    #[schemars(with = "VerificationSpec")]
     pub verification: Option<VerificationSpec>,
     /// The share in the score, relative to the other stages.
     #[serde(default = "one")]
