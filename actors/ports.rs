@@ -15,8 +15,8 @@ use crate::model::{
     CampaignRecord, ChatReply, ChatRequest, CommandStatus, DatasetRecord, EpisodeId, EpisodeRecord,
     ExchangeRecorder, ExecReport, ExecRequest, Fault, FaultKind, FileSpec, HostAddress,
     JournalEntry, ModelConfig, Money, OperationReport, Publication, RowFormat, RowRecord,
-    SandboxFingerprint, SandboxOperation, SandboxSpec, SandboxTree, SpendingTotals, Task,
-    TemplateEdition, Turn, WorkspaceCopy,
+    SandboxFingerprint, SandboxOperation, SandboxSpec, SandboxTree, ServiceReport, SpendingTotals,
+    Task, TaskService, TemplateEdition, Turn, WorkspaceCopy,
 };
 use async_trait::async_trait;
 use std::pin::Pin;
@@ -141,6 +141,11 @@ pub trait Sandbox: Send + 'static {
 
     /// Kills the started command with every program that it has started, and reports what it did.
     async fn stop(&mut self) -> Result<ExecReport, Fault>;
+
+    /// Starts a service and waits until it is healthy, has ended for good, or its time is up. The
+    /// guest keeps it running from then on, whatever the report says, until [`Sandbox::reset`] or a
+    /// copy that ends every program.
+    async fn start_service(&mut self, service: &TaskService) -> Result<ServiceReport, Fault>;
 
     /// Stops every program where it is, until [`Sandbox::thaw`]. No command may run in between. A
     /// `SandboxCopy` fault means that one program could not be stopped; all programs run again

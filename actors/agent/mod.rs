@@ -76,7 +76,7 @@ impl Agent {
 /// The first messages of a native agent's conversation. The campaign's own prompts replace the
 /// scaffold's, if there are any.
 pub fn opened(config: &CampaignConfig, scaffold: &dyn Scaffold, task: &Task) -> Vec<ChatMessage> {
-    let limits = AgentLimits::of(config);
+    let limits = AgentLimits::of(config, &task.resources);
     let opening = scaffold.open(task, &limits);
     match config.prompts.get(scaffold.name()) {
         Some(prompts) => prompts::over(prompts, opening, task, &limits),
@@ -91,9 +91,10 @@ pub fn next_instruction(
     scaffold: &dyn Scaffold,
     task: &Task,
 ) -> ChatMessage {
+    let limits = AgentLimits::of(config, &task.resources);
     let message = scaffold.next_instruction(task);
     match config.prompts.get(scaffold.name()) {
-        Some(prompts) => prompts::over_message(prompts, message, task, &AgentLimits::of(config)),
+        Some(prompts) => prompts::over_message(prompts, message, task, &limits),
         None => message,
     }
 }
@@ -106,7 +107,8 @@ pub fn opening(config: &CampaignConfig, name: &str, task: &Task) -> Option<ChatR
     Some(match agent {
         Agent::Native(_) => format.request(&opened(config, &*format, task)),
         Agent::External(external) => {
-            let guess = format.request(&format.open(task, &AgentLimits::of(config)));
+            let limits = AgentLimits::of(config, &task.resources);
+            let guess = format.request(&format.open(task, &limits));
             let program = config.agents.get(external.program());
             let max_output_tokens =
                 program.map_or(guess.max_output_tokens, |p| p.max_output_tokens);

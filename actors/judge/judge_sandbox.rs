@@ -36,6 +36,14 @@ pub struct JudgedCheck {
     pub output: String,
 }
 
+impl JudgedCheck {
+    /// The same check, failed for a reason of the engine's, whatever the check itself made of it.
+    fn failed(self, why: &str) -> Self {
+        let end = if self.end.success() { ExecEnd::Exited(1) } else { self.end };
+        Self { end, output: format!("{}\n{why}", self.output.trim_end()) }
+    }
+}
+
 /// Runs the checks of one task. It takes its sandbox when it is first needed.
 pub struct JudgeSandbox {
     pool: PoolHandle,
@@ -80,7 +88,7 @@ impl JudgeSandbox {
         let left_out = left_out(&copy);
         let files = with_left_out(&task.verification.files, &left_out);
         lease.sandbox().lay_judge(&files, &copy).await?;
-        self.service.begin(copy.clone(), task.verification.timeout).await;
+        self.service.begin(task, copy.clone()).await;
         let results = self.run_all(&mut lease, task, checks, &copy, &left_out).await;
         drop(copy);
         self.service.end().await;
@@ -130,7 +138,11 @@ impl JudgeSandbox {
                 return Err(fault);
             }
             let output = told(&report, left_out);
-            results.push(JudgedCheck { end: report.end, output });
+            let judged = JudgedCheck { end: report.end, output };
+            results.push(match self.service.take_unhealthy() {
+                Some(trouble) => judged.failed(&trouble),
+                None => judged,
+            });
         }
         Ok(results)
     }

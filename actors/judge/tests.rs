@@ -3,12 +3,13 @@
 
 use super::{JudgeSandbox, JudgedCheck};
 use crate::model::{
-    ExecEnd, Fault, FaultKind, FileSegment, JudgePlace, Task, TaskCheck, TreeEntry, TreeEntryKind,
-    WorkspaceCopy,
+    ExecEnd, Fault, FaultKind, FileSegment, JudgePlace, ServiceRestart, Task, TaskCheck,
+    TaskService, TreeEntry, TreeEntryKind, WorkspaceCopy,
 };
 use crate::task::Template;
 use crate::testkit::{Kit, Options, Separation, TEMPLATES, Trap, in_test_system};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A task whose judge is apart, with these checks.
 fn task(checks: &[&str]) -> (Task, Vec<TaskCheck>) {
@@ -144,6 +145,82 @@ fn a_reset_takes_a_sandbox_in_which_nothing_has_run() {
         // Only the judge's sandbox is emptied, at the end.
         let emptied = kit.backend.separation().into_iter().filter(|s| *s == Separation::Emptied);
         assert_eq!(emptied.count(), 1);
+    });
+}
+
+/// A service of the judged sandbox, and one that only agents have.
+fn services(run: &str, health: &str) -> Vec<TaskService> {
+    let service = |name: &str, run: &str, health: &str, judged| TaskService {
+        name: name.to_owned(),
+        run: run.to_owned(),
+        health: health.to_owned(),
+        healthy_within: Duration::from_secs(10),
+        restart: ServiceRestart::default(),
+        judged,
+    };
+    vec![service("agents", "exit 1", "exit 1", false), service("shop", run, health, true)]
+}
+
+async fn run_beside(
+    kit: &Kit,
+    services: Vec<TaskService>,
+    commands: &[&str],
+) -> Result<Vec<JudgedCheck>, Fault> {
+    let (mut task, checks) = task(commands);
+    task.services = services;
+    let mut judge = JudgeSandbox::new(kit.services.pool.clone(), Arc::default());
+    judge.run_checks(&task, &checks, workspace(&[])).await
+}
+
+#[test]
+fn judged_services_run_before_the_first_request_and_after_each_reset() {
+    in_test_system(Options::default(), |kit| async move {
+        let services = services("put served 1", "has name");
+        let commands = ["judged is served 1", "judged put served 2", "judged reset"];
+        let commands = [&commands[..], &["judged is served 1", "has served"]].concat();
+        let checks = run_beside(&kit, services, &commands).await.unwrap();
+        assert_eq!(ends(checks), ended(&[0, 0, 0, 0, 1]), "none runs in the judge's sandbox");
+    });
+}
+
+/// The check itself may be content with a refusal, so the engine fails it.
+#[test]
+fn a_judged_service_that_is_not_healthy_fails_each_check_that_asks() {
+    in_test_system(Options::default(), |kit| async move {
+        let services = services("echo no such luck", "has nothing");
+        let commands = ["exit 0", "judged get name", "judged get name"];
+        let checks = run_beside(&kit, services, &commands).await.unwrap();
+        let words = "\nthe service shop was not healthy within 10 s: it is not up; the end of its \
+             log:\nno such luck";
+        let output: Vec<&str> = checks.iter().map(|check| check.output.as_str()).collect();
+        assert_eq!(output, ["", words, words]);
+        assert_eq!(ends(checks), ended(&[0, 125, 125]));
+    });
+}
+
+#[test]
+fn a_check_that_passes_beside_an_unhealthy_service_is_failed() {
+    let check = JudgedCheck { end: ExecEnd::Exited(0), output: "fine\n".to_owned() };
+    let failed = check.failed("the service shop was not healthy");
+    assert_eq!(failed.end, ExecEnd::Exited(1));
+    assert_eq!(failed.output, "fine\nthe service shop was not healthy");
+}
+
+/// Judged programs may take all processor time. If another sandbox can be had, the host is well.
+#[test]
+fn a_sandbox_that_is_lost_while_a_service_starts() {
+    in_test_system(Options::default(), |kit| async move {
+        let start = || services("put served 1", "has served");
+        kit.backend.traps().once("service shop", Trap::Fault(FaultKind::SandboxLost));
+        let checks = run_beside(&kit, start(), &["judged get name"]).await.unwrap();
+        assert!(checks[0].output.contains("did not answer while the service shop began"));
+        for (event, kind) in
+            [("unpack", FaultKind::SandboxLost), ("service shop", FaultKind::SandboxProtocol)]
+        {
+            kit.backend.traps().once(event, Trap::Fault(kind));
+            let fault = run_beside(&kit, start(), &["judged get name"]).await.unwrap_err();
+            assert_eq!(fault.kind, kind, "{event}");
+        }
     });
 }
 

@@ -7,7 +7,7 @@
 
 use super::{
     AttemptNumber, CallRecord, CampaignConfig, CampaignName, DatasetRow, EpisodeId, Fault, Money,
-    Outcome, SandboxFingerprint, StageFinding, TaskId, Turn, Usage, WorkName,
+    Outcome, Reverification, SandboxFingerprint, StageFinding, TaskId, Turn, Usage, WorkName,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashSet};
@@ -377,6 +377,8 @@ pub enum JournalEntry {
     },
     /// The quality stages decided about the row of an episode.
     Judged(Box<RowRecord>),
+    /// The kept workspace of a finished episode was judged again. The outcome stays as it is.
+    Reverified(Box<Reverification>),
     /// Money was set aside for a call. The entry is durable before the request is sent.
     Held {
         /// See [`super::CallPosition::id`].

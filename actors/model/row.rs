@@ -8,8 +8,8 @@
 //! and came back (`messages`, `tools`, `model_version`, `finish_reason`), `milestones` and `calls`.
 //! Edition 4 added `actions` of steps whose reply asked for several. Edition 5 added `task_wording`.
 //! Edition 6 added why a verdict is what it is: `judge` of the verification, and `ended`, `output` and
-//! `second` of a check. It also added `milestones_changed` of a step. Edition 7 added `stage` of a
-//! step.
+//! `second` of a check. It also added `milestones_changed` of a step. Edition 7 added `reverified`, and
+//! `stage` of a step.
 
 use super::column::row_columns;
 use super::{Money, RowMessage, SandboxFingerprint};
@@ -89,6 +89,10 @@ row_columns! {
         pub total_reward: f64,
         /// Score, verdict and single checks of the sealed verification.
         pub verification: RowVerification,
+        /// A later verdict on the same work: the kept workspace was judged again, with the checks of
+        /// a later day. It changes nothing in the other columns. Null if it was not judged again.
+        #[since(7)]
+        pub reverified: Option<RowReverification>,
         /// Each change of the milestone potential; empty if it never changed. Null where an older
         /// engine made the row.
         #[since(3)]
@@ -288,6 +292,24 @@ row_columns! {
         /// made the row.
         #[since(6)]
         pub judge: Option<RowJudge>,
+    }
+}
+
+row_columns! {
+    /// A later verdict on the work of an episode.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    pub struct RowReverification {
+        /// `resolved`, `unresolved` or `flaky`.
+        pub outcome: String,
+        /// From 0 to 1; 0 if the verdict is flaky.
+        pub score: f64,
+        /// What is not the same any more since `final_result` was found: the task, files of its
+        /// template, its checks, the judge.
+        pub reason: String,
+        /// The digest of the template's files whose checks have judged.
+        pub template_digest: String,
+        /// When the work was judged again: RFC 3339, UTC, with milliseconds.
+        pub at: String,
     }
 }
 

@@ -107,6 +107,19 @@ impl TemplateProver {
                 return Ok(SeedProof { unusable: Some(error), ..SeedProof::default() });
             }
         };
+        self.for_task(&task).prove_task(&task, &twin).await
+    }
+
+    /// The prover whose sandboxes have what the task states. There is no campaign that could grant
+    /// less.
+    fn for_task(&self, task: &Task) -> Self {
+        let limits = task.resources.stated(&self.spec.limits);
+        let spec = SandboxSpec { limits, ..SandboxSpec::clone(&self.spec) };
+        Self { spec: Arc::new(spec), ..self.clone() }
+    }
+
+    /// Tries everything that a task promises. `twin` is the same task, rendered once more.
+    async fn prove_task(&self, task: &Task, twin: &Task) -> Result<SeedProof, Fault> {
         let mut proof = SeedProof {
             digest: task.cluster.clone(),
             turns: u32::try_from(task.solution.len() + 1).unwrap_or(u32::MAX),
@@ -115,13 +128,13 @@ impl TemplateProver {
         if task != twin {
             proof.problems.push("rendering the template twice gives different bytes".to_owned());
         }
-        self.shape(&task, &mut proof);
-        let lacking = self.lacking(&task).await?;
+        self.shape(task, &mut proof);
+        let lacking = self.lacking(task).await?;
         if !lacking.is_empty() {
             proof.problems.extend(lacking);
             return Ok(proof);
         }
-        match self.behaviour(&task, &mut proof).await {
+        match self.behaviour(task, &mut proof).await {
             Err(fault) if fault.kind.policy().owner == FaultOwner::Template => {
                 proof.problems.push(fault.message);
             }

@@ -5,22 +5,23 @@ use super::judge_queue::{JudgeLease, JudgeQueue, QualityStats};
 use super::publish_actor::PublishActor;
 use super::unit::FinishedUnit;
 use crate::collector::CollectorHandle;
-use crate::model::{CampaignConfig, CampaignName, Fault, Publication};
+use crate::model::{CampaignConfig, CampaignName, Fault, JournalEntry, Publication, RowRecord};
 use crate::policy::RestartIntensity;
 use crate::ports::{Clock, DatasetSink, Journal};
 use crate::supervisor::{ActorExit, ActorHandle, ActorStats, AskError, supervise};
 use actix::Message;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
 
-/// Make a row of a finished unit and judge it. It is answered when the row and the decision are
-/// durable.
+/// Make a row of a finished unit and judge it. The answer is the row with the decision, which
+/// nobody has recorded yet.
 #[derive(Clone, Message)]
-#[rtype(result = "Result<JudgeReply, Fault>")]
+#[rtype(result = "Result<Box<RowRecord>, Fault>")]
 pub struct JudgeUnit {
     pub(super) unit: Arc<dyn FinishedUnit>,
-    /// The worker and the place in the queue. They are free when the last clone is dropped.
+    /// The worker. It is free when the last clone is dropped.
     pub(super) _lease: Arc<JudgeLease>,
 }
 
@@ -52,10 +53,34 @@ pub struct QualityServices {
     pub clock: Arc<dyn Clock>,
 }
 
+/// A unit with its place in the queue. The place is free when the row is durable.
+pub struct QueuedUnit {
+    quality: QualityHandle,
+    unit: Arc<dyn FinishedUnit>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl QueuedUnit {
+    /// Waits for a worker, which makes the row and judges it, and then until the row is durable. No
+    /// worker waits for the store. Err means that no row was written, or that its answer was lost;
+    /// the same unit may be judged again.
+    pub async fn judged(self) -> Result<JudgeReply, Fault> {
+        let Self { quality, unit, _place } = self;
+        let lease = quality.queue.worker().await.ok_or(AskError::Gone("quality"))?;
+        let worker = lease.worker();
+        let row = worker.ask(JudgeUnit { unit, _lease: Arc::new(lease) }).await??;
+        let accepted = row.rejected.is_none();
+        quality.collector.record(vec![JournalEntry::Judged(row)]).await?;
+        Ok(JudgeReply { accepted })
+    }
+}
+
 /// What others hold of quality: workers that judge behind one queue, and one publisher.
 #[derive(Clone)]
 pub struct QualityHandle {
     queue: Arc<JudgeQueue>,
+    /// Records the rows.
+    collector: CollectorHandle,
     publisher: ActorHandle<PublishActor>,
 }
 
@@ -69,19 +94,22 @@ impl QualityHandle {
             supervise("quality", intensity(), move || JudgeActor::new(tools.clone()))
         };
         let (workers, mut joined): (Vec<_>, Vec<_>) = (0..workers.max(1)).map(worker).unzip();
-        let tools = tools.clone();
+        let (tools, collector) = (tools.clone(), tools.collector.clone());
         let (publisher, exit) =
             supervise("publisher", intensity(), move || PublishActor::new(tools.clone()));
         joined.push(exit);
-        (Self { queue: JudgeQueue::new(workers), publisher }, joined)
+        (Self { queue: JudgeQueue::new(workers), collector, publisher }, joined)
     }
 
-    /// Judges a unit. It waits for a place in the queue and for a worker. Err means that no row was
-    /// written, or that its answer was lost; the same unit may be judged again.
+    /// Waits for a place in the queue. Err only if the engine has ended.
+    pub async fn enqueue(&self, unit: Arc<dyn FinishedUnit>) -> Result<QueuedUnit, Fault> {
+        let place = self.queue.place().await.ok_or(AskError::Gone("quality"))?;
+        Ok(QueuedUnit { quality: self.clone(), unit, _place: place })
+    }
+
+    /// Judges a unit: waits for a place in the queue, and then as [`QueuedUnit::judged`].
     pub async fn judge(&self, unit: Arc<dyn FinishedUnit>) -> Result<JudgeReply, Fault> {
-        let lease = self.queue.worker().await.ok_or(AskError::Gone("quality"))?;
-        let worker = lease.worker();
-        worker.ask(JudgeUnit { unit, _lease: Arc::new(lease) }).await?
+        self.enqueue(unit).await?.judged().await
     }
 
     /// Publishes a dataset. Err means that no version was recorded; it may be tried again.

@@ -85,6 +85,7 @@ pub fn build_row(judged: &FinishedEpisode, stamp: String) -> TrajectoryRow {
         messages: None,
         final_result: judged.verdict.label().to_owned(),
         verification: verification(&judged.verdict, score),
+        reverified: None,
         milestones: Some(reached_milestones(&judged.task.verification.milestones, &steps)),
         pass_rate: None,
         labels: Vec::new(),

@@ -13,6 +13,8 @@ mod draw;
 mod field_renderer;
 mod params;
 mod render;
+mod resource_spec;
+mod service_spec;
 mod source;
 mod task_builder;
 mod template;
@@ -26,6 +28,8 @@ mod yaml;
 pub use catalog::{Catalog, glob_matches, path_matches};
 pub use params::{CountSpec, OrderedParams, ParamSpec};
 pub(crate) use render::fill;
+pub use resource_spec::ResourceSpec;
+pub use service_spec::ServiceSpec;
 pub use source::TaskSource;
 pub use template::{
     FOLDER_SCHEMA, InstructionSpec, TEMPLATE_SCHEMA, Template, TemplatePart, VerificationSpec,

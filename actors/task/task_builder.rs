@@ -5,6 +5,7 @@
 use super::draw::{self, TaskRng};
 use super::field_renderer::FieldRenderer;
 use super::render::RenderContext;
+use super::service_spec;
 use super::template::{
     CheckSpec, EditSpec, FaultSpec, MoveSpec, SolutionSpec, Template, TemplatePart,
     VerificationSpec,
@@ -12,8 +13,8 @@ use super::template::{
 use super::template_error::TemplateProblem;
 use crate::model::{
     FileComparison, FileSpec, JUDGED_LIBRARY, JudgePlace, MoveAction, NamedSolution, SEALED,
-    ScriptedMove, Task, TaskCheck, TaskFault, TaskId, TaskStage, TaskVerification, digest_of,
-    whole_solution,
+    ScriptedMove, Task, TaskCheck, TaskFault, TaskId, TaskService, TaskStage, TaskVerification,
+    digest_of, whole_solution,
 };
 use serde_json::Value;
 use std::time::Duration;
@@ -66,6 +67,7 @@ impl<'a> TaskBuilder<'a> {
         let title = self.texts.field("title", &template.title, &context);
         let files = self.workspace(&context);
         let setup = self.setup(&context);
+        let services = self.services(&context);
         self.check_faults(&faults, &files);
         // The right texts are known only to what no agent sees.
         add_right_texts(&faults, &mut context);
@@ -88,6 +90,8 @@ impl<'a> TaskBuilder<'a> {
             image: template.environment.image.clone(),
             files,
             setup,
+            services,
+            resources: template.resources(),
             instruction: work.instruction,
             wording: work.wording,
             canary,
@@ -183,6 +187,11 @@ impl<'a> TaskBuilder<'a> {
         self.texts.fields("environment.setup", &self.template.environment.setup, context)
     }
 
+    /// What runs beside the agent.
+    fn services(&self, context: &RenderContext) -> Vec<TaskService> {
+        service_spec::render(&self.template.services, &self.texts, context)
+    }
+
     /// Everything that the agent can see, as one text. The wording does not count, because tasks that
     /// differ only in their wording are the same work.
     fn public_content(&self, context: &RenderContext) -> Result<String, TemplateProblem> {
@@ -192,8 +201,12 @@ impl<'a> TaskBuilder<'a> {
         let instructions: Vec<String> =
             complete.map(|(field, _, text)| self.texts.field(&field, text, context)).collect();
         // The setup commands count too, because some templates make their data with them.
-        let setup = self.setup(context);
-        serde_json::to_string(&(instructions.join("\n"), files, setup)).map_err(not_json)
+        let (instruction, setup) = (instructions.join("\n"), self.setup(context));
+        let services = self.services(context);
+        if services.is_empty() {
+            return serde_json::to_string(&(instruction, files, setup)).map_err(not_json);
+        }
+        serde_json::to_string(&(instruction, files, setup, services)).map_err(not_json)
     }
 
     /// Draws a wrong text for each fault and gives the texts their names.

@@ -197,7 +197,8 @@ impl State {
                     return Err(format!("no hold {id}"));
                 }
             }
-            JournalEntry::Called(_) => {}
+            // No actor reads it.
+            JournalEntry::Called(_) | JournalEntry::Reverified(_) => {}
             JournalEntry::DatasetWritten(record) => {
                 if !self.datasets.contains(record) {
                     self.datasets.push(record.clone());

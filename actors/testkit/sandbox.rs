@@ -4,7 +4,7 @@
 //! `count` (a number never seen before), `flip` (succeeds every other time),
 //! `command -v NAME` (all are there but `absent`), and for agent programs `hang [COMMAND]`,
 //! which runs COMMAND and never ends. `judged COMMAND` is in `judged.rs`. Operations on files, and
-//! terminals, are in `operations.rs`.
+//! terminals, are in `operations.rs`. A service runs its command once, and then its health command.
 
 use super::jobs::{AgentCommand, Jobs};
 use super::judged;
@@ -12,8 +12,8 @@ use super::traps::Traps;
 use crate::model::{
     CapturedOutput, CommandStatus, ExecEnd, ExecReport, ExecRequest, Fault, FileChangeKind,
     FileSegment, FileSpec, HostAddress, InternalService, OperationReport, SandboxFingerprint,
-    SandboxOperation, SandboxSpec, SandboxTree, TreeEntry, TreeEntryKind, WORKSPACE,
-    WorkspaceChange, WorkspaceCopy, WorkspaceScan,
+    SandboxOperation, SandboxSpec, SandboxTree, ServiceReport, TaskService, TreeEntry,
+    TreeEntryKind, WORKSPACE, WorkspaceChange, WorkspaceCopy, WorkspaceScan,
 };
 use crate::ports::{InterruptFuture, Sandbox, SandboxBackend};
 use async_trait::async_trait;
@@ -36,7 +36,7 @@ struct Shared {
     /// What was done about sealed files, in order.
     separation: Mutex<Vec<Separation>>,
     /// Events are `create <image>`, `ping`, `exec <command>`, `read <path>`, `write <path>`,
-    /// `list <path>`, `keys <terminal>`, `pack` and `unpack`.
+    /// `list <path>`, `keys <terminal>`, `service <name>`, `pack` and `unpack`.
     traps: Traps,
 }
 
@@ -313,6 +313,14 @@ impl Sandbox for FakeSandbox {
 
     async fn stop(&mut self) -> Result<ExecReport, Fault> {
         Ok(self.report(ExecEnd::TimedOut, "", true))
+    }
+
+    async fn start_service(&mut self, service: &TaskService) -> Result<ServiceReport, Fault> {
+        let shared = self.shared.clone();
+        shared.traps.pass(&format!("service {}", service.name)).await?;
+        let log = self.run(&service.run).1;
+        let healthy = self.run(&service.health).0 == 0;
+        Ok(ServiceReport { trouble: (!healthy).then(|| "it is not up".to_owned()), log })
     }
 
     async fn freeze(&mut self) -> Result<(), Fault> {

@@ -109,7 +109,7 @@ enum CliCommand {
     /// Show the calls of models, byte for byte: list, show
     #[command(subcommand)]
     Call(call::CallCommand),
-    /// Campaigns, with or without a daemon: list, show
+    /// Campaigns, with or without a daemon: list, show, reverify
     #[command(subcommand)]
     Campaign(campaign::CampaignCommand),
     /// Datasets: build, verify, stats

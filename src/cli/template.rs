@@ -9,8 +9,8 @@ use crate::cli::terminal::output::{
     eprint_line, print_error, print_json, print_line, stderr_is_terminal, table,
 };
 use crate::cli::terminal::terminal_text::escape_controls;
-use crate::engine::{fault_error, run_in_actor_system};
 use crate::error::{Code, Error, Result};
+use crate::running_engine::{fault_error, run_in_actor_system};
 use crate::sandbox::SandboxBackends;
 use crate::templates;
 use clap::{Args, Subcommand};
@@ -222,6 +222,7 @@ fn summary(template: &Template) -> serde_json::Value {
             part.alternatives.iter().map(|a| a.name.clone()).collect()
         }),
         "faults": template.faults.iter().map(|fault| &fault.name).collect::<Vec<_>>(),
+        "services": template.services.iter().map(|service| &service.name).collect::<Vec<_>>(),
         "wordings": wordings(template),
         "judge": template.judge(),
     })
@@ -261,7 +262,7 @@ fn show(args: &TemplateShowArgs) -> Result<ExitCode> {
         print_line(&format!("  {key:<11} {}", if text.is_empty() { "-" } else { &text }));
     }
     // Only templates in folders have these.
-    for key in ["stages", "alternatives", "faults", "wordings"] {
+    for key in ["stages", "alternatives", "faults", "services", "wordings"] {
         let text = words(&summary[key]);
         if !text.is_empty() {
             print_line(&format!("  {key:<12} {text}"));

@@ -52,6 +52,7 @@ pub(super) fn row_with_steps(n: u64, count: u64) -> TrajectoryRow {
         final_result: if solved { "resolved" } else { "unresolved" }.to_owned(),
         total_reward: returns.first().copied().unwrap_or(0.0),
         verification: verification(solved, score),
+        reverified: None,
         milestones: (!n.is_multiple_of(6)).then(|| milestones(n)),
         pass_rate: (n % 3 != 2).then_some(PassRate { tries: 3, solved: 2, low: 0.2, high: 0.9 }),
         labels: (0..n % 3).map(|i| format!("label-{i}")).collect(),

@@ -12,8 +12,11 @@ const TOLERANCE: f64 = 1e-6;
 /// The rules that a trajectory breaks, as sentences.
 pub(super) fn broken_trajectory(row: &TrajectoryRow) -> Vec<String> {
     let mut broken = Vec::new();
-    if !matches!(row.final_result.as_str(), "resolved" | "unresolved" | "flaky") {
+    if !is_label(&row.final_result) {
         broken.push(format!("final_result is {:?}", row.final_result));
+    }
+    if let Some(again) = row.reverified.as_ref().filter(|again| !is_label(&again.outcome)) {
+        broken.push(format!("the outcome of reverified is {:?}", again.outcome));
     }
     // A row is resolved if and only if the verification passed. A flaky row never passed.
     if (row.final_result == "resolved") != row.verification.passed {
@@ -25,6 +28,11 @@ pub(super) fn broken_trajectory(row: &TrajectoryRow) -> Vec<String> {
     broken.extend(broken_requests(row));
     broken.extend(broken_sums(row));
     broken
+}
+
+/// Whether it is the label of a verdict.
+fn is_label(label: &str) -> bool {
+    matches!(label, "resolved" | "unresolved" | "flaky")
 }
 
 /// The rules that what was asked of the model, and how often, breaks. What is null breaks none.
@@ -103,7 +111,17 @@ fn differ(a: f64, b: f64) -> bool {
 mod tests {
     use super::*;
     use crate::dataset::fixture::row;
-    use synthd_actors::model::Money;
+    use synthd_actors::model::{Money, RowReverification};
+
+    fn reverified(outcome: &str) -> RowReverification {
+        RowReverification {
+            outcome: outcome.to_owned(),
+            score: 1.0,
+            reason: String::new(),
+            template_digest: String::new(),
+            at: String::new(),
+        }
+    }
 
     fn set_role(row: &mut TrajectoryRow, role: &str) {
         row.messages.as_mut().unwrap()[0].role = role.to_owned();
@@ -112,8 +130,9 @@ mod tests {
     #[test]
     fn each_rule_is_noticed() {
         type Break = fn(&mut TrajectoryRow);
-        let cases: [(Break, &str); 15] = [
+        let cases: [(Break, &str); 16] = [
             (|r| r.final_result = "solved".into(), "final_result is \"solved\""),
+            (|r| r.reverified = Some(reverified("solved")), "outcome of reverified is \"solved\""),
             (|r| r.verification.passed = !r.verification.passed, "but passed is"),
             (|r| r.trajectory[1].step = 7, "step 7 stands where"),
             (|r| r.trajectory[0].step = 5, "the first step is 5"),

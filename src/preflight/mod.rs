@@ -2,7 +2,7 @@
 //! finding, and `run` and `submit` refuse to start for the same findings.
 //!
 //! ```text
-//! file:  globs ─► stages ─► budgets
+//! file:  globs ─► resources that templates state ─► stages ─► budgets
 //! store: free, sound, same settings, same templates (`check` only: `run` finds them as it starts)
 //! host:  keys ─► enforcement ─► images ─► programs (`check` only: `run` asks while it prepares)
 //! live:  each model is asked once (`check --live`, `run --dry-run`)
@@ -14,6 +14,7 @@
 mod changes;
 mod globs;
 mod live;
+mod resources;
 mod sandboxes;
 mod staged;
 
@@ -21,12 +22,13 @@ pub use changes::{changed_settings, changed_templates};
 pub use globs::unmatched;
 pub use live::{LiveAnswer, LiveCheckReport, ask_each};
 
-use crate::engine::fault_error;
 use crate::error::{Code, Error};
 use crate::estimate::{self, check_affordable};
 use crate::llm::AdapterFactory;
+use crate::running_engine::fault_error;
 use crate::sandbox::SandboxBackends;
 use crate::sandbox::docker::PullProgress;
+use resources::ungranted;
 use sandboxes::SandboxPreflight;
 use staged::unplayable;
 use std::collections::BTreeMap;
@@ -66,12 +68,14 @@ pub struct PreflightReport {
 }
 
 impl Preflight<'_> {
-    /// Checks the file alone, against the templates and the prices: globs that match nothing, agents
-    /// that cannot play a template, and a budget that cannot be enough.
+    /// Checks the file alone, against the templates and the prices: globs that match nothing, resources
+    /// that templates state and the campaign does not grant, agents that cannot play a template, and a
+    /// budget that cannot be enough.
     pub fn check_file(&self) -> Vec<Error> {
         let mut findings = match self.config.kind {
             WorkName::Trajectories => {
                 let mut findings = unmatched(&self.inputs.catalog, &self.config.tasks);
+                findings.extend(ungranted(&self.inputs.catalog, self.config));
                 findings.extend(unplayable(&self.inputs.catalog, self.config));
                 findings
             }

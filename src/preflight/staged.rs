@@ -67,6 +67,6 @@ stages:
         assert!(found(&["minimal", "external/x"], &["unit/staged"]).is_empty());
         let told = found(&["minimal", "external/x"], &[]);
         assert_eq!(told.len(), 1);
-        assert!(told[0].contains("SYN-0205") && told[0].contains("unit/staged"), "{}", told[0]);
+        assert!(told[0].contains("SYN-0206") && told[0].contains("unit/staged"), "{}", told[0]);
     }
 }

@@ -62,8 +62,8 @@ use std::sync::Arc;
 use synthd_actors::model::CampaignCounts;
 use synthd_actors::model::{
     AttemptNumber, AttemptRecord, CallRecord, CampaignName, CampaignRecord, DatasetRecord,
-    EpisodeId, EpisodeRecord, JournalEntry, Money, RowRecord, SpendingTotals, TemplateEdition,
-    Turn,
+    EpisodeId, EpisodeRecord, JournalEntry, Money, Reverification, RowRecord, SpendingTotals,
+    TemplateEdition, Turn,
 };
 use synthd_actors::ports::{Journal, StoreFault};
 use writing::prepare::PreparedWrite;
@@ -153,6 +153,26 @@ impl Store {
     pub async fn row(&self, episode: &EpisodeId) -> Result<Option<RowRecord>, StoreFault> {
         let episode = episode.clone();
         self.read("read row", move |conn| read::row(conn, &episode)).await
+    }
+
+    /// The later verdicts on the episodes of a campaign, in the order in which they were reached.
+    pub async fn reverifications(
+        &self,
+        campaign: &CampaignName,
+    ) -> Result<Vec<Reverification>, StoreFault> {
+        let campaign = campaign.clone();
+        let query = move |conn: &Connection| read::reverifications(conn, &campaign);
+        self.read("read later verdicts", query).await
+    }
+
+    /// The later verdicts on one episode, in the order in which they were reached.
+    pub async fn reverifications_of(
+        &self,
+        episode: &EpisodeId,
+    ) -> Result<Vec<Reverification>, StoreFault> {
+        let episode = episode.clone();
+        let query = move |conn: &Connection| read::reverifications_of(conn, &episode);
+        self.read("read later verdicts", query).await
     }
 
     /// The calls whose ids begin with `begins`, in the order in which they were recorded. An id

@@ -15,8 +15,9 @@ use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use synthd_actors::model::{
     AttemptNumber, AttemptRecord, CampaignName, CampaignRecord, CampaignState, CostOverrun,
-    DatasetRecord, EpisodeId, EpisodeRecord, Money, PlannedEpisode, RowDecision, RowRecord,
-    SpendingTotals, TaskId, TemplateEdition, Turn, Usage, WorkName, day_of, day_that_counts,
+    DatasetRecord, EpisodeId, EpisodeRecord, Money, PlannedEpisode, Reverification, RowDecision,
+    RowRecord, SpendingTotals, TaskId, TemplateEdition, Turn, Usage, WorkName, day_of,
+    day_that_counts,
 };
 use synthd_actors::model::{CampaignCounts, EpisodeCounts, RowCounts, TokenCounts};
 use synthd_actors::quality::TurnParts;
@@ -156,9 +157,10 @@ pub(super) fn rows(
     limit: usize,
 ) -> StoreResult<Vec<RowRecord>> {
     let sql = format!(
-        "SELECT body, {} FROM campaign JOIN judged ON judged.campaign = campaign.key
+        "SELECT body, {}, {} FROM campaign JOIN judged ON judged.campaign = campaign.key
          WHERE name = ?1 AND ordinal > ?2 ORDER BY ordinal LIMIT ?3",
-        turns_of(conn)?
+        turns_of(conn)?,
+        newest_reverification(conn)?
     );
     // Ordinals begin at zero, so -1 comes before all of them.
     let after = after.map_or(-1, |ordinal| i64::try_from(ordinal).unwrap_or(i64::MAX));
@@ -170,8 +172,10 @@ pub(super) fn rows(
 /// The judged row of an episode. None before the episode is judged.
 pub(super) fn row(conn: &Connection, episode: &EpisodeId) -> StoreResult<Option<RowRecord>> {
     let sql = format!(
-        "SELECT body, {} FROM episode JOIN judged ON judged.episode = episode.key WHERE id = ?1",
-        turns_of(conn)?
+        "SELECT body, {}, {} FROM episode JOIN judged ON judged.episode = episode.key
+         WHERE id = ?1",
+        turns_of(conn)?,
+        newest_reverification(conn)?
     );
     Ok(collect(conn, &sql, [episode.as_str()], |row| judged_row(conn, row))?.pop())
 }
@@ -182,13 +186,65 @@ fn turns_of(conn: &Connection) -> StoreResult<&'static str> {
     Ok(if conn.prepare_cached(sql)?.exists([])? { "turns_of" } else { "NULL" })
 }
 
-/// The query of all judged rows, for [`judged_row`]. The key of the episode is the third column.
+/// The query of all judged rows, for [`judged_row`]. The key of the episode is the fourth column.
 pub(super) fn all_rows(conn: &Connection) -> StoreResult<String> {
-    Ok(format!("SELECT body, {}, episode FROM judged", turns_of(conn)?))
+    let (turns_of, newest) = (turns_of(conn)?, newest_reverification(conn)?);
+    Ok(format!("SELECT body, {turns_of}, {newest}, episode FROM judged"))
+}
+
+/// Whether the store can have later verdicts. An archive with an older schema cannot.
+pub(super) fn has_reverifications(conn: &Connection) -> StoreResult<bool> {
+    let sql = "SELECT 1 FROM sqlite_schema WHERE name = 'reverification'";
+    Ok(conn.prepare_cached(sql)?.exists([])?)
+}
+
+/// The column with the newest later verdict on the episode of a judged row.
+fn newest_reverification(conn: &Connection) -> StoreResult<&'static str> {
+    Ok(match has_reverifications(conn)? {
+        true => {
+            "(SELECT again.body FROM reverification AS again
+              WHERE again.episode = judged.episode ORDER BY again.key DESC LIMIT 1)"
+        }
+        false => "NULL",
+    })
+}
+
+/// The later verdicts on the episodes of a campaign, in the order in which they were reached.
+pub(super) fn reverifications(
+    conn: &Connection,
+    campaign: &CampaignName,
+) -> StoreResult<Vec<Reverification>> {
+    later_verdicts(conn, "campaign.name", campaign.as_str())
+}
+
+/// The later verdicts on one episode, in the order in which they were reached.
+pub(super) fn reverifications_of(
+    conn: &Connection,
+    episode: &EpisodeId,
+) -> StoreResult<Vec<Reverification>> {
+    later_verdicts(conn, "episode.id", episode.as_str())
+}
+
+/// The later verdicts where a column has this value.
+fn later_verdicts(
+    conn: &Connection,
+    column: &str,
+    value: &str,
+) -> StoreResult<Vec<Reverification>> {
+    if !has_reverifications(conn)? {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        "SELECT reverification.body FROM reverification
+         JOIN episode ON episode.key = reverification.episode
+         JOIN campaign ON campaign.key = episode.campaign
+         WHERE {column} = ?1 ORDER BY reverification.key"
+    );
+    collect(conn, &sql, [value], |row| body_of(row, 0))
 }
 
 /// Reads a row from the body and the attempt of its turns, and makes the parts again that the turns
-/// hold.
+/// hold. The newest later verdict is added to it.
 pub(super) fn judged_row(conn: &Connection, found: &Row<'_>) -> StoreResult<RowRecord> {
     let mut record: RowRecord = body_of(found, 0)?;
     if let (Some(attempt), Some(row)) =
@@ -201,6 +257,11 @@ pub(super) fn judged_row(conn: &Connection, found: &Row<'_>) -> StoreResult<RowR
             return Err(StoreError::unreadable("the turns of a row are not all there"));
         }
         TurnParts::of(&turns, row.verification.score).put(row);
+    }
+    if let (Some(body), Some(row)) =
+        (found.get::<_, Option<Vec<u8>>>(2)?, record.row.as_trajectory_mut())
+    {
+        row.reverified = Some(blob::decode::<Reverification>(&body)?.row());
     }
     Ok(record)
 }

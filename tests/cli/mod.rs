@@ -25,6 +25,7 @@ mod python;
 mod recipes;
 mod registry;
 mod replay;
+mod reverify;
 mod runs;
 mod samples;
 mod schema;

@@ -1,8 +1,8 @@
 //! A whole attempt as one future. Its sandbox and its calls belong to it and end with it.
 //!
 //! ```text
-//!  replay source? ─► record the start (fence) ─► read recorded turns ─► sandbox, files, setup
-//!    ─► replay ─► act ─► copy the workspace ─► verify twice ─► record the outcome
+//!  replay source? ─► record the start (fence) ─► read recorded turns ─► sandbox, files, setup,
+//!    services ─► replay ─► act ─► copy the workspace ─► verify twice ─► record the outcome
 //! ```
 
 use super::active_attempt::{ActiveAttempt, StoppedAttempt};
@@ -18,6 +18,7 @@ use crate::model::{
     SandboxTree, Task, Turn, Verdict, WorkspaceCopy,
 };
 use crate::pool::{PoolHandle, SandboxLease};
+use crate::ports::Sandbox;
 use crate::quality::FinishedEpisode;
 use crate::work::EngineServices;
 use std::sync::Arc;
@@ -195,8 +196,9 @@ async fn play(
     }
 }
 
-/// Takes a fresh sandbox, lays the task's files in it, and runs the task's setup commands. Fails
-/// with `TaskSetup` if a setup command fails.
+/// Takes a fresh sandbox, lays the task's files in it, runs the task's setup commands, and starts its
+/// services. Fails with `TaskSetup` if a setup command fails, and with `ServiceUnhealthy` if a service
+/// does not become healthy.
 pub async fn provision_task(
     pool: &PoolHandle,
     task: &Task,
@@ -218,5 +220,16 @@ pub async fn provision_task(
             return Err(Fault::new(FaultKind::TaskSetup, why));
         }
     }
+    start_services(sandbox, task).await?;
     Ok(lease)
+}
+
+/// Starts the services of a task, one after the other.
+async fn start_services(sandbox: &mut dyn Sandbox, task: &Task) -> Result<(), Fault> {
+    for service in &task.services {
+        if let Some(why) = sandbox.start_service(service).await?.failure(service) {
+            return Err(Fault::new(FaultKind::ServiceUnhealthy, why));
+        }
+    }
+    Ok(())
 }

@@ -1,11 +1,13 @@
-//! `synthd campaign`: lists and shows the campaigns of a data directory. The store is opened
-//! read-only, so a daemon may write it at the same time.
+//! `synthd campaign`: lists and shows the campaigns of a data directory, and judges their kept
+//! workspaces again. For `list` and `show`, the store is opened read-only, so a daemon may write it at
+//! the same time.
 
 mod list;
+mod reverify;
 mod show;
 
-use crate::engine::{run_in_actor_system, store_error};
 use crate::error::{Code, Error, Result};
+use crate::running_engine::{run_in_actor_system, store_error};
 use crate::store::{Store, is_held};
 use clap::Subcommand;
 use std::path::Path;
@@ -19,10 +21,11 @@ pub(super) enum CampaignCommand {
     List(list::CampaignListArgs),
     /// Show one campaign: success by model, cost, faults, dataset versions
     Show(show::CampaignShowArgs),
+    /// Judge all kept workspaces of a campaign again, with today's checks
+    Reverify(reverify::CampaignReverifyArgs),
 }
 
-/// Opens the store read-only and runs one of the subcommands. A data directory without a store is
-/// an error.
+/// Opens the store and runs one of the subcommands. A data directory without a store is an error.
 pub(super) fn run(command: &CampaignCommand) -> Result<ExitCode> {
     match command {
         CampaignCommand::List(args) => {
@@ -32,6 +35,13 @@ pub(super) fn run(command: &CampaignCommand) -> Result<ExitCode> {
         CampaignCommand::Show(args) => {
             let store = Store::open_read_only(&args.data.data_dir)?;
             run_in_actor_system(show::run(&store, args))?
+        }
+        CampaignCommand::Reverify(args) => {
+            let dir = &args.data.data_dir;
+            // An opening for writing would create a store that is not there.
+            drop(Store::open_read_only(dir)?);
+            let store = Store::open(dir)?;
+            run_in_actor_system(Box::pin(reverify::run(store, args)))?
         }
     }
 }

@@ -3,17 +3,18 @@
 //! error.
 
 use crate::config;
-use crate::engine::store_error;
 use crate::error::{Code, Error, Result};
+use crate::running_engine::store_error;
 use crate::store::Store;
 use crate::templates;
 use std::path::PathBuf;
 use std::sync::Arc;
 use synthd_actors::agent::{Agent, AgentLimits};
 use synthd_actors::model::{
-    CampaignConfig, EpisodeRecord, PlannedEpisode, SandboxFingerprint, SandboxSpec, Task,
+    CampaignConfig, EpisodeRecord, PlannedEpisode, SandboxFingerprint, SandboxSpec, Task, Turn,
 };
 use synthd_actors::ports::Journal;
+use synthd_actors::task::Catalog;
 
 /// What an episode began with.
 pub(super) struct EpisodeOrigin {
@@ -25,7 +26,7 @@ pub(super) struct EpisodeOrigin {
 
 /// The configuration of the episode's campaign, from its text in the store. A store without the
 /// campaign is damaged, because episodes are never stored without it.
-pub(super) async fn campaign_config(
+pub(in crate::cli) async fn campaign_config(
     store: &Store,
     plan: &PlannedEpisode,
 ) -> Result<CampaignConfig> {
@@ -57,17 +58,10 @@ impl EpisodeOrigin {
         config: &CampaignConfig,
         directories: &[PathBuf],
     ) -> Result<Self> {
-        // Directories of the campaign that no longer exist are left out. The user can name others.
-        let own = config.tasks.template_dirs.iter().filter(|directory| directory.is_dir());
-        let given: Vec<PathBuf> = own.chain(directories).cloned().collect();
-        let catalog = templates::load(&given)?;
-        let template = catalog.get(&plan.template).ok_or_else(|| gone(plan))?;
-        let task = template.task(config.seed, plan.index).map_err(|error| {
-            Error::new(Code::TemplateInvalid, format!("{}: {}", error.template, error.message))
-                .hint("`synthd template check` says what is wrong with a template")
-        })?;
+        let task = todays_task(plan, config, &todays_catalog(config, directories)?)?;
         let agent = Agent::by_name(&plan.scaffold).ok_or_else(|| no_scaffold(plan))?;
-        Ok(Self { task: Arc::new(task), agent, limits: AgentLimits::of(config) })
+        let limits = AgentLimits::of(config, &task.resources);
+        Ok(Self { task: Arc::new(task), agent, limits })
     }
 
     /// The error for a template that gives another task now.
@@ -80,17 +74,50 @@ impl EpisodeOrigin {
     }
 }
 
-/// The sandbox of an episode, in the exact image that it ran in, if the campaign still names that
-/// image.
-pub(super) fn recorded_spec(
+/// The templates as they are now: the shipped ones, those of the campaign's own directories, and those
+/// of `directories`. Directories of the campaign that no longer exist are left out. The user can name
+/// others.
+pub(in crate::cli) fn todays_catalog(
+    config: &CampaignConfig,
+    directories: &[PathBuf],
+) -> Result<Arc<Catalog>> {
+    let own = config.tasks.template_dirs.iter().filter(|directory| directory.is_dir());
+    let given: Vec<PathBuf> = own.chain(directories).cloned().collect();
+    templates::load(&given)
+}
+
+/// The task of an episode, rendered with the template as it is now.
+pub(in crate::cli) fn todays_task(
+    plan: &PlannedEpisode,
+    config: &CampaignConfig,
+    catalog: &Catalog,
+) -> Result<Task> {
+    let template = catalog.get(&plan.template).ok_or_else(|| gone(plan))?;
+    template.task(config.seed, plan.index).map_err(|error| {
+        Error::new(Code::TemplateInvalid, format!("{}: {}", error.template, error.message))
+            .hint("`synthd template check` says what is wrong with a template")
+    })
+}
+
+/// Whether the conversation opened with the instruction of this task.
+pub(in crate::cli) fn is_asked(turns: &[Turn], task: &Task) -> bool {
+    let opening = turns.first().and_then(|turn| turn.opening.as_deref());
+    let mut messages = opening.into_iter().flat_map(|opening| &opening.messages);
+    messages.any(|message| message.content.contains(task.instruction.trim_end()))
+}
+
+/// The sandbox of an episode, with the limits of its task, in the exact image that it ran in, if the
+/// campaign still names that image.
+pub(in crate::cli) fn recorded_spec(
     episode: &EpisodeRecord,
     config: &CampaignConfig,
-    image: &str,
+    task: &Task,
 ) -> SandboxSpec {
-    let spec = config.sandbox_for(image).unwrap_or_else(|| config.sandbox.clone());
+    let spec = config.sandbox_for(&task.image).unwrap_or_else(|| config.sandbox.clone());
     let print = episode.fingerprint.as_ref().and_then(SandboxFingerprint::image);
     let ran_in = print.filter(|(image, _)| *image == spec.image);
-    SandboxSpec { digest: ran_in.map(|(_, digest)| digest.to_owned()), ..spec }
+    let digest = ran_in.map(|(_, digest)| digest.to_owned());
+    SandboxSpec { digest, limits: task.resources.lowered(&spec.limits), ..spec }
 }
 
 /// The error for a template that is in no known directory.

@@ -6,9 +6,10 @@ use super::record::FullEpisode;
 use crate::cli::terminal::terminal_text::{
     TextStyle, TextStyler, elide_middle, escape_controls, escape_line,
 };
-use crate::engine::SystemClock;
+use crate::running_engine::SystemClock;
 use synthd_actors::model::{
-    AttemptRecord, CheckResult, ExecEnd, JudgeEnvironment, JudgePlace, Outcome, SandboxFingerprint,
+    AttemptRecord, CheckResult, ExecEnd, JudgeEnvironment, JudgePlace, Outcome, Reverification,
+    SandboxFingerprint,
 };
 use synthd_actors::ports::Clock;
 
@@ -91,6 +92,7 @@ impl EpisodePage {
         self.field("model", escape_line(&through));
         self.sandbox(whole.episode.fingerprint.as_ref());
         self.outcome(whole);
+        whole.later.iter().for_each(|again| self.later_verdict(again));
         self.quality(whole);
         self.expense(whole);
         self.attempts(&whole.attempts);
@@ -134,6 +136,19 @@ impl EpisodePage {
                 self.checks(&verdict.checks);
             }
         }
+    }
+
+    /// Adds a verdict that was reached later, with the reason and its checks.
+    fn later_verdict(&mut self, again: &Reverification) {
+        let verdict = &again.verdict;
+        let style = if verdict.passed { TextStyle::Good } else { TextStyle::Bad };
+        let label = self.styler.styled(style, verdict.label());
+        let score = verdict.score + 0.0;
+        self.field("again", format!("{label}, score {score:.3}, {}", escape_line(&again.at)));
+        for part in again.reason.to_string().split("; ") {
+            self.field("", escape_line(part));
+        }
+        self.checks(&verdict.checks);
     }
 
     /// Adds where the checks ran. `agents` is the sandbox of the agent. Nothing if no record says.

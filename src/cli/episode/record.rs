@@ -3,14 +3,15 @@
 
 use super::origin::{EpisodeOrigin, campaign_config};
 use crate::cli::TemplateDirs;
-use crate::engine::store_error;
 use crate::error::{Code, Error, Result};
+use crate::running_engine::store_error;
 use crate::store::Store;
 use serde::Serialize;
 use synthd_actors::agent::Agent;
 use synthd_actors::model::{
     AttemptNumber, AttemptRecord, ChatMessage, ChatRole, DatasetRow, DatasetSplit, EpisodeRecord,
-    QualityPolicy, RowRecord, RowRejection, StageAction, ToolSchema, Turn, USUAL_OUTPUT_TOKENS,
+    QualityPolicy, Reverification, RowRecord, RowRejection, StageAction, ToolSchema, Turn,
+    USUAL_OUTPUT_TOKENS,
 };
 use synthd_actors::ports::Journal;
 
@@ -29,6 +30,8 @@ pub(super) struct FullEpisode {
     /// The dataset row of the episode, accepted or rejected, as a dataset version has it or would
     /// have it. None before the episode was judged.
     pub(super) judged: Option<RowRecord>,
+    /// The later verdicts on its kept workspace, oldest first.
+    pub(super) later: Vec<Reverification>,
     /// The beginning of the conversation, or why it cannot be found out any more.
     pub(super) opening: Result<ConversationOpening>,
 }
@@ -55,6 +58,8 @@ struct EpisodeDocument<'a> {
     split: Option<DatasetSplit>,
     /// The rejected row; there is never an accepted one beside it.
     rejected: Option<RejectedRow<'a>>,
+    /// The later verdicts, oldest first. The verdict of the episode itself is in `episode.outcome`.
+    reverifications: &'a [Reverification],
     attempt: AttemptNumber,
     /// The first messages of the conversation. None if they cannot be found out any more.
     opening: Option<&'a [ChatMessage]>,
@@ -89,6 +94,7 @@ impl FullEpisode {
         let quality =
             config.as_ref().map_or_else(|_| QualityPolicy::default(), |c| c.quality.clone());
         let judged = judged(store, &episode, &quality).await?;
+        let later = store.reverifications_of(&id).await.map_err(store_error)?;
         let opening = match ConversationOpening::recorded(&turns) {
             Some(opening) => Ok(opening),
             // No turn is recorded. The opening is then what would be sent, from the task rendered
@@ -97,7 +103,7 @@ impl FullEpisode {
                 .and_then(|c| EpisodeOrigin::of(&episode.plan, &c, &templates.directories))
                 .map(|origin| ConversationOpening::of(&origin)),
         };
-        Ok(Self { episode, attempts, attempt, turns, judged, opening })
+        Ok(Self { episode, attempts, attempt, turns, judged, later, opening })
     }
 
     /// The JSON document.
@@ -112,6 +118,7 @@ impl FullEpisode {
             rejected: self.judged.as_ref().and_then(|judged| {
                 judged.rejected.as_ref().map(|why| RejectedRow { why, row: &judged.row })
             }),
+            reverifications: &self.later,
             attempt: self.attempt,
             opening: opening.map(|opening| opening.messages.as_slice()),
             tools: opening.map(|opening| opening.tools.as_slice()),

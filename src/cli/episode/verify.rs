@@ -2,15 +2,15 @@
 //! template has now. Nothing is recorded. A verdict that differs is an error, so that scripts notice
 //! it.
 
-use super::origin::{EpisodeOrigin, campaign_config, recorded_spec};
+use super::origin::{EpisodeOrigin, campaign_config, is_asked, recorded_spec};
 use super::page::EpisodePage;
 use super::{find, outcome_label};
 use crate::cli::doctor::{guest_dir, this_executable};
 use crate::cli::terminal::output::{eprint_line, print_json, print_line};
 use crate::cli::terminal::terminal_text::TextStyler;
 use crate::cli::{DataDir, TemplateDirs};
-use crate::engine::{ensure_sandbox, fault_error, store_error};
 use crate::error::{Code, Error, Result};
+use crate::running_engine::{ensure_sandbox, fault_error, store_error};
 use crate::sandbox::SandboxBackends;
 use crate::store::Store;
 use crate::workspaces::WorkspaceFiles;
@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use synthd_actors::model::{
-    AttemptNumber, CampaignConfig, EpisodeId, EpisodeRecord, Outcome, Task, TaskId, Turn, Verdict,
+    AttemptNumber, CampaignConfig, EpisodeId, EpisodeRecord, Outcome, Task, TaskId, Verdict,
     WorkspaceCopy,
 };
 use synthd_actors::pool::{PoolConfig, PoolHandle};
@@ -30,7 +30,7 @@ use synthd_actors::work::trajectory::verify_snapshot;
 #[derive(Args)]
 #[command(
     after_help = "The workspace was kept by `[episode] keep_workspaces`. Nothing is recorded: the store keeps its \
-verdict.
+verdict. `synthd campaign reverify` judges all episodes of a campaign again and records the verdicts.
 
 Examples:
   synthd episode verify ep-4f1c
@@ -72,6 +72,7 @@ pub(super) async fn run(store: &Store, args: &EpisodeVerifyArgs) -> Result<ExitC
     let copy = kept_workspace(&episode, &args.data.data_dir)?;
     let config = campaign_config(store, &episode.plan).await?;
     let task = todays_task(store, &episode, &config, &args.templates.directories).await?;
+    ensure_whole(&task)?;
     let found = in_sandboxes(&episode, &config, &task, copy).await?;
     let report = VerifyReport {
         episode: &episode.plan.id,
@@ -134,11 +135,14 @@ async fn todays_task(
     Ok(origin.task)
 }
 
-/// Whether the conversation opened with the instruction of this task.
-fn is_asked(turns: &[Turn], task: &Task) -> bool {
-    let opening = turns.first().and_then(|turn| turn.opening.as_deref());
-    let mut messages = opening.into_iter().flat_map(|opening| &opening.messages);
-    messages.any(|message| message.content.contains(task.instruction.trim_end()))
+/// Refuses a task with stages: each of them was judged over a workspace of its own.
+fn ensure_whole(task: &Task) -> Result<()> {
+    if task.stages.is_empty() {
+        return Ok(());
+    }
+    let what = format!("{} has stages, and only its last workspace is kept", task.template);
+    let hint = "`synthd episode show` has the verdict over each stage";
+    Err(Error::new(Code::BadUsage, what).hint(hint))
 }
 
 /// Starts a pool only for the verification, judges, and removes everything again.
@@ -149,7 +153,7 @@ async fn in_sandboxes(
     copy: WorkspaceCopy,
 ) -> Result<Verdict> {
     let backend = Arc::new(SandboxBackends::new(this_executable()?, &guest_dir()));
-    let spec = recorded_spec(episode, config, &task.image).offline();
+    let spec = recorded_spec(episode, config, task).offline();
     ensure_sandbox(&backend, &spec, None).await?;
     let limits = PoolConfig { warm: 0, ..PoolConfig::default() };
     let (pool, exit) = PoolHandle::start(backend.clone(), limits);

@@ -16,7 +16,7 @@ use synthd_actors::policy::{CapScope, CapStats};
 /// How often the display is updated.
 pub(in crate::cli) const TICK: Duration = Duration::from_millis(200);
 /// The least time between two lines of text, so that a log does not fill up.
-const LINE_EVERY: Duration = Duration::from_secs(5);
+pub(in crate::cli) const LINE_EVERY: Duration = Duration::from_secs(5);
 /// The rate is measured over the last so many finished episodes.
 const RATE_OVER: usize = 50;
 /// The fewest finished episodes for which a rate is shown. With fewer, the rate would be chance.
@@ -162,7 +162,7 @@ impl ProgressDisplay {
 }
 
 /// A bar of 24 characters with counts, time and message.
-fn bar(length: u64) -> ProgressBar {
+pub(in crate::cli) fn bar(length: u64) -> ProgressBar {
     let colour = if is_no_color() { "" } else { ".green" };
     let style = format!("{{bar:24{colour}}} {{pos}}/{{len}} {{elapsed}} {{wide_msg}}");
     let bar = ProgressBar::new(length);

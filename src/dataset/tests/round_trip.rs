@@ -108,6 +108,15 @@ prop_compose! {
 }
 
 prop_compose! {
+    fn reverification()(
+        (outcome, score, reason) in (text(), any::<f64>(), text()),
+        (template_digest, at) in (text(), text()),
+    ) -> RowReverification {
+        RowReverification { outcome, score, reason, template_digest, at }
+    }
+}
+
+prop_compose! {
     fn fingerprint()(
         (backend, root, kernel, shell) in (text(), text(), text(), text()),
         enforced in btree_map(text(), text(), 0..4),
@@ -128,7 +137,8 @@ prop_compose! {
         pass_rate in option::of(any::<(i32, i32, f64, f64)>()),
         (model_version, tools, calls) in (option::of(text()), option::of(text()), option::of(any::<i64>())),
         messages in option::of(vec(message(), 0..4)),
-        milestones in option::of(vec(milestone(), 0..3)),
+        (milestones, reverified) in
+            (option::of(vec(milestone(), 0..3)), option::of(reverification())),
     ) -> TrajectoryRow {
         let mut names = names.into_iter();
         let mut name = || names.next().unwrap();
@@ -138,7 +148,7 @@ prop_compose! {
             difficulty: name(), llm_model: name(), llm_provider: name(), scaffold: name(),
             sampling, prompt_digest, sample, template_digest, model_version, tools, calls,
             messages, milestones,
-            sandbox, trajectory, final_result: name(), total_reward, verification, labels,
+            sandbox, trajectory, final_result: name(), total_reward, verification, labels, reverified,
             pass_rate: pass_rate.map(|(tries, solved, low, high)| PassRate { tries, solved, low, high }),
             execution_time_seconds, total_tokens, cost_usd, attempt, canary: name(),
             created_at: "x".to_owned(),

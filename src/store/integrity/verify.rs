@@ -16,7 +16,7 @@ use rusqlite::Connection;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
-use synthd_actors::model::{Money, Outcome, RowRecord, Turn, broken_sums};
+use synthd_actors::model::{Money, Outcome, Reverification, RowRecord, Turn, broken_sums};
 
 /// How many findings there may be before a body that does not decode is not reported any more. The
 /// first body that is left out is replaced by the line `and more`.
@@ -129,6 +129,9 @@ fn bodies(conn: &Connection) -> std::result::Result<Vec<String>, StoreError> {
     let mut findings = Vec::new();
     decodes::<Turn>(conn, "step", "key", &mut findings)?;
     decodes::<Outcome>(conn, "outcome", "episode", &mut findings)?;
+    if read::has_reverifications(conn)? {
+        decodes::<Reverification>(conn, "reverification", "key", &mut findings)?;
+    }
     rows_decode(conn, &mut findings)?;
     calls_decode(conn, &mut findings)?;
     Ok(findings)
@@ -148,7 +151,7 @@ fn rows_decode(
     let mut statement = conn.prepare(&read::all_rows(conn)?)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        let episode: i64 = row.get(2)?;
+        let episode: i64 = row.get(3)?;
         let wrong = match read::judged_row(conn, row) {
             Ok(record) => wrong_sums(&record),
             Err(why) => Some(why.to_string()),

@@ -119,6 +119,45 @@ async fn sums_say_how_many_calls_nobody_counted() {
     assert_eq!(tokens.to_string(), "100 in, 7 out + 2 calls without counts");
 }
 
+/// The outcome and the row stay as they were; the newest later verdict is in a column of its own.
+#[tokio::test]
+async fn later_verdicts_stand_beside_the_first_one() {
+    let (_dir, store) = started(2).await;
+    for ordinal in 0..2 {
+        keep(&store, finished("c", ordinal, 1)).await;
+        keep(&store, JournalEntry::Judged(Box::new(row("c", ordinal, None)))).await;
+    }
+    let before = first(&store).await;
+    let (failed, passed) = (later("c", 0, false, 10), later("c", 0, true, 20));
+    for again in [&failed, &failed, &passed] {
+        keep(&store, reverified(again)).await;
+    }
+    assert_eq!(first(&store).await, before);
+    let all = vec![failed.clone(), passed.clone()];
+    assert_eq!(store.reverifications_of(&id("c", 0)).await.unwrap(), all);
+    assert_eq!(store.reverifications(&name("c")).await.unwrap(), all);
+    let with = |ordinal, newest: Option<RowReverification>| {
+        let mut record = row("c", ordinal, None);
+        record.row.as_trajectory_mut().unwrap().reverified = newest;
+        record
+    };
+    let expected = vec![with(0, Some(passed.row())), with(1, None)];
+    assert_eq!(store.rows(&name("c"), None, 9).await.unwrap(), expected);
+    assert_eq!(store.row(&id("c", 0)).await.unwrap(), Some(with(0, Some(passed.row()))));
+}
+
+#[tokio::test]
+async fn a_later_verdict_needs_a_first_one_of_the_same_attempt() {
+    let (_dir, store) = started(1).await;
+    let again = later("c", 0, true, 10);
+    let early = store.append(vec![reverified(&again)]).await.unwrap_err();
+    assert!(early.message.contains("no verdict on ep-c-0"), "{early}");
+    keep(&store, finished("c", 0, 1)).await;
+    let other = Reverification { attempt: AttemptNumber(2), ..again.clone() };
+    assert!(store.append(vec![reverified(&other)]).await.is_err());
+    keep(&store, reverified(&again)).await;
+}
+
 #[tokio::test]
 async fn a_whole_episode_reads_back() {
     let (_dir, store) = started(1).await;

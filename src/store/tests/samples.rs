@@ -259,6 +259,7 @@ fn trajectory(campaign: &str, ordinal: u64) -> TrajectoryRow {
             checks: Vec::new(),
             judge: None,
         },
+        reverified: None,
         milestones: None,
         pass_rate: None,
         labels: vec!["loop".to_owned()],
@@ -300,6 +301,39 @@ fn row_step() -> RowStep {
         milestones_changed: None,
         stage: None,
     }
+}
+
+/// What a later day says of an episode that [`finished`] has judged.
+pub(in crate::store) fn later(
+    campaign: &str,
+    ordinal: u64,
+    passed: bool,
+    at_ms: i64,
+) -> Reverification {
+    let check = CheckResult {
+        name: "fixed".to_owned(),
+        weight: 0.3,
+        passed,
+        output: "now\n".to_owned(),
+        end: Some(ExecEnd::Exited(i32::from(!passed))),
+        second: None,
+    };
+    Reverification {
+        episode: id(campaign, ordinal),
+        attempt: AttemptNumber(1),
+        judge: "digest of the judge".to_owned(),
+        reason: ReverificationReason {
+            engine: "0.1.0".to_owned(),
+            ..ReverificationReason::default()
+        },
+        verdict: Verdict::agree(vec![check.clone()], &[check]),
+        at: "2026-01-02T00:00:00.000Z".to_owned(),
+        at_ms,
+    }
+}
+
+pub(in crate::store) fn reverified(again: &Reverification) -> JournalEntry {
+    JournalEntry::Reverified(Box::new(again.clone()))
 }
 
 pub(in crate::store) fn dataset(campaign: &str, version: u32) -> DatasetRecord {

@@ -5,7 +5,7 @@ use crate::error::Code;
 use crate::store::schema::{MIGRATIONS, READ_FROM};
 use crate::store::{Store, schema};
 use std::path::Path;
-use synthd_actors::model::{AttemptNumber, FaultKind, Money};
+use synthd_actors::model::{AttemptNumber, FaultKind, Money, Reverification};
 use synthd_actors::ports::Journal;
 use tempfile::TempDir;
 
@@ -91,6 +91,25 @@ async fn a_store_that_lacks_only_what_helps_to_write_is_read_as_it_is() {
         }
         assert_eq!(number(dir.path(), "PRAGMA user_version"), version as i64);
     }
+}
+
+/// Older schemas have no later verdicts. With the newest one, an old episode can get one.
+#[tokio::test]
+async fn an_episode_of_an_older_store_is_judged_again() {
+    let dir = old_store();
+    upgrade_to(dir.path(), 16);
+    let archive = Store::open_read_only(dir.path()).unwrap();
+    assert!(archive.reverifications(&name("c")).await.unwrap().is_empty());
+    assert_eq!(archive.row(&id("c", 0)).await.unwrap(), Some(row("c", 0, None)));
+    drop(archive);
+    let store = Store::open(dir.path()).unwrap();
+    assert_intact(&store).await;
+    // Attempt 2 of the fixture has the verdict.
+    let again = Reverification { attempt: AttemptNumber(2), ..later("c", 0, true, 10) };
+    store.append(vec![reverified(&again)]).await.unwrap();
+    let record = store.row(&id("c", 0)).await.unwrap().unwrap();
+    assert_eq!(record.row.as_trajectory().unwrap().reverified, Some(again.row()));
+    assert_eq!(store.episodes(&name("c")).await.unwrap()[0].outcome, Some(outcome()));
 }
 
 /// What was kept as zero tokens before there was a column for it.

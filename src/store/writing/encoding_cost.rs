@@ -4,6 +4,7 @@
 
 use synthd_actors::model::{
     ChatMessage, ChatRequest, DatasetRow, JournalEntry, Outcome, RowMessage, Turn, TurnAction,
+    Verdict,
 };
 
 /// The entries of one append are heavy if they have more bytes than this together.
@@ -23,12 +24,12 @@ fn of_entry(entry: &JournalEntry) -> usize {
         JournalEntry::Judged(record) => of_row(&record.row),
         JournalEntry::Called(call) => call.exchange.request.len() + call.exchange.response.len(),
         JournalEntry::Finished { outcome, .. } => of_outcome(outcome),
+        JournalEntry::Reverified(again) => of_verdict(&again.verdict),
         _ => 0,
     }
 }
 
-/// The estimated size of a row. It is decoded again as a test, so its texts count twice. A whole
-/// trajectory is always heavy.
+/// The estimated size of a row. A whole trajectory is always heavy.
 fn of_row(row: &DatasetRow) -> usize {
     let Some(row) = row.as_completion() else { return HEAVY_BYTES + 1 };
     let message = |message: &RowMessage| {
@@ -36,7 +37,7 @@ fn of_row(row: &DatasetRow) -> usize {
         message.content.len() + of_text(&message.reasoning) + calls.sum::<usize>()
     };
     let texts = row.response.len() + of_text(&row.reasoning) + of_text(&row.fields);
-    2 * (texts + row.messages.iter().map(message).sum::<usize>())
+    texts + row.messages.iter().map(message).sum::<usize>()
 }
 
 fn of_text(text: &Option<String>) -> usize {
@@ -79,10 +80,15 @@ fn of_request(request: &ChatRequest) -> usize {
 /// The estimated size of an outcome: what the checks printed, or the message of the fault.
 fn of_outcome(outcome: &Outcome) -> usize {
     match outcome {
-        Outcome::Judged { verdict, .. } => verdict.checks.iter().map(|c| c.output.len()).sum(),
+        Outcome::Judged { verdict, .. } => of_verdict(verdict),
         Outcome::Answered { .. } => 0,
         Outcome::Faulted { fault } => fault.message.len(),
     }
+}
+
+/// The estimated size of a verdict: what its checks printed.
+fn of_verdict(verdict: &Verdict) -> usize {
+    verdict.checks.iter().map(|check| check.output.len()).sum()
 }
 
 #[cfg(test)]
