@@ -86,6 +86,30 @@ pub trait SandboxBackend: Send + Sync + 'static {
 
     /// Waits until every dropped sandbox is really gone from the host. Shutdown waits for this.
     async fn settle(&self) -> Result<(), Fault>;
+
+    /// Takes a copy of a workspace out of memory until it is needed. The memory is free when this
+    /// returns, unless the copy has other owners. By default, the copy stays in memory.
+    async fn store_copy(&self, copy: Arc<WorkspaceCopy>) -> Arc<dyn StoredCopy> {
+        Arc::new(CopyInMemory(copy))
+    }
+}
+
+/// A copy of a workspace that waits for its checks. Whoever waits for a sandbox or for a check keeps
+/// this, and not the copy itself: all copies share a bounded memory.
+#[async_trait]
+pub trait StoredCopy: Send + Sync + 'static {
+    /// The copy. It waits until there is memory for it. Err means that it cannot be read.
+    async fn load(&self) -> Result<Arc<WorkspaceCopy>, Fault>;
+}
+
+/// A stored copy that stays in memory.
+pub struct CopyInMemory(pub Arc<WorkspaceCopy>);
+
+#[async_trait]
+impl StoredCopy for CopyInMemory {
+    async fn load(&self) -> Result<Arc<WorkspaceCopy>, Fault> {
+        Ok(self.0.clone())
+    }
 }
 
 /// A future that [`Sandbox::wait_for_command`] polls beside the command. When it is ready, the wait
@@ -166,7 +190,8 @@ pub trait Sandbox: Send + 'static {
 
     /// Makes the sandbox a judge's: writes the sealed files as [`Sandbox::write_files`] does, the
     /// program at `JUDGED_PROGRAM`, and the regular files and directories of a copy below
-    /// `SUBMISSION`, as data that nobody can execute by accident. Links are left out.
+    /// `SUBMISSION`, as data that nobody can execute by accident. Links and settings of git are left
+    /// out (`WorkspaceCopy::submission`).
     async fn lay_judge(
         &mut self,
         files: &[FileSpec],

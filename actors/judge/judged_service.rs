@@ -18,14 +18,14 @@ use super::judged_protocol::{self, JudgedRequest, JudgedRun, read_request};
 use crate::model::{
     DirectoryRead, ExecRequest, Fault, FaultKind, FileRead, FileWrite, OperationReport,
     OperationResult, RefusalKind, SandboxOperation, SandboxSpec, ServedConnection, Task,
-    TaskService, TunnelService, WORKSPACE, WorkspaceCopy,
+    TaskService, TunnelService, WORKSPACE,
 };
 use crate::pool::{PoolHandle, SandboxLease};
-use crate::ports::Sandbox;
+use crate::ports::{Sandbox, StoredCopy};
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncWriteExt, DuplexStream};
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, watch};
 
 /// Bytes of each output stream of a judged program that a check gets.
 const OUTPUT_KEPT: u32 = 1 << 20;
@@ -44,13 +44,14 @@ pub(super) struct JudgedService {
     fault: Arc<StdMutex<Option<Fault>>>,
     /// Why a request of the current check was refused: a service is not healthy.
     unhealthy: Arc<StdMutex<Option<String>>>,
-    /// Cuts off the requests of a check that has ended.
-    cut_off: Arc<Notify>,
+    /// The number of the check that runs. A connection belongs to the check in which it was opened,
+    /// and ends with it.
+    check: Arc<watch::Sender<u64>>,
 }
 
 /// One run of the checks.
 struct JudgedRunState {
-    copy: Arc<WorkspaceCopy>,
+    copy: Arc<dyn StoredCopy>,
     /// The longest time that a judged program may take.
     longest: Duration,
     /// What runs beside the judged programs.
@@ -65,11 +66,11 @@ struct JudgedRunState {
 impl JudgedService {
     pub(super) fn new(pool: PoolHandle, spec: Arc<SandboxSpec>) -> Self {
         let (run, fault, unhealthy) = (Arc::default(), Arc::default(), Arc::default());
-        Self { pool, spec, run, fault, unhealthy, cut_off: Arc::default() }
+        Self { pool, spec, run, fault, unhealthy, check: Arc::default() }
     }
 
     /// Begins a run over a copy. What was left of the run before is dropped.
-    pub(super) async fn begin(&self, task: &Task, copy: Arc<WorkspaceCopy>) {
+    pub(super) async fn begin(&self, task: &Task, copy: Arc<dyn StoredCopy>) {
         let longest = task.verification.timeout;
         let judged = task.services.iter().filter(|service| service.judged);
         let services = judged.cloned().collect();
@@ -84,10 +85,10 @@ impl JudgedService {
         self.run.lock().await.take();
     }
 
-    /// Ends the requests of a check that has ended, for example because its time was up. The judged
-    /// sandbox of a request that was performed is dropped.
+    /// Ends the connections of a check that has ended, for example because its time was up. A request
+    /// that was not performed yet never is. The judged sandbox of one that was is dropped.
     pub(super) fn cut_off(&self) {
-        self.cut_off.notify_waiters();
+        self.check.send_modify(|check| *check += 1);
     }
 
     /// The fault that made the run void; none if the judged sandbox did what it was asked.
@@ -130,17 +131,19 @@ impl JudgedService {
     }
 
     /// A sandbox in which nothing has run, with the copy laid in it.
-    async fn with_copy(&self, copy: &WorkspaceCopy) -> Result<SandboxLease, Fault> {
+    async fn with_copy(&self, copy: &dyn StoredCopy) -> Result<SandboxLease, Fault> {
         let mut lease = self.pool.acquire(&self.spec).await?;
-        lease.sandbox().unpack(copy).await?;
+        // The memory comes last, so that nobody waits with it for a sandbox.
+        let copy = copy.load().await?;
+        lease.sandbox().unpack(&copy).await?;
         Ok(lease)
     }
 
     /// A sandbox with the copy, in which only the services run. Err: why one of them is not healthy.
     async fn fresh(&self, run: &mut JudgedRunState) -> Result<Result<SandboxLease, String>, Fault> {
-        let mut lease = self.with_copy(&run.copy).await?;
+        let mut lease = self.with_copy(&*run.copy).await?;
         for service in &run.services {
-            if let Some(trouble) = self.start(&mut lease, service, &run.copy).await? {
+            if let Some(trouble) = self.start(&mut lease, service, &*run.copy).await? {
                 run.trouble = Some(trouble.clone());
                 return Ok(Err(trouble));
             }
@@ -155,7 +158,7 @@ impl JudgedService {
         &self,
         lease: &mut SandboxLease,
         service: &TaskService,
-        copy: &WorkspaceCopy,
+        copy: &dyn StoredCopy,
     ) -> Result<Option<String>, Fault> {
         match lease.sandbox().start_service(service).await {
             Err(fault) if fault.kind == FaultKind::SandboxLost => {
@@ -167,6 +170,23 @@ impl JudgedService {
             }
             report => report.map(|report| report.failure(service)),
         }
+    }
+
+    /// A program was not started in a fresh sandbox. Without services the host is the cause. With them,
+    /// the host is well if a sandbox without services can be had.
+    async fn blame_services(
+        &self,
+        run: &mut JudgedRunState,
+        fault: Fault,
+    ) -> Result<OperationResult, Fault> {
+        if run.services.is_empty() {
+            return Err(fault);
+        }
+        self.with_copy(&*run.copy).await?;
+        let trouble = "the judged sandbox did not answer while the services ran in it".to_owned();
+        let refusal = self.refuse(&trouble);
+        run.trouble = Some(trouble);
+        Ok(refusal)
     }
 
     /// Performs an operation on files. Judged processes that run on may take all processor time, so
@@ -225,7 +245,13 @@ impl JudgedService {
                             Ok(fresh) => fresh,
                             Err(trouble) => return Ok(self.refuse(&trouble)),
                         };
-                        run_program(lease.sandbox(), &program, run.longest).await?
+                        match run_program(lease.sandbox(), &program, run.longest).await {
+                            Err(fault) if fault.kind == FaultKind::SandboxLost => {
+                                drop(lease);
+                                return self.blame_services(run, fault).await;
+                            }
+                            ran => ran?,
+                        }
                     }
                     ran => ran?,
                 }
@@ -306,7 +332,27 @@ impl Clone for JudgedService {
             run: self.run.clone(),
             fault: self.fault.clone(),
             unhealthy: self.unhealthy.clone(),
-            cut_off: self.cut_off.clone(),
+            check: self.check.clone(),
+        }
+    }
+}
+
+impl JudgedService {
+    /// Answers the requests of one connection until it ends.
+    async fn answer_all(&self, mut connection: DuplexStream) {
+        loop {
+            let request = match read_request(&mut connection).await {
+                Ok(Some(request)) => request,
+                Ok(None) => return,
+                Err(error) => {
+                    tracing::warn!(%error, "a check wrote no request to the judged sandbox");
+                    return;
+                }
+            };
+            let reply = self.answer(request).await;
+            if connection.write_all(&reply).await.is_err() {
+                return;
+            }
         }
     }
 }
@@ -314,25 +360,13 @@ impl Clone for JudgedService {
 impl TunnelService for JudgedService {
     fn serve(&self, connection: DuplexStream) -> ServedConnection {
         let service = self.clone();
+        let mut check = self.check.subscribe();
         Box::pin(async move {
-            let mut connection = connection;
-            loop {
-                let request = match read_request(&mut connection).await {
-                    Ok(Some(request)) => request,
-                    Ok(None) => return,
-                    Err(error) => {
-                        tracing::warn!(%error, "a check wrote no request to the judged sandbox");
-                        return;
-                    }
-                };
-                let cut_off = service.cut_off.notified();
-                let reply = tokio::select! {
-                    reply = service.answer(request) => reply,
-                    () = cut_off => return,
-                };
-                if connection.write_all(&reply).await.is_err() {
-                    return;
-                }
+            tokio::select! {
+                // The end of the check goes first: what was sent before it may be read after it.
+                biased;
+                _ = check.changed() => {}
+                () = service.answer_all(connection) => {}
             }
         })
     }

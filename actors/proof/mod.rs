@@ -7,14 +7,13 @@ mod tests;
 use crate::agent::{Scaffold, Toolbox};
 use crate::model::{
     ChatReply, CheckResult, Fault, FaultOwner, FinishReason, MoveAction, NamedSolution,
-    SandboxSpec, ScriptedMove, Task, Usage, Verdict, WorkspaceCopy, staged_moves,
+    SandboxSpec, ScriptedMove, Task, Usage, Verdict, staged_moves,
 };
 use crate::pool::{PoolHandle, SandboxLease};
-use crate::ports::Sandbox;
+use crate::ports::{Sandbox, StoredCopy};
 use crate::task::{Template, TemplateError};
 use crate::work::trajectory::{
-    ActionLimits, milestone_potential, missing_programs, provision_task, run_action,
-    verify_snapshot,
+    ActionLimits, milestone_potential, missing_programs, provision_task, run_action, verify_copy,
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -56,7 +55,7 @@ struct PlayedPart {
     again: Verdict,
     potential: f64,
     /// The workspace at the end of the part.
-    snapshot: Arc<WorkspaceCopy>,
+    copy: Arc<dyn StoredCopy>,
 }
 
 impl ScriptedRun {
@@ -186,7 +185,7 @@ impl TemplateProver {
         let mut unfailed = nothing.checks(true);
         self.try_cheats(task, &task.verification.cheats, "the cheat", &mut unfailed, proof).await?;
         if self.tries_battery {
-            let cheats = battery_cheats(task, &oracle);
+            let cheats = battery_cheats(task, &oracle).await?;
             let whose = "the engine's cheat";
             self.try_cheats(task, &cheats, whose, &mut unfailed, proof).await?;
         }
@@ -348,8 +347,8 @@ impl TemplateProver {
         }
         drop(lease);
         let mut run = ScriptedRun { parts: Vec::new(), problem };
-        for (at, (potential, snapshot)) in left {
-            run.parts.push(self.judge_part(task, at, potential, snapshot).await?);
+        for (at, (potential, copy)) in left {
+            run.parts.push(self.judge_part(task, at, potential, copy).await?);
         }
         Ok(run)
     }
@@ -362,17 +361,18 @@ impl TemplateProver {
         at: usize,
         is_last: bool,
         live: &mut dyn Sandbox,
-    ) -> Result<(f64, Arc<WorkspaceCopy>), Fault> {
+    ) -> Result<(f64, Arc<dyn StoredCopy>), Fault> {
         let part = task.at_stage(at);
         let part = part.as_ref().unwrap_or(task);
         let potential = milestone_potential(&self.pool, part, &self.spec, live).await?;
         if is_last {
-            return Ok((potential, Arc::new(live.pack(true).await?)));
+            let snapshot = Arc::new(live.pack(true).await?);
+            return Ok((potential, self.pool.store_copy(snapshot).await));
         }
         live.freeze().await?;
         let snapshot = Arc::new(live.pack(false).await?);
         live.thaw().await?;
-        Ok((potential, snapshot))
+        Ok((potential, self.pool.store_copy(snapshot).await))
     }
 
     /// Judges a part over the workspace that moves have left.
@@ -381,18 +381,18 @@ impl TemplateProver {
         task: &Task,
         at: usize,
         potential: f64,
-        snapshot: Arc<WorkspaceCopy>,
+        copy: Arc<dyn StoredCopy>,
     ) -> Result<PlayedPart, Fault> {
         let part = task.at_stage(at);
         let part = part.as_ref().unwrap_or(task);
-        let verdict = verify_snapshot(&self.pool, part, &self.spec, snapshot.clone()).await?;
+        let verdict = verify_copy(&self.pool, part, &self.spec, &copy).await?;
         // Only a success needs the second look: it is the claim.
         let again = match verdict.passed {
-            true => verify_snapshot(&self.pool, part, &self.spec, snapshot.clone()).await?,
+            true => verify_copy(&self.pool, part, &self.spec, &copy).await?,
             false => verdict.clone(),
         };
         let stage = task.stages.get(at).map(|stage| stage.name.clone());
-        Ok(PlayedPart { stage, verdict, again, potential, snapshot })
+        Ok(PlayedPart { stage, verdict, again, potential, copy })
     }
 
     /// Runs moves as an agent would; an edit that does not apply is trouble.
@@ -458,18 +458,20 @@ fn remove_failed(unfailed: &mut Vec<String>, run: &ScriptedRun) {
 }
 
 /// The engine's cheats for each part of a task. `oracle` is the run of its solution.
-fn battery_cheats(task: &Task, oracle: &ScriptedRun) -> Vec<NamedSolution> {
-    let of_part = |(at, played): (usize, &PlayedPart)| -> Vec<NamedSolution> {
+async fn battery_cheats(task: &Task, oracle: &ScriptedRun) -> Result<Vec<NamedSolution>, Fault> {
+    let mut all = Vec::new();
+    for (at, played) in oracle.parts.iter().enumerate() {
         let part = task.at_stage(at);
-        let cheats = battery::cheats(part.as_ref().unwrap_or(task), &played.snapshot);
+        let solved = played.copy.load().await?;
+        let cheats = battery::cheats(part.as_ref().unwrap_or(task), &solved);
+        drop(solved);
         let before = task.stages.get(..at).unwrap_or_default();
-        let late = |cheat: NamedSolution| NamedSolution {
+        all.extend(cheats.into_iter().map(|cheat| NamedSolution {
             name: played.full_name(&cheat.name),
             moves: staged_moves(before, &cheat.moves),
-        };
-        cheats.into_iter().map(late).collect()
-    };
-    oracle.parts.iter().enumerate().flat_map(of_part).collect()
+        }));
+    }
+    Ok(all)
 }
 
 /// The move that ends a stage.

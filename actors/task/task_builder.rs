@@ -13,14 +13,15 @@ use super::template::{
 use super::template_error::TemplateProblem;
 use crate::model::{
     FileComparison, FileSpec, JUDGED_LIBRARY, JudgePlace, MoveAction, NamedSolution, SEALED,
-    ScriptedMove, Task, TaskCheck, TaskFault, TaskId, TaskService, TaskStage, TaskVerification,
-    digest_of, whole_solution,
+    SHELL_LIBRARY, ScriptedMove, Task, TaskCheck, TaskFault, TaskId, TaskService, TaskStage,
+    TaskVerification, digest_of, whole_solution,
 };
 use serde_json::Value;
 use std::time::Duration;
 
 /// What the engine itself lays into the sealed tree of a judge apart.
-const ENGINE_FILES: [&str; 3] = [JUDGED_LIBRARY, "lib/judged", "submission.left-out"];
+const ENGINE_FILES: [&str; 4] =
+    [JUDGED_LIBRARY, SHELL_LIBRARY, "lib/judged", "submission.left-out"];
 
 /// Builds one task of a template.
 pub(super) struct TaskBuilder<'a> {
@@ -309,7 +310,7 @@ impl<'a> TaskBuilder<'a> {
         let timeout = Duration::from_secs(u64::from(spec.timeout_seconds));
         let judge = self.template.judge();
         if judge == JudgePlace::Apart {
-            files.push(judge_library());
+            files.extend(judge_library());
         }
         TaskVerification { files, checks, milestones, cheats, judge, timeout, canary }
     }
@@ -544,14 +545,18 @@ fn sign_programs<'c>(
     }
 }
 
-/// The library with which a check reaches the judged sandbox. It is part of the task, so a task has
-/// the version that its digest covers.
-fn judge_library() -> FileSpec {
-    FileSpec {
-        path: JUDGED_LIBRARY.to_owned(),
-        content: include_str!("../judge/library/judged.py").to_owned(),
+/// The library of checks, for Python and for the shell. It is part of the task, so a task has the
+/// version that its digest covers.
+fn judge_library() -> [FileSpec; 2] {
+    let files = [
+        (JUDGED_LIBRARY, include_str!("../judge/library/judged.py")),
+        (SHELL_LIBRARY, include_str!("../judge/library/checks.sh")),
+    ];
+    files.map(|(path, content)| FileSpec {
+        path: path.to_owned(),
+        content: content.to_owned(),
         mode: 0o444,
-    }
+    })
 }
 
 /// The digest over the serialized task.

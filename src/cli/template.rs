@@ -314,11 +314,15 @@ fn render(args: &TemplateRenderArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A task as text: id, instruction, then each file with its path and mode.
+/// A task as text: id, instruction, then each service, then each file with its path and mode.
 fn text_of(task: &Task) -> String {
     let wording = task.wording.as_ref().map_or(String::new(), |name| format!(", wording {name}"));
     let told = instructions(task);
     let mut text = format!("# {} (seed {}{wording})\n\n{told}", task.id, task.seed);
+    for service in &task.services {
+        let (name, run, health) = (&service.name, &service.run, &service.health);
+        text.push_str(&format!("\n--- service {name}\n{run}\n--- its health\n{health}\n"));
+    }
     for file in &task.files {
         text.push_str(&format!("\n--- {} ({:04o})\n{}", file.path, file.mode, file.content));
     }

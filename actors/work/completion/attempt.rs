@@ -4,8 +4,9 @@
 //!  start (fence) ─► recorded ──┐
 //!  ask (router) ──► answered ──┴─► settlement, call, answer and outcome, recorded as one batch
 //! ```
-//! The start is recorded while the model is asked: nobody reads the fence before the answer is
-//! recorded. What the call cost, the answer and the outcome are durable together, so a completion
+//! The start is recorded while the model is asked. It is in the queue of the store before the call
+//! begins, and the store keeps the order of its queue: no entry of a call comes before the start of
+//! its attempt, and nobody reads the fence before the answer is recorded. What the call cost, the answer and the outcome are durable together, so a completion
 //! never has one without the others. If the process dies in between, the completion is asked for
 //! again; at most the calls in flight are asked twice.
 
@@ -86,11 +87,12 @@ async fn ask(
     // There was no turn before this call, so a fault means what it means before the first turn.
     let asked =
         async { services.router.call_unsettled(call).await.map_err(Fault::before_any_turn) };
+    // Polled first, so it is queued first.
     let started = async {
-        let recorded = services.collector.record(vec![start.clone()]).await;
+        let recorded = services.collector.record_here(vec![start.clone()]).await;
         recorded.inspect_err(|_| services.router.owe(&spec.plan.campaign, vec![start]))
     };
-    let ((), asked) = tokio::try_join!(started, asked)?;
+    let ((), asked) = tokio::try_join!(biased; started, asked)?;
     Ok(asked)
 }
 

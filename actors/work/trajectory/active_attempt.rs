@@ -134,8 +134,9 @@ impl<'a> ActiveAttempt<'a> {
     /// Measures the milestone potential of the workspace as it is now. If that fails, the last
     /// potential stands, because the agent has lost nothing by it.
     pub(super) async fn evaluate_milestones(&mut self) -> Result<(), Fault> {
-        let task = self.stages.part();
-        let measured = self.milestones.evaluate(task, self.lease.sandbox()).await?;
+        let before = self.stages.own_names(self.held.as_deref().unwrap_or_default());
+        let (task, live) = (self.stages.part(), self.lease.sandbox());
+        let measured = self.milestones.evaluate(task, live, &before).await?;
         self.is_unmeasured = measured.is_none();
         if let Some(measured) = measured {
             self.potential = self.stages.potential(measured.potential);

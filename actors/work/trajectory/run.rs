@@ -15,10 +15,10 @@ use super::verify;
 use crate::judge::engine_commands::{ensure_exited, run_engine_command};
 use crate::model::{
     AttemptNumber, AttemptRecord, Fault, FaultKind, JournalEntry, Outcome, SandboxSpec,
-    SandboxTree, Task, Turn, Verdict, WorkspaceCopy,
+    SandboxTree, Task, Turn, Verdict,
 };
 use crate::pool::{PoolHandle, SandboxLease};
-use crate::ports::Sandbox;
+use crate::ports::{Sandbox, StoredCopy};
 use crate::quality::FinishedEpisode;
 use crate::work::EngineServices;
 use std::sync::Arc;
@@ -97,7 +97,8 @@ async fn verify_final(
         Ok(snapshot) => {
             // The agent's sandbox ends before others are taken for the checks.
             drop(lease);
-            judge(services, orders, stages, Arc::new(snapshot)).await
+            let copy = services.pool.store_copy(Arc::new(snapshot)).await;
+            judge(services, orders, stages, &copy).await
         }
         Err(fault) => Err(fault),
     };
@@ -109,20 +110,28 @@ async fn judge(
     services: &EngineServices,
     orders: &AttemptOrders,
     stages: &StageProgress,
-    snapshot: Arc<WorkspaceCopy>,
+    copy: &Arc<dyn StoredCopy>,
 ) -> Result<Verdict, Fault> {
-    let keeping = orders.config.episode.keep_workspaces;
-    // The memory of a copy that is never kept is free as soon as the checks have it.
-    let kept = keeping.keeps(true).then(|| snapshot.clone());
-    let verdict =
-        verify::verify_snapshot(&services.pool, stages.part(), &orders.checking, snapshot).await?;
-    if let Some(copy) = kept.filter(|_| keeping.keeps(stages.is_solved_with(&verdict))) {
+    let task = stages.part();
+    let verdict = verify::verify_copy(&services.pool, task, &orders.checking, copy).await?;
+    if orders.config.episode.keep_workspaces.keeps(stages.is_solved_with(&verdict)) {
         let id = &orders.plan.id;
-        if let Err(fault) = services.workspaces.keep(id, orders.attempt, copy).await {
+        if let Err(fault) = keep(services, orders, &**copy).await {
             tracing::warn!(episode = %id, %fault, "the workspace is not kept");
         }
     }
     Ok(verdict)
+}
+
+/// Keeps a final workspace for a later verification.
+async fn keep(
+    services: &EngineServices,
+    orders: &AttemptOrders,
+    copy: &dyn StoredCopy,
+) -> Result<(), Fault> {
+    let copy = copy.load().await?;
+    services.workspaces.keep(&orders.plan.id, orders.attempt, copy).await?;
+    Ok(())
 }
 
 /// The newest earlier attempt that has turns. They are paid for, so they are replayed instead of

@@ -92,6 +92,14 @@ impl StageProgress {
         }
     }
 
+    /// The names in the present stage of milestones of the whole task: the inverse of
+    /// [`Self::full_names`].
+    pub(super) fn own_names(&self, names: &[String]) -> Vec<String> {
+        let prefix = self.stage().map(|stage| stage.full_name("")).unwrap_or_default();
+        let own = names.iter().filter_map(|name| name.strip_prefix(prefix.as_str()));
+        own.map(str::to_owned).collect()
+    }
+
     /// Counts a turn of the agent.
     pub(super) fn count_turn(&mut self) {
         self.turns += 1;

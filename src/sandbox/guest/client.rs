@@ -42,8 +42,8 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 /// The timeout of a whole copy out of a sandbox, in however many frames it comes. The wait for
 /// copy memory does not count.
 const COPY_PATIENCE: Duration = Duration::from_secs(120);
-/// The timeout of the wait for copy memory. Verifications keep their copies until their checks
-/// have ended, so this is the time of many checks.
+/// The timeout of the wait for copy memory. A copy has it only while it is received, stored or laid,
+/// so this is the time of many copies.
 const ROOM_PATIENCE: Duration = Duration::from_secs(3_600);
 /// Bytes of the longest command that is sent. With its other fields it stays below
 /// [`MAX_FRAME`].

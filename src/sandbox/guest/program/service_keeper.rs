@@ -42,7 +42,7 @@ const DIRECTORY: &str = "/tmp/services";
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// How long one health command may take.
-const HEALTH_TIME: Duration = Duration::from_secs(5);
+const HEALTH_TIME: Duration = Duration::from_secs(10);
 /// The pause before the first restart; each further one in a row waits twice as long.
 const RESTART_PAUSE: Duration = Duration::from_millis(200);
 /// Reads of the output of a program that has ended. A pipe holds no more.
