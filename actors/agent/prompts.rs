@@ -146,6 +146,18 @@ mod tests {
         assert_eq!(opened[1].content, format!("Do this: {}!", task.instruction));
     }
 
+    /// A later stage is told in the campaign's words as well.
+    #[test]
+    fn a_later_instruction_is_told_like_the_first_one() {
+        let (task, limits) = (task(), AgentLimits::default());
+        let own = MinimalScaffold.next_instruction(&task);
+        let text = "{{ builtin }} In short: {{ instruction }}!".to_owned();
+        let prompts = PromptOverrides { system: None, instruction: Some(text) };
+        let told = over_message(&prompts, own.clone(), &task, &limits);
+        assert_eq!(told.content, format!("{} In short: {}!", own.content, task.instruction));
+        assert_eq!(told.role, ChatRole::User);
+    }
+
     #[test]
     fn what_is_no_variable_is_told_with_its_line() {
         let unknown = |text, kind| variables(text, kind).unwrap_err();
