@@ -254,10 +254,7 @@ fn finish(
     // This also marks the episode as finished, so the cached fence is out of date.
     sum_up(conn, &fence, key, ending.at_ms)?;
     fences.forget(id);
-    conn.prepare_cached(
-        "UPDATE attempt SET ended_at_ms = COALESCE(ended_at_ms, ?2) WHERE key = ?1",
-    )?
-    .execute([key, ending.at_ms])?;
+    // The end of the attempt is that of its episode: it is not written twice.
     Ok(ApplyOutcome::Kept)
 }
 
