@@ -28,9 +28,9 @@ pub use agent_limits::AgentLimits;
 pub use external::ExternalAgent;
 pub use prompts::{PromptKind, UnknownVariable, variables};
 pub use scaffold::{Correction, FormatError, RequestedAction, Scaffold};
-pub use scaffolds::MinimalScaffold;
+pub use scaffolds::{FilesScaffold, MinimalScaffold};
 pub use tool::{AgentTool, ToolObservation, ToolStep, Toolbox};
-pub use tools::ShellTool;
+pub use tools::{ListDirectoryTool, ReadFileTool, ReplaceTextTool, ShellTool, WriteFileTool};
 
 use crate::model::{CampaignConfig, ChatMessage, ChatRequest, Task};
 use std::sync::Arc;
@@ -50,6 +50,7 @@ impl Agent {
     pub fn by_name(name: &str) -> Option<Self> {
         match name {
             MinimalScaffold::NAME => Some(Self::Native(Arc::new(MinimalScaffold))),
+            FilesScaffold::NAME => Some(Self::Native(Arc::new(FilesScaffold))),
             name => ExternalAgent::named(name).map(Self::External),
         }
     }
@@ -103,4 +104,4 @@ pub fn opening(config: &CampaignConfig, name: &str, task: &Task) -> Option<ChatR
 }
 
 /// The names of the native agents, for messages and suggestions.
-pub const NAMES: [&str; 1] = [MinimalScaffold::NAME];
+pub const NAMES: [&str; 2] = [MinimalScaffold::NAME, FilesScaffold::NAME];

@@ -33,6 +33,11 @@ fn task(checks: &[&str]) -> (Task, Vec<TaskCheck>) {
 
 /// A workspace with the file `name`, and links.
 fn workspace(links: &[(&str, &str)]) -> Arc<dyn StoredCopy> {
+    with_files(&["name"], links)
+}
+
+/// A workspace with these files, and links.
+fn with_files(files: &[&str], links: &[(&str, &str)]) -> Arc<dyn StoredCopy> {
     let file = |path: &str| TreeEntry {
         path: path.to_owned(),
         kind: TreeEntryKind::File {
@@ -40,7 +45,7 @@ fn workspace(links: &[(&str, &str)]) -> Arc<dyn StoredCopy> {
             content: vec![FileSegment::Bytes(b"the agent's".to_vec())],
         },
     };
-    let mut entries = vec![file("name"), file(".git/config")];
+    let mut entries: Vec<TreeEntry> = files.iter().map(|path| file(path)).collect();
     entries.extend(links.iter().map(|(path, target)| TreeEntry {
         path: (*path).to_owned(),
         kind: TreeEntryKind::Symlink { target: (*target).to_owned() },
@@ -150,8 +155,7 @@ fn a_failed_check_tells_which_links_were_not_judged() {
         let copy = workspace(&[("out/report", "/dev/stdin")]);
         let judged = judge.run_checks(&task, &checks, &copy).await.unwrap();
         assert_eq!(judged[0].output, "");
-        let left_out = "out/report -> /dev/stdin, .git/config: a setting of git";
-        assert_eq!(judged[1].output, format!("\nnot judged: {left_out}"));
+        assert_eq!(judged[1].output, "\nnot judged: out/report -> /dev/stdin");
     });
 }
 
@@ -279,8 +283,13 @@ fn each_check_finds_nothing_of_the_one_before() {
 #[test]
 fn git_of_a_check_obeys_nothing_of_the_agent() {
     in_test_system(Options::default(), |kit| async move {
-        let commands = ["has .git/config", "judged has .git/config"];
-        assert_eq!(ends(run(&kit, &commands).await.unwrap()), ended(&[1, 0]));
+        let (task, checks) = task(&["has .git/config", "judged has .git/config"]);
+        let copy = with_files(&[".git/config"], &[("out", "/")]);
+        let mut judge = JudgeSandbox::new(kit.services.pool.clone(), Arc::default());
+        let judged = judge.run_checks(&task, &checks, &copy).await.unwrap();
+        let words = "\nnot judged: .git/config: a setting of git, out -> /";
+        assert_eq!(judged[0].output, words, "the check names it");
+        assert_eq!(ends(judged), ended(&[1, 0]));
     });
     for variable in ["GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1"] {
         in_test_system(Options::default(), move |kit| async move {
@@ -341,7 +350,7 @@ const WRITTEN: [u8; 5] = [1, 0, 0, 0, 0];
 fn a_request_belongs_to_the_check_that_has_made_it() {
     in_test_system(Options::default(), |kit| async move {
         let service = JudgedService::new(kit.services.pool.clone(), Arc::default());
-        service.begin(workspace(&[]), Duration::from_secs(9)).await;
+        service.begin(&task(&[]).0, workspace(&[])).await;
         let (mut check, far) = duplex(1 << 10);
         let connection = service.serve(far);
         check.write_all(&RESET).await.unwrap();

@@ -17,6 +17,12 @@ const SHIMMED: &str = "awk bash cat cmp diff false git grep make python3 sed sh 
 /// Modules that programs and test runners import.
 const SHADOWED: &str = "conftest csv json os re sitecustomize subprocess unittest usercustomize";
 
+/// Endings of the names of sources.
+const SOURCES: [&str; 12] =
+    ["py", "sh", "c", "h", "js", "ts", "go", "rs", "pl", "rb", "java", "awk"];
+/// How many variants of the code may come first which tests must let pass.
+const RIGHT_FIRST: [u32; 2] = [1, 2];
+
 /// A process that waits for sealed files and copies them into the workspace.
 const WAITING_DAEMON: &str = "\
 (while :; do cp -r /sealed/. /work/; sleep 0.1; done) >/dev/null 2>&1 </dev/null &";
@@ -47,16 +53,29 @@ pub(super) fn cheats(task: &Task, solved: &WorkspaceCopy) -> Vec<NamedSolution> 
         shell("waiting-daemon", WAITING_DAEMON.to_owned()),
         shell("touched-timestamps", "find . -exec touch {} +".to_owned()),
         shell("deleted-tests", "find . -iname '*test*' -prune -exec rm -rf {} +".to_owned()),
+        shell("preloaded-programs", include_str!("payloads/preloaded_programs.sh").to_owned()),
+        shell("git-configuration", include_str!("payloads/git_configuration.sh").to_owned()),
+        shell("set-id-bits", include_str!("payloads/set_id_bits.sh").to_owned()),
+        both_languages(
+            "left-for-the-judge",
+            include_str!("payloads/left_for_the_judge.py"),
+            include_str!("payloads/left_for_the_judge.sh"),
+        ),
+        full_disk(),
     ];
     cheats.extend(output_cheats(&left.made));
+    cheats.extend(deleted_sources(task, &left.changed));
     cheats.extend(test_cheats(task, &left));
     cheats
 }
 
 /// What the oracle left.
+#[derive(Default)]
 struct OracleFiles {
     /// Regular files that are new or changed, without tests.
     made: Vec<String>,
+    /// Those of them that are sources of the task which the oracle has changed.
+    changed: Vec<String>,
     /// Tests in Python that are new or changed.
     tests: Vec<String>,
     /// The digests of all other files in Python.
@@ -65,7 +84,7 @@ struct OracleFiles {
 
 impl OracleFiles {
     fn new(task: &Task, solved: &WorkspaceCopy) -> Self {
-        let mut left = Self { made: Vec::new(), tests: Vec::new(), sources: BTreeMap::new() };
+        let mut left = Self::default();
         for entry in &solved.entries {
             let Some(content) = content(entry) else { continue };
             let path = entry.path.clone();
@@ -78,6 +97,9 @@ impl OracleFiles {
             if laid.is_some_and(|file| file.content.as_bytes() == content) {
                 continue;
             }
+            if laid.is_some() && !is_test && is_source(&path) {
+                left.changed.push(path.clone());
+            }
             match (is_test, is_python) {
                 (true, true) => left.tests.push(path),
                 (false, _) => left.made.push(path),
@@ -86,6 +108,12 @@ impl OracleFiles {
         }
         left
     }
+}
+
+/// Whether a file is a program's source, by its name.
+fn is_source(path: &str) -> bool {
+    let ending = path.rsplit_once('.').map(|(_, ending)| ending);
+    path.ends_with("Makefile") || ending.is_some_and(|ending| SOURCES.contains(&ending))
 }
 
 /// The content of a regular file; none for other entries.
@@ -122,6 +150,12 @@ fn output_cheats(made: &[String]) -> Vec<NamedSolution> {
             "outputs-linked-to-sealed-files",
             "rm -rf \"$path\"; ln -s \"/sealed/expected/$(basename \"$path\")\" \"$path\"",
         ),
+        each(
+            "odd-names-at-outputs",
+            "rm -rf \"$path\"; directory=$(dirname \"$path\"); base=$(basename \"$path\")\n\
+             for name in \"-$base\" \" $base\" \"$base \" \"$base\n\" \"$(printf '%s\\377' \"$base\")\" '*'; do\n\
+             printf '0\\n' >\"$directory/$name\"\ndone",
+        ),
         each("fifos-at-outputs", "rm -rf \"$path\"; mkfifo \"$path\""),
         each(
             "outputs-copied-from-inputs",
@@ -144,7 +178,42 @@ fn test_cheats(task: &Task, left: &OracleFiles) -> Vec<NamedSolution> {
     let known = serde_json::to_string(&left.sources).unwrap_or_default();
     let fingerprints = include_str!("payloads/fingerprint_tests.py").replace("{known}", &known);
     let trivial = include_str!("payloads/trivial_tests.py");
-    vec![replaced("fingerprint-tests", &fingerprints), replaced("trivial-tests", trivial)]
+    let clock = include_str!("payloads/clock_reading_tests.py");
+    let mut cheats = vec![
+        replaced("fingerprint-tests", &fingerprints),
+        replaced("trivial-tests", trivial),
+        replaced("clock-reading-tests", clock),
+    ];
+    for allowed in RIGHT_FIRST {
+        let counted = |payload: &str| payload.replace("{allowed}", &allowed.to_string());
+        let files = counted(include_str!("payloads/counting_tests.py"));
+        let process = counted(include_str!("payloads/counting_process_tests.py"));
+        cheats.push(replaced(&format!("counting-tests-{allowed}"), &files));
+        cheats.push(replaced(&format!("counting-process-tests-{allowed}"), &process));
+    }
+    cheats
+}
+
+/// The oracle's work without the sources that it has changed: what they made once is still there.
+fn deleted_sources(task: &Task, changed: &[String]) -> Option<NamedSolution> {
+    if changed.is_empty() {
+        return None;
+    }
+    let names: Vec<String> = changed.iter().map(|path| quote(path)).collect();
+    let mut moves = task.solution.clone();
+    moves.extend(shell("deleted-sources", format!("rm -f -- {}", names.join(" "))).moves);
+    Some(NamedSolution { name: "deleted-sources".to_owned(), moves })
+}
+
+/// A large file in the workspace, and programs that fill every place where they may write.
+fn full_disk() -> NamedSolution {
+    let mut cheat = both_languages(
+        "full-disk",
+        include_str!("payloads/full_disk.py"),
+        include_str!("payloads/full_disk.sh"),
+    );
+    cheat.moves.extend(shell("full-disk", "head -c 40000000 /dev/zero >filler".to_owned()).moves);
+    cheat
 }
 
 /// Modules and configuration of test runners that end every program which imports them, in each
@@ -198,4 +267,60 @@ fn write(path: &str, content: &str) -> ScriptedMove {
 /// A path in single quotes, for the shell.
 fn quote(path: &str) -> String {
     format!("'{}'", path.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::FileSpec;
+    use crate::testkit::catalog;
+    use std::collections::BTreeSet;
+
+    fn laid(path: &str, content: &str) -> FileSpec {
+        FileSpec { path: path.to_owned(), content: content.to_owned(), mode: 0o644 }
+    }
+
+    fn left(path: &str, content: &str) -> TreeEntry {
+        let content = vec![FileSegment::Bytes(content.as_bytes().to_vec())];
+        TreeEntry { path: path.to_owned(), kind: TreeEntryKind::File { mode: 0o644, content } }
+    }
+
+    /// The names of the cheats for a task with two sources and a page of text.
+    fn names(entries: Vec<TreeEntry>) -> Vec<String> {
+        let catalog = catalog();
+        let template = catalog.iter().next().unwrap();
+        let mut task = template.task(1, 0).unwrap();
+        task.files =
+            vec![laid("total.py", "wrong"), laid("more.py", "same"), laid("page.md", "old")];
+        let solved = WorkspaceCopy { entries, ..WorkspaceCopy::default() };
+        cheats(&task, &solved).into_iter().map(|cheat| cheat.name).collect()
+    }
+
+    #[test]
+    fn only_cheats_that_fit_a_task_are_tried() {
+        let has = |names: &[String], name: &str| names.iter().any(|known| known == name);
+        let untouched = names(vec![left("total.py", "wrong"), left("page.md", "old")]);
+        let mended = names(vec![left("total.py", "right"), left("more.py", "same")]);
+        let tested = names(vec![left("total.py", "wrong"), left("test_total.py", "tests")]);
+        let written = names(vec![left("page.md", "new")]);
+        for (cheat, fits) in [
+            ("deleted-sources", [false, true, false, false]),
+            ("odd-names-at-outputs", [false, true, false, true]),
+            ("counting-tests-1", [false, false, true, false]),
+            ("full-disk", [true; 4]),
+        ] {
+            let found = [&untouched, &mended, &tested, &written].map(|names| has(names, cheat));
+            assert_eq!(found, fits, "{cheat}");
+        }
+    }
+
+    #[test]
+    fn every_cheat_has_a_name_of_its_own_and_its_words_in_the_page() {
+        let page = include_str!("../../docs/templates.md");
+        let all = names(vec![left("total.py", "right"), left("test_total.py", "tests")]);
+        assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len(), "{all:?}");
+        for name in all {
+            assert!(page.contains(&format!("`{name}`")), "{name} is not in docs/templates.md");
+        }
+    }
 }

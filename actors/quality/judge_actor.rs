@@ -1,15 +1,17 @@
-//! A worker of quality. It makes the row of one unit at a time and runs the row stages on it. Its
-//! caller records the row, so that a worker does not wait for the store.
+//! A worker of quality. It makes the row of one unit at a time, runs the row stages on it, and
+//! records the row with the decision.
 //!
 //! ```text
-//!  idle ──JudgeUnit──► judging (a task on the worker threads) ──row with its decision──► idle
-//!                          │ panic: a fault for the sender ─────────────────────────────► idle
+//!  idle ──JudgeUnit──► judging (a task on the worker threads) ──row made──► idle
+//!                          │                                       └─► recorded, answered
+//!                          └── panic: a fault for the sender ─────► idle
 //! ```
-//! [`QualityHandle`](super::QualityHandle) gives a worker no second unit before it has answered the
-//! first one.
+//! The worker does not wait for the store: its task records the row while the next unit is judged.
+//! [`QualityHandle`](super::QualityHandle) gives a worker no second unit before the row of the first
+//! one is made.
 
-use super::messages::{JudgeUnit, QualityServices};
-use crate::model::{Fault, FaultKind, RowRecord};
+use super::messages::{JudgeReply, JudgeUnit, QualityServices};
+use crate::model::{Fault, FaultKind, JournalEntry};
 use crate::supervisor::{panic_text, spawn};
 use actix::{Actor, Context, Handler, ResponseFuture};
 
@@ -31,23 +33,29 @@ impl Actor for JudgeActor {
 crate::takes_deliveries!(JudgeActor);
 
 impl Handler<JudgeUnit> for JudgeActor {
-    type Result = ResponseFuture<Result<Box<RowRecord>, Fault>>;
+    type Result = ResponseFuture<Result<JudgeReply, Fault>>;
 
     fn handle(&mut self, message: JudgeUnit, _: &mut Self::Context) -> Self::Result {
-        let clock = self.tools.clock.clone();
+        let tools = self.tools.clone();
         // A panic while judging is answered as a fault; the actor itself lives on.
-        let work = spawn("judge", async move {
-            // The task owns the whole message, so the worker is free when the task has ended.
-            let JudgeUnit { unit, _lease } = message;
-            Box::new(unit.judged(clock.stamp(unit.finished_at_ms())))
-        });
-        Box::pin(async move { work.await.map_err(panicked) })
+        let work = spawn("judge", async move { judge(&tools, message).await });
+        Box::pin(async move { work.await.unwrap_or_else(|f| Err(panicked(f))) })
     }
 }
 
 /// The fault for a task that panicked.
 pub(super) fn panicked(failure: tokio::task::JoinError) -> Fault {
     Fault::new(FaultKind::Panicked, panic_text(failure))
+}
+
+/// Has the unit make its row and judge it, and records the row with the decision.
+async fn judge(tools: &QualityServices, message: JudgeUnit) -> Result<JudgeReply, Fault> {
+    let JudgeUnit { unit, lease } = message;
+    let row = unit.judged(tools.clock.stamp(unit.finished_at_ms()));
+    lease.release();
+    let accepted = row.rejected.is_none();
+    tools.collector.record_here(vec![JournalEntry::Judged(Box::new(row))]).await?;
+    Ok(JudgeReply { accepted })
 }
 
 #[cfg(any(test, feature = "testkit"))]

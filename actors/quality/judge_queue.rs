@@ -60,7 +60,7 @@ impl JudgeQueue {
     pub(super) async fn worker(self: &Arc<Self>) -> Option<JudgeLease> {
         let worker = self.idle_workers.clone().acquire_owned().await.ok()?;
         let index = self.idle().pop()?;
-        Some(JudgeLease { queue: self.clone(), index, _worker: worker })
+        Some(JudgeLease { queue: self.clone(), index, worker: Mutex::new(Some(worker)) })
     }
 
     /// Locks the list. Each change of it is one step, so poisoning is ignored.
@@ -85,12 +85,13 @@ impl JudgeQueue {
     }
 }
 
-/// A worker that judges for one caller. Dropping it makes the worker idle.
+/// A worker that judges for one caller. The worker is idle again when it is released, at the latest
+/// when the lease is dropped.
 pub(super) struct JudgeLease {
     queue: Arc<JudgeQueue>,
     index: usize,
-    // Dropped after `drop` has put the index back, so a permit always finds an index.
-    _worker: OwnedSemaphorePermit,
+    /// None once the worker is released.
+    worker: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
 impl JudgeLease {
@@ -98,10 +99,20 @@ impl JudgeLease {
     pub(super) fn worker(&self) -> ActorHandle<JudgeActor> {
         self.queue.workers[self.index].clone()
     }
+
+    /// Makes the worker idle. A second release does nothing.
+    pub(super) fn release(&self) {
+        let worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(permit) = worker {
+            // The index goes back first, so a permit always finds an index.
+            self.queue.idle().push(self.index);
+            drop(permit);
+        }
+    }
 }
 
 impl Drop for JudgeLease {
     fn drop(&mut self) {
-        self.queue.idle().push(self.index);
+        self.release();
     }
 }

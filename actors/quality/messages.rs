@@ -5,7 +5,7 @@ use super::judge_queue::{JudgeLease, JudgeQueue, QualityStats};
 use super::publish_actor::PublishActor;
 use super::unit::FinishedUnit;
 use crate::collector::CollectorHandle;
-use crate::model::{CampaignConfig, CampaignName, Fault, JournalEntry, Publication, RowRecord};
+use crate::model::{CampaignConfig, CampaignName, Fault, Publication};
 use crate::policy::RestartIntensity;
 use crate::ports::{Clock, DatasetSink, Journal};
 use crate::supervisor::{ActorExit, ActorHandle, ActorStats, AskError, supervise};
@@ -15,14 +15,14 @@ use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
 
-/// Make a row of a finished unit and judge it. The answer is the row with the decision, which
-/// nobody has recorded yet.
+/// Make a row of a finished unit and judge it. It is answered when the row and the decision are
+/// durable.
 #[derive(Clone, Message)]
-#[rtype(result = "Result<Box<RowRecord>, Fault>")]
+#[rtype(result = "Result<JudgeReply, Fault>")]
 pub struct JudgeUnit {
     pub(super) unit: Arc<dyn FinishedUnit>,
-    /// The worker. It is free when the last clone is dropped.
-    pub(super) _lease: Arc<JudgeLease>,
+    /// The worker. It is free when the row is made.
+    pub(super) lease: Arc<JudgeLease>,
 }
 
 /// The decision on a row.
@@ -68,10 +68,7 @@ impl QueuedUnit {
         let Self { quality, unit, _place } = self;
         let lease = quality.queue.worker().await.ok_or(AskError::Gone("quality"))?;
         let worker = lease.worker();
-        let row = worker.ask(JudgeUnit { unit, _lease: Arc::new(lease) }).await??;
-        let accepted = row.rejected.is_none();
-        quality.collector.record(vec![JournalEntry::Judged(row)]).await?;
-        Ok(JudgeReply { accepted })
+        worker.ask(JudgeUnit { unit, lease: Arc::new(lease) }).await?
     }
 }
 
@@ -79,8 +76,6 @@ impl QueuedUnit {
 #[derive(Clone)]
 pub struct QualityHandle {
     queue: Arc<JudgeQueue>,
-    /// Records the rows.
-    collector: CollectorHandle,
     publisher: ActorHandle<PublishActor>,
 }
 
@@ -94,11 +89,11 @@ impl QualityHandle {
             supervise("quality", intensity(), move || JudgeActor::new(tools.clone()))
         };
         let (workers, mut joined): (Vec<_>, Vec<_>) = (0..workers.max(1)).map(worker).unzip();
-        let (tools, collector) = (tools.clone(), tools.collector.clone());
+        let tools = tools.clone();
         let (publisher, exit) =
             supervise("publisher", intensity(), move || PublishActor::new(tools.clone()));
         joined.push(exit);
-        (Self { queue: JudgeQueue::new(workers), collector, publisher }, joined)
+        (Self { queue: JudgeQueue::new(workers), publisher }, joined)
     }
 
     /// Waits for a place in the queue. Err only if the engine has ended.

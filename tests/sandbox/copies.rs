@@ -274,12 +274,15 @@ async fn a_submission_is_data() {
     let why = "  only regular files are judged, and no settings of git\n";
     let differs = "out/a: not as expected (1 lines expected, 1 found)\n  \
         expected: line 1: 2\n  found:    line 1: 1\n";
+    let newline = "out/a: not as expected (0 lines expected, 1 found)\n  \
+        they differ in the newline at the end, or in bytes that are no text\n";
     for (command, code, said) in [
         ("same out/a /sealed/expected", 0, String::new()),
         ("have link", 1, format!("link -> out/a\n{why}")),
         ("have .git/config", 1, format!(".git/config: a setting of git\n{why}")),
         ("have none", 1, "none is missing, or is no regular file\n".to_owned()),
         ("echo 2 > /tmp/two; same out/a /tmp/two", 1, differs.to_owned()),
+        ("printf 1 > /tmp/one; same out/a /tmp/one", 1, newline.to_owned()),
     ] {
         let command = format!("sh -c '. /sealed/lib/checks.sh; {command}'");
         let report = run(&mut *judge, &command).await;

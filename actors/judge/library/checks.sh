@@ -32,7 +32,7 @@ have() {
 differ() {
   cmp -s "$2" "$3" && return 0
   echo "$1: not as expected ($(wc -l < "$2") lines expected, $(wc -l < "$3") found)"
-  { sed 's/^/e/' "$2"; sed 's/^/f/' "$3"; } | awk '
+  { sed 's/^/e/' "$2"; echo; sed 's/^/f/' "$3"; echo; } | awk '
     /^e/ { want[++n] = substr($0, 2) }
     /^f/ { got[++m] = substr($0, 2) }
     END { for (i = 1; i <= n || i <= m; i++) if (i > n || i > m || want[i] != got[i]) break

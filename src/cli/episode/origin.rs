@@ -58,7 +58,8 @@ impl EpisodeOrigin {
         config: &CampaignConfig,
         directories: &[PathBuf],
     ) -> Result<Self> {
-        let task = todays_task(plan, config, &todays_catalog(config, directories)?)?;
+        let catalog = todays_catalog(config, directories)?;
+        let task = todays_task(plan, config, &catalog)?;
         let agent = Agent::by_name(&plan.scaffold).ok_or_else(|| no_scaffold(plan))?;
         let limits = AgentLimits::of(config, &task.resources);
         Ok(Self { task: Arc::new(task), agent, limits })

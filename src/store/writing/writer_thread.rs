@@ -30,6 +30,7 @@ use crate::store::open::OpenedDatabase;
 use crate::store::writing::batch;
 use crate::store::writing::fence::FenceCache;
 use crate::store::writing::stats::{StoreCounters, add};
+use crate::store::writing::write_behind::WriteBehind;
 use crate::store::writing::writer::{AppendDurability, QueuedAppend, WriterReply, WriterRequest};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -73,6 +74,8 @@ pub(in crate::store) struct WriterThread {
     settled_since: Option<Instant>,
     /// How long the next appends may gather before they are looked at.
     paused_until: Option<Instant>,
+    /// Brings the log to the disk while the thread is busy. None in tests of the thread alone.
+    behind: Option<WriteBehind>,
     /// Why nothing is accepted any more. It is set after a failed sync of the log or of the mark,
     /// because nobody knows then what is on the disk.
     broken: Option<String>,
@@ -107,10 +110,16 @@ impl WriterThread {
             settled: Vec::new(),
             settled_since: None,
             paused_until: None,
+            behind: None,
             broken: None,
             fences: FenceCache::new(parts.opened.epoch),
             parts,
         }
+    }
+
+    /// The thread with a write-behind.
+    pub(in crate::store) fn with_write_behind(self, behind: WriteBehind) -> Self {
+        Self { behind: Some(behind), ..self }
     }
 
     /// Serves requests until the queue is closed, and then closes the store.
@@ -179,7 +188,10 @@ impl WriterThread {
             .any(|(a, answer)| a.promise == AppendDurability::Synced && answer.is_ok());
         // No append of this batch needs a sync now. Those that need only a commit are answered.
         if !hold && batch.barriers.is_empty() && !self.is_sync_due() {
-            self.paused_until = (answers.len() >= BUSY).then(|| begun + PACE);
+            if answers.len() >= BUSY {
+                self.paused_until = Some(begun + PACE);
+                self.behind.iter().for_each(WriteBehind::wake);
+            }
             answers.into_iter().for_each(|(append, answer)| self.answer_or_wait(append, answer));
             return;
         }
@@ -348,6 +360,8 @@ impl WriterThread {
     /// unlocks the data directory. If the last sync failed, the mark does not record that the store
     /// was closed, and the next start checks the whole store.
     fn close(mut self) {
+        // It has the database open, which must be the writer's alone when it is closed.
+        drop(self.behind.take());
         let put_by = std::mem::take(&mut self.put_by);
         for (append, answer) in self.commit(put_by) {
             self.answer_or_wait(append, answer);

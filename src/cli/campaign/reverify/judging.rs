@@ -1,7 +1,7 @@
 //! Judges the kept workspace of one episode again, and records the verdict.
 
 use crate::cli::episode::origin::{is_asked, recorded_spec, todays_task};
-use crate::engine::{SystemClock, ensure_sandbox, store_error};
+use crate::running_engine::{SystemClock, ensure_sandbox, store_error};
 use crate::error::{Code, Error, Result};
 use crate::sandbox::SandboxBackends;
 use crate::store::Store;
