@@ -5,10 +5,16 @@
 //! ```
 //! A file is whole or not there: it is written under another name and then renamed. Nothing is synced
 //! to the disk, because nothing depends on a kept workspace: one that is lost cannot be judged again.
+//! A backup of the store has them in a file beside it, see `backup_file`.
+//!
 //! All files together have at most `MOST_BYTES`; the oldest ones are removed first. A user may
 //! remove each of them, or the whole directory, at any time.
 
+mod backup_file;
 mod codec;
+
+pub use backup_file::WorkspacesBackup;
+pub(crate) use backup_file::{read_backup, write_backup};
 
 use async_trait::async_trait;
 use std::fs::{DirBuilder, File};
