@@ -15,8 +15,8 @@ use crate::model::{
     CampaignRecord, ChatReply, ChatRequest, CommandStatus, DatasetRecord, EpisodeId, EpisodeRecord,
     ExchangeRecorder, ExecReport, ExecRequest, Fault, FaultKind, FileSpec, HostAddress,
     JournalEntry, ModelConfig, Money, OperationReport, Publication, RowFormat, RowRecord,
-    SandboxFingerprint, SandboxOperation, SandboxSpec, SandboxTree, SpendingTotals, Task,
-    TemplateEdition, Turn, WorkspaceCopy,
+    SandboxFingerprint, SandboxOperation, SandboxSpec, SandboxTree, ServiceReport, SpendingTotals,
+    Task, TaskService, TemplateEdition, Turn, WorkspaceCopy,
 };
 use async_trait::async_trait;
 use std::pin::Pin;
@@ -86,6 +86,30 @@ pub trait SandboxBackend: Send + Sync + 'static {
 
     /// Waits until every dropped sandbox is really gone from the host. Shutdown waits for this.
     async fn settle(&self) -> Result<(), Fault>;
+
+    /// Takes a copy of a workspace out of memory until it is needed. The memory is free when this
+    /// returns, unless the copy has other owners. By default, the copy stays in memory.
+    async fn store_copy(&self, copy: Arc<WorkspaceCopy>) -> Arc<dyn StoredCopy> {
+        Arc::new(CopyInMemory(copy))
+    }
+}
+
+/// A copy of a workspace that waits for its checks. Whoever waits for a sandbox or for a check keeps
+/// this, and not the copy itself: all copies share a bounded memory.
+#[async_trait]
+pub trait StoredCopy: Send + Sync + 'static {
+    /// The copy. It waits until there is memory for it. Err means that it cannot be read.
+    async fn load(&self) -> Result<Arc<WorkspaceCopy>, Fault>;
+}
+
+/// A stored copy that stays in memory.
+pub struct CopyInMemory(pub Arc<WorkspaceCopy>);
+
+#[async_trait]
+impl StoredCopy for CopyInMemory {
+    async fn load(&self) -> Result<Arc<WorkspaceCopy>, Fault> {
+        Ok(self.0.clone())
+    }
 }
 
 /// A future that [`Sandbox::wait_for_command`] polls beside the command. When it is ready, the wait
@@ -142,6 +166,11 @@ pub trait Sandbox: Send + 'static {
     /// Kills the started command with every program that it has started, and reports what it did.
     async fn stop(&mut self) -> Result<ExecReport, Fault>;
 
+    /// Starts a service and waits until it is healthy, has ended for good, or its time is up. The
+    /// guest keeps it running from then on, whatever the report says, until [`Sandbox::reset`] or a
+    /// copy that ends every program.
+    async fn start_service(&mut self, service: &TaskService) -> Result<ServiceReport, Fault>;
+
     /// Stops every program where it is, until [`Sandbox::thaw`]. No command may run in between. A
     /// `SandboxCopy` fault means that one program could not be stopped; all programs run again
     /// then.
@@ -161,7 +190,8 @@ pub trait Sandbox: Send + 'static {
 
     /// Makes the sandbox a judge's: writes the sealed files as [`Sandbox::write_files`] does, the
     /// program at `JUDGED_PROGRAM`, and the regular files and directories of a copy below
-    /// `SUBMISSION`, as data that nobody can execute by accident. Links are left out.
+    /// `SUBMISSION`, as data that nobody can execute by accident. Links and settings of git are left
+    /// out (`WorkspaceCopy::submission`).
     async fn lay_judge(
         &mut self,
         files: &[FileSpec],

@@ -93,6 +93,10 @@ codes! {
     /// `template check` found a template that does not keep its promises; for example, its solution
     /// does not score 1, or an agent that does nothing does.
     TemplateUnproven = "0203", exit 1;
+    /// A template states more resources than the campaign grants.
+    ResourcesTooSmall = "0204", exit 2;
+    /// A service of a task did not become healthy before the agent's first turn.
+    ServiceUnhealthy = "0205", exit 1;
 
     /// Another process holds the lock of the data directory.
     DataDirInUse = "0301", exit 2;

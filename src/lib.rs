@@ -6,15 +6,14 @@
 //! everything that decides: domain types, policies, ports and actors. This package implements the
 //! ports of the other one. `docs/ARCHITECTURE.md` describes both.
 //!
-//! A reader who is new here can start at `cli` (what a command does), then `engine` (how the parts
-//! are started and stopped).
+//! A reader who is new here can start at `cli` (what a command does), then `running_engine`
+//! (how the parts are started and stopped).
 
 pub mod cli;
 pub mod config;
 pub mod control;
 pub mod dataset;
 mod durable;
-pub mod engine;
 pub mod error;
 pub mod estimate;
 pub mod formats;
@@ -24,6 +23,7 @@ mod log_filter;
 pub mod preflight;
 pub mod prices;
 mod private_directory;
+pub mod running_engine;
 pub mod sandbox;
 mod socket_path;
 pub mod store;

@@ -1,7 +1,7 @@
 //! The limits that hold for an agent, in words: the scaffold's prompt tells them, and so may the
 //! campaign's own prompts. An agent's program gets them in an environment variable.
 
-use crate::model::{CampaignConfig, EpisodeLimits, NetworkPolicy, SandboxLimits};
+use crate::model::{CampaignConfig, EpisodeLimits, NetworkPolicy, SandboxLimits, TaskResources};
 use std::time::Duration;
 
 /// The limits of an episode, of its sandbox and of each command in it.
@@ -29,11 +29,12 @@ impl AgentLimits {
         "network",
     ];
 
-    /// The limits of every episode of a campaign.
-    pub fn of(config: &CampaignConfig) -> Self {
+    /// The limits of an episode of a campaign whose task states these resources.
+    pub fn of(config: &CampaignConfig, resources: &TaskResources) -> Self {
+        let timeout = resources.time_within(config.episode.timeout);
         Self {
-            sandbox: config.sandbox.limits.clone(),
-            episode: config.episode.clone(),
+            sandbox: resources.lowered(&config.sandbox.limits),
+            episode: EpisodeLimits { timeout, ..config.episode.clone() },
             network: config.sandbox.network.clone(),
         }
     }
@@ -166,6 +167,17 @@ mod tests {
         let all = open.variable("limits").unwrap();
         assert!(all.ends_with("name: pypi.org, *.crates.io:8080."), "{all}");
         assert!(!all.contains("no network"), "{all}");
+    }
+
+    /// The prompt tells what holds for the task, and not what the campaign would grant.
+    #[test]
+    fn the_limits_that_a_task_states_are_told() {
+        let (memory_bytes, time) = (Some(64 << 20), Some(Duration::from_secs(60)));
+        let stated = TaskResources { memory_bytes, time, ..TaskResources::default() };
+        let limits = AgentLimits::of(&crate::testkit::campaign("c", 1), &stated);
+        let texts = ["memory", "disk", "timeout"].map(|name| limits.variable(name));
+        let expected = [Some("64 MiB"), Some("128 MiB"), Some("60 s")];
+        assert_eq!(texts.each_ref().map(Option::as_deref), expected);
     }
 
     #[test]

@@ -28,9 +28,9 @@ pub use agent_limits::AgentLimits;
 pub use external::ExternalAgent;
 pub use prompts::{PromptKind, UnknownVariable, variables};
 pub use scaffold::{Correction, FormatError, RequestedAction, Scaffold};
-pub use scaffolds::MinimalScaffold;
+pub use scaffolds::{FilesScaffold, MinimalScaffold};
 pub use tool::{AgentTool, ToolObservation, ToolStep, Toolbox};
-pub use tools::ShellTool;
+pub use tools::{ListDirectoryTool, ReadFileTool, ReplaceTextTool, ShellTool, WriteFileTool};
 
 use crate::model::{CampaignConfig, ChatMessage, ChatRequest, Task};
 use std::sync::Arc;
@@ -50,6 +50,7 @@ impl Agent {
     pub fn by_name(name: &str) -> Option<Self> {
         match name {
             MinimalScaffold::NAME => Some(Self::Native(Arc::new(MinimalScaffold))),
+            FilesScaffold::NAME => Some(Self::Native(Arc::new(FilesScaffold))),
             name => ExternalAgent::named(name).map(Self::External),
         }
     }
@@ -76,7 +77,7 @@ impl Agent {
 /// The first messages of a native agent's conversation. The campaign's own prompts replace the
 /// scaffold's, if there are any.
 pub fn opened(config: &CampaignConfig, scaffold: &dyn Scaffold, task: &Task) -> Vec<ChatMessage> {
-    let limits = AgentLimits::of(config);
+    let limits = AgentLimits::of(config, &task.resources);
     let opening = scaffold.open(task, &limits);
     match config.prompts.get(scaffold.name()) {
         Some(prompts) => prompts::over(prompts, opening, task, &limits),
@@ -92,7 +93,8 @@ pub fn opening(config: &CampaignConfig, name: &str, task: &Task) -> Option<ChatR
     Some(match agent {
         Agent::Native(_) => format.request(&opened(config, &*format, task)),
         Agent::External(external) => {
-            let guess = format.request(&format.open(task, &AgentLimits::of(config)));
+            let limits = AgentLimits::of(config, &task.resources);
+            let guess = format.request(&format.open(task, &limits));
             let program = config.agents.get(external.program());
             let max_output_tokens =
                 program.map_or(guess.max_output_tokens, |p| p.max_output_tokens);
@@ -102,4 +104,4 @@ pub fn opening(config: &CampaignConfig, name: &str, task: &Task) -> Option<ChatR
 }
 
 /// The names of the native agents, for messages and suggestions.
-pub const NAMES: [&str; 1] = [MinimalScaffold::NAME];
+pub const NAMES: [&str; 2] = [MinimalScaffold::NAME, FilesScaffold::NAME];

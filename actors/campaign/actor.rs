@@ -23,6 +23,7 @@ use super::pending::PendingEpisodes;
 use super::prepare::PreparedCampaign;
 use super::progress::CampaignProgress;
 use super::samples::SamplePlanner;
+use super::waits::CampaignWaits;
 use crate::model::{
     AttemptNumber, CampaignConfig, CampaignState, EpisodeId, EpisodeRecord, Fault, JournalEntry,
     Outcome, PlannedEpisode,
@@ -30,10 +31,7 @@ use crate::model::{
 use crate::policy::RestartIntensity;
 use crate::supervisor::spawn_actor;
 use crate::work::{EngineServices, UnitHandle, WorkKind};
-use actix::{
-    Actor, ActorFutureExt, AsyncContext, Context, Handler, ResponseActFuture, SpawnHandle,
-    WrapFuture,
-};
+use actix::{Actor, ActorFutureExt, Context, Handler, ResponseActFuture, SpawnHandle, WrapFuture};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,7 +51,7 @@ pub(super) struct RunningEpisode {
     /// Cancels the attempt, also when it is dropped.
     pub(super) unit: UnitHandle,
     /// The place of the engine that the episode takes. It is free again after a fault, or when the
-    /// row is judged.
+    /// queue of quality has the episode.
     pub(super) place: OwnedSemaphorePermit,
 }
 
@@ -97,7 +95,9 @@ pub struct CampaignActor {
     pub(super) slots: Arc<Semaphore>,
     /// Counts the panics of episodes.
     pub(super) intensity: RestartIntensity,
-    progress: watch::Sender<CampaignProgress>,
+    /// The ends of attempts and the answers that are awaited.
+    pub(super) waits: CampaignWaits,
+    pub(super) progress: watch::Sender<CampaignProgress>,
 }
 
 impl CampaignActor {
@@ -149,6 +149,7 @@ impl CampaignActor {
             left_open,
             slots,
             intensity: RestartIntensity::new(PANICS, PANIC_WINDOW),
+            waits: CampaignWaits::default(),
             progress,
         };
         let (address, joined) = spawn_actor(actor);
@@ -208,16 +209,15 @@ impl CampaignActor {
         self.writing += 1;
         let collector = self.services.collector.clone();
         let sent = entries.clone();
-        ctx.spawn(async move { collector.record(sent).await }.into_actor(self).map(
-            |written, this, ctx| {
-                this.writing -= 1;
-                if let Err(fault) = written {
-                    this.unwritten.extend(entries);
-                    this.escalate(&fault);
-                }
-                this.admit(ctx);
-            },
-        ));
+        let written = async move { collector.record(sent).await };
+        self.when(ctx, written, |written, this, ctx| {
+            this.writing -= 1;
+            if let Err(fault) = written {
+                this.unwritten.extend(entries);
+                this.escalate(&fault);
+            }
+            this.admit(ctx);
+        });
     }
 
     /// Plans the samples that are needed now that an episode has ended.

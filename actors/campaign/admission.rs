@@ -16,7 +16,7 @@ impl CampaignActor {
     /// campaign is open, not full, has an episode pending and does not ask already. Otherwise it
     /// looks whether the campaign can come to rest.
     pub(super) fn admit(&mut self, ctx: &mut Context<Self>) {
-        self.update_progress(|p| p.running = self.running.len() as u64);
+        self.show_running();
         let full = self.running.len() >= self.config.concurrency.max(1);
         if !self.is_open() {
             self.stop_asking(ctx);
@@ -45,6 +45,17 @@ impl CampaignActor {
             },
         ));
         self.asking = Some(asking);
+    }
+
+    /// Shows how many attempts run and what was spent, if that is news.
+    fn show_running(&self) {
+        let spent = self.services.router.spent(&self.config.name);
+        let running = self.running.len() as u64;
+        self.progress.send_if_modified(|progress| {
+            let is_news = (progress.running, progress.cost_usd) != (running, spent);
+            (progress.running, progress.cost_usd) = (running, spent);
+            is_news
+        });
     }
 
     /// Takes the next episode, of the model with the fewest running episodes.
@@ -86,8 +97,6 @@ impl CampaignActor {
         };
         let (unit, ended) = launch(self.services.clone(), orders);
         self.running.insert(id.clone(), RunningEpisode { attempt, record, unit, place });
-        ctx.spawn(ended.into_actor(self).map(move |exit, this, ctx| {
-            this.on_exit(&id, attempt, exit, ctx);
-        }));
+        self.when(ctx, ended, move |exit, this, ctx| this.on_exit(&id, attempt, exit, ctx));
     }
 }

@@ -12,7 +12,7 @@ use crate::model::{
 use crate::policy::{RetryDecision, RetryPolicy};
 use crate::quality::{FinishedUnit, JudgeReply};
 use crate::work::{AttemptExit, AttemptResult};
-use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
+use actix::{AsyncContext, Context};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
@@ -63,10 +63,10 @@ impl CampaignActor {
         self.judge(record, unit, Some(place), ctx);
     }
 
-    /// Has a row made of a finished episode. The episode keeps its place until then. So the
-    /// finished trajectories in memory are limited like the running episodes. `place` is None for
-    /// an episode that is judged again, which happens for one at a time. A fault pauses the
-    /// campaign, and the episode is judged after a resume.
+    /// Has a row made of a finished episode. The episode keeps its place until the queue of quality
+    /// takes it. So the finished trajectories in memory are limited by the places and by that
+    /// queue. `place` is None for an episode that is judged again, which happens for one at a time.
+    /// A fault pauses the campaign, and the episode is judged after a resume.
     pub(super) fn judge(
         &mut self,
         record: EpisodeRecord,
@@ -77,11 +77,11 @@ impl CampaignActor {
         self.writing += 1;
         let quality = self.services.quality.clone();
         let judging = async move {
-            // The place is free when this future ends.
-            let _place = place;
-            quality.judge(unit).await
+            let queued = quality.enqueue(unit).await?;
+            drop(place);
+            queued.judged().await
         };
-        ctx.spawn(judging.into_actor(self).map(|judged, this, ctx| {
+        self.when(ctx, judging, |judged, this, ctx| {
             this.writing -= 1;
             match judged {
                 Ok(JudgeReply { accepted: true }) => this.update_progress(|p| p.rows.accepted += 1),
@@ -91,7 +91,7 @@ impl CampaignActor {
                 Err(fault) => this.judge_later(record, &fault),
             }
             this.admit(ctx);
-        }));
+        });
     }
 
     /// The journal has the episode, but no row of it. It waits in `to_judge`, because a dataset
@@ -236,7 +236,7 @@ impl CampaignActor {
         let (journal, id) = (self.services.journal.clone(), record.plan.id.clone());
         let attempt = record.attempt;
         let reading = async move { journal.turns(&id, attempt).await };
-        ctx.spawn(reading.into_actor(self).map(|turns, this, ctx| {
+        self.when(ctx, reading, |turns, this, ctx| {
             this.writing -= 1;
             match turns {
                 Ok(turns) => this.update_progress(|p| p.add_turns(&turns)),
@@ -245,7 +245,7 @@ impl CampaignActor {
                 }
             }
             this.admit(ctx);
-        }));
+        });
     }
 
     /// Stops the campaign at its budget. Nothing more is launched. Running attempts go on while

@@ -5,7 +5,7 @@ use super::actor::CampaignActor;
 use crate::model::{CampaignState, EpisodeRecord, Fault, JournalEntry, Publication};
 use crate::quality::PublishDataset;
 use crate::work::EngineServices;
-use actix::{ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
+use actix::{ActorContext, Context};
 
 impl CampaignActor {
     /// Whether something is in progress that will call [`Self::admit`] when it is done.
@@ -40,14 +40,14 @@ impl CampaignActor {
         let (services, kind) = (self.services.clone(), self.kind.clone());
         let found = record.clone();
         let found = async move { kind.recover(&services, found).await };
-        ctx.spawn(found.into_actor(self).map(|found, this, ctx| {
+        self.when(ctx, found, |found, this, ctx| {
             this.writing -= 1;
             match found {
                 Ok(unit) => this.judge(record, unit, None, ctx),
                 Err(fault) => this.judge_later(record, &fault),
             }
             this.admit(ctx);
-        }));
+        });
     }
 
     /// Writes the dataset and then records the campaign as complete. A fault pauses the campaign; a
@@ -77,7 +77,7 @@ impl CampaignActor {
             collector.record(vec![moved]).await?;
             Ok::<_, Fault>(published)
         };
-        ctx.spawn(work.into_actor(self).map(|published, this, ctx| {
+        self.when(ctx, work, |published, this, ctx| {
             (this.closing, this.publishing) = (false, false);
             this.update_progress(|p| p.publishing = false);
             match published {
@@ -100,7 +100,7 @@ impl CampaignActor {
                     this.admit(ctx);
                 }
             }
-        }));
+        });
     }
 
     /// Comes to rest: waits until the paid calls that were cut off are settled, then writes the
@@ -133,14 +133,14 @@ impl CampaignActor {
             };
             (kept, collector.record(vec![entry]).await)
         };
-        ctx.spawn(write.into_actor(self).map(move |(kept, written), this, ctx| {
+        self.when(ctx, write, move |(kept, written), this, ctx| {
             this.closing = false;
             this.unwritten.splice(0..0, kept);
             if let Err(fault) = written {
                 tracing::error!(%fault, "the campaign's state could not be written");
             }
             this.rested(said, ctx);
-        }));
+        });
     }
 
     /// Shows that the campaign rests. `said` is the state that was sent to the store, and whether

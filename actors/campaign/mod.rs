@@ -16,6 +16,7 @@
 //! - `actor`, `admission`, `pending`: the state, and the launch of episodes.
 //! - `exits`: what follows the end of an attempt.
 //! - `finish`: publication, and coming to rest.
+//! - `waits`: what the actor waits for.
 //! - `messages`, `progress`: what others send and see.
 
 mod actor;
@@ -30,6 +31,7 @@ mod reopen;
 mod samples;
 #[cfg(test)]
 mod tests;
+mod waits;
 
 pub use actor::CampaignActor;
 pub use messages::{CampaignHandle, CancelCampaign, DrainCampaign, PauseCampaign, ResumeCampaign};

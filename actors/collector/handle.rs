@@ -28,7 +28,7 @@ impl CollectorHandle {
             return Ok(());
         }
         if entries.iter().all(is_of_call) {
-            return Ok(here(self.journal.append(entries)).await?);
+            return self.record_here(entries).await;
         }
         let journal = self.journal.clone();
         // The append runs in a task of its own. If the caller is dropped, the append still
@@ -37,6 +37,15 @@ impl CollectorHandle {
         let append = spawn("append", async move { journal.append(entries).await });
         let panicked = |failure| Err(StoreFault::new("append", panic_text(failure)));
         Ok(append.detach().await.unwrap_or_else(panicked)?)
+    }
+
+    /// As [`Self::record`], in the caller's own task: for tasks that nobody cuts short and that may
+    /// encode.
+    pub(crate) async fn record_here(&self, entries: Vec<JournalEntry>) -> Result<(), Fault> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        Ok(here(self.journal.append(entries)).await?)
     }
 }
 

@@ -353,6 +353,31 @@ mod tests {
         assert!(present(&["out"]).is_err(), "directories do not count");
     }
 
+    /// What was not copied could be what must not be there.
+    #[test]
+    fn a_workspace_with_other_entries_is_not_unchanged_and_lacks_nothing() {
+        let task = task(&[("a", "1")], "");
+        let with = |skipped, compare: &FileComparison| {
+            let copy = WorkspaceCopy {
+                entries: vec![text("a", "1")],
+                skipped,
+                ..WorkspaceCopy::default()
+            };
+            evaluate(compare, &task, &copy)
+        };
+        for compare in
+            [FileComparison::Unchanged(globs(&["**"])), FileComparison::Absent(globs(&["b"]))]
+        {
+            assert_eq!(with(0, &compare), Ok(()));
+            let said = with(2, &compare).unwrap_err();
+            assert!(
+                said.ends_with("2 other entries, such as FIFOs, sockets and devices"),
+                "{said}"
+            );
+        }
+        assert_eq!(with(2, &FileComparison::Present(globs(&["a"]))), Ok(()));
+    }
+
     proptest! {
         #[test]
         fn equal_bytes_are_equal_however_they_are_cut(

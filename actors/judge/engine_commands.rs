@@ -2,12 +2,10 @@
 //! that the host could not start says nothing about the agent's work, so it is a fault and no
 //! failed check.
 
-use crate::model::{
-    ExecEnd, ExecReport, ExecRequest, Fault, FaultKind, SandboxSpec, WorkspaceCopy,
-};
+use crate::model::{ExecEnd, ExecReport, ExecRequest, Fault, FaultKind, SandboxSpec};
 use crate::model::{SandboxTree, Task};
 use crate::pool::{PoolHandle, SandboxLease};
-use crate::ports::Sandbox;
+use crate::ports::{Sandbox, StoredCopy};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -65,10 +63,12 @@ pub(crate) fn tail(text: &str) -> &str {
 pub(crate) async fn acquire_with_copy(
     pool: &PoolHandle,
     spec: &Arc<SandboxSpec>,
-    snapshot: &WorkspaceCopy,
+    copy: &dyn StoredCopy,
 ) -> Result<SandboxLease, Fault> {
     let mut lease = pool.acquire(&Arc::new(spec.judging())).await?;
-    lease.sandbox().unpack(snapshot).await?;
+    // The memory comes last, so that nobody waits with it for a sandbox.
+    let copy = copy.load().await?;
+    lease.sandbox().unpack(&copy).await?;
     Ok(lease)
 }
 
@@ -78,7 +78,8 @@ pub(crate) async fn run_sealed(
     sandbox: &mut dyn Sandbox,
     task: &Task,
     command: &str,
+    timeout: Duration,
 ) -> Result<ExecReport, Fault> {
     sandbox.write_files(SandboxTree::Sealed, &task.verification.files).await?;
-    run_engine_command(sandbox, command, task.verification.timeout).await
+    run_engine_command(sandbox, command, timeout).await
 }

@@ -1,32 +1,46 @@
 //! The judge's sandbox: runs the checks of a task over a copy of a workspace.
 //!
 //! ```text
-//!  (none) ──acquire, tunnel──► ready ──lay──► checks run ──► emptied ──► ready …
-//!                                    └──── fault, or a check cut short ────► dropped
+//!  (none) ──acquire, tunnel──► empty ──lay──► laid ──► one check ──► emptied ──► empty …
+//!                                               └── fault, or a check cut short ────► dropped
 //! ```
+//! Each check begins in a sandbox in which no process runs and nothing is but the sealed files and the
+//! submission, laid anew. Whatever a check has started or changed, the next one finds nothing of it,
+//! and nothing sealed is there while an agent acts.
+//!
 //! The sandbox may be used for one run after the other of the same task, because no program of the
-//! agent runs in it. It is emptied after each run, so nothing sealed is there while an agent acts.
+//! agent runs in it.
 
+use super::check_time::CheckTime;
 use super::declared_check::evaluate;
 use super::engine_commands::run_engine_command;
 use super::judged_service::JudgedService;
+use super::left_out::LeftOutList;
 use crate::model::{
-    ExecEnd, ExecReport, Fault, FileSpec, HostAddress, InternalService, JUDGED_LIBRARY,
-    JUDGED_PORT_VARIABLE, JudgeEnvironment, JudgePlace, SUBMISSION_LEFT_OUT, SandboxFingerprint,
-    SandboxSpec, Task, TaskCheck, TreeEntry, TreeEntryKind, WorkspaceCopy,
+    ExecEnd, ExecReport, Fault, FaultKind, FileSpec, FileWrite, HostAddress, InternalService,
+    JUDGED_LIBRARY, JUDGED_PORT_VARIABLE, JudgeEnvironment, JudgePlace, OperationResult,
+    SUBMISSION_LEFT_OUT, SandboxFingerprint, SandboxOperation, SandboxSpec, Task, TaskCheck,
+    WORKSPACE, WorkspaceCopy,
 };
 use crate::pool::{PoolHandle, SandboxLease};
+use crate::ports::{Sandbox, StoredCopy};
 use std::sync::Arc;
 
 /// The port of the judged sandbox on the loopback of the judge's.
 const PORT: u16 = 4_114;
-/// Lines that a failed check lists of what was left out, at most, and characters of each.
-const LINES_TOLD: usize = 5;
-const LINE_TOLD: usize = 120;
-/// Characters of a link's target that are listed.
-const LONGEST_TARGET: usize = 256;
-/// Bytes of the whole list of what was left out.
-const LEFT_OUT_BYTES: usize = 256 << 10;
+/// The environment of checks besides that port. Python finds the library, and git no settings but
+/// those of a repository that the check itself has made.
+const VARIABLES: [(&str, &str); 5] = [
+    ("PYTHONPATH", "/sealed/lib"),
+    ("PYTHONDONTWRITEBYTECODE", "1"),
+    ("GIT_CONFIG_GLOBAL", "/dev/null"),
+    ("GIT_CONFIG_SYSTEM", "/dev/null"),
+    ("GIT_CONFIG_NOSYSTEM", "1"),
+];
+/// Where a check may write, and the bytes that must be left there when it ends. A program whose files
+/// could not be written may have passed.
+const WRITABLE: [&str; 5] = ["/tmp", "/home/agent", "/run", "/dev/shm", WORKSPACE];
+const ROOM_LEFT: usize = 64 << 10;
 
 /// What one check did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +48,14 @@ pub struct JudgedCheck {
     pub end: ExecEnd,
     /// What the check wrote, to its output and then to its error stream.
     pub output: String,
+}
+
+impl JudgedCheck {
+    /// The same check, failed for a reason of the engine's, whatever the check itself made of it.
+    pub(super) fn failed(self, why: &str) -> Self {
+        let end = if self.end.success() { ExecEnd::Exited(1) } else { self.end };
+        Self { end, output: format!("{}\n{why}", self.output.trim_end()) }
+    }
 }
 
 /// Runs the checks of one task. It takes its sandbox when it is first needed.
@@ -45,6 +67,16 @@ pub struct JudgeSandbox {
     lease: Option<SandboxLease>,
     /// What the first sandbox ran on. None before a command has run.
     fingerprint: Option<SandboxFingerprint>,
+}
+
+/// What the checks of one run need.
+struct CheckRun<'r> {
+    service: Arc<JudgedService>,
+    copy: &'r dyn StoredCopy,
+    /// The sealed files with the list of what was left out.
+    files: Vec<FileSpec>,
+    left_out: LeftOutList,
+    time: CheckTime,
 }
 
 impl JudgeSandbox {
@@ -67,30 +99,58 @@ impl JudgeSandbox {
         &mut self,
         task: &Task,
         checks: &[TaskCheck],
-        copy: Arc<WorkspaceCopy>,
+        copy: &Arc<dyn StoredCopy>,
     ) -> Result<Vec<JudgedCheck>, Fault> {
-        if checks.iter().all(|check| check.compare.is_some()) {
-            let all = checks.iter().filter_map(|check| declared(check, task, &copy));
-            return Ok(all.collect());
+        let time = CheckTime::for_each(task.verification.timeout);
+        let results = self.run(task, checks, copy, time).await?;
+        Ok(results.into_iter().flatten().collect())
+    }
+
+    /// Runs the milestones of a task like checks. All together have the time of one check. None stands
+    /// for each that had no time or less than that.
+    pub async fn measure(
+        &mut self,
+        task: &Task,
+        copy: &Arc<dyn StoredCopy>,
+    ) -> Result<Vec<Option<JudgedCheck>>, Fault> {
+        let time = CheckTime::for_all(task.verification.timeout);
+        self.run(task, &task.verification.milestones, copy, time).await
+    }
+
+    /// Makes the comparisons, and runs the commands if there are any.
+    async fn run(
+        &mut self,
+        task: &Task,
+        checks: &[TaskCheck],
+        copy: &Arc<dyn StoredCopy>,
+        time: CheckTime,
+    ) -> Result<Vec<Option<JudgedCheck>>, Fault> {
+        let loaded = copy.load().await?;
+        let mut results: Vec<_> =
+            checks.iter().map(|check| declared(check, task, &loaded)).collect();
+        if results.iter().all(Option::is_some) {
+            return Ok(results);
         }
+        let left_out = LeftOutList::of(task, &loaded);
+        // A copy that waits for a sandbox must not take memory that others wait for.
+        drop(loaded);
+        let files = with_left_out(&task.verification.files, &left_out);
+        let service = self.service.clone();
+        let mut run = CheckRun { service, copy: &**copy, files, left_out, time };
         let mut lease = match self.lease.take() {
             Some(lease) => lease,
             None => self.acquire().await?,
         };
-        let left_out = left_out(&copy);
-        let files = with_left_out(&task.verification.files, &left_out);
-        lease.sandbox().lay_judge(&files, &copy).await?;
-        self.service.begin(copy.clone(), task.verification.timeout).await;
-        let results = self.run_all(&mut lease, task, checks, &copy, &left_out).await;
-        drop(copy);
+        self.service.begin(task, copy.clone()).await;
+        let ran = run.commands(&mut lease, checks, &mut results).await;
         self.service.end().await;
-        let results = results?;
+        ran?;
         if self.fingerprint.is_none() {
             self.fingerprint = Some(lease.sandbox().fingerprint().clone());
         }
-        lease.sandbox().reset().await?;
         // A check that was killed may have left the sandbox in a bad state.
-        let whole = results.iter().all(|check| matches!(check.end, ExecEnd::Exited(_)));
+        let by_itself = |check: &JudgedCheck| matches!(check.end, ExecEnd::Exited(_));
+        let whole = results.iter().all(|check| check.as_ref().is_some_and(by_itself));
         self.lease = whole.then_some(lease);
         Ok(results)
     }
@@ -100,43 +160,84 @@ impl JudgeSandbox {
         let mut lease = self.pool.acquire(&self.spec).await?;
         let service = InternalService::new(self.service.clone());
         lease.sandbox().tunnel(PORT, HostAddress::Service(service)).await?;
-        let variables = [
-            (JUDGED_PORT_VARIABLE.to_owned(), PORT.to_string()),
-            ("PYTHONPATH".to_owned(), "/sealed/lib".to_owned()),
-            ("PYTHONDONTWRITEBYTECODE".to_owned(), "1".to_owned()),
-        ];
+        let port = (JUDGED_PORT_VARIABLE.to_owned(), PORT.to_string());
+        let others = VARIABLES.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let variables: Vec<_> = others.into_iter().chain([port]).collect();
         lease.sandbox().environment(&variables).await?;
         Ok(lease)
     }
+}
 
-    async fn run_all(
+impl CheckRun<'_> {
+    /// Runs the commands among the checks, whose results are missing.
+    async fn commands(
         &mut self,
         lease: &mut SandboxLease,
-        task: &Task,
         checks: &[TaskCheck],
-        copy: &WorkspaceCopy,
-        left_out: &[String],
-    ) -> Result<Vec<JudgedCheck>, Fault> {
-        let mut results = Vec::with_capacity(checks.len());
-        for check in checks {
-            if let Some(result) = declared(check, task, copy) {
-                results.push(result);
-                continue;
+        results: &mut [Option<JudgedCheck>],
+    ) -> Result<(), Fault> {
+        for (check, result) in checks.iter().zip(results) {
+            if result.is_none() {
+                *result = self.command(lease.sandbox(), check).await?;
             }
-            let timeout = task.verification.timeout;
-            let report = run_engine_command(lease.sandbox(), &check.run, timeout).await?;
-            self.service.cut_off();
-            if let Some(fault) = self.service.fault() {
-                return Err(fault);
-            }
-            let output = told(&report, left_out);
-            results.push(JudgedCheck { end: report.end, output });
         }
-        Ok(results)
+        Ok(())
+    }
+
+    /// Runs one check between a fresh start and an empty sandbox. None: the common time was too short
+    /// for it.
+    async fn command(
+        &mut self,
+        sandbox: &mut dyn Sandbox,
+        check: &TaskCheck,
+    ) -> Result<Option<JudgedCheck>, Fault> {
+        let Some(time) = self.time.begin() else { return Ok(None) };
+        let copy = self.copy.load().await?;
+        sandbox.lay_judge(&self.files, &copy).await?;
+        drop(copy);
+        let report = run_engine_command(sandbox, &check.run, time).await?;
+        let had_its_time = self.time.end(&report.end);
+        self.service.cut_off();
+        if let Some(fault) = self.service.fault() {
+            return Err(fault);
+        }
+        ensure_room(sandbox, check).await?;
+        empty(sandbox).await?;
+        let output = told(check, &report, &self.left_out);
+        let judged = JudgedCheck { end: report.end, output };
+        let judged = match self.service.take_unhealthy() {
+            Some(trouble) => judged.failed(&trouble),
+            None => judged,
+        };
+        Ok(had_its_time.then_some(judged))
     }
 }
 
-/// The version that the library of a task's checks states of itself: `VERSION = 1`.
+/// Returns if a check has left room behind. Otherwise nobody knows what it could not write: its result
+/// is no verdict.
+async fn ensure_room(sandbox: &mut dyn Sandbox, check: &TaskCheck) -> Result<(), Fault> {
+    for area in WRITABLE {
+        let (path, content) = (format!("{area}/.room-left"), vec![0; ROOM_LEFT]);
+        let write = SandboxOperation::WriteFile(FileWrite { path, content });
+        if let OperationResult::Refused(refusal) = sandbox.perform(&write).await?.result {
+            let (name, why) = (&check.name, &refusal.message);
+            let what = format!("the check {name} left no room in {area} of its sandbox: {why}");
+            return Err(Fault::new(FaultKind::SandboxLost, what));
+        }
+    }
+    Ok(())
+}
+
+/// Ends and removes all that a check has left. A failure is the sandbox's, not the agent's.
+async fn empty(sandbox: &mut dyn Sandbox) -> Result<(), Fault> {
+    sandbox.reset().await.map_err(|fault| match fault.kind {
+        FaultKind::SandboxCopy => Fault::new(FaultKind::SandboxLost, fault.message),
+        _ => fault,
+    })
+}
+
+/// The version that the library of a task's checks states of itself: `VERSION = 2`. The part for the
+/// shell has the same.
 fn library_version(task: &Task) -> Option<u32> {
     let library = task.verification.files.iter().find(|file| file.path == JUDGED_LIBRARY)?;
     library.content.lines().find_map(|line| line.strip_prefix("VERSION = ")?.trim().parse().ok())
@@ -153,66 +254,24 @@ fn declared(check: &TaskCheck, task: &Task, copy: &WorkspaceCopy) -> Option<Judg
 }
 
 /// What a check wrote. A failed one also tells what was not judged.
-fn told(report: &ExecReport, left_out: &[String]) -> String {
-    let mut output = format!("{}{}", report.stdout.text(), report.stderr.text());
-    if !report.end.success() && !left_out.is_empty() {
-        let line = |line: &String| line.chars().take(LINE_TOLD).collect::<String>();
-        let shown = left_out.iter().take(LINES_TOLD).map(line).collect::<Vec<_>>().join(", ");
-        output.push_str(&format!("\nnot judged: {shown}"));
+fn told(check: &TaskCheck, report: &ExecReport, left_out: &LeftOutList) -> String {
+    let output = format!("{}{}", report.stdout.text(), report.stderr.text());
+    if report.end.success() {
+        return output;
     }
-    output
-}
-
-/// What of a copy is not laid as data: its links as lines `path -> target`, and how many other
-/// entries there are. The agent has made these texts, so the list is bounded.
-fn left_out(copy: &WorkspaceCopy) -> Vec<String> {
-    let link = |entry: &TreeEntry| match &entry.kind {
-        TreeEntryKind::Symlink { target } => {
-            let target: String = target.chars().take(LONGEST_TARGET).collect();
-            Some(format!("{} -> {}", entry.path.escape_debug(), target.escape_debug()))
-        }
-        _ => None,
-    };
-    let mut room = LEFT_OUT_BYTES;
-    let mut lines: Vec<String> = (copy.entries.iter().filter_map(link))
-        .take_while(|line| {
-            room = room.saturating_sub(line.len());
-            room > 0
-        })
-        .collect();
-    if copy.skipped > 0 {
-        lines.push(format!("{} other entries: FIFOs, sockets, devices, odd names", copy.skipped));
+    match left_out.told(&format!("{}\n{output}", check.run)) {
+        Some(list) => format!("{output}\nnot judged: {list}"),
+        None => output,
     }
-    lines
 }
 
 /// The sealed files with the list of what was left out, for the library.
-fn with_left_out(files: &[FileSpec], left_out: &[String]) -> Vec<FileSpec> {
+fn with_left_out(files: &[FileSpec], left_out: &LeftOutList) -> Vec<FileSpec> {
     let mut files = files.to_vec();
     files.push(FileSpec {
         path: SUBMISSION_LEFT_OUT.to_owned(),
-        content: left_out.iter().map(|line| format!("{line}\n")).collect(),
+        content: left_out.file(),
         mode: 0o444,
     });
     files
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The agent makes these texts: the list must fit into the judge's sandbox, whatever they are.
-    #[test]
-    fn the_list_of_what_was_left_out_is_bounded() {
-        let link = |at: usize| TreeEntry {
-            path: format!("link-{at}"),
-            kind: TreeEntryKind::Symlink { target: "\u{1}".repeat(4_000) },
-        };
-        let entries = (0..7_500).map(link).collect();
-        let copy = WorkspaceCopy { entries, skipped: 3, ..WorkspaceCopy::default() };
-        let lines = left_out(&copy);
-        assert!(lines[0].starts_with("link-0 -> \\u{1}"), "{}", lines[0]);
-        assert!(lines.iter().map(String::len).sum::<usize>() < LEFT_OUT_BYTES + 100);
-        assert!(lines.last().is_some_and(|line| line.starts_with("3 other entries")));
-    }
 }

@@ -9,20 +9,23 @@
 //!      └────────────────────────────────────────────────────┤   the next request gets a fresh one
 //!                                                           └── sandbox failed: the run is void
 //! ```
+//!
+//! A lease begins with the services of the task that are judged. One that does not become healthy is
+//! the work of the agent: requests are refused until the next reset, and each check that asks fails.
 
 use super::engine_commands::ensure_started;
 use super::judged_protocol::{self, JudgedRequest, JudgedRun, read_request};
 use crate::model::{
     DirectoryRead, ExecRequest, Fault, FaultKind, FileRead, FileWrite, OperationReport,
-    OperationResult, RefusalKind, SandboxOperation, SandboxSpec, ServedConnection, TunnelService,
-    WORKSPACE, WorkspaceCopy,
+    OperationResult, RefusalKind, SandboxOperation, SandboxSpec, ServedConnection, Task,
+    TaskService, TunnelService, WORKSPACE,
 };
 use crate::pool::{PoolHandle, SandboxLease};
-use crate::ports::Sandbox;
+use crate::ports::{Sandbox, StoredCopy};
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncWriteExt, DuplexStream};
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, watch};
 
 /// Bytes of each output stream of a judged program that a check gets.
 const OUTPUT_KEPT: u32 = 1 << 20;
@@ -39,28 +42,42 @@ pub(super) struct JudgedService {
     run: Arc<Mutex<Option<JudgedRunState>>>,
     /// The fault that made the run void.
     fault: Arc<StdMutex<Option<Fault>>>,
-    /// Cuts off the requests of a check that has ended.
-    cut_off: Arc<Notify>,
+    /// Why a request of the current check was refused: a service is not healthy.
+    unhealthy: Arc<StdMutex<Option<String>>>,
+    /// The number of the check that runs. A connection belongs to the check in which it was opened,
+    /// and ends with it.
+    check: Arc<watch::Sender<u64>>,
 }
 
 /// One run of the checks.
 struct JudgedRunState {
-    copy: Arc<WorkspaceCopy>,
+    copy: Arc<dyn StoredCopy>,
     /// The longest time that a judged program may take.
     longest: Duration,
+    /// What runs beside the judged programs.
+    services: Vec<TaskService>,
     /// None before the first request, and after one that was cut off.
     lease: Option<SandboxLease>,
+    /// Why a service is not healthy, in words. It would not be in another sandbox either, so nothing is
+    /// performed until a reset.
+    trouble: Option<String>,
 }
 
 impl JudgedService {
     pub(super) fn new(pool: PoolHandle, spec: Arc<SandboxSpec>) -> Self {
-        Self { pool, spec, run: Arc::default(), fault: Arc::default(), cut_off: Arc::default() }
+        let (run, fault, unhealthy) = (Arc::default(), Arc::default(), Arc::default());
+        Self { pool, spec, run, fault, unhealthy, check: Arc::default() }
     }
 
     /// Begins a run over a copy. What was left of the run before is dropped.
-    pub(super) async fn begin(&self, copy: Arc<WorkspaceCopy>, longest: Duration) {
-        *self.run.lock().await = Some(JudgedRunState { copy, longest, lease: None });
+    pub(super) async fn begin(&self, task: &Task, copy: Arc<dyn StoredCopy>) {
+        let longest = task.verification.timeout;
+        let judged = task.services.iter().filter(|service| service.judged);
+        let services = judged.cloned().collect();
+        let (lease, trouble) = (None, None);
+        *self.run.lock().await = Some(JudgedRunState { copy, longest, services, lease, trouble });
         self.fault_slot().take();
+        self.take_unhealthy();
     }
 
     /// Ends the run: the judged sandbox is gone, and no request is served until the next run.
@@ -68,15 +85,28 @@ impl JudgedService {
         self.run.lock().await.take();
     }
 
-    /// Ends the requests of a check that has ended, for example because its time was up. The judged
-    /// sandbox of a request that was performed is dropped.
+    /// Ends the connections of a check that has ended, for example because its time was up. A request
+    /// that was not performed yet never is. The judged sandbox of one that was is dropped.
     pub(super) fn cut_off(&self) {
-        self.cut_off.notify_waiters();
+        self.check.send_modify(|check| *check += 1);
     }
 
     /// The fault that made the run void; none if the judged sandbox did what it was asked.
     pub(super) fn fault(&self) -> Option<Fault> {
         self.fault_slot().clone()
+    }
+
+    /// Why a request of the check that has ended was refused: a service was not healthy. None: all that
+    /// it asked for was performed.
+    pub(super) fn take_unhealthy(&self) -> Option<String> {
+        self.unhealthy.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Refuses a request because a service is not healthy.
+    fn refuse(&self, trouble: &str) -> OperationResult {
+        let mut slot = self.unhealthy.lock().unwrap_or_else(PoisonError::into_inner);
+        *slot = Some(trouble.to_owned());
+        refused(trouble)
     }
 
     fn fault_slot(&self) -> std::sync::MutexGuard<'_, Option<Fault>> {
@@ -101,10 +131,62 @@ impl JudgedService {
     }
 
     /// A sandbox in which nothing has run, with the copy laid in it.
-    async fn fresh(&self, copy: &WorkspaceCopy) -> Result<SandboxLease, Fault> {
+    async fn with_copy(&self, copy: &dyn StoredCopy) -> Result<SandboxLease, Fault> {
         let mut lease = self.pool.acquire(&self.spec).await?;
-        lease.sandbox().unpack(copy).await?;
+        // The memory comes last, so that nobody waits with it for a sandbox.
+        let copy = copy.load().await?;
+        lease.sandbox().unpack(&copy).await?;
         Ok(lease)
+    }
+
+    /// A sandbox with the copy, in which only the services run. Err: why one of them is not healthy.
+    async fn fresh(&self, run: &mut JudgedRunState) -> Result<Result<SandboxLease, String>, Fault> {
+        let mut lease = self.with_copy(&*run.copy).await?;
+        for service in &run.services {
+            if let Some(trouble) = self.start(&mut lease, service, &*run.copy).await? {
+                run.trouble = Some(trouble.clone());
+                return Ok(Err(trouble));
+            }
+        }
+        Ok(Ok(lease))
+    }
+
+    /// Starts a service. Its programs may take all processor time, so that the guest does not answer
+    /// in time. If another sandbox can be had, the host is not the cause. Returns why it is not
+    /// healthy, if it is not.
+    async fn start(
+        &self,
+        lease: &mut SandboxLease,
+        service: &TaskService,
+        copy: &dyn StoredCopy,
+    ) -> Result<Option<String>, Fault> {
+        match lease.sandbox().start_service(service).await {
+            Err(fault) if fault.kind == FaultKind::SandboxLost => {
+                self.with_copy(copy).await?;
+                let name = &service.name;
+                Ok(Some(format!(
+                    "the judged sandbox did not answer while the service {name} began"
+                )))
+            }
+            report => report.map(|report| report.failure(service)),
+        }
+    }
+
+    /// A program was not started in a fresh sandbox. Without services the host is the cause. With them,
+    /// the host is well if a sandbox without services can be had.
+    async fn blame_services(
+        &self,
+        run: &mut JudgedRunState,
+        fault: Fault,
+    ) -> Result<OperationResult, Fault> {
+        if run.services.is_empty() {
+            return Err(fault);
+        }
+        self.with_copy(&*run.copy).await?;
+        let trouble = "the judged sandbox did not answer while the services ran in it".to_owned();
+        let refusal = self.refuse(&trouble);
+        run.trouble = Some(trouble);
+        Ok(refusal)
     }
 
     /// Performs an operation on files. Judged processes that run on may take all processor time, so
@@ -114,11 +196,14 @@ impl JudgedService {
         &self,
         lease: &mut SandboxLease,
         operation: SandboxOperation,
-        copy: &WorkspaceCopy,
+        run: &mut JudgedRunState,
     ) -> Result<OperationResult, Fault> {
         match lease.sandbox().perform(&operation).await {
             Err(fault) if fault.kind == FaultKind::SandboxLost => {
-                *lease = self.fresh(copy).await?;
+                match self.fresh(run).await? {
+                    Ok(fresh) => *lease = fresh,
+                    Err(trouble) => return Ok(self.refuse(&trouble)),
+                }
                 Ok(refused("the judged sandbox did not answer while judged programs ran on"))
             }
             done => done.map(|report| report.result),
@@ -132,12 +217,22 @@ impl JudgedService {
         run: &mut JudgedRunState,
         request: JudgedRequest,
     ) -> Result<OperationResult, Fault> {
-        let mut lease = match (run.lease.take(), &request) {
-            // An emptied sandbox still remembers: times and modes of its directories, process
-            // numbers, semaphores. So the next request gets a fresh one.
-            (_, JudgedRequest::Reset) => return Ok(OperationResult::Written),
-            (Some(lease), _) => lease,
-            (None, _) => self.fresh(&run.copy).await?,
+        // An emptied sandbox still remembers: times and modes of its directories, process numbers,
+        // semaphores. So the next request gets a fresh one.
+        if matches!(request, JudgedRequest::Reset) {
+            (run.lease, run.trouble) = (None, None);
+            return Ok(OperationResult::Written);
+        }
+        if let Some(trouble) = &run.trouble {
+            return Ok(self.refuse(trouble));
+        }
+        let leased = match run.lease.take() {
+            Some(lease) => Ok(lease),
+            None => self.fresh(run).await?,
+        };
+        let mut lease = match leased {
+            Ok(lease) => lease,
+            Err(trouble) => return Ok(self.refuse(&trouble)),
         };
         let result = match request {
             JudgedRequest::Run(program) => {
@@ -146,8 +241,17 @@ impl JudgedService {
                     // not started in a fresh sandbox either, the host is the cause.
                     Err(fault) if fault.kind == FaultKind::SandboxLost => {
                         drop(lease);
-                        lease = self.fresh(&run.copy).await?;
-                        run_program(lease.sandbox(), &program, run.longest).await?
+                        lease = match self.fresh(run).await? {
+                            Ok(fresh) => fresh,
+                            Err(trouble) => return Ok(self.refuse(&trouble)),
+                        };
+                        match run_program(lease.sandbox(), &program, run.longest).await {
+                            Err(fault) if fault.kind == FaultKind::SandboxLost => {
+                                drop(lease);
+                                return self.blame_services(run, fault).await;
+                            }
+                            ran => ran?,
+                        }
                     }
                     ran => ran?,
                 }
@@ -155,17 +259,17 @@ impl JudgedService {
             JudgedRequest::Reset => OperationResult::Written,
             JudgedRequest::Read { path, max_bytes } => {
                 let read = SandboxOperation::ReadFile(FileRead { path, max_bytes });
-                self.operate(&mut lease, read, &run.copy).await?
+                self.operate(&mut lease, read, run).await?
             }
             JudgedRequest::Write { path, content } => {
                 let write = SandboxOperation::WriteFile(FileWrite { path, content });
-                self.operate(&mut lease, write, &run.copy).await?
+                self.operate(&mut lease, write, run).await?
             }
             JudgedRequest::List { path, depth } => {
                 let max_entries = DirectoryRead::MAX_ENTRIES;
                 let list = DirectoryRead { path, depth, max_entries };
                 let list = SandboxOperation::ListDirectory(list);
-                self.operate(&mut lease, list, &run.copy).await?
+                self.operate(&mut lease, list, run).await?
             }
         };
         run.lease = Some(lease);
@@ -227,7 +331,28 @@ impl Clone for JudgedService {
             spec: self.spec.clone(),
             run: self.run.clone(),
             fault: self.fault.clone(),
-            cut_off: self.cut_off.clone(),
+            unhealthy: self.unhealthy.clone(),
+            check: self.check.clone(),
+        }
+    }
+}
+
+impl JudgedService {
+    /// Answers the requests of one connection until it ends.
+    async fn answer_all(&self, mut connection: DuplexStream) {
+        loop {
+            let request = match read_request(&mut connection).await {
+                Ok(Some(request)) => request,
+                Ok(None) => return,
+                Err(error) => {
+                    tracing::warn!(%error, "a check wrote no request to the judged sandbox");
+                    return;
+                }
+            };
+            let reply = self.answer(request).await;
+            if connection.write_all(&reply).await.is_err() {
+                return;
+            }
         }
     }
 }
@@ -235,25 +360,13 @@ impl Clone for JudgedService {
 impl TunnelService for JudgedService {
     fn serve(&self, connection: DuplexStream) -> ServedConnection {
         let service = self.clone();
+        let mut check = self.check.subscribe();
         Box::pin(async move {
-            let mut connection = connection;
-            loop {
-                let request = match read_request(&mut connection).await {
-                    Ok(Some(request)) => request,
-                    Ok(None) => return,
-                    Err(error) => {
-                        tracing::warn!(%error, "a check wrote no request to the judged sandbox");
-                        return;
-                    }
-                };
-                let cut_off = service.cut_off.notified();
-                let reply = tokio::select! {
-                    reply = service.answer(request) => reply,
-                    () = cut_off => return,
-                };
-                if connection.write_all(&reply).await.is_err() {
-                    return;
-                }
+            tokio::select! {
+                // The end of the check goes first: what was sent before it may be read after it.
+                biased;
+                _ = check.changed() => {}
+                () = service.answer_all(connection) => {}
             }
         })
     }

@@ -13,18 +13,22 @@
 //! code can read it, patch it or end it. A sandbox that fails on either side is a fault of the
 //! verification and never a failed check.
 //!
+//! - `check_time`: how long checks may take.
 //! - `declared_check`: checks that compare bytes. The engine itself evaluates them; no sandbox runs.
 //! - `engine_commands`: commands of the engine itself in a sandbox.
 //! - `judge_sandbox`: runs the checks of a task over a copy of a workspace.
+//! - `left_out`: what of a workspace is not judged, in words.
 //! - `judged_service`: the engine's part in the middle.
 //! - `judged_protocol`: the bytes between a check and the engine.
-//! - `library/`: what a check in Python uses of it; part of the task.
+//! - `library/`: what a check in Python or in the shell uses of it; part of the task.
 
+pub(crate) mod check_time;
 mod declared_check;
 pub(crate) mod engine_commands;
 mod judge_sandbox;
 mod judged_protocol;
 mod judged_service;
+mod left_out;
 #[cfg(test)]
 mod tests;
 

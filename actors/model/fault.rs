@@ -43,6 +43,8 @@ pub enum FaultKind {
     /// A setup command of the task failed, so the template does not fit this host. Also: the
     /// template has changed since the episode was planned.
     TaskSetup,
+    /// A service of the task did not become healthy before the agent's first turn.
+    ServiceUnhealthy,
     /// The provider failed in a way that may pass: overload, a broken connection, a rate limit.
     ModelTransient,
     /// The provider will fail whatever is asked, for example because the model is unknown. The
@@ -104,7 +106,7 @@ const PROVIDER: &str = "look whether the provider is up, then run `synthd retry`
 
 impl FaultKind {
     /// Every kind, in the order of the page.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::SandboxStart,
         Self::SandboxRefused,
         Self::EngineDown,
@@ -114,6 +116,7 @@ impl FaultKind {
         Self::AgentBroken,
         Self::AgentLeft,
         Self::TaskSetup,
+        Self::ServiceUnhealthy,
         Self::ModelTransient,
         Self::OutOfTime,
         Self::ModelPermanent,
@@ -194,6 +197,12 @@ impl FaultKind {
                 "SYN-0203",
                 "the setup of a task failed",
                 "`synthd template check` tries the template on this host",
+            ),
+            Self::ServiceUnhealthy => row(Template, R::Retry).passes().tells(
+                "SYN-0205",
+                "a service of a task did not become healthy",
+                "`synthd template check` tries the template on this host; give the service more \
+                 time with `healthy_within` if it is only slow",
             ),
             Self::ModelTransient => row(Provider, R::Retry).asked_again().outage().passes()
                 .signs(ProviderSign::Fails).slow().stood_in(ModelFailure::Outage).answers(502, "upstream_failed").tells(
@@ -381,6 +390,7 @@ impl FaultKind {
             Self::SandboxProtocol => "sandbox_protocol",
             Self::SandboxCopy => "sandbox_copy",
             Self::TaskSetup => "task_setup",
+            Self::ServiceUnhealthy => "service_unhealthy",
             Self::ModelTransient => "model_transient",
             Self::ModelPermanent => "model_permanent",
             Self::KeyRejected => "key_rejected",

@@ -46,7 +46,9 @@ mod sandbox;
 mod spending;
 mod step;
 mod stored_turn;
+mod submission;
 mod task;
+mod task_service;
 mod timeouts;
 mod tunnel_service;
 
@@ -84,6 +86,8 @@ pub use sampling::*;
 pub use sandbox::*;
 pub use spending::*;
 pub use step::*;
+pub use submission::SubmissionEntries;
 pub use task::*;
+pub use task_service::*;
 pub use timeouts::*;
 pub use tunnel_service::*;

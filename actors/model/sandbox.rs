@@ -23,12 +23,15 @@ pub const WORKSPACE: &str = "/work";
 /// The directory of the sealed files. It exists only in sandboxes for verification and for
 /// milestones, see [`SandboxSpec::sealed`].
 pub const SEALED: &str = "/sealed";
-/// The files of an agent as data, in a judge's sandbox: regular files and directories only.
+/// The files of an agent as data, in a judge's sandbox: regular files and directories only, without
+/// what git would obey (`WorkspaceCopy::submission`).
 pub const SUBMISSION: &str = "submission";
 /// The list of what is not among them, beside [`SUBMISSION`].
 pub const SUBMISSION_LEFT_OUT: &str = "submission.left-out";
 /// The library with which a check in Python reaches the judged sandbox, below [`SEALED`].
 pub const JUDGED_LIBRARY: &str = "lib/judged.py";
+/// The library of checks in the shell, below [`SEALED`].
+pub const SHELL_LIBRARY: &str = "lib/checks.sh";
 /// The program with which a check reaches the judged sandbox, below [`SEALED`].
 pub const JUDGED_PROGRAM: &str = "lib/judged";
 /// The variable that tells checks the port of the judged sandbox on the loopback.
@@ -316,7 +319,8 @@ pub struct TreeEntry {
     pub kind: TreeEntryKind,
 }
 
-/// What an entry of a tree is. Modes are permission bits.
+/// What an entry of a tree is. Modes are permission bits with the set-id bits and the sticky bit. No
+/// sandbox obeys set-id bits, so there they are only what a program sees of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TreeEntryKind {
     /// A directory; its entries are entries of their own.

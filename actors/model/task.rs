@@ -2,7 +2,7 @@
 //! bytes and therefore the same digest. `actors/task/task_builder.rs` builds tasks, and the episode
 //! actor uses everything in them.
 
-use super::{FileSpec, TaskId, digest_of};
+use super::{FileSpec, TaskId, TaskResources, TaskService, digest_of};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -239,6 +239,12 @@ pub struct Task {
     pub files: Vec<FileSpec>,
     /// Commands that run in the workspace before the agent starts.
     pub setup: Vec<String>,
+    /// Programs that run in the sandbox from before the agent starts, in the order of their start.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<TaskService>,
+    /// What the template states of its sandboxes and of its time.
+    #[serde(default, skip_serializing_if = "TaskResources::is_empty")]
+    pub resources: TaskResources,
     /// What the agent is asked to do. It ends with the canary.
     pub instruction: String,
     /// Which of the template's wordings the instruction is. None if the template has only one.

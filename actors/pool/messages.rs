@@ -5,9 +5,9 @@ use super::actor::PoolResources;
 use super::fair_queue::QueueGroup;
 use super::metrics::SpecStats;
 use super::state::PoolConfig;
-use crate::model::{BackendKind, CampaignName, Fault, SandboxSpec};
+use crate::model::{BackendKind, CampaignName, Fault, SandboxSpec, WorkspaceCopy};
 use crate::policy::RestartIntensity;
-use crate::ports::{Sandbox, SandboxBackend};
+use crate::ports::{Sandbox, SandboxBackend, StoredCopy};
 use crate::supervisor::{ActorExit, ActorHandle, ActorStats, supervise};
 use actix::Message;
 use serde::Serialize;
@@ -121,6 +121,8 @@ pub struct PoolHandle {
     /// The group in the fair queue; empty for the engine itself.
     party: QueueGroup,
     down: watch::Receiver<DownBackends>,
+    /// Stores copies of workspaces.
+    backend: Arc<dyn SandboxBackend>,
 }
 
 /// The backends that are down, with the reason. Everything that needs a sandbox of such a backend
@@ -140,16 +142,17 @@ impl PoolHandle {
         let intensity = RestartIntensity::new(5, Duration::from_secs(10));
         let (publish, down) = watch::channel(DownBackends::new());
         let publish = Arc::new(publish);
+        let creator = backend.clone();
         let (handle, joined) = supervise("pool", intensity, move || {
             PoolActor::new(PoolResources {
-                backend: backend.clone(),
+                backend: creator.clone(),
                 config: config.clone(),
                 slots: slots.clone(),
                 closing: closing.clone(),
                 down: publish.clone(),
             })
         });
-        (Self { actor: handle, party: "".into(), down }, joined)
+        (Self { actor: handle, party: "".into(), down, backend }, joined)
     }
 
     /// The same pool for a campaign, which takes turns with other campaigns.
@@ -184,6 +187,11 @@ impl PoolHandle {
                 return Ok(lease);
             }
         }
+    }
+
+    /// Takes a copy of a workspace out of memory, see [`SandboxBackend::store_copy`].
+    pub async fn store_copy(&self, copy: Arc<WorkspaceCopy>) -> Arc<dyn StoredCopy> {
+        self.backend.store_copy(copy).await
     }
 
     /// The state of the pool; empty if the pool is gone.

@@ -7,13 +7,13 @@ mod tests;
 use crate::agent::Scaffold;
 use crate::model::{
     ChatReply, CheckResult, Fault, FaultOwner, FinishReason, MoveAction, NamedSolution,
-    SandboxSpec, ScriptedMove, Task, Usage, Verdict, WorkspaceCopy,
+    SandboxSpec, ScriptedMove, Task, Usage, Verdict,
 };
 use crate::pool::{PoolHandle, SandboxLease};
+use crate::ports::StoredCopy;
 use crate::task::{Template, TemplateError};
 use crate::work::trajectory::{
-    ActionLimits, milestone_potential, missing_programs, provision_task, run_action,
-    verify_snapshot,
+    ActionLimits, milestone_potential, missing_programs, provision_task, run_action, verify_copy,
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -46,7 +46,7 @@ struct ScriptedRun {
     potential: f64,
     problem: Option<String>,
     /// The final workspace.
-    snapshot: Arc<WorkspaceCopy>,
+    copy: Arc<dyn StoredCopy>,
 }
 
 impl TemplateProver {
@@ -60,6 +60,19 @@ impl TemplateProver {
                 return Ok(SeedProof { unusable: Some(error), ..SeedProof::default() });
             }
         };
+        self.for_task(&task).prove_task(&task, &twin).await
+    }
+
+    /// The prover whose sandboxes have what the task states. There is no campaign that could grant
+    /// less.
+    fn for_task(&self, task: &Task) -> Self {
+        let limits = task.resources.stated(&self.spec.limits);
+        let spec = SandboxSpec { limits, ..SandboxSpec::clone(&self.spec) };
+        Self { spec: Arc::new(spec), ..self.clone() }
+    }
+
+    /// Tries everything that a task promises. `twin` is the same task, rendered once more.
+    async fn prove_task(&self, task: &Task, twin: &Task) -> Result<SeedProof, Fault> {
         let mut proof = SeedProof {
             digest: task.cluster.clone(),
             turns: u32::try_from(task.solution.len() + 1).unwrap_or(u32::MAX),
@@ -68,13 +81,13 @@ impl TemplateProver {
         if task != twin {
             proof.problems.push("rendering the template twice gives different bytes".to_owned());
         }
-        self.shape(&task, &mut proof);
-        let lacking = self.lacking(&task).await?;
+        self.shape(task, &mut proof);
+        let lacking = self.lacking(task).await?;
         if !lacking.is_empty() {
             proof.problems.extend(lacking);
             return Ok(proof);
         }
-        match self.behaviour(&task, &mut proof).await {
+        match self.behaviour(task, &mut proof).await {
             Err(fault) if fault.kind.policy().owner == FaultOwner::Template => {
                 proof.problems.push(fault.message);
             }
@@ -126,7 +139,9 @@ impl TemplateProver {
         let mut unfailed = passed_checks(&nothing.verdict);
         self.try_cheats(task, &task.verification.cheats, "the cheat", &mut unfailed, proof).await?;
         if self.tries_battery {
-            let cheats = battery::cheats(task, &oracle.snapshot);
+            let solved = oracle.copy.load().await?;
+            let cheats = battery::cheats(task, &solved);
+            drop(solved);
             let whose = "the engine's cheat";
             self.try_cheats(task, &cheats, whose, &mut unfailed, proof).await?;
         }
@@ -231,13 +246,14 @@ impl TemplateProver {
         let potential = milestone_potential(&self.pool, task, &self.spec, lease.sandbox()).await?;
         let snapshot = Arc::new(lease.sandbox().pack(true).await?);
         drop(lease);
-        let verdict = verify_snapshot(&self.pool, task, &self.spec, snapshot.clone()).await?;
+        let copy = self.pool.store_copy(snapshot).await;
+        let verdict = verify_copy(&self.pool, task, &self.spec, &copy).await?;
         // Only a success needs the second look: it is the claim.
         let again = match verdict.passed {
-            true => verify_snapshot(&self.pool, task, &self.spec, snapshot.clone()).await?,
+            true => verify_copy(&self.pool, task, &self.spec, &copy).await?,
             false => verdict.clone(),
         };
-        Ok(ScriptedRun { verdict, again, potential, problem, snapshot })
+        Ok(ScriptedRun { verdict, again, potential, problem, copy })
     }
 
     /// Runs moves as an agent would; an edit that does not apply is trouble.

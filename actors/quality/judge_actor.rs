@@ -2,14 +2,15 @@
 //! records the row with the decision.
 //!
 //! ```text
-//!  idle ──JudgeUnit──► judging (a task on the worker threads) ──row is durable──► idle
-//!                          │ panic: a fault for the sender ──────────────────────► idle
+//!  idle ──JudgeUnit──► judging (a task on the worker threads) ──row made──► idle
+//!                          │                                       └─► recorded, answered
+//!                          └── panic: a fault for the sender ─────► idle
 //! ```
-//! [`QualityHandle`](super::QualityHandle) gives a worker no second unit before it has answered the
-//! first one.
+//! The worker does not wait for the store: its task records the row while the next unit is judged.
+//! [`QualityHandle`](super::QualityHandle) gives a worker no second unit before the row of the first
+//! one is made.
 
 use super::messages::{JudgeReply, JudgeUnit, QualityServices};
-use super::unit::FinishedUnit;
 use crate::model::{Fault, FaultKind, JournalEntry};
 use crate::supervisor::{panic_text, spawn};
 use actix::{Actor, Context, Handler, ResponseFuture};
@@ -37,11 +38,7 @@ impl Handler<JudgeUnit> for JudgeActor {
     fn handle(&mut self, message: JudgeUnit, _: &mut Self::Context) -> Self::Result {
         let tools = self.tools.clone();
         // A panic while judging is answered as a fault; the actor itself lives on.
-        let work = spawn("judge", async move {
-            // The task owns the whole message, so the worker is free when the task has ended.
-            let JudgeUnit { unit, _lease } = message;
-            judge(&tools, &*unit).await
-        });
+        let work = spawn("judge", async move { judge(&tools, message).await });
         Box::pin(async move { work.await.unwrap_or_else(|f| Err(panicked(f))) })
     }
 }
@@ -52,10 +49,12 @@ pub(super) fn panicked(failure: tokio::task::JoinError) -> Fault {
 }
 
 /// Has the unit make its row and judge it, and records the row with the decision.
-async fn judge(tools: &QualityServices, unit: &dyn FinishedUnit) -> Result<JudgeReply, Fault> {
-    let record = unit.judged(tools.clock.stamp(unit.finished_at_ms()));
-    let accepted = record.rejected.is_none();
-    tools.collector.record(vec![JournalEntry::Judged(Box::new(record))]).await?;
+async fn judge(tools: &QualityServices, message: JudgeUnit) -> Result<JudgeReply, Fault> {
+    let JudgeUnit { unit, lease } = message;
+    let row = unit.judged(tools.clock.stamp(unit.finished_at_ms()));
+    lease.release();
+    let accepted = row.rejected.is_none();
+    tools.collector.record_here(vec![JournalEntry::Judged(Box::new(row))]).await?;
     Ok(JudgeReply { accepted })
 }
 

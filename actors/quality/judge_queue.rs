@@ -1,8 +1,8 @@
 //! The queue in front of the workers of quality, and the choice of a worker.
 //!
 //! ```text
-//!  caller ──place free?──► queued ──worker idle?──► with a worker ──answered──► place and worker free
-//!              │ no: waits
+//!  caller ──place free?──► queued ──worker idle?──► with a worker ──row──► being written ──► place free
+//!              │ no: waits                                      worker free
 //! ```
 //! Permits bound the queue. The workers are taken in the order in which units came.
 
@@ -12,13 +12,13 @@ use serde::Serialize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// The most units that are queued or being judged, for each worker. Further callers wait.
+/// The most units that are queued, judged or being written, for each worker. Further callers wait.
 const UNITS_PER_WORKER: usize = 64;
 
 /// The state of the queue in status reports.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct QualityStats {
-    /// Units that wait for a worker or are with one.
+    /// Units that wait for a worker, are with one, or wait until their row is durable.
     pub queue_depth: usize,
     /// The most such units.
     pub queue_bound: usize,
@@ -51,13 +51,16 @@ impl JudgeQueue {
         })
     }
 
-    /// Waits for a place in the queue, and then for an idle worker. None only if the engine has
-    /// ended.
+    /// Waits for a place in the queue. None only if the engine has ended.
+    pub(super) async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        self.slots.clone().acquire_owned().await.ok()
+    }
+
+    /// Waits for an idle worker. None only if the engine has ended.
     pub(super) async fn worker(self: &Arc<Self>) -> Option<JudgeLease> {
-        let place = self.slots.clone().acquire_owned().await.ok()?;
         let worker = self.idle_workers.clone().acquire_owned().await.ok()?;
         let index = self.idle().pop()?;
-        Some(JudgeLease { queue: self.clone(), index, _worker: worker, _place: place })
+        Some(JudgeLease { queue: self.clone(), index, worker: Mutex::new(Some(worker)) })
     }
 
     /// Locks the list. Each change of it is one step, so poisoning is ignored.
@@ -82,13 +85,13 @@ impl JudgeQueue {
     }
 }
 
-/// A worker that judges for one caller. Dropping it makes the worker idle.
+/// A worker that judges for one caller. The worker is idle again when it is released, at the latest
+/// when the lease is dropped.
 pub(super) struct JudgeLease {
     queue: Arc<JudgeQueue>,
     index: usize,
-    // Dropped after `drop` has put the index back, so a permit always finds an index.
-    _worker: OwnedSemaphorePermit,
-    _place: OwnedSemaphorePermit,
+    /// None once the worker is released.
+    worker: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
 impl JudgeLease {
@@ -96,10 +99,20 @@ impl JudgeLease {
     pub(super) fn worker(&self) -> ActorHandle<JudgeActor> {
         self.queue.workers[self.index].clone()
     }
+
+    /// Makes the worker idle. A second release does nothing.
+    pub(super) fn release(&self) {
+        let worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(permit) = worker {
+            // The index goes back first, so a permit always finds an index.
+            self.queue.idle().push(self.index);
+            drop(permit);
+        }
+    }
 }
 
 impl Drop for JudgeLease {
     fn drop(&mut self) {
-        self.queue.idle().push(self.index);
+        self.release();
     }
 }

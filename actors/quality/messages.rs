@@ -12,6 +12,7 @@ use crate::supervisor::{ActorExit, ActorHandle, ActorStats, AskError, supervise}
 use actix::Message;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
 
 /// Make a row of a finished unit and judge it. It is answered when the row and the decision are
@@ -20,8 +21,8 @@ use tokio::task::JoinHandle;
 #[rtype(result = "Result<JudgeReply, Fault>")]
 pub struct JudgeUnit {
     pub(super) unit: Arc<dyn FinishedUnit>,
-    /// The worker and the place in the queue. They are free when the last clone is dropped.
-    pub(super) _lease: Arc<JudgeLease>,
+    /// The worker. It is free when the row is made.
+    pub(super) lease: Arc<JudgeLease>,
 }
 
 /// The decision on a row.
@@ -52,6 +53,25 @@ pub struct QualityServices {
     pub clock: Arc<dyn Clock>,
 }
 
+/// A unit with its place in the queue. The place is free when the row is durable.
+pub struct QueuedUnit {
+    quality: QualityHandle,
+    unit: Arc<dyn FinishedUnit>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl QueuedUnit {
+    /// Waits for a worker, which makes the row and judges it, and then until the row is durable. No
+    /// worker waits for the store. Err means that no row was written, or that its answer was lost;
+    /// the same unit may be judged again.
+    pub async fn judged(self) -> Result<JudgeReply, Fault> {
+        let Self { quality, unit, _place } = self;
+        let lease = quality.queue.worker().await.ok_or(AskError::Gone("quality"))?;
+        let worker = lease.worker();
+        worker.ask(JudgeUnit { unit, lease: Arc::new(lease) }).await?
+    }
+}
+
 /// What others hold of quality: workers that judge behind one queue, and one publisher.
 #[derive(Clone)]
 pub struct QualityHandle {
@@ -76,12 +96,15 @@ impl QualityHandle {
         (Self { queue: JudgeQueue::new(workers), publisher }, joined)
     }
 
-    /// Judges a unit. It waits for a place in the queue and for a worker. Err means that no row was
-    /// written, or that its answer was lost; the same unit may be judged again.
+    /// Waits for a place in the queue. Err only if the engine has ended.
+    pub async fn enqueue(&self, unit: Arc<dyn FinishedUnit>) -> Result<QueuedUnit, Fault> {
+        let place = self.queue.place().await.ok_or(AskError::Gone("quality"))?;
+        Ok(QueuedUnit { quality: self.clone(), unit, _place: place })
+    }
+
+    /// Judges a unit: waits for a place in the queue, and then as [`QueuedUnit::judged`].
     pub async fn judge(&self, unit: Arc<dyn FinishedUnit>) -> Result<JudgeReply, Fault> {
-        let lease = self.queue.worker().await.ok_or(AskError::Gone("quality"))?;
-        let worker = lease.worker();
-        worker.ask(JudgeUnit { unit, _lease: Arc::new(lease) }).await?
+        self.enqueue(unit).await?.judged().await
     }
 
     /// Publishes a dataset. Err means that no version was recorded; it may be tried again.

@@ -25,7 +25,9 @@ mod unit;
 
 pub use judge_actor::JudgeActor;
 pub use judge_queue::QualityStats;
-pub use messages::{JudgeReply, JudgeUnit, PublishDataset, QualityHandle, QualityServices};
+pub use messages::{
+    JudgeReply, JudgeUnit, PublishDataset, QualityHandle, QualityServices, QueuedUnit,
+};
 pub use pipeline::{RowStage, SetStage, StageFindings, StageRule, run_stages};
 pub use publish_actor::PublishActor;
 pub use review::DatasetReview;

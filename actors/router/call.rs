@@ -12,6 +12,7 @@
 //! the try in flight is settled at its full hold, and the call ends.
 
 use super::account::CampaignAccount;
+use super::call_settlement::CallSettlement;
 use super::campaign_model::MOST_WAITED;
 use super::messages::{ModelAnswer, ModelCall};
 use super::route::{ModelChoice, failure_of, failure_of_reply};
@@ -30,14 +31,15 @@ use tokio_util::sync::CancellationToken;
 const RETRY: RetryPolicy =
     RetryPolicy { attempts: 5, base: Duration::from_millis(200), cap: Duration::from_secs(30) };
 
-/// Makes a call with retries and fallbacks. The loop ends because each model is asked once: `asked`
+/// Makes a call with retries and fallbacks. Every try but the last is settled; the settlement of the
+/// last one is returned with its answer. The loop ends because each model is asked once: `asked`
 /// grows with each round.
 pub(super) async fn perform(
     account: &Arc<CampaignAccount>,
     call: &ModelCall,
     issuer: &TicketIssuer,
     unwanted: &CancellationToken,
-) -> Result<ModelAnswer, Fault> {
+) -> Result<(ModelAnswer, CallSettlement), Fault> {
     let mut choice = account.choose(&call.model)?;
     let mut so_far = CallProgress::default();
     loop {
@@ -47,56 +49,48 @@ pub(super) async fn perform(
         let execution = CallExecution { account, choice: &choice, call, request, issuer, unwanted };
         let answer = execution.ask(&mut so_far).await;
         let failure = match &answer {
-            Ok(reply) => failure_of_reply(reply),
+            Ok((reply, _)) => failure_of_reply(reply),
             Err(fault) => failure_of(fault),
         };
         let instead = failure.and_then(|how| account.fallback(&choice.slot, how, &so_far.asked));
         match instead {
             Some(next) => {
+                if let Ok((_, settlement)) = answer {
+                    settlement.write().await;
+                }
                 tracing::warn!(episode = %call.context.episode, to = next.slot.config.name, "{}", next.why);
                 choice = next;
             }
             None => {
+                let (reply, settlement) = answer?;
                 let CallProgress { cost, took, failed, tries, .. } = so_far;
                 let model = choice.slot.config.name.clone();
                 let request = execution.request;
-                return Ok(ModelAnswer {
-                    reply: answer?,
-                    request,
-                    model,
-                    cost,
-                    tries,
-                    took,
-                    failed,
-                });
+                let answer = ModelAnswer { reply, request, model, cost, tries, took, failed };
+                return Ok((answer, settlement));
             }
         }
     }
 }
 
-/// Makes one try of exactly this model, without retries and fallbacks.
+/// Makes one try of exactly this model, without retries and fallbacks. An answer comes with its
+/// settlement.
 pub(super) async fn perform_once(
     account: &Arc<CampaignAccount>,
     call: &ModelCall,
     issuer: &TicketIssuer,
     unwanted: &CancellationToken,
-) -> Result<ModelAnswer, Fault> {
+) -> Result<(ModelAnswer, CallSettlement), Fault> {
     let choice = ModelChoice { slot: account.model(&call.model)?, why: String::new() };
     let request = choice.slot.config.asked(&call.request, call.sample);
     let execution = CallExecution { account, choice: &choice, call, request, issuer, unwanted };
     let CallTryResult { reply, cost, took, .. } =
         execution.attempt(&call.context, call.limit, &[]).await?;
-    let reply = reply.map_err(|failure| failure.fault)?;
-    let request = execution.request;
-    Ok(ModelAnswer {
-        reply,
-        request,
-        model: call.model.clone(),
-        cost,
-        tries: 1,
-        took,
-        failed: Duration::ZERO,
-    })
+    let (reply, settlement) = reply.map_err(|failure| failure.fault)?;
+    let (request, model) = (execution.request, call.model.clone());
+    let failed = Duration::ZERO;
+    let answer = ModelAnswer { reply, request, model, cost, tries: 1, took, failed };
+    Ok((answer, settlement))
 }
 
 /// What a call has used so far, over all models that were asked.
@@ -142,8 +136,9 @@ struct CallExecution<'a> {
 
 /// The result of one try that was sent.
 struct CallTryResult {
-    reply: Result<ChatReply, CallFault>,
-    /// What the try was settled at.
+    /// An answer has its settlement beside it. A failed try is settled.
+    reply: Result<(ChatReply, CallSettlement), CallFault>,
+    /// What the try is settled at.
     cost: Money,
     /// The time from sending until the answer or the failure.
     took: Duration,
@@ -153,7 +148,7 @@ struct CallTryResult {
 
 impl CallExecution<'_> {
     /// Asks one model until it answers, fails for good, or the limits of retries are reached.
-    async fn ask(&self, so_far: &mut CallProgress) -> Result<ChatReply, Fault> {
+    async fn ask(&self, so_far: &mut CallProgress) -> Result<(ChatReply, CallSettlement), Fault> {
         let slot = &self.choice.slot;
         let (mut failed, mut empty, mut waited) = (0, 0, Duration::ZERO);
         let mut since: Option<Instant> = None;
@@ -215,8 +210,7 @@ impl CallExecution<'_> {
     }
 
     /// Makes one try. A failed try is in the result. Err means that nothing was sent: a cap is
-    /// exhausted, no key is available, nobody waits for the answer, or the store took no hold. If
-    /// the store fails at the settlement, the answer was paid for and is returned all the same.
+    /// exhausted, no key is available, nobody waits for the answer, or the store took no hold.
     async fn attempt(
         &self,
         context: &CallContext,
@@ -231,11 +225,18 @@ impl CallExecution<'_> {
         // If nobody waits for the answer any more, the request is never sent, and the try costs
         // nothing.
         let leaves = !self.unwanted.is_cancelled();
-        // From here on, nothing may return before the ticket is settled.
+        // From here on, nothing may return without the ticket's settlement.
         let (reply, took) = self.complete(ticket.model(), context, limit).await;
         let reply = ticket.checked_reply(reply);
         let cost = if leaves { ticket.cost_of(&reply) } else { Money::ZERO };
-        ticket.settle(cost, &reply, context.recorder.take()).await;
+        let settlement = ticket.settlement(cost, &reply, context.recorder.take());
+        let reply = match reply {
+            Ok(reply) => Ok((reply, settlement)),
+            Err(failure) => {
+                settlement.write().await;
+                Err(failure)
+            }
+        };
         Ok(CallTryResult { reply, cost, took, left })
     }
 

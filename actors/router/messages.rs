@@ -2,16 +2,19 @@
 //! [`RouterHandle::call`]. The gateway makes its exchanges itself and uses [`RouterHandle::admit`],
 //! which gives it a ticket for one try.
 
+use super::account::CampaignAccount;
 use super::actor::RouterActor;
 use super::call::{perform, perform_once};
+use super::call_settlement::CallSettlement;
 use super::campaign_model::{ModelClients, ModelStats};
 use super::provider_limiter::ProviderStats;
+use super::record_backlog::UnrecordedCall;
 use super::state::{RouterState, RouterView};
 use super::ticket::{CallTicket, TicketIssuer, TicketRequest};
 use crate::collector::CollectorHandle;
 use crate::model::{
     AttemptNumber, CallPosition, CampaignName, ChatReply, ChatRequest, Fault, FaultKind,
-    ModelFailure, Money, SpendingCaps, SpendingTotals, Usage, day_of,
+    JournalEntry, ModelFailure, Money, SpendingCaps, SpendingTotals, Usage, day_of,
 };
 use crate::policy::{CapStats, RestartIntensity};
 use crate::ports::{CallContext, Clock};
@@ -178,6 +181,14 @@ impl RouterHandle {
         cleared.await.unwrap_or_else(panicked)
     }
 
+    /// Keeps entries that the store did not take, with the records of the campaign's calls: no call
+    /// is made before they are written.
+    pub fn owe(&self, campaign: &CampaignName, entries: Vec<JournalEntry>) {
+        if let Some(account) = self.view.account(campaign) {
+            account.backlog.keep(UnrecordedCall::new(entries, None, Money::ZERO, false));
+        }
+    }
+
     /// The accounts of all campaigns, sorted by name.
     pub fn stats(&self) -> Vec<AccountStats> {
         let today = day_of(self.issuer.clock.now_ms());
@@ -265,20 +276,50 @@ impl RouterHandle {
         self.ask(call, true).await
     }
 
-    /// Runs the call in a task of its own.
+    /// Asks a model as [`Self::call`] does, and leaves the settlement and the record of the answer to
+    /// the caller, who writes them together with what it makes of the answer.
+    pub async fn call_unsettled(
+        &self,
+        call: ModelCall,
+    ) -> Result<(ModelAnswer, CallSettlement), Fault> {
+        let campaign = call.campaign.clone();
+        self.in_task(&campaign, |account, issuer, unwanted| async move {
+            perform(&account, &call, &issuer, &unwanted).await
+        })
+        .await
+    }
+
+    /// Makes a call and settles it.
     async fn ask(&self, call: ModelCall, once: bool) -> Result<ModelAnswer, Fault> {
-        let account = self.view.route(&call.campaign)?;
-        let unwanted = CancellationToken::new();
-        let _wanted = unwanted.clone().drop_guard();
-        let issuer = self.issuer.clone();
-        // The task does not end with the caller, because the hold must be settled first. If the
-        // caller is dropped, the guard above cancels `unwanted`, and the task ends soon.
-        let call = spawn("model call", async move {
-            match once {
+        let campaign = call.campaign.clone();
+        self.in_task(&campaign, |account, issuer, unwanted| async move {
+            let asked = match once {
                 true => perform_once(&account, &call, &issuer, &unwanted).await,
                 false => perform(&account, &call, &issuer, &unwanted).await,
-            }
-        });
+            };
+            let (answer, settlement) = asked?;
+            settlement.write().await;
+            Ok(answer)
+        })
+        .await
+    }
+
+    /// Runs a call in a task of its own.
+    async fn in_task<T, F>(
+        &self,
+        campaign: &CampaignName,
+        asking: impl FnOnce(Arc<CampaignAccount>, TicketIssuer, CancellationToken) -> F,
+    ) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Fault>> + Send + 'static,
+    {
+        let account = self.view.route(campaign)?;
+        let unwanted = CancellationToken::new();
+        let _wanted = unwanted.clone().drop_guard();
+        // The task does not end with the caller, because the hold must be settled first. If the
+        // caller is dropped, the guard above cancels `unwanted`, and the task ends soon.
+        let call = spawn("model call", asking(account, self.issuer.clone(), unwanted));
         let panicked = |failure| Err(Fault::new(FaultKind::Panicked, panic_text(failure)));
         call.detach().await.unwrap_or_else(panicked)
     }

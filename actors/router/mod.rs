@@ -5,8 +5,8 @@
 //! (`campaign_model.rs`; `key_limiter.rs` is one key with its requests and tokens a minute, which
 //! `key_rate_limiter.rs` counts; `provider_limiter.rs` has the calls at once of a provider and its
 //! circuit breaker) and for money (`account.rs`, `ticket.rs`), write the hold to the journal, ask
-//! the model (`call.rs`), settle the hold with the true cost and record the exchange. `messages.rs`
-//! has [`RouterHandle`], which the rest of the engine uses. The pure rules are in `policy`:
+//! the model (`call.rs`), settle the hold with the true cost and record the exchange
+//! (`call_settlement.rs`). `messages.rs` has [`RouterHandle`], which the rest of the engine uses. The pure rules are in `policy`:
 //! `ledger`, `circuit_breaker`, `concurrency_window`, `latency`, `retry`, `token_bucket`.
 //! `docs/routing.md` describes the behaviour for users.
 //!
@@ -21,6 +21,7 @@ mod actor;
 #[cfg(test)]
 mod admission_tests;
 mod call;
+mod call_settlement;
 mod campaign_model;
 mod key_limiter;
 mod key_rate_limiter;
@@ -39,6 +40,7 @@ mod unanswered_calls;
 
 pub use account::CampaignAccount;
 pub use actor::RouterActor;
+pub use call_settlement::CallSettlement;
 pub use campaign_model::{ModelClients, ModelStats};
 pub use key_limiter::KeyStats;
 pub use messages::{AccountStats, CloseRouter, ModelAnswer, ModelCall, OpenAccount, RouterHandle};

@@ -13,7 +13,7 @@ use crate::model::{Fault, JournalEntry, Money};
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// A call whose entries the store did not take.
+/// A call whose entries the store did not take: those of its end, or the start of its attempt.
 pub(super) struct UnrecordedCall {
     /// Its settlement and its call record, which are written together.
     entries: Vec<JournalEntry>,

@@ -13,6 +13,7 @@
 //! without a settlement counts with its whole hold, in memory as in the journal.
 
 use super::account::CampaignAccount;
+use super::call_settlement::{CallSettlement, OpenSettlement};
 use super::campaign_model::CampaignModel;
 use super::key_limiter::{CallPermit, KeyLimiter};
 use super::money_hold::MoneyHold;
@@ -371,15 +372,24 @@ impl CallTicket {
     }
 
     /// Replaces the hold by `cost`, and records the exchange if there is one. Both are written to
-    /// the journal together. In memory, the hold is replaced after the write, so that the money is
-    /// not free before the settlement is durable. If the write fails, the entries wait in the
-    /// backlog of the account, and the whole hold counts in memory, as it does in the journal.
+    /// the journal together. If the write fails, the entries wait in the backlog of the account. The
+    /// future needs neither the ticket nor the reply.
     pub fn settle(
-        mut self,
+        self,
         cost: Money,
         reply: &Result<ChatReply, CallFault>,
         exchange: Option<HttpExchange>,
     ) -> impl Future<Output = ()> + use<> {
+        self.settlement(cost, reply, exchange).write()
+    }
+
+    /// Ends the exchange, and gives what must be written now.
+    pub(super) fn settlement(
+        mut self,
+        cost: Money,
+        reply: &Result<ChatReply, CallFault>,
+        exchange: Option<HttpExchange>,
+    ) -> CallSettlement {
         self.heard(reply);
         let (held, answered) = (self.held.take(), reply.is_ok());
         let (account, collector) = (self.account.clone(), self.issuer.collector.clone());
@@ -387,21 +397,8 @@ impl CallTicket {
         let mut entries: Vec<JournalEntry> =
             held.iter().map(|held| held.settlement(cost)).collect();
         entries.extend(exchange.map(|exchange| self.record(cost, reply, exchange)));
-        // The future owns the entries. It needs neither the ticket nor the reply.
-        async move {
-            // The ticket is out until its settlement is written or kept.
-            let _token = token;
-            if entries.is_empty() {
-                return;
-            }
-            match collector.record(entries.clone()).await {
-                Ok(()) => drop(held.map(|held| held.settle(cost, answered))),
-                Err(fault) => {
-                    tracing::error!(%fault, "a call is not recorded yet");
-                    account.backlog.keep(UnrecordedCall::new(entries, held, cost, answered));
-                }
-            }
-        }
+        let parts = OpenSettlement { entries, held, cost, answered, account, collector, token };
+        CallSettlement::new(parts)
     }
 
     /// The record of the try.

@@ -5,17 +5,20 @@
 use super::draw::{self, TaskRng};
 use super::field_renderer::FieldRenderer;
 use super::render::RenderContext;
+use super::service_spec;
 use super::template::{CheckSpec, EditSpec, FaultSpec, MoveSpec, SolutionSpec, Template};
 use super::template_error::TemplateProblem;
 use crate::model::{
     FileComparison, FileSpec, JUDGED_LIBRARY, JudgePlace, MoveAction, NamedSolution, SEALED,
-    ScriptedMove, Task, TaskCheck, TaskFault, TaskId, TaskVerification, digest_of,
+    SHELL_LIBRARY, ScriptedMove, Task, TaskCheck, TaskFault, TaskId, TaskService, TaskVerification,
+    digest_of,
 };
 use serde_json::Value;
 use std::time::Duration;
 
 /// What the engine itself lays into the sealed tree of a judge apart.
-const ENGINE_FILES: [&str; 3] = [JUDGED_LIBRARY, "lib/judged", "submission.left-out"];
+const ENGINE_FILES: [&str; 4] =
+    [JUDGED_LIBRARY, SHELL_LIBRARY, "lib/judged", "submission.left-out"];
 
 /// Builds one task of a template.
 pub(super) struct TaskBuilder<'a> {
@@ -61,6 +64,7 @@ impl<'a> TaskBuilder<'a> {
         let title = self.texts.field("title", &template.title, &context);
         let files = self.workspace(&context);
         let setup = self.setup(&context);
+        let services = self.services(&context);
         self.check_faults(&faults, &files);
         // The right texts are known only to what no agent sees.
         add_right_texts(&faults, &mut context);
@@ -81,6 +85,8 @@ impl<'a> TaskBuilder<'a> {
             image: template.environment.image.clone(),
             files,
             setup,
+            services,
+            resources: template.resources(),
             instruction: format!("{}\n\n[{canary}]\n", instruction.trim_end()),
             wording,
             canary,
@@ -116,6 +122,11 @@ impl<'a> TaskBuilder<'a> {
         self.texts.fields("environment.setup", &self.template.environment.setup, context)
     }
 
+    /// What runs beside the agent.
+    fn services(&self, context: &RenderContext) -> Vec<TaskService> {
+        service_spec::render(&self.template.services, &self.texts, context)
+    }
+
     /// Everything that the agent can see, as one text. The wording does not count, because tasks that
     /// differ only in their wording are the same work.
     fn public_content(&self, context: &RenderContext) -> Result<String, TemplateProblem> {
@@ -123,8 +134,12 @@ impl<'a> TaskBuilder<'a> {
         let complete = self.template.instruction.texts().into_iter().next();
         let instruction = complete.map(|(field, _, text)| self.texts.field(&field, text, context));
         // The setup commands count too, because some templates make their data with them.
-        let setup = self.setup(context);
-        serde_json::to_string(&(instruction.unwrap_or_default(), files, setup)).map_err(not_json)
+        let (instruction, setup) = (instruction.unwrap_or_default(), self.setup(context));
+        let services = self.services(context);
+        if services.is_empty() {
+            return serde_json::to_string(&(instruction, files, setup)).map_err(not_json);
+        }
+        serde_json::to_string(&(instruction, files, setup, services)).map_err(not_json)
     }
 
     /// Draws a wrong text for each fault and gives the texts their names.
@@ -219,7 +234,7 @@ impl<'a> TaskBuilder<'a> {
         let timeout = Duration::from_secs(u64::from(spec.timeout_seconds));
         let judge = self.template.judge();
         if judge == JudgePlace::Apart {
-            files.push(judge_library());
+            files.extend(judge_library());
         }
         TaskVerification { files, checks, milestones, cheats, judge, timeout, canary }
     }
@@ -426,14 +441,18 @@ fn sign_programs<'c>(
     }
 }
 
-/// The library with which a check reaches the judged sandbox. It is part of the task, so a task has
-/// the version that its digest covers.
-fn judge_library() -> FileSpec {
-    FileSpec {
-        path: JUDGED_LIBRARY.to_owned(),
-        content: include_str!("../judge/library/judged.py").to_owned(),
+/// The library of checks, for Python and for the shell. It is part of the task, so a task has the
+/// version that its digest covers.
+fn judge_library() -> [FileSpec; 2] {
+    let files = [
+        (JUDGED_LIBRARY, include_str!("../judge/library/judged.py")),
+        (SHELL_LIBRARY, include_str!("../judge/library/checks.sh")),
+    ];
+    files.map(|(path, content)| FileSpec {
+        path: path.to_owned(),
+        content: content.to_owned(),
         mode: 0o444,
-    }
+    })
 }
 
 /// The digest over the serialized task.

@@ -7,12 +7,16 @@
 
 use super::draw;
 use super::params::OrderedParams;
+use super::resource_spec::ResourceSpec;
+use super::service_spec::ServiceSpec;
 use super::task_builder::TaskBuilder;
 use super::template_error::{TemplateError, TemplateProblem};
 use super::template_folder::TemplateFolder;
 use super::template_rules;
 use super::yaml;
-use crate::model::{BASE_IMAGE, Difficulty, FinalNewline, JudgePlace, Task, digest_of};
+use crate::model::{
+    BASE_IMAGE, Difficulty, FinalNewline, JudgePlace, Task, TaskResources, digest_of,
+};
 use crate::supervisor::assert_may_block;
 use serde::de::{MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Deserializer};
@@ -51,6 +55,10 @@ pub struct Template {
     #[serde(default)]
     pub faults: Vec<FaultSpec>,
     pub environment: EnvironmentSpec,
+    /// Processes that run beside the agent, in the order of their start (@2).
+    #[serde(default)]
+    pub services: Vec<ServiceSpec>,
+    pub resources: Option<ResourceSpec>,
     pub instruction: InstructionSpec,
     /// The oracle: one entry is one turn.
     pub solution: Vec<MoveSpec>,
@@ -348,6 +356,11 @@ impl Template {
             return JudgePlace::Apart;
         }
         self.verification.judge.unwrap_or_default()
+    }
+
+    /// What the template states of its sandboxes and of its time.
+    pub fn resources(&self) -> TaskResources {
+        self.resources.as_ref().map(ResourceSpec::resources).unwrap_or_default()
     }
 
     /// The files of which the template consists, with their digests. The keys are paths below the

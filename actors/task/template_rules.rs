@@ -1,5 +1,6 @@
 //! The rules for templates that types cannot express. All broken rules of a template are found.
 
+use super::service_spec;
 use super::template::{
     COMPLETE, CheckSpec, FOLDER_SCHEMA, FaultSpec, FileTemplate, InstructionSpec, MoveSpec,
     SolutionSpec, TEMPLATE_SCHEMA, Template,
@@ -21,6 +22,8 @@ pub(super) fn problems(template: &Template, id: &str) -> Vec<TemplateProblem> {
         rules.instruction();
         rules.faults();
         rules.files("environment.files", &template.environment.files);
+        rules.services();
+        rules.resources();
         rules.solutions();
         rules.verification();
     }
@@ -184,6 +187,19 @@ impl<'a> TemplateRules<'a> {
     /// Whether a path in the folder is the same for all tasks, so that it can be looked up now.
     fn is_constant(&self, path: &str) -> bool {
         self.template.is_second_format() && !path.contains("{{") && !path.contains("{%")
+    }
+
+    fn services(&mut self) {
+        let services = &self.template.services;
+        self.newer("services".to_owned(), !services.is_empty());
+        self.problems.extend(service_spec::problems(services));
+    }
+
+    fn resources(&mut self) {
+        let Some(resources) = &self.template.resources else { return };
+        self.newer("resources".to_owned(), true);
+        let problems = resources.problems().into_iter();
+        self.problems.extend(problems.map(|problem| problem.below("resources")));
     }
 
     fn solutions(&mut self) {

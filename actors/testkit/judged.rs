@@ -1,5 +1,6 @@
 //! The command `judged COMMAND` of fake sandboxes: runs COMMAND in the judged sandbox, through the
-//! service at the other end of the tunnel. `judged reset` begins anew there.
+//! service at the other end of the tunnel. `judged reset` begins anew there, and `judged read PATH`
+//! reads a file.
 
 use crate::model::InternalService;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
@@ -20,6 +21,9 @@ async fn ask(mut stream: DuplexStream, command: &str) -> (i32, String) {
             _ => (125, String::new()),
         };
     }
+    if let Some(path) = command.strip_prefix("read ") {
+        return read(&mut stream, path).await;
+    }
     let mut body = vec![1];
     body.extend_from_slice(&1_000_u64.to_le_bytes());
     for field in ["/work", "", command] {
@@ -34,6 +38,18 @@ async fn ask(mut stream: DuplexStream, command: &str) -> (i32, String) {
             let output = String::from_utf8_lossy(&rest[..size.min(rest.len())]).into_owned();
             (i32::from_le_bytes([*a, *b, *c, *d]), output)
         }
+        _ => (125, String::new()),
+    }
+}
+
+/// Exit code and content of a file.
+async fn read(stream: &mut DuplexStream, path: &str) -> (i32, String) {
+    let mut body = vec![2];
+    body.extend_from_slice(&1_000_u64.to_le_bytes());
+    body.extend_from_slice(&(path.len() as u32).to_le_bytes());
+    body.extend_from_slice(path.as_bytes());
+    match exchange(stream, &body).await.unwrap_or_default().as_slice() {
+        [0, _, _, _, _, content @ ..] => (0, String::from_utf8_lossy(content).into_owned()),
         _ => (125, String::new()),
     }
 }

@@ -75,6 +75,9 @@ impl FakeSandbox {
         if write.content.len() as u64 > FileRead::MAX_BYTES {
             return too_large();
         }
+        if self.full {
+            return OperationReport::refused(RefusalKind::Failed, "No space left on device");
+        }
         let text = String::from_utf8_lossy(&write.content).into_owned();
         self.files.insert(key(&write.path).to_owned(), text);
         OperationReport { scan: Some(self.scan()), ..report(OperationResult::Written) }

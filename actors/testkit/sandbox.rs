@@ -2,26 +2,29 @@
 //!
 //! `:`, `echo TEXT`, `put PATH TEXT`, `has PATH`, `is PATH TEXT`, `get PATH`, `exit N`,
 //! `count` (a number never seen before), `flip` (succeeds every other time),
-//! `command -v NAME` (all are there but `absent`), and for agent programs `hang [COMMAND]`,
-//! which runs COMMAND and never ends. `judged COMMAND` is in `judged.rs`. Operations on files, and
-//! terminals, are in `operations.rs`.
+//! `fill` (no file can be written any more), `sleep SECONDS` (until its time is up), `quiet COMMAND`
+//! (succeeds whatever becomes of it), `command -v NAME` (all are there but `absent`), and for agent
+//! programs `hang [COMMAND]`, which runs COMMAND and never ends. `judged COMMAND` is in `judged.rs`.
+//! Operations on files, and terminals, are in `operations.rs`. A service runs its command once, and
+//! then its health command.
 
 use super::jobs::{AgentCommand, Jobs};
 use super::judged;
 use super::traps::Traps;
 use crate::model::{
     CapturedOutput, CommandStatus, ExecEnd, ExecReport, ExecRequest, Fault, FileChangeKind,
-    FileSegment, FileSpec, HostAddress, InternalService, OperationReport, SandboxFingerprint,
-    SandboxOperation, SandboxSpec, SandboxTree, TreeEntry, TreeEntryKind, WORKSPACE,
-    WorkspaceChange, WorkspaceCopy, WorkspaceScan,
+    FileSegment, FileSpec, HostAddress, InternalService, MemoryReservation, OperationReport,
+    SandboxFingerprint, SandboxOperation, SandboxSpec, SandboxTree, ServiceReport, TaskService,
+    TreeEntry, TreeEntryKind, WORKSPACE, WorkspaceChange, WorkspaceCopy, WorkspaceScan,
 };
-use crate::ports::{InterruptFuture, Sandbox, SandboxBackend};
+use crate::ports::{InterruptFuture, Sandbox, SandboxBackend, StoredCopy};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::oneshot;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+use tokio::sync::{Semaphore, oneshot};
 
 #[derive(Default)]
 struct Shared {
@@ -36,8 +39,22 @@ struct Shared {
     /// What was done about sealed files, in order.
     separation: Mutex<Vec<Separation>>,
     /// Events are `create <image>`, `ping`, `exec <command>`, `read <path>`, `write <path>`,
-    /// `list <path>`, `keys <terminal>`, `pack` and `unpack`.
+    /// `list <path>`, `keys <terminal>`, `service <name>`, `pack` and `unpack`.
     traps: Traps,
+    /// As many copies as may be in memory at once. Without it, any number.
+    copies: OnceLock<Arc<Semaphore>>,
+}
+
+impl Shared {
+    /// Waits until one more copy may be in memory.
+    async fn reserve_copy(&self) -> MemoryReservation {
+        match self.copies.get() {
+            Some(copies) => {
+                copies.clone().acquire_owned().await.map(MemoryReservation::new).unwrap_or_default()
+            }
+            None => MemoryReservation::default(),
+        }
+    }
 }
 
 /// A step that keeps agents apart from sealed files.
@@ -73,6 +90,11 @@ impl FakeBackend {
     /// What was done about sealed files so far, in order.
     pub fn separation(&self) -> Vec<Separation> {
         self.0.separation.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Lets no more copies than these be in memory at once.
+    pub fn bound_copies(&self, most: usize) {
+        self.0.copies.set(Arc::new(Semaphore::new(most))).ok();
     }
 
     /// Sandboxes that have not been dropped.
@@ -121,7 +143,14 @@ impl SandboxBackend for FakeBackend {
             SandboxFingerprint { backend: "fake".to_owned(), ..SandboxFingerprint::default() };
         let (shared, files) = (shared.clone(), BTreeMap::new());
         let (token, hung, told) = (String::new(), Vec::new(), BTreeMap::new());
-        Ok(Box::new(FakeSandbox { shared, print, files, told, token, hung, service: None }))
+        let (full, service) = (false, None);
+        Ok(Box::new(FakeSandbox { shared, print, files, told, token, hung, full, service }))
+    }
+
+    async fn store_copy(&self, copy: Arc<WorkspaceCopy>) -> Arc<dyn StoredCopy> {
+        let room = MemoryReservation::default();
+        let copy = WorkspaceCopy { room, ..Arc::unwrap_or_clone(copy) };
+        Arc::new(FakeStoredCopy { shared: self.0.clone(), copy })
     }
 
     async fn sweep(&self) -> Result<u32, Fault> {
@@ -130,6 +159,20 @@ impl SandboxBackend for FakeBackend {
 
     async fn settle(&self) -> Result<(), Fault> {
         Ok(())
+    }
+}
+
+/// A copy that needs its memory again when it is loaded.
+struct FakeStoredCopy {
+    shared: Arc<Shared>,
+    copy: WorkspaceCopy,
+}
+
+#[async_trait]
+impl StoredCopy for FakeStoredCopy {
+    async fn load(&self) -> Result<Arc<WorkspaceCopy>, Fault> {
+        let room = self.shared.reserve_copy().await;
+        Ok(Arc::new(WorkspaceCopy { room, ..self.copy.clone() }))
     }
 }
 
@@ -143,6 +186,8 @@ pub(super) struct FakeSandbox {
     token: String,
     /// What it does for ever.
     hung: Vec<oneshot::Sender<String>>,
+    /// Nothing can be written.
+    pub(super) full: bool,
     /// The service at the other end of its tunnel.
     service: Option<InternalService>,
 }
@@ -182,14 +227,26 @@ impl FakeSandbox {
             ["get", path] => (0, self.files.get(*path).cloned().unwrap_or_default()),
             ["exit", code] => (code.parse().unwrap_or(2), String::new()),
             ["count"] => (0, format!("{}\n", count())),
+            ["fill"] => {
+                self.full = true;
+                truth(true)
+            }
             ["flip"] => truth(count().is_multiple_of(2)),
             _ => (127, String::new()),
         }
     }
 
-    /// Takes over the regular files of a copy.
-    fn lay_copy(&mut self, snapshot: &WorkspaceCopy) {
-        for entry in &snapshot.entries {
+    /// Sleeps for as long as it is told, or until its time is up.
+    async fn sleep(&mut self, seconds: &str, request: &ExecRequest) -> ExecReport {
+        let wanted = Duration::from_secs(seconds.parse().unwrap_or_default());
+        tokio::time::sleep(wanted.min(request.timeout)).await;
+        let end = if wanted > request.timeout { ExecEnd::TimedOut } else { ExecEnd::Exited(0) };
+        self.report(end, "", request.scan)
+    }
+
+    /// Takes over the regular files among the entries of a copy.
+    fn lay_entries<'c>(&mut self, entries: impl IntoIterator<Item = &'c TreeEntry>) {
+        for entry in entries {
             let TreeEntryKind::File { content, .. } = &entry.kind else {
                 continue;
             };
@@ -260,10 +317,16 @@ impl Sandbox for FakeSandbox {
     async fn exec(&mut self, request: &ExecRequest) -> Result<ExecReport, Fault> {
         let shared = self.shared.clone();
         shared.traps.pass(&format!("exec {}", request.command)).await?;
-        let (code, output) = match (request.command.strip_prefix("judged "), &self.service) {
+        if let Some(seconds) = request.command.strip_prefix("sleep ") {
+            return Ok(self.sleep(seconds, request).await);
+        }
+        let quiet = request.command.strip_prefix("quiet ");
+        let command = quiet.unwrap_or(&request.command);
+        let (code, output) = match (command.strip_prefix("judged "), &self.service) {
             (Some(command), Some(service)) => judged::run(service, command).await,
-            _ => self.run(&request.command),
+            _ => self.run(command),
         };
+        let code = if quiet.is_some() { 0 } else { code };
         let end = match shared.traps.pass(&format!("spawn {}", request.command)).await {
             Ok(()) => ExecEnd::Exited(code),
             Err(fault) => ExecEnd::NotStarted(fault.message),
@@ -315,6 +378,14 @@ impl Sandbox for FakeSandbox {
         Ok(self.report(ExecEnd::TimedOut, "", true))
     }
 
+    async fn start_service(&mut self, service: &TaskService) -> Result<ServiceReport, Fault> {
+        let shared = self.shared.clone();
+        shared.traps.pass(&format!("service {}", service.name)).await?;
+        let log = self.run(&service.run).1;
+        let healthy = self.run(&service.health).0 == 0;
+        Ok(ServiceReport { trouble: (!healthy).then(|| "it is not up".to_owned()), log })
+    }
+
     async fn freeze(&mut self) -> Result<(), Fault> {
         let shared = self.shared.clone();
         shared.traps.pass("freeze").await?;
@@ -343,13 +414,14 @@ impl Sandbox for FakeSandbox {
             },
         };
         let entries = self.files.iter().map(entry).collect();
-        Ok(WorkspaceCopy { entries, ..WorkspaceCopy::default() })
+        let room = shared.reserve_copy().await;
+        Ok(WorkspaceCopy { entries, room, ..WorkspaceCopy::default() })
     }
 
     async fn unpack(&mut self, snapshot: &WorkspaceCopy) -> Result<(), Fault> {
         let shared = self.shared.clone();
         shared.traps.pass("unpack").await?;
-        self.lay_copy(snapshot);
+        self.lay_entries(&snapshot.entries);
         Ok(())
     }
 
@@ -357,7 +429,8 @@ impl Sandbox for FakeSandbox {
         self.shared.traps.pass("judge").await?;
         self.did(Separation::Sealed);
         self.files.clear();
-        self.lay_copy(submission);
+        self.full = false;
+        self.lay_entries(submission.submission().laid);
         Ok(())
     }
 
@@ -365,6 +438,7 @@ impl Sandbox for FakeSandbox {
         self.shared.traps.pass("empty").await?;
         self.did(Separation::Emptied);
         self.files.clear();
+        self.full = false;
         Ok(())
     }
 

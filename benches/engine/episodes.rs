@@ -203,7 +203,8 @@ impl EpisodeStages {
         for copy in copies {
             let mut judge = JudgeSandbox::new(self.pool.clone(), self.spec.clone());
             for _ in 0..COMMANDS {
-                judge.run_checks(&self.task, milestones, copy.clone()).await.unwrap();
+                let copy = self.pool.store_copy(copy.clone()).await;
+                judge.run_checks(&self.task, milestones, &copy).await.unwrap();
             }
         }
         self.settle().await;

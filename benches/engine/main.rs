@@ -30,7 +30,7 @@ mod verification;
 use cpu_meter::CpuMeter;
 use std::path::PathBuf;
 use std::time::Duration;
-use synthd::engine::run_in_actor_system;
+use synthd::running_engine::run_in_actor_system;
 
 /// One line of the table.
 pub struct Figure {

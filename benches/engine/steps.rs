@@ -5,7 +5,7 @@ use crate::commands::{spec, through_guest};
 use crate::{Figure, synthd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use synthd::engine::{Engine, EngineOptions};
+use synthd::running_engine::{EngineOptions, RunningEngine};
 use synthd::sandbox::namespace::NamespaceBackend;
 use synthd_actors::campaign::CampaignProgress;
 use synthd_actors::model::{CampaignConfig, SandboxSpec};
@@ -110,7 +110,7 @@ impl CampaignLoad {
     pub async fn run(&self) -> (CampaignProgress, Duration) {
         let dir = tempfile::tempdir().unwrap();
         let catalog = Catalog::read([(TEMPLATE, self.template.as_str())]).unwrap();
-        let engine = Engine::start(EngineOptions {
+        let engine = RunningEngine::start(EngineOptions {
             data_dir: dir.path().to_owned(),
             executable: synthd(),
             max_episodes: self.at_once,

@@ -138,7 +138,7 @@ fn raw_commits() -> f64 {
     db.pragma_update(None, "journal_mode", "WAL").unwrap();
     db.pragma_update(None, "synchronous", "NORMAL").unwrap();
     db.pragma_update(None, "cache_size", -16_384).unwrap();
-    db.pragma_update(None, "wal_autocheckpoint", 16_384).unwrap();
+    db.pragma_update(None, "wal_autocheckpoint", 65_536).unwrap();
     db.execute_batch(
         "CREATE TABLE step (key INTEGER PRIMARY KEY, attempt INTEGER NOT NULL, \
          step INTEGER NOT NULL, body BLOB NOT NULL, UNIQUE (attempt, step)) STRICT",

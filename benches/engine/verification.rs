@@ -184,7 +184,7 @@ impl VerificationBench {
         let started = Instant::now();
         let mut milestones = MilestoneSandbox::new(self.pool.clone(), self.spec.clone());
         for _ in 0..MEASURED {
-            let measured = milestones.evaluate(task, live.sandbox()).await.unwrap();
+            let measured = milestones.evaluate(task, live.sandbox(), &[]).await.unwrap();
             assert!(measured.is_some());
         }
         drop(milestones);

@@ -4,8 +4,8 @@
 //! is 6 if no namespace sandbox runs; container engines are optional.
 
 use crate::cli::terminal::output::{print_json, print_line, table};
-use crate::engine::{host_facts, run_in_actor_system};
 use crate::error::{Code, Error, Result};
+use crate::running_engine::{host_facts, run_in_actor_system};
 use crate::sandbox::docker::{DockerImages, MADE_HERE};
 use crate::sandbox::guest;
 use crate::sandbox::{HostFacts, SandboxBackends};

@@ -8,10 +8,10 @@ use crate::cli::estimate::page;
 use crate::cli::terminal::output::{eprint_line, pluralize, print_json, print_line};
 use crate::config::LoadedCampaign;
 use crate::control::protocol::ErrorBody;
-use crate::engine::{Engine, EngineOptions, run_in_actor_system};
 use crate::error::{Error, Result};
 use crate::estimate;
 use crate::preflight::{LiveAnswer, LiveCheckReport, PreflightReport, ask_each};
+use crate::running_engine::{EngineOptions, RunningEngine, run_in_actor_system};
 use serde_json::json;
 use std::path::Path;
 use std::process::ExitCode;
@@ -75,7 +75,7 @@ async fn asked(data_dir: &Path, loaded: &LoadedCampaign) -> Result<LiveCheckRepo
         // for nothing.
         return Ok(LiveCheckReport::default());
     }
-    let engine = Engine::start(EngineOptions {
+    let engine = RunningEngine::start(EngineOptions {
         data_dir: data_dir.to_owned(),
         executable: this_executable()?,
         max_episodes: 1,

@@ -11,13 +11,15 @@ use crate::cli::daemon::signals::SignalListener;
 use crate::cli::doctor::this_executable;
 use crate::cli::terminal::output::{eprint_line, print_config_errors, print_json, print_line};
 use crate::config::{self, GatewayConfig};
-use crate::engine::{Engine, EngineOptions, fault_error, run_in_actor_system, store_error};
 use crate::error::{Code, Error, Result};
 use crate::gateway::{
     GatewayServices, GatewayToken, HttpListener, ModelGateway, StandaloneGateway, serve,
 };
 use crate::llm::AdapterFactory;
 use crate::prices::PriceTable;
+use crate::running_engine::{
+    EngineOptions, RunningEngine, fault_error, run_in_actor_system, store_error,
+};
 use crate::templates;
 use clap::Args;
 use serde_json::json;
@@ -100,7 +102,7 @@ async fn live(args: &GatewayArgs, config: GatewayConfig) -> Result<ExitCode> {
     })?;
     let address =
         listener.address().map_err(|e| Error::new(Code::Io, "no address").with_source(e))?;
-    let engine = Engine::start(options(args)?).await?;
+    let engine = RunningEngine::start(options(args)?).await?;
     let opened = open(&engine, &config, factory).await;
     let (gateway, standalone, token) = match opened {
         Ok(opened) => opened,
@@ -135,7 +137,7 @@ fn options(args: &GatewayArgs) -> Result<EngineOptions> {
 /// token. Money that was spent under the same name before counts against the budget. The error
 /// `CampaignChanged` means that a campaign of tasks already has the name.
 async fn open(
-    engine: &Engine,
+    engine: &RunningEngine,
     config: &GatewayConfig,
     factory: AdapterFactory,
 ) -> Result<(Arc<ModelGateway>, StandaloneGateway, GatewayToken)> {
@@ -221,7 +223,7 @@ fn announce(
 /// Ends the gateway: open calls may finish for 30 s, or until a second signal. Then the remaining
 /// records are written and the engine is shut down. Calls that could not be recorded are an error.
 async fn finish(
-    engine: Engine,
+    engine: RunningEngine,
     gateway: &ModelGateway,
     config: &GatewayConfig,
     signals: &mut SignalListener,

@@ -26,8 +26,10 @@ use crate::control::socket::ControlSocket;
 use crate::control::{
     ControlServer, ProcessDescription, ProcessMode, ShutdownRequest, is_over, start_campaign,
 };
-use crate::engine::{Engine, EngineOptions, SystemClock, error_for_kind, run_in_actor_system};
 use crate::error::{Code, Error, Result};
+use crate::running_engine::{
+    EngineOptions, RunningEngine, SystemClock, error_for_kind, run_in_actor_system,
+};
 use crate::sandbox::docker::PullProgress;
 use crate::templates::TemplateLibrary;
 use clap::Args;
@@ -186,7 +188,7 @@ impl ForegroundRun {
     async fn live(self) -> Result<(Result<ExitCode>, Option<ControlSocket>)> {
         let started = Instant::now();
         let mut signals = SignalListener::listen()?;
-        let engine = Engine::start(self.options.clone()).await?;
+        let engine = RunningEngine::start(self.options.clone()).await?;
         let (socket, console) = match self.open(&engine) {
             Ok((socket, console)) => (Some(socket), Some(console)),
             // A run does not depend on its socket, for example if the path is too long.
@@ -208,7 +210,7 @@ impl ForegroundRun {
     }
 
     /// Takes the control socket and listens on it.
-    fn open(&self, engine: &Engine) -> Result<(ControlSocket, ControlServer)> {
+    fn open(&self, engine: &RunningEngine) -> Result<(ControlSocket, ControlServer)> {
         let data_dir = &self.options.data_dir;
         let socket = ControlSocket::bind(&self.socket, data_dir)?;
         let about = ProcessDescription {
@@ -244,7 +246,7 @@ impl ForegroundRun {
     /// campaign (it can then be resumed). An escalation of an actor is an error.
     async fn drive(
         &self,
-        engine: &Engine,
+        engine: &RunningEngine,
         signals: &mut SignalListener,
         console: Option<&ControlServer>,
     ) -> Result<(CampaignProgress, bool)> {
@@ -293,7 +295,7 @@ impl ForegroundRun {
 }
 
 /// What is left of each cap of the campaign. Open holds count as spent.
-fn caps_left(engine: &Engine, config: &CampaignConfig) -> Vec<CapLeft> {
+fn caps_left(engine: &RunningEngine, config: &CampaignConfig) -> Vec<CapLeft> {
     let accounts = engine.services.router.stats();
     let budgets = accounts.into_iter().filter(|account| account.campaign == config.name);
     budgets.flat_map(|account| account.budgets).map(CapLeft::of).collect()
@@ -330,7 +332,7 @@ async fn watch(
 /// Brings the engine to rest after a first signal: running episodes may finish, until the grace
 /// period ends or somebody asks for more haste.
 async fn rest(
-    engine: &Engine,
+    engine: &RunningEngine,
     signals: &mut SignalListener,
     shutdown: Option<tokio::sync::watch::Receiver<ShutdownRequest>>,
 ) {

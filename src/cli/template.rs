@@ -9,8 +9,8 @@ use crate::cli::terminal::output::{
     eprint_line, print_error, print_json, print_line, stderr_is_terminal, table,
 };
 use crate::cli::terminal::terminal_text::escape_controls;
-use crate::engine::{fault_error, run_in_actor_system};
 use crate::error::{Code, Error, Result};
+use crate::running_engine::{fault_error, run_in_actor_system};
 use crate::sandbox::SandboxBackends;
 use crate::templates;
 use clap::{Args, Subcommand};
@@ -202,6 +202,7 @@ fn summary(template: &Template) -> serde_json::Value {
         "cheats": template.verification.cheats.iter().map(|c| &c.name).collect::<Vec<_>>(),
         "alternatives": template.alternatives.iter().map(|a| &a.name).collect::<Vec<_>>(),
         "faults": template.faults.iter().map(|fault| &fault.name).collect::<Vec<_>>(),
+        "services": template.services.iter().map(|service| &service.name).collect::<Vec<_>>(),
         "wordings": wordings(template),
         "judge": template.judge(),
     })
@@ -241,7 +242,7 @@ fn show(args: &TemplateShowArgs) -> Result<ExitCode> {
         print_line(&format!("  {key:<11} {}", if text.is_empty() { "-" } else { &text }));
     }
     // Only templates in folders have these.
-    for key in ["alternatives", "faults", "wordings"] {
+    for key in ["alternatives", "faults", "services", "wordings"] {
         let text = words(&summary[key]);
         if !text.is_empty() {
             print_line(&format!("  {key:<12} {text}"));
@@ -282,10 +283,14 @@ fn render(args: &TemplateRenderArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A task as text: id, instruction, then each file with its path and mode.
+/// A task as text: id, instruction, then each service, then each file with its path and mode.
 fn text_of(task: &Task) -> String {
     let wording = task.wording.as_ref().map_or(String::new(), |name| format!(", wording {name}"));
     let mut text = format!("# {} (seed {}{wording})\n\n{}", task.id, task.seed, task.instruction);
+    for service in &task.services {
+        let (name, run, health) = (&service.name, &service.run, &service.health);
+        text.push_str(&format!("\n--- service {name}\n{run}\n--- its health\n{health}\n"));
+    }
     for file in &task.files {
         text.push_str(&format!("\n--- {} ({:04o})\n{}", file.path, file.mode, file.content));
     }

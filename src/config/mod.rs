@@ -33,7 +33,7 @@ pub use daemon::{DaemonConfig, DaemonPoolConfig, LogConfig, LogFormat, load_daem
 pub use gateway::{GatewayConfig, ListenAddress, load_gateway, parse_gateway};
 pub use reading::errors::{ConfigError, ConfigErrors};
 pub(crate) use reading::excerpt::TextDiagnostic;
-pub(crate) use reading::units::size;
+pub(crate) use reading::units::{show_bytes, size};
 
 use crate::error::Code;
 use campaign::raw::RawCampaign;

@@ -5,11 +5,11 @@
 //! engine's own preparation. Every refusal of the engine becomes an error with a code and a hint.
 
 use crate::config::{self, ConfigErrors, LoadedCampaign};
-use crate::engine::{Engine, fault_error, store_error};
 use crate::error::{Code, Error, Result};
 use crate::preflight::{
     Preflight, PullListener, changed_settings, changed_templates, nothing_to_run,
 };
+use crate::running_engine::{RunningEngine, fault_error, store_error};
 use crate::sandbox::docker::PullProgress;
 use crate::templates::TemplateLibrary;
 use std::collections::BTreeMap;
@@ -36,7 +36,7 @@ const ENGINE_AGAIN: Duration = Duration::from_secs(10);
 /// episodes may be stored already. If a drain has begun meanwhile, its configuration and its editions
 /// may be stored already.
 pub async fn start_campaign(
-    engine: &Engine,
+    engine: &RunningEngine,
     inputs: &WorkInputs,
     config: &Arc<CampaignConfig>,
     source: String,
@@ -55,7 +55,7 @@ pub async fn start_campaign(
 
 /// Runs the preflight. Returns the digests of the images, or all findings as one error.
 async fn ready(
-    engine: &Engine,
+    engine: &RunningEngine,
     inputs: &WorkInputs,
     config: &CampaignConfig,
     known: Option<&CampaignRecord>,
@@ -91,7 +91,7 @@ pub(super) async fn with_templates(
 /// Starts a stored campaign again from the text in the store. `reopen` says which faulted episodes
 /// are tried again. The template directories are read again, so changed templates are noticed.
 pub(super) async fn restart_campaign(
-    engine: &Engine,
+    engine: &RunningEngine,
     library: &TemplateLibrary,
     record: &CampaignRecord,
     reopen: ReopenFilter,
@@ -110,7 +110,7 @@ pub(super) async fn restart_campaign(
 /// `taken_up` is dropped when each campaign was tried once; requests that name a campaign wait for
 /// that.
 pub(super) async fn restart_campaigns(
-    engine: Engine,
+    engine: RunningEngine,
     library: Arc<TemplateLibrary>,
     taken_up: DropGuard,
 ) {
@@ -132,7 +132,7 @@ pub(super) async fn restart_campaigns(
 
 /// Tries to resume each campaign. Returns the ones that must wait for their container engine.
 async fn take_up(
-    engine: &Engine,
+    engine: &RunningEngine,
     library: &TemplateLibrary,
     records: Vec<CampaignRecord>,
 ) -> Vec<CampaignRecord> {

@@ -24,8 +24,8 @@ use super::reply_writer::{ClientGone, ReplyWriter};
 use super::report::{ProcessDescription, ProcessMode};
 use super::session::{ControlDispatcher, DispatchError};
 use crate::config::ConfigErrors;
-use crate::engine::{Engine, fault_error, store_error};
 use crate::error::{Code, Error};
+use crate::running_engine::{RunningEngine, fault_error, store_error};
 use crate::sandbox::docker::PullProgress;
 use crate::templates::TemplateLibrary;
 use async_trait::async_trait;
@@ -66,7 +66,7 @@ pub(super) struct LifecycleChannels {
 /// The dispatcher of a running engine, for `serve` and for `run`.
 pub(super) struct EngineDispatcher {
     /// The engine on which commands are carried out.
-    pub(super) engine: Engine,
+    pub(super) engine: RunningEngine,
     /// The templates of the process. A campaign may add its own directories for itself.
     library: Arc<TemplateLibrary>,
     /// What the status report says about the process.
@@ -83,7 +83,7 @@ pub(super) type DispatchResult = Result<Value, DispatchError>;
 impl EngineDispatcher {
     /// A dispatcher without its control handle; [`attach`](Self::attach) adds it.
     pub(super) fn new(
-        engine: Engine,
+        engine: RunningEngine,
         library: Arc<TemplateLibrary>,
         about: ProcessDescription,
         lifecycle: LifecycleChannels,

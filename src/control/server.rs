@@ -11,8 +11,8 @@ use super::limits::ControlLimits;
 use super::messages::ControlHandle;
 use super::report::{ProcessDescription, ProcessMode};
 use super::socket::ControlSocket;
-use crate::engine::Engine;
 use crate::error::{Code, Error, Result};
+use crate::running_engine::RunningEngine;
 use crate::templates::TemplateLibrary;
 use std::sync::Arc;
 use synthd_actors::supervisor::{ActorExit, spawn};
@@ -39,7 +39,7 @@ impl ControlServer {
     /// called inside the actor system. The error is `SocketUnusable` if the socket cannot be used.
     pub fn open(
         socket: &ControlSocket,
-        engine: &Engine,
+        engine: &RunningEngine,
         library: Arc<TemplateLibrary>,
         about: ProcessDescription,
     ) -> Result<Self> {

@@ -4,8 +4,8 @@
 use super::ControlHandle;
 use super::dispatcher::{DispatchResult, EngineDispatcher, to_answer};
 use super::report::{CampaignStatus, CollectorStats, ProcessStatus, StatusReport};
-use crate::engine::store_error;
 use crate::error::Error;
+use crate::running_engine::store_error;
 use synthd_actors::campaign::CampaignProgress;
 use synthd_actors::model::CampaignRecord;
 use synthd_actors::ports::Journal;

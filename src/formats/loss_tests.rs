@@ -318,6 +318,34 @@ fn one_function_that_must_be_called_is_a_choice_of_every_format() {
     }
 }
 
+/// However little it says besides its type: no other provider runs it.
+#[test]
+fn the_choice_of_a_hosted_tool_is_lost_by_its_type_and_its_place() {
+    let hosted = |place: &str, kind: &str| FormatLoss {
+        place: place.to_owned(),
+        kind: LossKind::HostedTool(kind.to_owned()),
+    };
+    for kind in ["web_search", "mcp", "a new one"] {
+        for fields in [json!({}), json!({ "server_label": 7, "name": null }), json!({ "x": [1] })] {
+            for (format, body) in choices(kind, &fields) {
+                let parsed = format.parse(&body, 1);
+                assert_eq!(parsed.lost, [hosted("tool_choice", kind)], "{body}");
+                assert_eq!(parsed.request.settings.tool_choice, None);
+                assert_eq!(parsed.request.settings.extra["tool_choice"], body["tool_choice"]);
+            }
+        }
+    }
+    let tools = json!([{ "type": "function", "name": "f" }, { "type": "mcp" }, { "name": "g" }]);
+    let places = ["tool_choice.allowed_tools.tools", "tool_choice.tools"];
+    let bodies = choices("allowed_tools", &json!({ "mode": "auto", "tools": tools }));
+    for ((format, body), place) in bodies.iter().zip(places) {
+        let lost = format.parse(body, 1).lost;
+        assert_eq!(lost[0], hosted(&format!("{place}[1]"), "mcp"), "{body}");
+        assert_eq!(lost[1].place, format!("{place}[2]"), "{body}");
+        assert_eq!(lost.len(), 3, "{lost:?}");
+    }
+}
+
 #[test]
 fn a_choice_without_a_name_or_a_mode_means_nothing() {
     for kind in ["custom", "allowed_tools"] {

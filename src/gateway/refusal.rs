@@ -138,6 +138,13 @@ fn told(kind: &LossKind) -> (&'static str, String) {
                 keys.join(", ")
             ),
         ),
+        LossKind::HostedTool(kind) => (
+            "unsupported_parameter",
+            format!(
+                "cannot be told to use {kind:?}, a tool that only its own provider runs; leave the \
+                 choice out, or ask a model of this format"
+            ),
+        ),
         LossKind::Part(kind) => {
             ("unsupported_content", format!("accepts only texts, and no {kind:?}"))
         }

@@ -6,9 +6,9 @@
 //! that they are no part of the plan. That campaign has the same caps as the real one, and counts
 //! only its own costs. A model without an answer is a finding, not an error.
 
-use crate::engine::{Engine, fault_error, store_error};
 use crate::error::{Code, Error, Result};
 use crate::llm::AdapterFactory;
+use crate::running_engine::{RunningEngine, fault_error, store_error};
 use futures_util::future::join_all;
 use serde::Serialize;
 use std::sync::Arc;
@@ -53,7 +53,7 @@ pub struct LiveCheckReport {
 /// are skipped. `source` is the text of the campaign file; it is stored with the check. An error
 /// means that the store or the router could not be used.
 pub async fn ask_each(
-    engine: &Engine,
+    engine: &RunningEngine,
     config: &CampaignConfig,
     source: &str,
 ) -> Result<LiveCheckReport> {
@@ -81,7 +81,11 @@ pub async fn ask_each(
 
 /// Opens the campaign `NAME.check` in the store and in the router, with the caps of the real
 /// campaign and with what earlier checks have spent, in all and today.
-async fn open(engine: &Engine, config: &CampaignConfig, source: &str) -> Result<CampaignName> {
+async fn open(
+    engine: &RunningEngine,
+    config: &CampaignConfig,
+    source: &str,
+) -> Result<CampaignName> {
     let name = CampaignName(format!("{}.check", config.name));
     let record = CampaignRecord {
         name: name.clone(),
@@ -113,7 +117,7 @@ async fn open(engine: &Engine, config: &CampaignConfig, source: &str) -> Result<
 
 /// Asks one model once, without retries and without fallback models.
 async fn ask(
-    engine: &Engine,
+    engine: &RunningEngine,
     campaign: &CampaignName,
     model: &ModelConfig,
 ) -> Result<ModelAnswer, Fault> {
@@ -154,7 +158,7 @@ fn output_cap(model: &ModelConfig) -> u32 {
 /// attempt of it: with an older attempt number, the call would have the id of an earlier call, and
 /// its record would be refused.
 async fn begin(
-    engine: &Engine,
+    engine: &RunningEngine,
     campaign: &CampaignName,
     model: &str,
 ) -> Result<(EpisodeId, AttemptNumber), Fault> {

@@ -2,7 +2,7 @@
 //! finding, and `run` and `submit` refuse to start for the same findings.
 //!
 //! ```text
-//! file:  globs ─► budgets
+//! file:  globs ─► resources that templates state ─► budgets
 //! store: free, sound, same settings, same templates (`check` only: `run` finds them as it starts)
 //! host:  keys ─► enforcement ─► images ─► programs (`check` only: `run` asks while it prepares)
 //! live:  each model is asked once (`check --live`, `run --dry-run`)
@@ -14,18 +14,20 @@
 mod changes;
 mod globs;
 mod live;
+mod resources;
 mod sandboxes;
 
 pub use changes::{changed_settings, changed_templates};
 pub use globs::unmatched;
 pub use live::{LiveAnswer, LiveCheckReport, ask_each};
 
-use crate::engine::fault_error;
 use crate::error::{Code, Error};
 use crate::estimate::{self, check_affordable};
 use crate::llm::AdapterFactory;
+use crate::running_engine::fault_error;
 use crate::sandbox::SandboxBackends;
 use crate::sandbox::docker::PullProgress;
+use resources::ungranted;
 use sandboxes::SandboxPreflight;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -64,11 +66,15 @@ pub struct PreflightReport {
 }
 
 impl Preflight<'_> {
-    /// Checks the file alone, against the templates and the prices: globs that match nothing, and a
-    /// budget that cannot be enough.
+    /// Checks the file alone, against the templates and the prices: globs that match nothing, resources
+    /// that templates state and the campaign does not grant, and a budget that cannot be enough.
     pub fn check_file(&self) -> Vec<Error> {
         let mut findings = match self.config.kind {
-            WorkName::Trajectories => unmatched(&self.inputs.catalog, &self.config.tasks),
+            WorkName::Trajectories => {
+                let mut findings = unmatched(&self.inputs.catalog, &self.config.tasks);
+                findings.extend(ungranted(&self.inputs.catalog, self.config));
+                findings
+            }
             WorkName::Completions => Vec::new(),
         };
         // The least cost of the whole campaign is compared with the budget only at the first

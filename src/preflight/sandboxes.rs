@@ -5,8 +5,8 @@
 //! checked once, for all templates that want it.
 
 use super::{PreflightReport, PullListener};
-use crate::engine::{check_enforcement, ensure_image};
 use crate::error::{Code, Error, Result};
+use crate::running_engine::{check_enforcement, ensure_image};
 use crate::sandbox::SandboxBackends;
 use std::collections::BTreeMap;
 use synthd_actors::model::{CampaignConfig, CampaignRecord, ImagePullPolicy, SandboxSpec};

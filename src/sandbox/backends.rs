@@ -8,11 +8,12 @@ use super::HostFacts;
 use super::docker::{DockerAddress, DockerBackend, DockerSettings, PullProgress};
 use super::egress::{EgressProxies, HostResolver, SystemResolver};
 use super::namespace::NamespaceBackend;
+use super::stored_copies::CopyDirectory;
 use async_trait::async_trait;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use synthd_actors::model::{BackendKind, Fault, ImagePullPolicy, SandboxSpec};
-use synthd_actors::ports::{Sandbox, SandboxBackend};
+use synthd_actors::model::{BackendKind, Fault, ImagePullPolicy, SandboxSpec, WorkspaceCopy};
+use synthd_actors::ports::{Sandbox, SandboxBackend, StoredCopy};
 
 /// Every backend of this process. A backend does nothing before somebody asks for a sandbox of
 /// its kind: no launcher is started, and no container engine is contacted.
@@ -20,12 +21,13 @@ pub struct SandboxBackends {
     namespace: NamespaceBackend,
     docker: DockerBackend,
     egress: EgressProxies,
+    copies: CopyDirectory,
 }
 
 impl SandboxBackends {
     /// `executable` is the synthd binary, which is also the launcher. `guest_dir` is a directory
-    /// of this user for the guest file of containers and for sockets. The container engine is the
-    /// one that `DOCKER_HOST` names.
+    /// of this user for the guest file of containers, for sockets and for copies of workspaces. The
+    /// container engine is the one that `DOCKER_HOST` names.
     pub fn new(executable: impl Into<PathBuf>, guest_dir: &Path) -> Self {
         Self::with_engine(executable, guest_dir, DockerAddress::from_environment())
     }
@@ -41,6 +43,7 @@ impl SandboxBackends {
             namespace: NamespaceBackend::new(executable),
             docker: DockerBackend::new(settings),
             egress: EgressProxies::new(guest_dir, Arc::new(SystemResolver)),
+            copies: CopyDirectory::new(guest_dir),
         }
     }
 
@@ -113,5 +116,9 @@ impl SandboxBackend for SandboxBackends {
         // removes must be gone too. The first error wins.
         let (namespace, docker) = tokio::join!(self.namespace.settle(), self.docker.settle());
         namespace.and(docker)
+    }
+
+    async fn store_copy(&self, copy: Arc<WorkspaceCopy>) -> Arc<dyn StoredCopy> {
+        self.copies.store(copy).await
     }
 }

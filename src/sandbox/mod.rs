@@ -11,6 +11,7 @@
 //!
 //! - `system_calls`: the one allow-list of system calls for both backends.
 //! - `process_owner`: whose something is that was left behind, and whether that process is dead.
+//! - `stored_copies`: copies of workspaces that wait for their checks, on the disk.
 //! - `facts`: what this host enforces, as `synthd doctor` prints it.
 //!
 //! Invariant: a program in a sandbox reaches no file of the host, no network but the hosts that
@@ -28,6 +29,7 @@ mod facts;
 pub mod guest;
 pub mod namespace;
 mod process_owner;
+mod stored_copies;
 mod system_calls;
 
 pub use backends::SandboxBackends;

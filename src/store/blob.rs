@@ -24,9 +24,19 @@ const LEVEL: i32 = 1;
 
 /// A body with the JSON of `value`. It is compressed if it is large and if that makes it smaller.
 pub(super) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, StoreError> {
+    packed(plain(value)?)
+}
+
+/// A body with the JSON of `value`, not compressed.
+fn plain<T: Serialize>(value: &T) -> Result<Vec<u8>, StoreError> {
     assert_may_block("encode a body");
     let mut plain = vec![PLAIN];
     serde_json::to_writer(&mut plain, value).map_err(unencodable)?;
+    Ok(plain)
+}
+
+/// A plain body, compressed if it is large and if that makes it smaller.
+fn packed(plain: Vec<u8>) -> Result<Vec<u8>, StoreError> {
     if plain.len() <= COMPRESS_ABOVE {
         return Ok(plain);
     }
@@ -58,15 +68,15 @@ pub(super) fn unpack(body: &[u8]) -> Result<Vec<u8>, StoreError> {
     }
 }
 
-/// Like [`encode`], and decodes the body as a test. JSON has no form for some numbers, such as NaN,
-/// and writes null without an error. The test refuses such a value where the type does not permit
-/// null.
+/// Like [`encode`], and decodes the JSON as a test, before it is compressed. JSON has no form for
+/// some numbers, such as NaN, and writes null without an error. The test refuses such a value where
+/// the type does not permit null.
 pub(super) fn encode_checked<T: Serialize + DeserializeOwned>(
     value: &T,
 ) -> Result<Vec<u8>, StoreError> {
-    let body = encode(value)?;
-    decode::<T>(&body).map_err(unencodable)?;
-    Ok(body)
+    let plain = plain(value)?;
+    parse::<T>(&plain[1..]).map_err(unencodable)?;
+    packed(plain)
 }
 
 /// The value in a body that [`encode`] made.

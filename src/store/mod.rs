@@ -12,8 +12,8 @@
 //!
 //! * `open`, `schema` and `integrity/check` open the file, upgrade it and refuse a damaged one.
 //! * `writing`: `writer` is the queue, `writer_thread` decides when to commit and to sync, `batch`
-//!   is one transaction, `apply` turns journal entries into rows, and `fence` drops entries of dead
-//!   attempts.
+//!   is one transaction, `apply` turns journal entries into rows, `fence` drops entries of dead
+//!   attempts, and `write_behind` writes the log of a busy writer ahead of time.
 //! * `accounting`: `ledger` writes holds and settlements, `money` lists them, `reconcile` corrects
 //!   them. `call_records`: `calls` packs model calls. `read` turns rows into records.
 //! * `integrity`: `lock` and `epoch` keep a second writer out. `high_water_mark` and `level` find out
@@ -104,7 +104,8 @@ impl Store {
     fn open_with(data_dir: &Path, scripts: &[&str]) -> Result<Self> {
         let lock = integrity::lock::DataDirLock::take(data_dir)?;
         let opened = open::writer(data_dir, scripts)?;
-        let writer = StoreWriter::start(writing::writer_thread::WriterParts { opened, lock })
+        let parts = writing::writer_thread::WriterParts { opened, lock };
+        let writer = StoreWriter::start(parts, open::database(data_dir))
             .map_err(|e| StoreError::from(e).on_open(data_dir))?;
         Ok(Self::on(data_dir, Some(writer)))
     }

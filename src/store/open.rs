@@ -28,17 +28,17 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const STATEMENTS_KEPT: usize = 64;
 
 /// Tuning of the writer. The cache (16 MiB) holds a whole batch, so that no page goes to the log
-/// before its commit. Automatic checkpoints (every 16,384 pages of log) are rare enough not to slow
-/// the writer down, and frequent enough to keep the log small. After a checkpoint the log file is
-/// cut to 128 MiB at most. `synchronous = NORMAL` does not sync at a commit: the writer thread
+/// before its commit. Automatic checkpoints (every 65,536 pages of log) are rare enough not to slow
+/// the writer down: most of a log is written ahead of time (`write_behind`). After a checkpoint the
+/// log file is cut to 256 MiB at most. `synchronous = NORMAL` does not sync at a commit: the writer thread
 /// decides when the log is synced.
 const WRITER_PRAGMAS: &str = "
     PRAGMA synchronous = NORMAL;
     PRAGMA foreign_keys = ON;
     PRAGMA temp_store = MEMORY;
     PRAGMA cache_size = -16384;
-    PRAGMA wal_autocheckpoint = 16384;
-    PRAGMA journal_size_limit = 134217728;
+    PRAGMA wal_autocheckpoint = 65536;
+    PRAGMA journal_size_limit = 268435456;
 ";
 
 /// The path of the database file in a data directory.

@@ -20,6 +20,9 @@ const LEVEL: i32 = 1;
 /// The most bytes that a file is unpacked to. A workspace is copied with fewer.
 const MOST_UNPACKED: u64 = 8 << 30;
 
+/// A piece of a file is seldom longer, so its memory need not grow while it is read.
+const USUAL_PIECE: u64 = 1 << 20;
+
 const DIRECTORY: u8 = 0;
 const FILE: u8 = 1;
 const LINK: u8 = 2;
@@ -27,7 +30,7 @@ const BYTES: u8 = 0;
 const HOLE: u8 = 1;
 
 /// Writes a workspace.
-pub(super) fn write(to: impl Write, copy: &WorkspaceCopy) -> io::Result<()> {
+pub(crate) fn write(to: impl Write, copy: &WorkspaceCopy) -> io::Result<()> {
     let mut out = Encoder::new(to, LEVEL)?;
     out.write_all(MAGIC)?;
     out.write_all(&copy.skipped.to_le_bytes())?;
@@ -85,7 +88,7 @@ fn write_number(out: &mut impl Write, number: u64) -> io::Result<()> {
 }
 
 /// Reads a workspace. Err if the bytes are none, or end too early.
-pub(super) fn read(from: impl Read) -> io::Result<WorkspaceCopy> {
+pub(crate) fn read(from: impl Read) -> io::Result<WorkspaceCopy> {
     let mut from = Decoder::new(from)?.take(MOST_UNPACKED);
     if read_exactly(&mut from, MAGIC.len() as u64)? != MAGIC {
         return Err(damaged("it is no workspace"));
@@ -157,7 +160,7 @@ fn read_bytes(from: &mut impl Read) -> io::Result<Vec<u8>> {
 
 /// So many bytes. The memory grows with what comes and not with what the length says.
 fn read_exactly(from: &mut impl Read, length: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(length.min(USUAL_PIECE) as usize);
     from.by_ref().take(length).read_to_end(&mut bytes)?;
     if bytes.len() as u64 == length { Ok(bytes) } else { Err(damaged("it ends too early")) }
 }

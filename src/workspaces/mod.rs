@@ -3,15 +3,17 @@
 //! ```text
 //! <data directory>/workspaces/<episode>-<attempt>.zst      one file for each, see `codec`
 //! ```
-//! A file is whole or not there: it is written under another name and then renamed. Nothing is synced
-//! to the disk, because nothing depends on a kept workspace: one that is lost cannot be judged again.
-//! A backup of the store has them in a file beside it, see `backup_file`.
+//! A file is whole or not there: it is written under another name (`….tmp`) and then renamed. A process
+//! that was killed in between leaves such a file. The next one removes it with its own first workspace;
+//! one data directory has one engine at a time. Nothing is synced to the disk, because nothing depends
+//! on a kept workspace: one that is lost cannot be judged again. A backup of the store has them in a
+//! file beside it, see `backup_file`.
 //!
-//! All files together have at most `MOST_BYTES`; the oldest ones are removed first. A user may
-//! remove each of them, or the whole directory, at any time.
+//! All files together have at most `MOST_BYTES`; the oldest ones are removed first. A user may remove
+//! each of them, or the whole directory, at any time.
 
 mod backup_file;
-mod codec;
+pub(crate) mod codec;
 
 pub use backup_file::WorkspacesBackup;
 pub(crate) use backup_file::{read_backup, write_backup};
@@ -70,6 +72,9 @@ fn file_name(episode: &EpisodeId, attempt: AttemptNumber) -> String {
     format!("{episode}-{attempt}.zst")
 }
 
+/// The end of the name of a file that is being written.
+const UNFINISHED: &str = "tmp";
+
 /// A file that is there: when it was written, its size and its path.
 type KeptFile = (SystemTime, u64, PathBuf);
 
@@ -99,23 +104,36 @@ impl WorkspaceDirectory {
     fn write(&self, name: &str, copy: &WorkspaceCopy) -> io::Result<()> {
         assert_may_block("write a workspace");
         DirBuilder::new().recursive(true).mode(0o700).create(&self.path)?;
-        let unfinished = self.path.join(format!("{name}.tmp"));
+        self.begin()?;
+        let unfinished = self.path.join(format!("{name}.{UNFINISHED}"));
         let written = File::create(&unfinished).and_then(|file| codec::write(file, copy));
         let kept = written.and_then(|()| fs::rename(&unfinished, self.path.join(name)));
         if kept.is_err() {
             fs::remove_file(&unfinished).ok();
         }
         kept?;
-        self.count(fs::metadata(self.path.join(name))?.len())
+        self.count(bytes_of(&self.path.join(name))?)
+    }
+
+    /// Before the first file of this process: removes what a killed one has not finished, and counts
+    /// the bytes of the others.
+    fn begin(&self) -> io::Result<()> {
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        if used.is_none() {
+            let (unfinished, files): (Vec<KeptFile>, _) =
+                self.files()?.into_iter().partition(|(_, _, path)| is_unfinished(path));
+            for (_, _, path) in unfinished {
+                remove(&path)?;
+            }
+            *used = Some(total(&files));
+        }
+        Ok(())
     }
 
     /// Counts the bytes of a new file.
     fn count(&self, added: u64) -> io::Result<()> {
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        let total = match *used {
-            Some(before) => before.saturating_add(added),
-            None => self.files()?.iter().map(|(_, size, _)| size).sum(),
-        };
+        let total = used.unwrap_or_default().saturating_add(added);
         *used = Some(if total > self.most_bytes { self.shrink()? } else { total });
         Ok(())
     }
@@ -123,26 +141,57 @@ impl WorkspaceDirectory {
     /// Removes the oldest files until a tenth of the room is free. Returns the bytes that are left.
     fn shrink(&self) -> io::Result<u64> {
         let mut files = self.files()?;
+        // Those that are being written have no end yet, and are counted when they have one.
+        files.retain(|(_, _, path)| !is_unfinished(path));
         files.sort();
-        let mut total: u64 = files.iter().map(|(_, size, _)| size).sum();
+        let mut total = total(&files);
         for (_, size, path) in files {
             if total <= self.most_bytes / 10 * 9 {
                 break;
             }
-            fs::remove_file(path)?;
+            remove(&path)?;
             total -= size;
         }
         Ok(total)
     }
 
+    /// All files that are there. One that somebody removes meanwhile is left out.
     fn files(&self) -> io::Result<Vec<KeptFile>> {
-        let entries = fs::read_dir(&self.path)?;
-        let described = entries.map(|entry| {
+        let mut files = Vec::new();
+        for entry in fs::read_dir(&self.path)? {
             let entry = entry?;
-            let facts = entry.metadata()?;
-            Ok((facts.modified()?, facts.len(), entry.path()))
-        });
-        described.collect()
+            match entry.metadata() {
+                Ok(facts) => files.push((facts.modified()?, facts.len(), entry.path())),
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(files)
+    }
+}
+
+fn is_unfinished(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end == UNFINISHED)
+}
+
+/// The bytes of all files.
+fn total(files: &[KeptFile]) -> u64 {
+    files.iter().map(|(_, size, _)| size).sum()
+}
+
+/// The bytes of a file; none if somebody has removed it.
+fn bytes_of(path: &Path) -> io::Result<u64> {
+    match fs::metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
+        facts => Ok(facts?.len()),
+    }
+}
+
+/// Removes a file. Somebody else may have done so.
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        removed => removed,
     }
 }
 
@@ -192,5 +241,51 @@ mod tests {
         assert!(total <= 20_000, "{total}");
         assert_eq!(kept.read("0").unwrap(), None);
         assert!(kept.read("5").unwrap().is_some(), "the newest stays");
+    }
+
+    /// A process that was killed in the middle leaves an unfinished file. It counts for nothing, and
+    /// the next process removes it.
+    #[test]
+    fn what_a_killed_process_has_not_finished_goes() {
+        let dir = tempdir().unwrap();
+        let kept = WorkspaceDirectory::new(dir.path(), 20_000);
+        kept.write("a", &workspace(1)).unwrap();
+        let left = kept.path.join("killed.zst.tmp");
+        fs::write(&left, vec![0; 50_000]).unwrap();
+        kept.write("b", &workspace(2)).unwrap();
+        assert!(left.exists(), "it may be one of this process");
+        let next = WorkspaceDirectory::new(dir.path(), 20_000);
+        next.write("c", &workspace(3)).unwrap();
+        assert!(!left.exists());
+        for name in ["a", "b", "c"] {
+            assert!(next.read(name).unwrap().is_some(), "{name}");
+        }
+    }
+
+    /// A file that is being written is as old as any, and no one but its writer may remove it.
+    #[test]
+    fn an_unfinished_file_is_not_removed_for_room() {
+        let dir = tempdir().unwrap();
+        let kept = WorkspaceDirectory::new(dir.path(), 10_000);
+        kept.write("a", &workspace(1)).unwrap();
+        let unfinished = kept.path.join("0.tmp");
+        fs::write(&unfinished, "").unwrap();
+        for (path, seconds) in [(&unfinished, 0), (&kept.path.join("a"), 1)] {
+            let time = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
+            let file = File::options().append(true).open(path).unwrap();
+            file.set_modified(time).unwrap();
+        }
+        kept.write("b", &workspace(2)).unwrap();
+        kept.write("c", &workspace(3)).unwrap();
+        assert!(unfinished.exists());
+        assert_eq!(kept.read("a").unwrap(), None, "there was no room");
+    }
+
+    #[test]
+    fn a_file_that_somebody_removed_is_no_error() {
+        let dir = tempdir().unwrap();
+        let gone = dir.path().join("gone");
+        assert_eq!(bytes_of(&gone).unwrap(), 0);
+        remove(&gone).unwrap();
     }
 }

@@ -29,6 +29,7 @@ mod reverify;
 mod runs;
 mod samples;
 mod schema;
+mod services;
 mod store;
 mod template;
 mod terminal;

@@ -92,6 +92,7 @@ fn podman_keeps_the_promises_of_a_sandbox() {
         "egress",
         "hostile::",
         "operations",
+        "services",
         "terminals",
         "tunnel",
     ];

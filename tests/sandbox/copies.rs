@@ -56,14 +56,16 @@ async fn a_copy_is_the_same_tree() {
         ln -s /etc/passwd out; ln -s nowhere dangling; ln deep/er/f hard; mkfifo fifo; \
         head -c 3500000 /dev/urandom > big; chmod 444 big; head -c 1048576 /dev/zero > chunk; \
         echo s > secret; chmod 000 secret; head -c 2000000 /dev/zero > nobig; chmod 000 nobig; \
-        echo c > closed/in; chmod 4755 deep/er/f; chmod 000 closed; : > 'nl\n name'";
+        echo c > closed/in; chmod 4755 deep/er/f; chmod 000 closed; : > 'nl\n name'; \
+        mkdir sticky group; chmod 1777 sticky; chmod 2755 group; cp big ids; chmod 6751 ids";
     ok(&mut *from, build).await;
     let copy = from.pack(true).await.unwrap();
     assert_eq!(copy.skipped, 1, "the fifo");
     to.unpack(&copy).await.unwrap();
     assert_eq!(ok(&mut *to, "stat -c '%a' secret closed nobig big").await, "0\n0\n0\n444\n");
-    // Set-id bits are dropped, special files left behind, hard links are files of their own.
-    ok(&mut *from, "rm fifo; chmod 755 deep/er/f; rm hard; cp -p deep/er/f hard").await;
+    // Set-id bits are kept, special files left behind, hard links are files of their own.
+    assert_eq!(ok(&mut *to, "stat -c %a hard ids group").await, "4755\n6751\n2755\n");
+    ok(&mut *from, "rm fifo").await;
     let opened = format!("chmod 700 closed; chmod 400 secret nobig; {FACTS}");
     assert_eq!(ok(&mut *to, &opened).await, ok(&mut *from, &opened).await);
     let again = to.pack(true).await.unwrap();
@@ -247,6 +249,45 @@ async fn sealed_files_are_laid_into_a_clean_place() {
             for d in /tmp ~ /run /dev/shm; do head -c 1000000 /dev/zero > $d/x || echo no $d; done";
         let seen = ok(&mut *sandbox, left).await;
         assert_eq!(seen.split_whitespace().collect::<Vec<_>>(), ["second", "mine"], "{mischief}");
+    }
+}
+
+/// What a check has of a workspace is data, and git of a check obeys nothing of it. The library of
+/// checks says so.
+#[tokio::test]
+async fn a_submission_is_data() {
+    let lab = Lab::new().await;
+    let (mut from, mut judge) = (lab.sandbox().await, lab.judge().await);
+    let build = "mkdir -p .git/hooks out; echo x > .git/HEAD; echo y > .git/config; \
+        echo z > .git/hooks/h; echo 1 > out/a; chmod 6755 out/a; ln -s out/a link";
+    ok(&mut *from, build).await;
+    let copy = from.pack(true).await.unwrap();
+    let left_out = "link -> out/a\n.git/config: a setting of git\n";
+    let files = [
+        file("lib/checks.sh", include_str!("../../actors/judge/library/checks.sh"), 0o444),
+        file("expected", "1\n", 0o444),
+        file("submission.left-out", left_out, 0o444),
+    ];
+    judge.lay_judge(&files, &copy).await.unwrap();
+    let there = "cd /sealed/submission; find . -type f | sort; stat -c %a out/a; cd /work";
+    assert_eq!(ok(&mut *judge, there).await, "./.git/HEAD\n./out/a\n444\n");
+    let why = "  only regular files are judged, and no settings of git\n";
+    let differs = "out/a: not as expected (1 lines expected, 1 found)\n  \
+        expected: line 1: 2\n  found:    line 1: 1\n";
+    let newline = "out/a: not as expected (0 lines expected, 1 found)\n  \
+        they differ in the newline at the end, or in bytes that are no text\n";
+    for (command, code, said) in [
+        ("same out/a /sealed/expected", 0, String::new()),
+        ("have link", 1, format!("link -> out/a\n{why}")),
+        ("have .git/config", 1, format!(".git/config: a setting of git\n{why}")),
+        ("have none", 1, "none is missing, or is no regular file\n".to_owned()),
+        ("echo 2 > /tmp/two; same out/a /tmp/two", 1, differs.to_owned()),
+        ("printf 1 > /tmp/one; same out/a /tmp/one", 1, newline.to_owned()),
+    ] {
+        let command = format!("sh -c '. /sealed/lib/checks.sh; {command}'");
+        let report = run(&mut *judge, &command).await;
+        let found = (report.end, report.stdout.text());
+        assert_eq!(found, (ExecEnd::Exited(code), said), "{command}");
     }
 }
 

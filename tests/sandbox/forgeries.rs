@@ -5,7 +5,7 @@ use super::lab::{Lab, contained, spec};
 use crate::support::skip;
 use futures_util::{StreamExt, stream};
 use std::sync::Arc;
-use synthd::engine::run_in_actor_system;
+use synthd::running_engine::run_in_actor_system;
 use synthd_actors::agent::MinimalScaffold;
 use synthd_actors::pool::{PoolConfig, PoolHandle};
 use synthd_actors::ports::SandboxBackend;
@@ -68,7 +68,7 @@ fn lacks_programs(proofs: &[(String, SeedProof)], what: &str) -> bool {
     let problems = proofs.iter().flat_map(|(_, proof)| &proof.problems);
     let lacks = problems.into_iter().any(|problem| problem.contains("lacks this program"));
     if lacks {
-        skip(what, "no python3 inside");
+        skip(what, "a program is missing inside");
     }
     lacks
 }
@@ -112,5 +112,19 @@ fn the_forgeries_work_where_judge_and_judged_share_a_sandbox() {
     for (template, proof) in proofs {
         let works = proof.problems.iter().any(|problem| problem.ends_with("solves the task"));
         assert!(works, "{template}: {:#?}", proof.problems);
+    }
+}
+
+/// Settings of a repository may name programs. Whatever git of a check runs, the next check is as it
+/// was laid.
+#[test]
+fn git_of_a_check_obeys_no_settings_of_the_agent() {
+    let text = include_str!("forgeries/settings-of-git.yaml");
+    let proofs = proofs(&Catalog::read([("forgeries/settings-of-git", text)]).unwrap());
+    if lacks_programs(&proofs, "settings of git") {
+        return;
+    }
+    for (template, proof) in proofs {
+        assert!(proof.problems.is_empty(), "{template}: {:#?}", proof.problems);
     }
 }

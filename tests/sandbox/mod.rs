@@ -26,6 +26,7 @@ mod memory_warning;
 mod odd_images;
 mod operations;
 mod roots;
+mod services;
 mod still;
 mod terminals;
 mod tunnel;

@@ -9,10 +9,10 @@ use crate::model::{
     ActionType, ChatMessage, ChatReply, ChatRequest, ChatRole, FinishReason, MoveAction,
     StepAction, Task, ToolCall, TurnAction, USUAL_OUTPUT_TOKENS, WORKSPACE,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// The line of output that submits the work. It must be the first line of a command that succeeded.
-const SUBMIT_MARKER: &str = "COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT";
+pub(super) const SUBMIT_MARKER: &str = "COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT";
 /// The name of the only tool.
 const TOOL: &str = ShellTool::NAME;
 
@@ -67,30 +67,32 @@ impl Scaffold for MinimalScaffold {
              echo {SUBMIT_MARKER}",
             error.reason
         );
-        // Every call must be answered, or the next request is not a valid conversation.
-        let mut messages: Vec<ChatMessage> = reply
-            .message
-            .tool_calls
-            .iter()
-            .map(|call| ChatMessage::tool_result(&call.id, text.clone()))
-            .collect();
-        if messages.is_empty() {
-            messages.push(ChatMessage::text(ChatRole::User, text.clone()));
-        }
-        Correction { text, messages }
+        correction(reply, text)
     }
 
     fn express(&self, think: &str, scripted: &MoveAction, turn: u32) -> ChatMessage {
-        let arguments = json!({ "command": command_for(scripted) }).to_string();
-        ChatMessage {
-            tool_calls: vec![ToolCall {
-                id: format!("call_{turn}"),
-                name: TOOL.to_owned(),
-                arguments,
-            }],
-            ..ChatMessage::text(ChatRole::Assistant, think)
-        }
+        let arguments = json!({ "command": command_for(scripted) });
+        scripted_call(think, turn, TOOL, &arguments)
     }
+}
+
+/// A correction that answers every call of the reply with the text: otherwise the next request is
+/// not a valid conversation.
+pub(super) fn correction(reply: &ChatReply, text: String) -> Correction {
+    let calls = reply.message.tool_calls.iter();
+    let mut messages: Vec<ChatMessage> =
+        calls.map(|call| ChatMessage::tool_result(&call.id, text.clone())).collect();
+    if messages.is_empty() {
+        messages.push(ChatMessage::text(ChatRole::User, text.clone()));
+    }
+    Correction { text, messages }
+}
+
+/// A reply of a scripted model with one call.
+pub(super) fn scripted_call(think: &str, turn: u32, tool: &str, arguments: &Value) -> ChatMessage {
+    let (id, name) = (format!("call_{turn}"), tool.to_owned());
+    let call = ToolCall { id, name, arguments: arguments.to_string() };
+    ChatMessage { tool_calls: vec![call], ..ChatMessage::text(ChatRole::Assistant, think) }
 }
 
 /// The system message. It is the same for every task of a campaign.
@@ -110,7 +112,7 @@ fn system_prompt(limits: &AgentLimits) -> String {
 
 /// Parses one call of a reply. If one call cannot be read, the whole reply cannot be read: a call
 /// may depend on the calls before it.
-fn parse_call(call: &ToolCall) -> Result<RequestedAction, FormatError> {
+pub(super) fn parse_call(call: &ToolCall) -> Result<RequestedAction, FormatError> {
     let fail = |reason: &str| FormatError {
         reason: reason.to_owned(),
         tool: call.name.clone(),
@@ -129,7 +131,7 @@ fn parse_call(call: &ToolCall) -> Result<RequestedAction, FormatError> {
 
 /// The calls of a whole reply, at least one. A reply that was cut by the output limit is refused,
 /// because its last call may be cut as well.
-fn calls_of(reply: &ChatReply) -> Result<&[ToolCall], FormatError> {
+pub(super) fn calls_of(reply: &ChatReply) -> Result<&[ToolCall], FormatError> {
     if reply.finish == FinishReason::Length {
         return Err(without_call("the reply was cut by the output limit"));
     }

@@ -1,3 +1,4 @@
-//! `minimal`: what it says it reads back, whatever is in it.
+//! The native scaffolds: what they say they read back, whatever is in it, and what their tools show.
 
+mod files;
 mod minimal;

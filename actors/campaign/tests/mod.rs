@@ -16,6 +16,7 @@ mod routing;
 mod runs;
 mod samples;
 mod sampling;
+mod services;
 mod sharing;
 
 use crate::model::{

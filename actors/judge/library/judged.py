@@ -1,4 +1,4 @@
-"""Reaches the judged sandbox from a check. Version 1.
+"""Reaches the judged sandbox from a check. Version 2.
 
 A check runs in the judge's sandbox. The agent's workspace runs in another one, the judged
 sandbox, which has no /sealed and sees nothing of the check. This module is the only way there.
@@ -10,7 +10,7 @@ sandbox, which has no /sealed and sees nothing of the check. This module is the 
         judged.fail("tool.py --all", expected="7", found=result)
 
 The files that the agent left are in /sealed/submission as plain data: regular files and
-directories only. `judged.submitted` reads them. What judged programs write is read with
+directories only, without settings of git. `judged.submitted` reads them. What judged programs write is read with
 `judged.read`.
 """
 
@@ -22,7 +22,7 @@ import socket
 import struct
 import sys
 
-VERSION = 1
+VERSION = 2
 SUBMISSION = "/sealed/submission"
 LEFT_OUT = "/sealed/submission.left-out"
 SHOWN = 400
@@ -190,8 +190,11 @@ def _why_missing(path):
     try:
         with open(LEFT_OUT, encoding="utf-8") as file:
             for line in file:
-                if line.rstrip("\n").split(" -> ")[0] == path:
-                    return "%s is a link; only regular files are judged" % line.rstrip("\n")
+                line = line.rstrip("\n")
+                if line.startswith(path + " -> "):
+                    return "%s is a link; only regular files are judged" % line
+                if line.startswith(path + ": "):
+                    return "%s, which is not judged as data" % line
     except OSError:
         pass
     return "%s is missing, or is no regular file" % path

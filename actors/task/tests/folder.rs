@@ -258,7 +258,9 @@ fn declared_checks_become_comparisons() {
     let weights: Vec<f64> = task.verification.milestones.iter().map(|m| m.weight).collect();
     assert_eq!(weights, [0.25, 0.75]);
     assert_eq!(task.verification.judge, JudgePlace::Apart);
-    assert!(task.verification.files.iter().any(|file| file.path == "lib/judged.py"));
+    for library in ["lib/judged.py", "lib/checks.sh"] {
+        assert!(task.verification.files.iter().any(|file| file.path == library), "{library}");
+    }
 }
 
 #[test]

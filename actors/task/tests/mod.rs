@@ -4,6 +4,7 @@ mod drawing;
 mod faults;
 mod folder;
 mod format;
+mod services;
 
 use super::{FolderFile, Template, TemplateError, TemplateFolder};
 use std::sync::Arc;

@@ -1,11 +1,14 @@
 //! One attempt at a completion.
 //!
 //! ```text
-//!  record the start (fence) ─► ask (router) ─► record the answer and the outcome, as one batch
+//!  start (fence) ─► recorded ──┐
+//!  ask (router) ──► answered ──┴─► settlement, call, answer and outcome, recorded as one batch
 //! ```
-//! The answer and the outcome are durable together, so a completion never has one without the
-//! other. If the process dies in between, the completion is asked for again; at most the calls in
-//! flight are asked twice.
+//! The start is recorded while the model is asked. It is in the queue of the store before the call
+//! begins, and the store keeps the order of its queue: no entry of a call comes before the start of
+//! its attempt, and nobody reads the fence before the answer is recorded. What the call cost, the answer and the outcome are durable together, so a completion
+//! never has one without the others. If the process dies in between, the completion is asked for
+//! again; at most the calls in flight are asked twice.
 
 use super::plan::request;
 use super::row::FinishedCompletion;
@@ -14,7 +17,7 @@ use crate::model::{
     StepState, Turn, TurnAction,
 };
 use crate::ports::CallContext;
-use crate::router::{ModelAnswer, ModelCall};
+use crate::router::{CallSettlement, ModelAnswer, ModelCall};
 use crate::work::{AttemptSpec, EngineServices};
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +31,7 @@ pub(super) async fn run(
     prompt: Arc<Prompt>,
     cancel: &CancellationToken,
 ) -> Result<(Outcome, FinishedCompletion), Fault> {
-    let answer = tokio::select! {
+    let (answer, settlement) = tokio::select! {
         biased;
         () = cancel.cancelled() => {
             return Err(Fault::new(FaultKind::Cancelled, "the completion was cancelled"));
@@ -40,7 +43,7 @@ pub(super) async fn run(
     let finished_at_ms = services.clock.now_ms();
     let turn = turn_of(&spec.plan.model, &prompt, answer);
     let outcome = Outcome::Answered { finish: turn.reply.finish };
-    record(services, spec, &turn, outcome.clone(), finished_at_ms).await?;
+    record(spec, settlement, &turn, outcome.clone(), finished_at_ms).await?;
     let unit = FinishedCompletion {
         plan: spec.plan.clone(),
         attempt: spec.attempt,
@@ -52,20 +55,20 @@ pub(super) async fn run(
     Ok((outcome, unit))
 }
 
-/// Records the start, which is the fence, and asks the model.
+/// Records the start, which is the fence, and asks the model meanwhile. If the store does not take
+/// the start, the call is cut off, and the start is written before the campaign's next call.
 async fn ask(
     services: &EngineServices,
     spec: &AttemptSpec,
     config: &CampaignConfig,
     prompt: &Prompt,
-) -> Result<ModelAnswer, Fault> {
+) -> Result<(ModelAnswer, CallSettlement), Fault> {
     let start = JournalEntry::AttemptStarted {
         episode: spec.plan.id.clone(),
         attempt: spec.attempt,
         resumed_from: None,
         at_ms: services.clock.now_ms(),
     };
-    services.collector.record(vec![start]).await?;
     let call = ModelCall {
         campaign: spec.plan.campaign.clone(),
         attempt: spec.attempt,
@@ -82,13 +85,21 @@ async fn ask(
         limit: config.episode.timeout,
     };
     // There was no turn before this call, so a fault means what it means before the first turn.
-    services.router.call(call).await.map_err(Fault::before_any_turn)
+    let asked =
+        async { services.router.call_unsettled(call).await.map_err(Fault::before_any_turn) };
+    // Polled first, so it is queued first.
+    let started = async {
+        let recorded = services.collector.record_here(vec![start.clone()]).await;
+        recorded.inspect_err(|_| services.router.owe(&spec.plan.campaign, vec![start]))
+    };
+    let ((), asked) = tokio::try_join!(biased; started, asked)?;
+    Ok(asked)
 }
 
-/// Records the answer and the outcome in one batch.
+/// Records what the call cost, the answer and the outcome in one batch.
 async fn record(
-    services: &EngineServices,
     spec: &AttemptSpec,
+    settlement: CallSettlement,
     turn: &Turn,
     outcome: Outcome,
     at_ms: i64,
@@ -103,7 +114,7 @@ async fn record(
         fingerprint: None,
         at_ms,
     };
-    services.collector.record(vec![taken, finished]).await
+    settlement.write_with(vec![taken, finished]).await
 }
 
 /// The answer as the one turn of a completion. The fields of the prompt's line stand in it, so that

@@ -299,6 +299,44 @@ fn memory_and_the_store_agree_on_money_when_a_campaign_rests() {
     }
 }
 
+/// The model is asked while the start is recorded. If the store does not take the start, the number
+/// of the attempt is used up all the same: the store may have the hold of its call.
+#[test]
+fn an_attempt_whose_start_the_store_did_not_take_is_not_begun_again() {
+    for failing in 2..16 {
+        in_test_system(Options::default(), move |kit| async move {
+            let mut config = CampaignConfig { concurrency: 1, ..completions(1) };
+            config.models = vec![priced("fake/one", 1)];
+            kit.journal.traps.set("append", failing, 1, Trap::Fault(FaultKind::Store));
+            let handle = kit.submit_prompts(&config, numbered(2)).await;
+            handle.wait_until_settled().await;
+            handle.drain(true).await;
+            handle.wait_until_settled().await;
+            kit.journal.traps.clear();
+            let done = run(&kit, &config, numbered(2)).await;
+            let found = (done.state, done.episodes.answered, kit.journal.unsettled());
+            assert_eq!(found, (CampaignState::Complete, 2, 0), "{failing}");
+        });
+    }
+}
+
+/// Its start, its hold, its end with everything that it has to record, and its row.
+#[test]
+fn a_completion_is_written_four_times() {
+    let written = |prompts: usize| {
+        let (told, heard) = std::sync::mpsc::channel();
+        in_test_system(Options::default(), move |kit| async move {
+            let mut config = completions(1);
+            config.models = vec![priced("fake/one", 1)];
+            let done = run(&kit, &config, numbered(prompts)).await;
+            assert_eq!(done.episodes.answered, prompts as u64);
+            told.send(kit.journal.appends()).unwrap();
+        });
+        heard.recv().unwrap()
+    };
+    assert_eq!(written(12) - written(2), 40);
+}
+
 #[test]
 fn a_campaign_that_is_opened_again_counts_what_the_store_has() {
     in_test_system(Options::default(), |kit| async move {

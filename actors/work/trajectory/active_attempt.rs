@@ -128,7 +128,9 @@ impl<'a> ActiveAttempt<'a> {
     /// Measures the milestone potential of the workspace as it is now. If that fails, the last
     /// potential stands, because the agent has lost nothing by it.
     pub(super) async fn evaluate_milestones(&mut self) -> Result<(), Fault> {
-        let measured = self.milestones.evaluate(&self.orders.task, self.lease.sandbox()).await?;
+        let before = self.held.as_deref().unwrap_or_default();
+        let live = self.lease.sandbox();
+        let measured = self.milestones.evaluate(&self.orders.task, live, before).await?;
         self.is_unmeasured = measured.is_none();
         if let Some(measured) = measured {
             self.potential = measured.potential;

@@ -5,15 +5,19 @@
 //!  (none) ──acquire──► copy laid ──► measured ──► emptied ──► copy laid …
 //!                          └──────────────┴── fault, or a check cut short ──► dropped
 //! ```
+//! All milestones together have the time of one check. Those for which it is too short are as they were
+//! before. The agent waits for the measurement, but the wait is none of its time.
+//!
 //! The agent's programs are frozen from before the copy until the second sandbox is empty again.
 //! The milestone checks are sealed, and a program must not be able to notice or influence them (ADR
 //! 17).
 
 use crate::judge::JudgeSandbox;
+use crate::judge::check_time::CheckTime;
 use crate::judge::engine_commands::{acquire_with_copy, run_sealed};
-use crate::model::{ExecEnd, Fault, JudgePlace, SandboxSpec, Task, TaskCheck, WorkspaceCopy};
+use crate::model::{ExecEnd, Fault, JudgePlace, SandboxSpec, Task, TaskCheck};
 use crate::pool::{PoolHandle, SandboxLease};
-use crate::ports::Sandbox;
+use crate::ports::{Sandbox, StoredCopy};
 use std::sync::Arc;
 
 /// What was measured: the milestones that hold.
@@ -26,10 +30,17 @@ pub struct MeasuredMilestones {
 }
 
 impl MeasuredMilestones {
-    /// Adds a milestone that holds.
-    fn add(&mut self, milestone: &TaskCheck) {
-        self.potential += milestone.weight;
-        self.held.push(milestone.name.clone());
+    /// `holds` says of each milestone whether it holds; none if it was not measured. Then `before`
+    /// says it, the milestones that held before.
+    fn of(milestones: &[TaskCheck], holds: &[Option<bool>], before: &[String]) -> Self {
+        let mut measured = Self::default();
+        for (milestone, holds) in milestones.iter().zip(holds) {
+            if holds.unwrap_or_else(|| before.contains(&milestone.name)) {
+                measured.potential += milestone.weight;
+                measured.held.push(milestone.name.clone());
+            }
+        }
+        measured
     }
 }
 
@@ -52,7 +63,8 @@ impl MilestoneSandbox {
     }
 
     /// The milestones that hold now. For a task without milestones, nothing is run or copied. None if
-    /// the workspace cannot be measured now: that says nothing of what the agent has reached.
+    /// the workspace cannot be measured now: that says nothing of what the agent has reached. `before`
+    /// are those that held before.
     ///
     /// Err means that a sandbox failed. The attempt ends then, so the agent's programs are not
     /// thawed.
@@ -60,6 +72,7 @@ impl MilestoneSandbox {
         &mut self,
         task: &Task,
         live: &mut dyn Sandbox,
+        before: &[String],
     ) -> Result<Option<MeasuredMilestones>, Fault> {
         if task.verification.milestones.is_empty() {
             return Ok(Some(MeasuredMilestones::default()));
@@ -70,7 +83,10 @@ impl MilestoneSandbox {
         }
         let measured = match live.pack(false).await {
             // A workspace that cannot be laid again is not measured either.
-            Ok(snapshot) => self.measure(task, snapshot).await.map(Some).or_else(unmeasured),
+            Ok(snapshot) => {
+                let copy = self.pool.store_copy(Arc::new(snapshot)).await;
+                self.measure(task, &copy, before).await.map(Some).or_else(unmeasured)
+            }
             Err(fault) => unmeasured(fault),
         };
         // After a fault the attempt ends, and the agent's sandbox is dropped while its programs are
@@ -83,32 +99,44 @@ impl MilestoneSandbox {
         }
     }
 
-    /// Lays the copy and runs the milestone checks. The copy is dropped as soon as it is laid,
-    /// because all copies share a limited memory.
+    /// Lays the copy and runs the milestone checks.
     async fn measure(
         &mut self,
         task: &Task,
-        snapshot: WorkspaceCopy,
+        copy: &Arc<dyn StoredCopy>,
+        before: &[String],
     ) -> Result<MeasuredMilestones, Fault> {
-        if task.verification.judge == JudgePlace::Apart {
-            return self.measure_apart(task, snapshot).await;
-        }
-        let mut lease = self.with_copy(&snapshot).await?;
-        drop(snapshot);
-        let (mut measured, mut whole) = (MeasuredMilestones::default(), true);
+        let holds = match task.verification.judge {
+            JudgePlace::Apart => self.measure_apart(task, copy).await?,
+            JudgePlace::Shared => self.measure_beside(task, &**copy).await?,
+        };
+        Ok(MeasuredMilestones::of(&task.verification.milestones, &holds, before))
+    }
+
+    /// Measures in one sandbox with the programs of the workspace.
+    async fn measure_beside(
+        &mut self,
+        task: &Task,
+        copy: &dyn StoredCopy,
+    ) -> Result<Vec<Option<bool>>, Fault> {
+        let mut lease = self.with_copy(copy).await?;
+        let mut time = CheckTime::for_all(task.verification.timeout);
+        let (mut holds, mut whole) = (Vec::new(), true);
         for milestone in &task.verification.milestones {
-            let end = run_sealed(lease.sandbox(), task, &milestone.run).await?.end;
+            let Some(limit) = time.begin() else {
+                holds.push(None);
+                continue;
+            };
+            let end = run_sealed(lease.sandbox(), task, &milestone.run, limit).await?.end;
             whole &= matches!(end, ExecEnd::Exited(_));
-            if end.success() {
-                measured.add(milestone);
-            }
+            holds.push(time.end(&end).then_some(end.success()));
         }
         // The sandbox is emptied before the agent's programs go on, so they can find nothing of it.
         lease.sandbox().reset().await?;
         // A check that was killed may have left the sandbox in a bad state. Such a sandbox is not
         // used again.
         self.lease = whole.then_some(lease);
-        Ok(measured)
+        Ok(holds)
     }
 
     /// Measures with a judge that is apart. The judge's sandbox is empty again when this returns, and
@@ -116,22 +144,19 @@ impl MilestoneSandbox {
     async fn measure_apart(
         &mut self,
         task: &Task,
-        snapshot: WorkspaceCopy,
-    ) -> Result<MeasuredMilestones, Fault> {
-        let milestones = &task.verification.milestones;
-        let judged = self.judge.run_checks(task, milestones, Arc::new(snapshot)).await?;
-        let mut measured = MeasuredMilestones::default();
-        let held = milestones.iter().zip(judged).filter(|(_, judged)| judged.end.success());
-        held.for_each(|(milestone, _)| measured.add(milestone));
-        Ok(measured)
+        copy: &Arc<dyn StoredCopy>,
+    ) -> Result<Vec<Option<bool>>, Fault> {
+        let measured = self.judge.measure(task, copy).await?;
+        Ok(measured.into_iter().map(|check| check.map(|check| check.end.success())).collect())
     }
 
     /// The sandbox of the last measurement, or a fresh one, with the copy laid in it.
-    async fn with_copy(&mut self, snapshot: &WorkspaceCopy) -> Result<SandboxLease, Fault> {
+    async fn with_copy(&mut self, copy: &dyn StoredCopy) -> Result<SandboxLease, Fault> {
         let Some(mut lease) = self.lease.take() else {
-            return acquire_with_copy(&self.pool, &self.spec, snapshot).await;
+            return acquire_with_copy(&self.pool, &self.spec, copy).await;
         };
-        lease.sandbox().unpack(snapshot).await?;
+        let copy = copy.load().await?;
+        lease.sandbox().unpack(&copy).await?;
         Ok(lease)
     }
 }
@@ -149,6 +174,70 @@ pub async fn milestone_potential(
     spec: &Arc<SandboxSpec>,
     live: &mut dyn Sandbox,
 ) -> Result<f64, Fault> {
-    let measured = MilestoneSandbox::new(pool.clone(), spec.clone()).evaluate(task, live).await?;
+    let mut milestones = MilestoneSandbox::new(pool.clone(), spec.clone());
+    let measured = milestones.evaluate(task, live, &[]).await?;
     Ok(measured.unwrap_or_default().potential)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testkit::{Options, catalog, in_test_system};
+    use std::time::Duration;
+    use tokio::time::Instant;
+
+    const TIME: Duration = Duration::from_secs(30);
+
+    /// A task with these milestones.
+    fn task(judge: JudgePlace, milestones: &[(&str, &str)]) -> Task {
+        let mut task = catalog().get("unit/letter").unwrap().task(7, 0).unwrap();
+        (task.verification.judge, task.verification.timeout) = (judge, TIME);
+        let milestone = |(name, run): &(&str, &str)| TaskCheck {
+            name: (*name).to_owned(),
+            weight: 0.25,
+            run: (*run).to_owned(),
+            compare: None,
+        };
+        task.verification.milestones = milestones.iter().map(milestone).collect();
+        task
+    }
+
+    /// Those that hold, when `before` held before. The agent waits no longer than for one check.
+    fn held(
+        milestones: &'static [(&str, &str)],
+        before: &'static [&str],
+        expected: &'static [&str],
+    ) {
+        for judge in [JudgePlace::Shared, JudgePlace::Apart] {
+            in_test_system(Options::default(), move |kit| async move {
+                let (task, pool) = (task(judge, milestones), kit.services.pool.clone());
+                let before: Vec<String> = before.iter().map(|name| (*name).to_owned()).collect();
+                let mut live = pool.acquire(&Arc::default()).await.unwrap();
+                let mut sandbox = MilestoneSandbox::new(pool, Arc::default());
+                let began = Instant::now();
+                let measured = sandbox.evaluate(&task, live.sandbox(), &before).await;
+                assert_eq!(measured.unwrap().unwrap().held, expected, "{judge:?}");
+                assert!(began.elapsed() < 2 * TIME, "{judge:?}: {:?}", began.elapsed());
+            });
+        }
+    }
+
+    #[test]
+    fn milestones_that_have_no_time_left_are_as_before() {
+        const ALL: [(&str, &str); 5] = [
+            ("done", "exit 0"),
+            ("slow", "sleep 20"),
+            ("cut", "sleep 1000"),
+            ("kept", "exit 0"),
+            ("never", "exit 0"),
+        ];
+        held(&ALL, &["cut", "kept"], &["done", "slow", "cut", "kept"]);
+        held(&ALL, &[], &["done", "slow"]);
+    }
+
+    #[test]
+    fn a_milestone_that_takes_the_whole_time_does_not_hold() {
+        const ALL: [(&str, &str); 2] = [("hangs", "sleep 1000"), ("kept", "exit 0")];
+        held(&ALL, &["hangs", "kept"], &["kept"]);
+    }
 }

@@ -36,7 +36,7 @@ pub use replay_match::matches_recorded;
 pub use run::provision_task;
 pub(crate) use sources::missing_programs;
 pub use sources::runnable_templates;
-pub use verify::verify_snapshot;
+pub use verify::{verify_copy, verify_snapshot};
 
 use super::{AttemptResult, AttemptSpec, CampaignPlan, EngineServices, WorkKind, WorkSources};
 use crate::model::{

@@ -27,6 +27,7 @@ pub struct AttemptOrders {
     pub spec: Arc<SandboxSpec>,
     /// The sandboxes in which its work is checked. They have no network.
     pub checking: Arc<SandboxSpec>,
+    /// The campaign, with the limits that the task states.
     pub config: Arc<CampaignConfig>,
     /// Set before the outcome is recorded, see [`AttemptSpec::concluding`].
     pub concluding: Arc<AtomicBool>,
@@ -48,6 +49,7 @@ impl AttemptOrders {
         let script_format = named.script_format();
         let agent = AttemptAgent::of(named, &config)?;
         let task = tasks.planned_task(plan.clone()).await?;
+        let config = task.resources.within(&config);
         let sandbox = config.sandbox_for(&task.image).ok_or_else(|| {
             Fault::new(FaultKind::SandboxRefused, format!("no image stands for {}", task.image))
         })?;

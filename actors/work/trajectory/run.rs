@@ -1,8 +1,8 @@
 //! A whole attempt as one future. Its sandbox and its calls belong to it and end with it.
 //!
 //! ```text
-//!  replay source? ─► record the start (fence) ─► read recorded turns ─► sandbox, files, setup
-//!    ─► replay ─► act ─► copy the workspace ─► verify twice ─► record the outcome
+//!  replay source? ─► record the start (fence) ─► read recorded turns ─► sandbox, files, setup,
+//!    services ─► replay ─► act ─► copy the workspace ─► verify twice ─► record the outcome
 //! ```
 
 use super::active_attempt::{ActiveAttempt, StoppedAttempt};
@@ -14,9 +14,10 @@ use super::verify;
 use crate::judge::engine_commands::{ensure_exited, run_engine_command};
 use crate::model::{
     AttemptNumber, AttemptRecord, Fault, FaultKind, JournalEntry, Outcome, SandboxSpec,
-    SandboxTree, Task, Turn, Verdict, WorkspaceCopy,
+    SandboxTree, Task, Turn, Verdict,
 };
 use crate::pool::{PoolHandle, SandboxLease};
+use crate::ports::{Sandbox, StoredCopy};
 use crate::quality::FinishedEpisode;
 use crate::work::EngineServices;
 use std::sync::Arc;
@@ -66,7 +67,8 @@ async fn conclude(
         Ok(snapshot) => {
             // The agent's sandbox ends before others are taken for the checks.
             drop(lease);
-            judge(services, orders, Arc::new(snapshot)).await
+            let copy = services.pool.store_copy(Arc::new(snapshot)).await;
+            judge(services, orders, &copy).await
         }
         Err(fault) => Err(fault),
     };
@@ -96,20 +98,27 @@ async fn conclude(
 async fn judge(
     services: &EngineServices,
     orders: &AttemptOrders,
-    snapshot: Arc<WorkspaceCopy>,
+    copy: &Arc<dyn StoredCopy>,
 ) -> Result<Verdict, Fault> {
-    let keeping = orders.config.episode.keep_workspaces;
-    // The memory of a copy that is never kept is free as soon as the checks have it.
-    let kept = keeping.keeps(true).then(|| snapshot.clone());
-    let verdict =
-        verify::verify_snapshot(&services.pool, &orders.task, &orders.checking, snapshot).await?;
-    if let Some(copy) = kept.filter(|_| keeping.keeps(verdict.passed)) {
+    let verdict = verify::verify_copy(&services.pool, &orders.task, &orders.checking, copy).await?;
+    if orders.config.episode.keep_workspaces.keeps(verdict.passed) {
         let id = &orders.plan.id;
-        if let Err(fault) = services.workspaces.keep(id, orders.attempt, copy).await {
+        if let Err(fault) = keep(services, orders, &**copy).await {
             tracing::warn!(episode = %id, %fault, "the workspace is not kept");
         }
     }
     Ok(verdict)
+}
+
+/// Keeps a final workspace for a later verification.
+async fn keep(
+    services: &EngineServices,
+    orders: &AttemptOrders,
+    copy: &dyn StoredCopy,
+) -> Result<(), Fault> {
+    let copy = copy.load().await?;
+    services.workspaces.keep(&orders.plan.id, orders.attempt, copy).await?;
+    Ok(())
 }
 
 /// The newest earlier attempt that has turns. They are paid for, so they are replayed instead of
@@ -183,8 +192,9 @@ async fn play(
     }
 }
 
-/// Takes a fresh sandbox, lays the task's files in it, and runs the task's setup commands. Fails
-/// with `TaskSetup` if a setup command fails.
+/// Takes a fresh sandbox, lays the task's files in it, runs the task's setup commands, and starts its
+/// services. Fails with `TaskSetup` if a setup command fails, and with `ServiceUnhealthy` if a service
+/// does not become healthy.
 pub async fn provision_task(
     pool: &PoolHandle,
     task: &Task,
@@ -206,5 +216,16 @@ pub async fn provision_task(
             return Err(Fault::new(FaultKind::TaskSetup, why));
         }
     }
+    start_services(sandbox, task).await?;
     Ok(lease)
+}
+
+/// Starts the services of a task, one after the other.
+async fn start_services(sandbox: &mut dyn Sandbox, task: &Task) -> Result<(), Fault> {
+    for service in &task.services {
+        if let Some(why) = sandbox.start_service(service).await?.failure(service) {
+            return Err(Fault::new(FaultKind::ServiceUnhealthy, why));
+        }
+    }
+    Ok(())
 }

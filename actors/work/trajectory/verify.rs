@@ -12,24 +12,37 @@ use crate::model::{
     Task, TaskCheck, Verdict, WorkspaceCopy,
 };
 use crate::pool::PoolHandle;
+use crate::ports::StoredCopy;
 use std::sync::Arc;
 
 /// Characters of a check's output that are kept, from its end.
 const OUTPUT_SHOWN: usize = 2_000;
 
-/// The verdict over a final workspace. Both runs go on at the same time. They drop the copy when they
-/// have laid it. Err means that a sandbox failed; a failed check is a verdict.
+/// The verdict over a final workspace in memory, see [`verify_copy`].
 pub async fn verify_snapshot(
     pool: &PoolHandle,
     task: &Task,
     spec: &Arc<SandboxSpec>,
     snapshot: Arc<WorkspaceCopy>,
 ) -> Result<Verdict, Fault> {
+    let copy = pool.store_copy(snapshot).await;
+    verify_copy(pool, task, spec, &copy).await
+}
+
+/// The verdict over a final workspace. The copy is in memory only while it is laid, so checks that
+/// hang keep no memory from others. Err means that a sandbox failed; a failed check is a verdict.
+pub async fn verify_copy(
+    pool: &PoolHandle,
+    task: &Task,
+    spec: &Arc<SandboxSpec>,
+    copy: &Arc<dyn StoredCopy>,
+) -> Result<Verdict, Fault> {
     if task.verification.judge == JudgePlace::Apart {
-        return verify_apart(pool, task, spec, snapshot).await;
+        return verify_apart(pool, task, spec, copy).await;
     }
-    let first = once(pool, task, spec, snapshot.clone());
-    let second = once(pool, task, spec, snapshot);
+    // Both runs go on at the same time.
+    let first = once(pool, task, spec, &**copy);
+    let second = once(pool, task, spec, &**copy);
     // A fault of one run ends the other one as well: half a verdict is none.
     let ((first, sandbox), (second, _)) = tokio::try_join!(first, second)?;
     let (place, sandbox) = (JudgePlace::Shared, Some(sandbox));
@@ -43,12 +56,12 @@ async fn verify_apart(
     pool: &PoolHandle,
     task: &Task,
     spec: &Arc<SandboxSpec>,
-    snapshot: Arc<WorkspaceCopy>,
+    copy: &Arc<dyn StoredCopy>,
 ) -> Result<Verdict, Fault> {
     let checks = &task.verification.checks;
     let mut judge = JudgeSandbox::new(pool.clone(), spec.clone());
-    let first = judge.run_checks(task, checks, snapshot.clone()).await?;
-    let second = judge.run_checks(task, checks, snapshot).await?;
+    let first = judge.run_checks(task, checks, copy).await?;
+    let second = judge.run_checks(task, checks, copy).await?;
     let verdict = Verdict::agree(results(checks, first), &results(checks, second));
     Ok(verdict.judged_in(judge.environment(task)))
 }
@@ -72,14 +85,13 @@ async fn once(
     pool: &PoolHandle,
     task: &Task,
     spec: &Arc<SandboxSpec>,
-    snapshot: Arc<WorkspaceCopy>,
+    copy: &dyn StoredCopy,
 ) -> Result<(Vec<CheckResult>, SandboxFingerprint), Fault> {
-    let mut lease = acquire_with_copy(pool, spec, &snapshot).await?;
-    // The memory of the copy is free again when both runs have dropped it, and whoever keeps it.
-    drop(snapshot);
+    let mut lease = acquire_with_copy(pool, spec, copy).await?;
+    let timeout = task.verification.timeout;
     let mut results = Vec::with_capacity(task.verification.checks.len());
     for check in &task.verification.checks {
-        let report = run_sealed(lease.sandbox(), task, &check.run).await?;
+        let report = run_sealed(lease.sandbox(), task, &check.run, timeout).await?;
         results.push(CheckResult {
             name: check.name.clone(),
             weight: check.weight,

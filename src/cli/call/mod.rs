@@ -4,8 +4,8 @@
 mod list;
 mod show;
 
-use crate::engine::{run_in_actor_system, store_error};
 use crate::error::{Code, Error, Result};
+use crate::running_engine::{run_in_actor_system, store_error};
 use crate::store::{CallSummary, Store};
 use clap::Subcommand;
 use std::process::ExitCode;

@@ -7,8 +7,8 @@ use crate::cli::terminal::output::{print_bytes, print_json, print_line};
 use crate::cli::terminal::terminal_text::{
     TextStyle, TextStyler, elide_middle, escape_controls, escape_line,
 };
-use crate::engine::{SystemClock, store_error};
 use crate::error::{Code, Error, Result};
+use crate::running_engine::{SystemClock, store_error};
 use crate::store::{CallSummary, Store};
 use clap::Args;
 use serde_json::{Value, json};

@@ -6,8 +6,8 @@ mod list;
 mod reverify;
 mod show;
 
-use crate::engine::{run_in_actor_system, store_error};
 use crate::error::{Code, Error, Result};
+use crate::running_engine::{run_in_actor_system, store_error};
 use crate::store::{Store, is_held};
 use clap::Subcommand;
 use std::path::Path;

@@ -15,8 +15,8 @@ use crate::cli::terminal::output::print_config_errors;
 use crate::config::{self, ConfigErrors, DaemonConfig};
 use crate::control::socket::{self, ControlSocket};
 use crate::control::{ControlServer, ProcessDescription, ProcessMode, ShutdownRequest};
-use crate::engine::{Engine, EngineOptions, SystemClock, run_in_actor_system};
 use crate::error::{Code, Error, Result};
+use crate::running_engine::{EngineOptions, RunningEngine, SystemClock, run_in_actor_system};
 use crate::templates::TemplateLibrary;
 use clap::Args;
 use std::path::PathBuf;
@@ -123,7 +123,7 @@ impl Daemon {
     /// again: a daemon without a socket could not be controlled.
     async fn live(self) -> Result<(Result<ExitCode>, ControlSocket)> {
         let mut signals = SignalListener::listen()?.with_reload()?;
-        let engine = Engine::start(self.engine_options()?).await?;
+        let engine = RunningEngine::start(self.engine_options()?).await?;
         let (socket, mut console) = match self.open(&engine) {
             Ok(opened) => opened,
             Err(error) => {
@@ -164,7 +164,7 @@ impl Daemon {
     }
 
     /// Takes the control socket, listens, and begins to resume earlier campaigns.
-    fn open(&self, engine: &Engine) -> Result<(ControlSocket, ControlServer)> {
+    fn open(&self, engine: &RunningEngine) -> Result<(ControlSocket, ControlServer)> {
         let path = self.config.socket_path();
         let socket = ControlSocket::bind(&path, &self.config.data_dir)?;
         let about = ProcessDescription {
@@ -182,7 +182,7 @@ impl Daemon {
     /// Waits for the reason to end. SIGHUP is handled here and does not end the wait.
     async fn until_left(
         &self,
-        engine: &Engine,
+        engine: &RunningEngine,
         signals: &mut SignalListener,
         console: &mut ControlServer,
     ) -> DaemonExit {
@@ -228,7 +228,7 @@ impl Daemon {
     /// because its clients wait for the end.
     async fn leave(
         &self,
-        engine: Engine,
+        engine: RunningEngine,
         leave: DaemonExit,
         mut signals: SignalListener,
         console: ControlServer,

@@ -4,7 +4,7 @@
 
 use crate::cli::daemon::signals::SignalListener;
 use crate::control::ShutdownRequest;
-use crate::engine::Engine;
+use crate::running_engine::RunningEngine;
 use std::future::Future;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -17,7 +17,7 @@ const REPORT_EVERY: Duration = Duration::from_secs(5);
 /// or until `hurry` resolves. Then it cuts off what still runs. Every five seconds, `say` is called
 /// with the number of running episodes. Returns whether an episode was cut off.
 pub(in crate::cli) async fn drain_engine(
-    engine: &Engine,
+    engine: &RunningEngine,
     grace: Duration,
     hurry: impl Future<Output = ()>,
     say: impl Fn(u64),
@@ -72,7 +72,7 @@ pub(in crate::cli) async fn shutdown_requested(
 
 /// Resolves with the reason when an actor of the engine has failed for good. It never resolves if
 /// the engine ends normally.
-pub(in crate::cli) async fn escalation(engine: &Engine) -> String {
+pub(in crate::cli) async fn escalation(engine: &RunningEngine) -> String {
     let mut escalated = engine.escalated.clone();
     let why = escalated.wait_for(Option::is_some).await.map(|why| why.clone());
     match why {

@@ -11,8 +11,8 @@ mod show;
 mod steps;
 mod verify;
 
-use crate::engine::{run_in_actor_system, store_error};
 use crate::error::{Code, Error, Result};
+use crate::running_engine::{run_in_actor_system, store_error};
 use crate::store::Store;
 use clap::Subcommand;
 use std::process::ExitCode;

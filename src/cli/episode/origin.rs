@@ -3,8 +3,8 @@
 //! error.
 
 use crate::config;
-use crate::engine::store_error;
 use crate::error::{Code, Error, Result};
+use crate::running_engine::store_error;
 use crate::store::Store;
 use crate::templates;
 use std::path::PathBuf;
@@ -58,9 +58,11 @@ impl EpisodeOrigin {
         config: &CampaignConfig,
         directories: &[PathBuf],
     ) -> Result<Self> {
-        let task = todays_task(plan, config, &todays_catalog(config, directories)?)?;
+        let catalog = todays_catalog(config, directories)?;
+        let task = todays_task(plan, config, &catalog)?;
         let agent = Agent::by_name(&plan.scaffold).ok_or_else(|| no_scaffold(plan))?;
-        Ok(Self { task: Arc::new(task), agent, limits: AgentLimits::of(config) })
+        let limits = AgentLimits::of(config, &task.resources);
+        Ok(Self { task: Arc::new(task), agent, limits })
     }
 
     /// The error for a template that gives another task now.
@@ -105,17 +107,18 @@ pub(in crate::cli) fn is_asked(turns: &[Turn], task: &Task) -> bool {
     messages.any(|message| message.content.contains(task.instruction.trim_end()))
 }
 
-/// The sandbox of an episode, in the exact image that it ran in, if the campaign still names that
-/// image.
+/// The sandbox of an episode, with the limits of its task, in the exact image that it ran in, if the
+/// campaign still names that image.
 pub(in crate::cli) fn recorded_spec(
     episode: &EpisodeRecord,
     config: &CampaignConfig,
-    image: &str,
+    task: &Task,
 ) -> SandboxSpec {
-    let spec = config.sandbox_for(image).unwrap_or_else(|| config.sandbox.clone());
+    let spec = config.sandbox_for(&task.image).unwrap_or_else(|| config.sandbox.clone());
     let print = episode.fingerprint.as_ref().and_then(SandboxFingerprint::image);
     let ran_in = print.filter(|(image, _)| *image == spec.image);
-    SandboxSpec { digest: ran_in.map(|(_, digest)| digest.to_owned()), ..spec }
+    let digest = ran_in.map(|(_, digest)| digest.to_owned());
+    SandboxSpec { digest, limits: task.resources.lowered(&spec.limits), ..spec }
 }
 
 /// The error for a template that is in no known directory.

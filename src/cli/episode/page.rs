@@ -6,7 +6,7 @@ use super::record::FullEpisode;
 use crate::cli::terminal::terminal_text::{
     TextStyle, TextStyler, elide_middle, escape_controls, escape_line,
 };
-use crate::engine::SystemClock;
+use crate::running_engine::SystemClock;
 use synthd_actors::model::{
     AttemptRecord, CheckResult, ExecEnd, JudgeEnvironment, JudgePlace, Outcome, Reverification,
     SandboxFingerprint,

@@ -3,8 +3,8 @@
 
 use super::origin::{EpisodeOrigin, campaign_config};
 use crate::cli::TemplateDirs;
-use crate::engine::store_error;
 use crate::error::{Code, Error, Result};
+use crate::running_engine::store_error;
 use crate::store::Store;
 use serde::Serialize;
 use synthd_actors::agent::Agent;

@@ -13,8 +13,8 @@ use crate::cli::doctor::{guest_dir, this_executable};
 use crate::cli::terminal::output::{eprint_line, print_json, print_line};
 use crate::cli::terminal::terminal_text::{TextStyle, TextStyler, elide_middle, escape_line};
 use crate::cli::{DataDir, TemplateDirs};
-use crate::engine::{ensure_sandbox, fault_error, store_error};
 use crate::error::{Code, Error, Result};
+use crate::running_engine::{ensure_sandbox, fault_error, store_error};
 use crate::sandbox::SandboxBackends;
 use crate::store::Store;
 use clap::Args;
@@ -135,7 +135,7 @@ async fn in_sandbox(
     origin: &EpisodeOrigin,
 ) -> Result<ReplayReport> {
     let backend = Arc::new(SandboxBackends::new(this_executable()?, &guest_dir()));
-    let spec = recorded_spec(episode, config, &origin.task.image);
+    let spec = recorded_spec(episode, config, &origin.task);
     ensure_sandbox(&backend, &spec, None).await?;
     let limits = PoolConfig { warm: 0, parallel_creation: 1, ..PoolConfig::default() };
     let (pool, exit) = PoolHandle::start(backend.clone(), limits);

@@ -9,8 +9,8 @@ use crate::cli::doctor::{guest_dir, this_executable};
 use crate::cli::terminal::output::{eprint_line, print_json, print_line};
 use crate::cli::terminal::terminal_text::TextStyler;
 use crate::cli::{DataDir, TemplateDirs};
-use crate::engine::{ensure_sandbox, fault_error, store_error};
 use crate::error::{Code, Error, Result};
+use crate::running_engine::{ensure_sandbox, fault_error, store_error};
 use crate::sandbox::SandboxBackends;
 use crate::store::Store;
 use crate::workspaces::WorkspaceFiles;
@@ -142,7 +142,7 @@ async fn in_sandboxes(
     copy: WorkspaceCopy,
 ) -> Result<Verdict> {
     let backend = Arc::new(SandboxBackends::new(this_executable()?, &guest_dir()));
-    let spec = recorded_spec(episode, config, &task.image).offline();
+    let spec = recorded_spec(episode, config, task).offline();
     ensure_sandbox(&backend, &spec, None).await?;
     let limits = PoolConfig { warm: 0, ..PoolConfig::default() };
     let (pool, exit) = PoolHandle::start(backend.clone(), limits);

@@ -11,8 +11,8 @@ pub(super) use pull::PullProgressDisplay as PullShown;
 
 use crate::cli::daemon::signals::SignalListener;
 use crate::cli::terminal::output::{eprint_line, stderr_is_terminal};
-use crate::engine::{fault_error, run_in_actor_system};
 use crate::error::{Code, Error, Result};
+use crate::running_engine::{fault_error, run_in_actor_system};
 use crate::sandbox::docker::DockerImages;
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};

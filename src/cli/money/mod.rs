@@ -4,8 +4,8 @@ mod list;
 mod reconcile;
 mod statement;
 
-use crate::engine::run_in_actor_system;
 use crate::error::Result;
+use crate::running_engine::run_in_actor_system;
 use crate::store::Store;
 use clap::Subcommand;
 use std::process::ExitCode;

@@ -4,8 +4,8 @@
 use crate::cli::terminal::output::{pluralize, print_json, print_line};
 use crate::cli::terminal::terminal_text::escape_line;
 use crate::cli::{DataDir, operator};
-use crate::engine::SystemClock;
 use crate::error::Result;
+use crate::running_engine::SystemClock;
 use crate::store::{RestoreReport, RestoreRequest, restore};
 use clap::Args;
 use std::path::PathBuf;

@@ -95,7 +95,7 @@ fn unit_hint(digits: &str, unit: &str) -> String {
 }
 
 /// A number of bytes with the largest unit that divides it.
-pub(in crate::config) fn show_bytes(amount: u64) -> String {
+pub(crate) fn show_bytes(amount: u64) -> String {
     let fits = |(_, scale): &&(&str, u64)| amount >= *scale && amount.is_multiple_of(*scale);
     match UNITS.iter().find(fits) {
         Some((name, scale)) => format!("{}{name}", amount / scale),

@@ -2,7 +2,8 @@
 
 use crate::formats::reading::losses::LossKind;
 use crate::formats::reading::openai_request::{
-    OPENAI_KEYS, allowed_choice, custom_choice, function, openai_settings, word_choice,
+    OPENAI_KEYS, allowed_choice, custom_choice, function, hosted_tools, openai_settings,
+    word_choice,
 };
 use crate::formats::reading::request_parser::{
     COMMON_KEYS, ParsedRequest, RequestParser, keep_others,
@@ -70,6 +71,7 @@ fn choice(parser: &mut RequestParser, json: &Value) -> Option<ToolChoice> {
         Some(kind @ "custom") => custom_choice(parser, &json[kind]),
         Some(kind @ "allowed_tools") => {
             parser.other_keys(json, &["type", kind], &[]);
+            parser.within(kind, |parser| hosted_tools(parser, &json[kind]));
             allowed_choice(parser, &json[kind])
         }
         _ if json["function"]["name"].is_string() => {

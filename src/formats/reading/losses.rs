@@ -18,6 +18,8 @@ pub(crate) enum LossKind {
     Keys(Vec<String>),
     /// A part that is no text, by its type.
     Part(String),
+    /// The choice of a tool that the client's own provider runs, such as `web_search`, by its type.
+    HostedTool(String),
     /// An item of a conversation that no other format has, by its type.
     Item(String),
     /// Reasoning that only the model that produced it can read. The text says what it is.

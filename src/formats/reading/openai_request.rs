@@ -65,10 +65,28 @@ pub(in crate::formats) fn word_choice(
         Some("none") => Some(ToolChoice::None),
         Some("required") => Some(ToolChoice::Required),
         _ => {
-            parser.malformed("`tool_choice` has an unknown value");
+            parser.lose(strange_choice(json));
             None
         }
     }
+}
+
+/// What a choice is that is neither a known word nor of a known type.
+fn strange_choice(json: &Value) -> LossKind {
+    match json["type"].as_str() {
+        Some("function") => LossKind::Malformed("`tool_choice` names no tool".to_owned()),
+        Some(kind) => LossKind::HostedTool(kind.to_owned()),
+        None => LossKind::Malformed("`tool_choice` has an unknown value".to_owned()),
+    }
+}
+
+/// Notes the tools in a list of allowed ones that the client's own provider runs.
+pub(in crate::formats) fn hosted_tools(parser: &mut RequestParser, fields: &Value) {
+    parser.each_of(fields, "tools", |parser, tool| match tool["type"].as_str() {
+        Some("function" | "custom") => {}
+        Some(kind) => parser.lose(LossKind::HostedTool(kind.to_owned())),
+        None => parser.malformed("an allowed tool has no `type`"),
+    });
 }
 
 /// Reads the choice of a tool whose argument is plain text. Other formats have no such tool.

@@ -5,7 +5,8 @@
 use super::items;
 use crate::formats::reading::losses::LossKind;
 use crate::formats::reading::openai_request::{
-    OPENAI_KEYS, allowed_choice, custom_choice, function, openai_settings, word_choice,
+    OPENAI_KEYS, allowed_choice, custom_choice, function, hosted_tools, openai_settings,
+    word_choice,
 };
 use crate::formats::reading::request_parser::{
     COMMON_KEYS, ParsedRequest, RequestParser, join, keep_others, reply_of,
@@ -187,7 +188,10 @@ fn tool(parser: &mut RequestParser, json: &Value) -> ToolSchema {
 fn choice(parser: &mut RequestParser, json: &Value) -> Option<ToolChoice> {
     match json["type"].as_str() {
         Some("custom") => custom_choice(parser, json),
-        Some("allowed_tools") => allowed_choice(parser, json),
+        Some("allowed_tools") => {
+            hosted_tools(parser, json);
+            allowed_choice(parser, json)
+        }
         Some("function") if json["name"].is_string() => {
             parser.other_keys(json, &["type", "name"], &[]);
             json["name"].as_str().map(|name| ToolChoice::Tool(name.to_owned()))

@@ -18,7 +18,7 @@
 use super::PROGRAM;
 use super::copy_memory::COPIES;
 use super::entries::{self, CopyAllowance};
-use super::report::{read_report, read_scan, shown};
+use super::report::{read_report, read_scan, read_service, shown};
 use super::tunnel::{FrameReadError, GuestChannel, read_frame};
 use super::wire::{
     self, GuestFrame, MAX_FRAME, MalformedFrame, PayloadReader, PayloadWriter, kind,
@@ -27,8 +27,8 @@ use std::pin::pin;
 use std::time::Duration;
 use synthd_actors::model::{
     CapturedOutput, CommandStatus, ExecEnd, ExecReport, ExecRequest, Fault, FaultKind, FileSpec,
-    HostAddress, JUDGED_PROGRAM, MemoryReservation, SandboxLimits, SandboxTree, ShellChoice,
-    WorkspaceCopy,
+    HostAddress, JUDGED_PROGRAM, MemoryReservation, SandboxLimits, SandboxTree, ServiceReport,
+    ServiceRestart, ShellChoice, TaskService, WorkspaceCopy,
 };
 use synthd_actors::ports::InterruptFuture;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, split};
@@ -42,8 +42,8 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 /// The timeout of a whole copy out of a sandbox, in however many frames it comes. The wait for
 /// copy memory does not count.
 const COPY_PATIENCE: Duration = Duration::from_secs(120);
-/// The timeout of the wait for copy memory. Verifications keep their copies until their checks
-/// have ended, so this is the time of many checks.
+/// The timeout of the wait for copy memory. A copy has it only while it is received, stored or laid,
+/// so this is the time of many copies.
 const ROOM_PATIENCE: Duration = Duration::from_secs(3_600);
 /// Bytes of the longest command that is sent. With its other fields it stays below
 /// [`MAX_FRAME`].
@@ -201,6 +201,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
     pub async fn stop(&mut self) -> Result<ExecReport, Fault> {
         let payload = self.ask(kind::STOP, &[], kind::EXITED, PATIENCE).await?;
         self.read(&payload, read_report)
+    }
+
+    /// Starts a service, which the guest keeps running, and waits until it is healthy, has ended for
+    /// good, or its time is up.
+    pub async fn start_service(
+        &mut self,
+        service: &TaskService,
+        shell: &str,
+    ) -> Result<ServiceReport, Fault> {
+        let mut writer = PayloadWriter::default();
+        writer
+            .u8(u8::from(service.restart == ServiceRestart::OnFailure))
+            .u64(millis(service.healthy_within))
+            .bytes(shell.as_bytes())
+            .bytes(service.name.as_bytes())
+            .bytes(service.run.as_bytes())
+            .bytes(service.health.as_bytes());
+        let wait = service.healthy_within.saturating_add(GRACE);
+        let payload = self.ask(kind::SERVICE, &writer.0, kind::SERVING, wait).await?;
+        self.read(&payload, read_service)
     }
 
     /// Stops every process of the sandbox until [`Self::thaw`]. A [`FaultKind::SandboxCopy`]

@@ -4,6 +4,10 @@
 //! it. Before the guest sends a copy, it says how large the copy will be. The client then waits
 //! here until that much memory is free, so all copies together never exceed [`COPY_MEMORY`]. Only a
 //! copy that is larger by itself does, and it is then the only one.
+//!
+//! A copy that waits for checks is not in this memory, see `stored_copies.rs`. It comes back when a
+//! sandbox is ready for it. So nobody who has memory waits for a sandbox, for a check or for more
+//! memory, and everybody who waits gets it.
 
 use std::sync::{Arc, LazyLock};
 use synthd_actors::model::MemoryReservation;
@@ -17,6 +21,11 @@ const UNIT: u64 = 4 << 10;
 
 /// The one memory bound of this process. All guest clients reserve from it.
 pub(super) static COPIES: LazyLock<CopyMemory> = LazyLock::new(|| CopyMemory::within(COPY_MEMORY));
+
+/// Waits until there is memory for a copy of so many bytes.
+pub(crate) async fn reserve_copy(bytes: u64) -> MemoryReservation {
+    COPIES.reserve(bytes).await
+}
 
 /// A bound on memory, as a semaphore with one permit for each [`UNIT`].
 pub(super) struct CopyMemory {

@@ -34,7 +34,7 @@ pub(super) fn of_files(
     let plain = files.iter().all(|file| is_plain(&file.path));
     let items = files.iter().flat_map(|file| {
         let content = file.content.as_bytes().chunks(CHUNK).map(|c| (entry::MORE, Cow::from(c)));
-        of_file(file.path.as_bytes(), file.mode, content)
+        of_file(file.path.as_bytes(), file.mode & 0o777, content)
     });
     plain.then(|| frames(tree, items))
 }
@@ -60,8 +60,8 @@ pub(super) fn of_program(path: &str, program: &'static [u8]) -> impl Iterator<It
 }
 
 /// The payloads of the LAY frames that write the directories and regular files of a copy below
-/// [`SUBMISSION`] in the sealed tree. Everybody may read them, and nobody may execute them.
-/// None: a path of the copy would leave the tree.
+/// [`SUBMISSION`] in the sealed tree, without what git would obey. Everybody may read them, and
+/// nobody may execute them. None: a path of the copy would leave the tree.
 pub(super) fn of_submission(copy: &WorkspaceCopy) -> Option<impl Iterator<Item = Vec<u8>>> {
     let plain = copy.entries.iter().all(|item| is_plain(&item.path));
     let top = iter::once(WireEntry {
@@ -70,7 +70,8 @@ pub(super) fn of_submission(copy: &WorkspaceCopy) -> Option<impl Iterator<Item =
         mode: 0o755,
         content: Cow::default(),
     });
-    let items = top.chain(copy.entries.iter().flat_map(of_entry).map(as_data));
+    let laid = copy.submission().laid.into_iter();
+    let items = top.chain(laid.flat_map(of_entry).map(as_data));
     plain.then(|| frames(SandboxTree::Sealed, items))
 }
 
@@ -86,7 +87,8 @@ struct WireEntry<'a> {
     /// One of the constants of `wire::entry`.
     kind: u8,
     path: Cow<'a, [u8]>,
-    /// Permission bits, such as `0o644`. Zero for a symbolic link.
+    /// Permission bits with the set-id bits and the sticky bit, such as `0o644`. Zero for a symbolic
+    /// link.
     mode: u32,
     /// Bytes of a file, the target of a link, or the length of a hole as eight bytes.
     content: Cow<'a, [u8]>,
@@ -215,6 +217,30 @@ impl CopyAllowance {
     }
 }
 
+/// The bytes of memory that a part of a file takes.
+fn segment_memory(segment: &FileSegment) -> u64 {
+    match segment {
+        FileSegment::Bytes(bytes) => bytes.len() as u64,
+        FileSegment::Hole(_) => size_of::<u64>() as u64,
+    }
+}
+
+/// The bytes of memory that a copy takes: at least what [`CopyAllowance::memory`] was for the guest's
+/// announcement of the same copy.
+pub(crate) fn memory_of(copy: &WorkspaceCopy) -> u64 {
+    let memory = |item: &TreeEntry| {
+        let (pieces, content) = match &item.kind {
+            TreeEntryKind::Directory { .. } => (1, 0),
+            TreeEntryKind::File { content, .. } => {
+                (content.len() as u64 + 1, content.iter().map(segment_memory).sum::<u64>())
+            }
+            TreeEntryKind::Symlink { target } => (1, target.len() as u64),
+        };
+        content + pieces * (item.path.len() as u64 + OVERHEAD + ENTRY)
+    };
+    copy.entries.iter().map(memory).sum()
+}
+
 /// Reads the entries of one ENTRIES payload and appends them to `entries`. Returns how many
 /// entries the payload had. `MORE` and `HOLE` count too, but they are added to the file before
 /// them. An error means that the guest broke the protocol: an unknown kind, a path that leaves
@@ -226,7 +252,7 @@ pub(super) fn read(payload: &[u8], entries: &mut Vec<TreeEntry>) -> Result<usize
         count += 1;
         let kind = reader.u8()?;
         let path = text(reader.bytes()?)?;
-        let mode = reader.u32()? & 0o777;
+        let mode = reader.u32()? & 0o7777;
         let content = reader.bytes()?;
         if !is_plain(&path) {
             return Err(MalformedFrame("path outside the workspace"));

@@ -21,6 +21,8 @@ pub mod wire;
 
 pub use client::{AvailableShells, GuestClient};
 pub use copy_memory::COPY_MEMORY;
+pub(crate) use copy_memory::reserve_copy;
+pub(crate) use entries::memory_of;
 pub(crate) use sandbox::{GuestSandbox, SandboxGuard, with_limits};
 
 /// The guest program as an executable file (ELF), built by `build.rs`.

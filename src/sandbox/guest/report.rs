@@ -1,14 +1,15 @@
-//! Reads what a guest reports of a command and of its workspace: the payloads of EXITED and
-//! RUNNING.
+//! Reads what a guest reports of a command, of its workspace and of a service: the payloads of
+//! EXITED, RUNNING and SERVING.
 //!
 //! Untrusted programs share the sandbox with the guest, so nothing here is trusted: counts and
 //! sums of lengths of a scan are compared with what was asked for, and all text but the output is
 //! made valid UTF-8. An error is always a breach of the protocol and ends the sandbox.
 
-use super::wire::{LISTED, MalformedFrame, PayloadReader, change, end};
+use super::wire::{LISTED, LOG_TOLD, MalformedFrame, PayloadReader, change, end};
 use std::time::Duration;
 use synthd_actors::model::{
-    CapturedOutput, ExecEnd, ExecReport, FileChangeKind, WorkspaceChange, WorkspaceScan,
+    CapturedOutput, ExecEnd, ExecReport, FileChangeKind, ServiceReport, WorkspaceChange,
+    WorkspaceScan,
 };
 
 /// Reads the report of a command that has ended (EXITED). If the kernel killed a process of the
@@ -122,6 +123,18 @@ fn read_change(
         return Err(MalformedFrame("a hash of another length"));
     }
     Ok(WorkspaceChange { path, kind, size, sha256: (!hash.is_empty()).then(|| hex::encode(hash)) })
+}
+
+/// Reads how the start of a service went (SERVING).
+pub(super) fn read_service(
+    reader: &mut PayloadReader<'_>,
+) -> Result<ServiceReport, MalformedFrame> {
+    let healthy = reader.u8()?;
+    let (why, log) = (reader.bytes()?, reader.bytes()?);
+    if healthy > 1 || why.len() > LOG_TOLD || log.len() > LOG_TOLD {
+        return Err(MalformedFrame("more of a service than can be told"));
+    }
+    Ok(ServiceReport { trouble: (healthy == 0).then(|| shown(why)), log: shown(log) })
 }
 
 /// Bytes of the guest as text for people and records. Invalid UTF-8 is replaced.

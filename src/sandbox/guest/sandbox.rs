@@ -12,7 +12,8 @@ use async_trait::async_trait;
 use std::collections::BTreeMap;
 use synthd_actors::model::{
     CommandStatus, ExecEnd, ExecReport, ExecRequest, Fault, FaultKind, FileSpec, HostAddress,
-    OperationReport, SandboxFingerprint, SandboxOperation, SandboxSpec, SandboxTree, WorkspaceCopy,
+    OperationReport, SandboxFingerprint, SandboxOperation, SandboxSpec, SandboxTree, ServiceReport,
+    TaskService, WorkspaceCopy,
 };
 use synthd_actors::ports::{InterruptFuture, Sandbox};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -184,6 +185,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, K: SandboxGuard> Sandbo
     async fn stop(&mut self) -> Result<ExecReport, Fault> {
         let answer = self.client.stop().await;
         blamed(&self.guard, answer).await.map(|report| self.told_of_memory(report))
+    }
+
+    async fn start_service(&mut self, service: &TaskService) -> Result<ServiceReport, Fault> {
+        let answer = self.client.start_service(service, self.shell).await;
+        blamed(&self.guard, answer).await
     }
 
     async fn freeze(&mut self) -> Result<(), Fault> {

@@ -62,7 +62,7 @@ pub(in crate::store) fn apply(
             finish(conn, fences, episode, *attempt, &ending)
         }
         JournalEntry::Reopened { episode, attempt } => reopen(conn, fences, episode, *attempt),
-        JournalEntry::Judged(row) => judge(conn, row, &write.body),
+        JournalEntry::Judged(row) => judge(conn, fences, row, &write.body),
         JournalEntry::Reverified(again) => reverify(conn, again, &write.body),
         JournalEntry::Held { id, campaign, episode, attempt, amount, model, at_ms } => {
             let (attempt, amount, at_ms) = (*attempt, *amount, *at_ms);
@@ -98,33 +98,33 @@ fn start(
     }
     // An equal number is the same entry, sent again.
     if attempt > fence.attempt {
-        advance(conn, &fence, attempt, resumed_from, at_ms)?;
-        // The cached fence is the one before this attempt.
-        fences.forget(id);
+        let key = advance(conn, &fence, attempt, resumed_from, at_ms)?;
+        fences.set(id, fence.started(attempt, key, resumed_from));
     }
     Ok(ApplyOutcome::Kept)
 }
 
-/// Inserts an attempt and moves the fence of its episode to it.
+/// Inserts an attempt and moves the fence of its episode to it. Returns the attempt's row key.
 fn advance(
     conn: &Connection,
     fence: &EpisodeFence,
     attempt: AttemptNumber,
     resumed_from: Option<AttemptNumber>,
     at_ms: i64,
-) -> StoreResult<()> {
+) -> StoreResult<i64> {
     let source = resumed_from.map(|a| a.0);
     conn.prepare_cached(
         "INSERT INTO attempt (episode, attempt, resumed_from, started_at_ms) VALUES (?1, ?2, ?3, ?4)",
     )?
     .execute(params![fence.episode, attempt.0, source, at_ms])?;
+    let key = conn.last_insert_rowid();
     conn.prepare_cached(
         "UPDATE progress SET attempt = ?2, attempt_key = ?3, resumed_from = ?4,
              started_at_ms = COALESCE(started_at_ms, ?5)
          WHERE episode = ?1",
     )?
-    .execute(params![fence.episode, attempt.0, conn.last_insert_rowid(), source, at_ms])?;
-    Ok(())
+    .execute(params![fence.episode, attempt.0, key, source, at_ms])?;
+    Ok(key)
 }
 
 /// Inserts a turn of the current attempt.
@@ -315,19 +315,11 @@ fn sum_up(
 /// Inserts the row of an episode. `body` is the row without the parts that its turns hold, and is
 /// stored if the store has these turns. A second row for the same episode is ignored. Refused if the row
 /// does not have the ordinal of its episode in the plan, because rows are read in this order.
-fn judge(conn: &Connection, row: &RowRecord, body: &[u8]) -> StoreResult {
+fn judge(conn: &Connection, fences: &mut FenceCache, row: &RowRecord, body: &[u8]) -> StoreResult {
     let ordinal = whole(row.ordinal)?;
-    let (episode, campaign): (i64, i64) = conn
-        .prepare_cached(
-            "SELECT episode.key, campaign.key FROM episode
-             JOIN campaign ON campaign.key = episode.campaign
-             WHERE episode.id = ?1 AND name = ?2 AND ordinal = ?3",
-        )?
-        .query_row(params![row.episode.as_str(), row.campaign.as_str(), ordinal], |found| {
-            Ok((found.get(0)?, found.get(1)?))
-        })
-        .optional()?
-        .ok_or_else(|| {
+    let planned = fences.planned(conn, &row.campaign, &row.episode)?;
+    let (campaign, episode, _) =
+        planned.filter(|(_, _, place)| *place == ordinal).ok_or_else(|| {
             StoreError::refused(format!("the row of {} is not where it was planned", row.episode))
         })?;
     let turns_of = turns_of(conn, episode, row)?;

@@ -29,8 +29,7 @@ fn of_entry(entry: &JournalEntry) -> usize {
     }
 }
 
-/// The estimated size of a row. It is decoded again as a test, so its texts count twice. A whole
-/// trajectory is always heavy.
+/// The estimated size of a row. A whole trajectory is always heavy.
 fn of_row(row: &DatasetRow) -> usize {
     let Some(row) = row.as_completion() else { return HEAVY_BYTES + 1 };
     let message = |message: &RowMessage| {
@@ -38,7 +37,7 @@ fn of_row(row: &DatasetRow) -> usize {
         message.content.len() + of_text(&message.reasoning) + calls.sum::<usize>()
     };
     let texts = row.response.len() + of_text(&row.reasoning) + of_text(&row.fields);
-    2 * (texts + row.messages.iter().map(message).sum::<usize>())
+    texts + row.messages.iter().map(message).sum::<usize>()
 }
 
 fn of_text(text: &Option<String>) -> usize {

@@ -1,6 +1,7 @@
-//! Fences: which attempt of an episode may write, and to which campaign an episode belongs. Every
-//! turn asks for the first, and every hold and every call for the second, so the answers are
-//! cached. The cache stays correct because only this writer changes them.
+//! Fences: which attempt of an episode may write, and which campaign has planned an episode. Every
+//! turn asks for the first, and every hold, every call and every row for the second, so one query
+//! answers both, and the answers are cached. The cache stays correct because only this writer
+//! changes them.
 //!
 //! A turn, a fault or an outcome of an attempt that is not the current one, or of a finished
 //! episode, is dropped. The cause is usually an attempt that was replaced before all of its entries
@@ -9,7 +10,7 @@
 use crate::store::accounting::ledger::LedgerBuffer;
 use crate::store::error::StoreError;
 use crate::store::writing::apply::StoreResult;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, Row};
 use std::collections::HashMap;
 use synthd_actors::model::{AttemptNumber, CampaignName, EpisodeId};
 
@@ -38,28 +39,39 @@ impl EpisodeFence {
         self.attempt_key.filter(|_| !self.finished && attempt == self.attempt)
     }
 
-    /// Reads the fence of an episode. Refused if the episode is not planned.
-    fn read(conn: &Connection, id: &EpisodeId) -> StoreResult<Self> {
-        let mut found = conn.prepare_cached(
-            "SELECT episode, attempt, attempt_key, resumed_from, finished_at_ms IS NOT NULL
-             FROM episode CROSS JOIN progress ON progress.episode = episode.key WHERE id = ?1",
-        )?;
-        let fence = found.query_row([id.as_str()], |row| {
-            Ok(Self {
-                episode: row.get(0)?,
-                attempt: AttemptNumber(row.get(1)?),
-                attempt_key: row.get(2)?,
-                resumed_from: row.get(3)?,
-                finished: row.get(4)?,
-            })
-        });
-        fence.optional()?.ok_or_else(|| StoreError::refused(format!("episode {id} is not planned")))
+    /// The fence after the start of an attempt, whose row has this key.
+    pub(in crate::store) fn started(
+        self,
+        attempt: AttemptNumber,
+        key: i64,
+        resumed_from: Option<AttemptNumber>,
+    ) -> Self {
+        let resumed_from = resumed_from.map(|source| source.0);
+        Self { attempt, attempt_key: Some(key), resumed_from, ..self }
+    }
+
+    /// Reads it from the columns of `FIND`.
+    fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            episode: row.get(0)?,
+            attempt: AttemptNumber(row.get(1)?),
+            attempt_key: row.get(2)?,
+            resumed_from: row.get(3)?,
+            finished: row.get(4)?,
+        })
     }
 }
 
+/// What the cache keeps of an episode.
+const FIND: &str = "
+    SELECT episode.key, attempt, attempt_key, resumed_from, finished_at_ms IS NOT NULL,
+        campaign.key, campaign.name, ordinal
+    FROM episode CROSS JOIN progress ON progress.episode = episode.key
+    CROSS JOIN campaign ON campaign.key = episode.campaign WHERE episode.id = ?1";
+
 /// What the writer remembers between entries. It has the state that the open transaction sees. Code
-/// that changes a fence must [`forget`](Self::forget) it. After a rollback the cache must be
-/// [`clear`](Self::clear)ed.
+/// that changes a fence must [`forget`](Self::forget) it or [`set`](Self::set) it. After a rollback
+/// the cache must be [`clear`](Self::clear)ed.
 pub(in crate::store) struct FenceCache {
     fences: HashMap<EpisodeId, EpisodeFence>,
     owners: HashMap<EpisodeId, EpisodeOwner>,
@@ -67,7 +79,7 @@ pub(in crate::store) struct FenceCache {
     pub(in crate::store) buffer: LedgerBuffer,
 }
 
-/// The campaign of an episode. It never changes.
+/// The campaign of an episode, and its place in the campaign's plan. They never change.
 struct EpisodeOwner {
     /// The campaign's name.
     name: CampaignName,
@@ -75,6 +87,15 @@ struct EpisodeOwner {
     campaign: i64,
     /// The row key of the episode.
     episode: i64,
+    ordinal: i64,
+}
+
+impl EpisodeOwner {
+    /// Reads it from the columns of `FIND`.
+    fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
+        let name = CampaignName(row.get(6)?);
+        Ok(Self { name, campaign: row.get(5)?, episode: row.get(0)?, ordinal: row.get(7)? })
+    }
 }
 
 impl FenceCache {
@@ -93,13 +114,32 @@ impl FenceCache {
         if let Some(fence) = self.fences.get(id) {
             return Ok(*fence);
         }
-        let fence = EpisodeFence::read(conn, id)?;
+        let read = self.read(conn, id)?;
+        read.ok_or_else(|| StoreError::refused(format!("episode {id} is not planned")))
+    }
+
+    /// Reads an episode into the cache, and gives its fence. None if it is not planned.
+    fn read(&mut self, conn: &Connection, id: &EpisodeId) -> StoreResult<Option<EpisodeFence>> {
+        let found = conn
+            .prepare_cached(FIND)?
+            .query_row([id.as_str()], |row| Ok((EpisodeFence::of(row)?, EpisodeOwner::of(row)?)))
+            .optional()?;
+        let Some((fence, owner)) = found else { return Ok(None) };
+        self.set(id, fence);
+        if self.owners.len() >= REMEMBERED {
+            self.owners.clear();
+        }
+        self.owners.insert(id.clone(), owner);
+        Ok(Some(fence))
+    }
+
+    /// Replaces the fence of an episode by what the open transaction has made of it.
+    pub(in crate::store) fn set(&mut self, id: &EpisodeId, fence: EpisodeFence) {
         if self.fences.len() >= REMEMBERED {
             // Only the fences are dropped. The open transaction still needs the sums in `buffer`.
             self.fences.clear();
         }
         self.fences.insert(id.clone(), fence);
-        Ok(fence)
     }
 
     /// Drops the fence of an episode, because the open transaction has changed it.
@@ -115,16 +155,26 @@ impl FenceCache {
         campaign: &CampaignName,
         episode: &EpisodeId,
     ) -> StoreResult<(i64, i64)> {
-        if let Some(known) = self.owners.get(episode).filter(|known| known.name == *campaign) {
-            return Ok((known.campaign, known.episode));
+        let planned = self.planned(conn, campaign, episode)?;
+        let (campaign_key, episode_key, _) = planned.ok_or_else(|| {
+            StoreError::refused(format!("{episode} is none that {campaign} has planned"))
+        })?;
+        Ok((campaign_key, episode_key))
+    }
+
+    /// As [`Self::owner`], with the place of the episode in the plan. None if the campaign has not
+    /// planned it.
+    pub(in crate::store) fn planned(
+        &mut self,
+        conn: &Connection,
+        campaign: &CampaignName,
+        episode: &EpisodeId,
+    ) -> StoreResult<Option<(i64, i64, i64)>> {
+        if !self.owners.contains_key(episode) {
+            self.read(conn, episode)?;
         }
-        let keys = read_owner(conn, campaign, episode)?;
-        if self.owners.len() >= REMEMBERED {
-            self.owners.clear();
-        }
-        let owner = EpisodeOwner { name: campaign.clone(), campaign: keys.0, episode: keys.1 };
-        self.owners.insert(episode.clone(), owner);
-        Ok(keys)
+        let owner = self.owners.get(episode).filter(|owner| owner.name == *campaign);
+        Ok(owner.map(|owner| (owner.campaign, owner.episode, owner.ordinal)))
     }
 
     /// Drops everything, because the database no longer has what the cache shows.
@@ -133,19 +183,4 @@ impl FenceCache {
         self.owners.clear();
         self.buffer.clear();
     }
-}
-
-/// Like [`FenceCache::owner`], from the database.
-fn read_owner(
-    conn: &Connection,
-    campaign: &CampaignName,
-    episode: &EpisodeId,
-) -> StoreResult<(i64, i64)> {
-    conn.prepare_cached(
-        "SELECT campaign.key, episode.key FROM episode
-         JOIN campaign ON campaign.key = episode.campaign WHERE episode.id = ?1 AND name = ?2",
-    )?
-    .query_row([episode.as_str(), campaign.as_str()], |r| Ok((r.get(0)?, r.get(1)?)))
-    .optional()?
-    .ok_or_else(|| StoreError::refused(format!("{episode} is none that {campaign} has planned")))
 }

@@ -6,5 +6,6 @@ pub(super) mod encoding_cost;
 pub(super) mod fence;
 pub(super) mod prepare;
 pub(super) mod stats;
+pub(super) mod write_behind;
 pub(super) mod writer;
 pub(super) mod writer_thread;

@@ -67,8 +67,8 @@ pub(in crate::store) fn prepare(
     entries.into_iter().map(write).collect()
 }
 
-/// The encoded body of an entry. Outcomes, later verdicts and rows are decoded again as a test, because they
-/// contain numbers that JSON may not be able to express.
+/// The encoded body of an entry. Outcomes, later verdicts and rows of trajectories are decoded again as
+/// a test, because they contain numbers that JSON may not be able to express.
 fn body(entry: &mut JournalEntry) -> Result<Vec<u8>, StoreError> {
     match entry {
         JournalEntry::TurnTaken { turn, .. } => turn_body(turn),
@@ -80,11 +80,14 @@ fn body(entry: &mut JournalEntry) -> Result<Vec<u8>, StoreError> {
 }
 
 /// Encodes a row without the parts that the turns of its attempt hold. The writer checks that the
-/// store has these turns; otherwise it encodes the whole row.
+/// store has these turns; otherwise it encodes the whole row. A completion's row is whole, and all
+/// its numbers are integers, which JSON expresses.
 fn row_body(record: &mut RowRecord) -> Result<Vec<u8>, StoreError> {
-    let parts = record.row.as_trajectory_mut().map(TurnParts::take);
+    let Some(parts) = record.row.as_trajectory_mut().map(TurnParts::take) else {
+        return blob::encode(record);
+    };
     let body = blob::encode_checked(record);
-    if let (Some(parts), Some(row)) = (parts, record.row.as_trajectory_mut()) {
+    if let Some(row) = record.row.as_trajectory_mut() {
         parts.put(row);
     }
     body

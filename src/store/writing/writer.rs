@@ -6,8 +6,10 @@
 
 use crate::store::writing::prepare::PreparedWrite;
 use crate::store::writing::stats::{StoreCounters, StoreStats};
+use crate::store::writing::write_behind::WriteBehind;
 use crate::store::writing::writer_thread::{self, WriterThread};
 use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use synthd_actors::ports::StoreFault;
@@ -68,11 +70,16 @@ pub(in crate::store) struct StoreWriter {
 }
 
 impl StoreWriter {
-    /// Starts the writer thread. Fails if the operating system cannot start a thread.
-    pub(in crate::store) fn start(parts: writer_thread::WriterParts) -> io::Result<Self> {
+    /// Starts the writer thread for the database at this path, and its write-behind. Fails if the
+    /// operating system cannot start a thread.
+    pub(in crate::store) fn start(
+        parts: writer_thread::WriterParts,
+        database: PathBuf,
+    ) -> io::Result<Self> {
         let (requests, receiver) = mpsc::channel();
         let counters = Arc::new(StoreCounters::default());
-        let thread = WriterThread::new(parts, receiver, Arc::clone(&counters));
+        let thread = WriterThread::new(parts, receiver, Arc::clone(&counters))
+            .with_write_behind(WriteBehind::start(database)?);
         let thread = std::thread::Builder::new()
             .name("synthd-store".to_owned())
             .spawn(move || thread.run())?;

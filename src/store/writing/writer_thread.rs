@@ -2,7 +2,7 @@
 //! together, syncs the log when it must, and answers.
 //!
 //! ```text
-//! wait ──► gather what is queued ──► commit ──► sync ──► answer ──► wait
+//! wait ──► gather what is queued ──► commit ──► sync ──► answer ──► pause, if it is busy ──► wait
 //!   │              │ settlements alone ▲          ▲ a hold, a barrier, or time has passed
 //!   │              └──► deferred ──────┘ until the next commit, or time has passed
 //!   └── queue closed ──► commit what was deferred, sync, checkpoint, close
@@ -18,6 +18,10 @@
 //! * Everything else is answered after the commit and is synced within [`SYNC_WITHIN`]. If its
 //!   commit is synced at once for a hold or a barrier, the answer comes after this sync.
 //!
+//! A commit has a fixed cost, which all its appends share. So a busy thread commits at most once in
+//! [`PACE`], unless it syncs: a commit of [`BUSY`] appends without a sync is followed by a pause, in
+//! which the next ones gather. A thread that is not busy never pauses.
+//!
 //! After a failed sync the thread accepts nothing more, because nobody knows what is on the disk.
 
 use crate::store::error::StoreError;
@@ -26,6 +30,7 @@ use crate::store::open::OpenedDatabase;
 use crate::store::writing::batch;
 use crate::store::writing::fence::FenceCache;
 use crate::store::writing::stats::{StoreCounters, add};
+use crate::store::writing::write_behind::WriteBehind;
 use crate::store::writing::writer::{AppendDurability, QueuedAppend, WriterReply, WriterRequest};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -41,6 +46,11 @@ const SETTLE_WITHIN: Duration = Duration::from_millis(1);
 /// commit over many appends, and small enough to answer soon. A commit may also have the deferred
 /// settlements, which are fewer than twice as many.
 const BATCH_BOUND: usize = 512;
+
+/// The least time from the beginning of a busy commit to that of the next one.
+const PACE: Duration = Duration::from_millis(1);
+/// With this many appends a commit is busy.
+const BUSY: usize = 8;
 
 /// What the thread owns. The fields are dropped in this order, so the lock is released last.
 pub(in crate::store) struct WriterParts {
@@ -62,6 +72,10 @@ pub(in crate::store) struct WriterThread {
     settled: Vec<QueuedAppend>,
     /// The time of the first settlement in `put_by` or in `settled`.
     settled_since: Option<Instant>,
+    /// How long the next appends may gather before they are looked at.
+    paused_until: Option<Instant>,
+    /// Brings the log to the disk while the thread is busy. None in tests of the thread alone.
+    behind: Option<WriteBehind>,
     /// Why nothing is accepted any more. It is set after a failed sync of the log or of the mark,
     /// because nobody knows then what is on the disk.
     broken: Option<String>,
@@ -95,10 +109,17 @@ impl WriterThread {
             put_by: Vec::new(),
             settled: Vec::new(),
             settled_since: None,
+            paused_until: None,
+            behind: None,
             broken: None,
             fences: FenceCache::new(parts.opened.epoch),
             parts,
         }
+    }
+
+    /// The thread with a write-behind.
+    pub(in crate::store) fn with_write_behind(self, behind: WriteBehind) -> Self {
+        Self { behind: Some(behind), ..self }
     }
 
     /// Serves requests until the queue is closed, and then closes the store.
@@ -113,6 +134,7 @@ impl WriterThread {
     /// The batch is empty if a timer is due first. Breaks if the queue is closed.
     fn gather(&mut self) -> ControlFlow<(), WriteBatch> {
         let mut batch = WriteBatch::default();
+        self.pause();
         match self.wait() {
             Ok(first) => batch.add(first),
             Err(RecvTimeoutError::Timeout) => return ControlFlow::Continue(batch),
@@ -123,6 +145,13 @@ impl WriterThread {
             batch.add(next);
         }
         ControlFlow::Continue(batch)
+    }
+
+    /// Lets appends gather after a busy commit.
+    fn pause(&mut self) {
+        if let Some(until) = self.paused_until.take() {
+            std::thread::sleep(until.saturating_duration_since(Instant::now()));
+        }
     }
 
     /// Waits for the next request, or until a timer is due.
@@ -151,6 +180,7 @@ impl WriterThread {
         }
         let mut appends = std::mem::take(&mut self.put_by);
         appends.extend(batch.appends);
+        let begun = Instant::now();
         let answers = self.commit(appends);
         // Only a hold that was committed needs a sync. One that failed is answered with its error.
         let hold = answers
@@ -158,6 +188,10 @@ impl WriterThread {
             .any(|(a, answer)| a.promise == AppendDurability::Synced && answer.is_ok());
         // No append of this batch needs a sync now. Those that need only a commit are answered.
         if !hold && batch.barriers.is_empty() && !self.is_sync_due() {
+            if answers.len() >= BUSY {
+                self.paused_until = Some(begun + PACE);
+                self.behind.iter().for_each(WriteBehind::wake);
+            }
             answers.into_iter().for_each(|(append, answer)| self.answer_or_wait(append, answer));
             return;
         }
@@ -326,6 +360,8 @@ impl WriterThread {
     /// unlocks the data directory. If the last sync failed, the mark does not record that the store
     /// was closed, and the next start checks the whole store.
     fn close(mut self) {
+        // It has the database open, which must be the writer's alone when it is closed.
+        drop(self.behind.take());
         let put_by = std::mem::take(&mut self.put_by);
         for (append, answer) in self.commit(put_by) {
             self.answer_or_wait(append, answer);
@@ -503,6 +539,26 @@ mod tests {
         let answers: Vec<_> = (0..BATCH_BOUND + 1).map(|_| append(&queue)).collect();
         assert_eq!(turn_over(&mut thread).appended, BATCH_BOUND as u64);
         assert_eq!(turn_over(&mut thread).appended, answers.len() as u64);
+    }
+
+    /// A fixed cost is shared by what gathers meanwhile; nothing that waits for a sync, and no thread
+    /// that has little to do, is held up.
+    #[test]
+    fn only_a_busy_commit_without_a_sync_is_followed_by_a_pause() {
+        for (count, hold, pauses) in
+            [(BUSY - 1, false, false), (BUSY, false, true), (BUSY, true, false)]
+        {
+            let (_dir, queue, mut thread) = thread(None);
+            let _answers: Vec<_> = (0..count).map(|_| append(&queue)).collect();
+            let _hold = hold.then(|| promised(&queue, AppendDurability::Synced));
+            let begun = Instant::now();
+            turn_over(&mut thread);
+            assert_eq!(thread.paused_until.is_some(), pauses, "{count} {hold}");
+            assert!(thread.paused_until.is_none_or(|until| until >= begun + PACE));
+            let _next = append(&queue);
+            turn_over(&mut thread);
+            assert!(thread.paused_until.is_none());
+        }
     }
 
     #[test]

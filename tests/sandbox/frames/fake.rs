@@ -5,10 +5,11 @@ use proptest::prelude::*;
 use std::time::Duration;
 use synthd::sandbox::guest::GuestClient;
 use synthd::sandbox::guest::wire::{
-    CHUNK, MAX_FRAME, PROTOCOL, PayloadWriter, change, encode, end, entry, kind,
+    CHUNK, LOG_TOLD, MAX_FRAME, PROTOCOL, PayloadWriter, change, encode, end, entry, kind,
 };
 use synthd_actors::model::{
-    ExecEnd, ExecReport, Fault, FaultKind, FileSpec, SandboxLimits, SandboxTree, WorkspaceCopy,
+    ExecEnd, ExecReport, Fault, FaultKind, FileSpec, SandboxLimits, SandboxTree, ServiceReport,
+    ServiceRestart, TaskService, WorkspaceCopy,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::Instant;
@@ -93,6 +94,31 @@ fn entries(list: &[(u8, &str, &[u8])]) -> Vec<u8> {
 
 fn kind_of<T: std::fmt::Debug>(outcome: Result<T, Fault>) -> FaultKind {
     outcome.unwrap_err().kind
+}
+
+/// What a guest says of a service, with a log of so many bytes.
+async fn served(healthy: u8, log: usize) -> Result<ServiceReport, Fault> {
+    let service = TaskService {
+        name: "one".to_owned(),
+        run: "true".to_owned(),
+        health: "true".to_owned(),
+        healthy_within: TIMEOUT,
+        restart: ServiceRestart::OnFailure,
+        judged: false,
+    };
+    let mut said = PayloadWriter::default();
+    said.u8(healthy).bytes(b"why").bytes(&vec![b'x'; log]);
+    client(encode(1, kind::SERVING, &said.0), true).start_service(&service, "/bin/sh").await
+}
+
+#[tokio::test]
+async fn what_is_told_of_a_service_is_checked() {
+    let unhealthy = ServiceReport { trouble: Some("why".to_owned()), log: "xxx".to_owned() };
+    assert_eq!(served(0, 3).await.unwrap(), unhealthy);
+    assert_eq!(served(1, LOG_TOLD).await.unwrap().trouble, None);
+    for (healthy, log) in [(2, 0), (1, LOG_TOLD + 1)] {
+        assert_eq!(served(healthy, log).await.unwrap_err().kind, FaultKind::SandboxProtocol);
+    }
 }
 
 #[tokio::test]

@@ -32,6 +32,13 @@ fn part(offset: u64, path: &[u8], content: usize) -> Vec<u8> {
     writer.0
 }
 
+/// A service of this name.
+fn service(name: &str) -> Vec<u8> {
+    let mut writer = PayloadWriter::default();
+    writer.u8(1).u64(1).bytes(b"/bin/sh").bytes(name.as_bytes()).bytes(b"true").bytes(b"true");
+    writer.0
+}
+
 fn broken() -> Vec<Vec<u8>> {
     let frame = |kind, payload: &[u8]| encode(1, kind, payload);
     vec![
@@ -72,6 +79,9 @@ fn broken() -> Vec<Vec<u8>> {
         frame(kind::LIST, &[0; 11]),
         frame(kind::KEYS, b""),
         frame(kind::KEYS, &[0xff; 60]),
+        frame(kind::SERVICE, b""),
+        frame(kind::SERVICE, &service("../x")),
+        frame(kind::SERVICE, &service("")),
     ]
 }
 
@@ -159,7 +169,7 @@ fn no_babble_hangs_the_guest() {
     let bare = NamespaceBackend::new(synthd());
     let babble = (
         prop::collection::vec(any::<u8>(), 0..300),
-        prop::option::of(prop::sample::select((1_u8..=16).collect::<Vec<_>>())),
+        prop::option::of(prop::sample::select((1_u8..=17).collect::<Vec<_>>())),
     );
     let mut runner =
         TestRunner::new(Config { cases: 48, failure_persistence: None, ..Config::default() });

@@ -1,8 +1,8 @@
 //! Judges the kept workspace of one episode again, and records the verdict.
 
 use crate::cli::episode::origin::{is_asked, recorded_spec, todays_task};
-use crate::engine::{SystemClock, ensure_sandbox, store_error};
 use crate::error::{Code, Error, Result};
+use crate::running_engine::{SystemClock, ensure_sandbox, store_error};
 use crate::sandbox::SandboxBackends;
 use crate::store::Store;
 use crate::workspaces::WorkspaceFiles;
@@ -129,7 +129,7 @@ impl ReverifyWork {
             Ok(copy) => copy,
             Err(why) => return Ok(Err(why)),
         };
-        let spec = recorded_spec(episode, &self.config, &task.image).offline();
+        let spec = recorded_spec(episode, &self.config, &task).offline();
         self.ensure(&spec).await?;
         match verify_snapshot(&self.pool, &task, &Arc::new(spec), Arc::new(copy)).await {
             Ok(found) => Ok(Ok((self.record(episode, &task, judge, found).await?, false))),

@@ -15,8 +15,8 @@
 //!
 //! A command ends when its shell has died, also if background processes hold its pipes open.
 //! Between requests and during a command, the guest waits at one place,
-//! `CommandRunner::wait_for_news`. It watches the stream, the tunnel, dead children, all pipes
-//! and the agent's terminals at once.
+//! `CommandRunner::wait_for_news`. It watches the stream, the tunnel, dead children, all pipes,
+//! the agent's terminals and the services at once.
 
 use crate::capture::drain;
 use crate::host_channel::HostChannel;
@@ -25,6 +25,7 @@ use crate::launch::{self, CommandPipes, CommandRequest};
 use crate::oom_kills::OomKillCounter;
 use crate::poll_for;
 use crate::scan::WorkspaceScanner;
+use crate::service_keeper::{ServiceKeeper, ServiceRequest, ServiceStarter};
 use crate::spawn::CommandSpawner;
 use crate::shell_session::{MAX_REPORT, ShellSession};
 use crate::sys::{self, ChildExit};
@@ -63,6 +64,8 @@ pub struct CommandRunner {
     pub(crate) spawner: CommandSpawner,
     /// The terminals of the agent.
     pub(crate) terminals: TerminalSet,
+    /// The services of the task.
+    pub(crate) services: ServiceKeeper,
     /// The kernel's count of kills because memory was exhausted.
     kills: OomKillCounter,
     scanner: WorkspaceScanner,
@@ -83,6 +86,7 @@ impl CommandRunner {
             session: ShellSession::new(),
             spawner,
             terminals: TerminalSet::default(),
+            services: ServiceKeeper::default(),
             kills: OomKillCounter::open(),
             scanner: WorkspaceScanner::default(),
             job: None,
@@ -165,6 +169,12 @@ impl CommandRunner {
         job.request.timeout = Duration::ZERO;
         self.attend(&mut job, host, false)?;
         Ok(self.report(job))
+    }
+
+    /// Starts a service and keeps it.
+    pub fn add_service(&mut self, request: ServiceRequest) -> io::Result<()> {
+        let (session, null, spawner) = (&self.session, &self.null, &mut self.spawner);
+        self.services.add(request, &mut ServiceStarter { session, null, spawner })
     }
 
     /// Scans the workspace and appends the result to `reply`.
@@ -290,9 +300,10 @@ impl CommandRunner {
         let mut fds = vec![poll_for(self.deaths.as_raw_fd(), sys::POLLIN)];
         fds.extend(files.map(|file| poll_for(file.as_raw_fd(), sys::POLLIN)));
         fds.extend(self.terminals.watch());
+        fds.extend(self.services.watch());
         let hosts = fds.len();
         host.watch(&mut fds);
-        sys::wait_for(&mut fds, if self.backlog { 0 } else { millis })?;
+        sys::wait_for(&mut fds, if self.backlog { 0 } else { self.services.shorten(millis) })?;
         host.attend(&fds[hosts..])?;
         Ok(fds[0].revents != 0)
     }
@@ -319,7 +330,7 @@ impl CommandRunner {
         // root is there, its age tells which processes belong to the tree.
         while dying.contains(&root) || (!dying.is_empty() && Instant::now() < patience) {
             if dying.contains(&root) {
-                process_tree::kill(root, &mut killed);
+                process_tree::kill(root, &self.services.processes(), &mut killed);
                 dying.extend(killed.iter().filter(|pid| sys::exists(**pid)));
             }
             if Instant::now() >= patience {
@@ -360,18 +371,21 @@ impl CommandRunner {
                 job.note(&death);
             }
             self.terminals.note(death.pid);
+            self.services.note(&death);
             look(&death);
         }
         self.backlog = true;
     }
 
     /// Kills every process but the guest and reaps them all. Afterwards nothing can change a
-    /// tree that is emptied or copied. A job is noted as killed, and so are the terminals.
+    /// tree that is emptied or copied. A job is noted as killed, and so are the terminals and the
+    /// services.
     pub fn kill_everything(&mut self) -> io::Result<()> {
         if let Some(job) = &mut self.job {
             job.note_killed();
         }
         self.terminals.note_killed();
+        self.services.note_killed();
         loop {
             sys::kill_process(-1);
             match sys::reap() {
@@ -394,9 +408,12 @@ impl CommandRunner {
         self.held.push(pipe);
     }
 
-    /// Serves the agent's terminals and reads the pipes of background processes.
+    /// Serves the agent's terminals and the services, and reads the pipes of background processes.
     fn serve_background(&mut self) {
         self.terminals.attend(&mut self.buffer);
+        let (session, null, spawner) = (&self.session, &self.null, &mut self.spawner);
+        let mut starter = ServiceStarter { session, null, spawner };
+        self.services.attend(&mut self.buffer, &mut starter);
         let buffer = &mut self.buffer;
         // One read for each pipe, so that much output in the background does not delay the
         // command.

@@ -137,10 +137,28 @@ fn open_to_owner(entry: &DirEntry) -> io::Result<bool> {
 /// opening it again.
 #[derive(Default)]
 pub struct TreeWriter {
-    /// The file that was begun last, with its path.
-    open: Option<(PathBuf, File)>,
+    /// The file that was begun last.
+    open: Option<LaidFile>,
     /// Directories that have changed since [`TreeWriter::finish`] last set their times.
     touched: BTreeSet<PathBuf>,
+}
+
+/// A file that is being laid.
+struct LaidFile {
+    path: PathBuf,
+    file: File,
+    mode: u32,
+}
+
+impl LaidFile {
+    /// Sets what writing to the file would change: its set-id bits and its time.
+    fn finish(self) {
+        if self.mode & 0o7000 != 0 {
+            // A failure only makes a listing differ. No sandbox obeys these bits.
+            let _ = self.file.set_permissions(Permissions::from_mode(self.mode));
+        }
+        stamp(&self.file);
+    }
 }
 
 /// The modification time of everything that is laid: 2024-01-01 00:00 UTC. It is always the
@@ -164,8 +182,8 @@ impl TreeWriter {
     /// Closes the open file and sets the times of what was laid. It must be called before
     /// anything else runs, because a program that is open for writing cannot be executed.
     pub fn finish(&mut self) {
-        if let Some((_, file)) = self.open.take() {
-            stamp(&file);
+        if let Some(file) = self.open.take() {
+            file.finish();
         }
         self.stamp_directories();
     }
@@ -199,7 +217,7 @@ impl TreeWriter {
     fn entry(&mut self, root: &Path, reader: &mut PayloadReader<'_>) -> io::Result<()> {
         let kind = reader.u8().map_err(invalid)?;
         let path = below(root, reader.bytes().map_err(invalid)?)?;
-        let mode = reader.u32().map_err(invalid)?;
+        let mode = reader.u32().map_err(invalid)? & 0o7777;
         let content = reader.bytes().map_err(invalid)?;
         let outcome = match kind {
             // The host sends a directory first with all rights of its owner, so that it can be
@@ -238,8 +256,8 @@ impl TreeWriter {
         let mut file = options.open(path)?;
         file.write_all(content)?;
         file.set_permissions(Permissions::from_mode(mode & 0o777))?;
-        if let Some((_, before)) = self.open.replace((path.to_owned(), file)) {
-            stamp(&before);
+        if let Some(before) = self.open.replace(LaidFile { path: path.to_owned(), file, mode }) {
+            before.finish();
         }
         Ok(())
     }
@@ -252,7 +270,7 @@ impl TreeWriter {
         add: impl FnOnce(&mut File) -> io::Result<()>,
     ) -> io::Result<io::Result<()>> {
         match &mut self.open {
-            Some((begun, file)) if begun == path => Ok(add(file)),
+            Some(LaidFile { path: begun, file, .. }) if begun == path => Ok(add(file)),
             _ => Err(invalid(MalformedFrame("more of a file that was not begun"))),
         }
     }
@@ -288,9 +306,8 @@ fn make_way(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Sets permission bits; set-id bits are never set.
 fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
-    fs::set_permissions(path, Permissions::from_mode(mode & 0o777))
+    fs::set_permissions(path, Permissions::from_mode(mode))
 }
 
 /// Makes a symbolic link. Its target may be any text and is not followed.

@@ -167,6 +167,29 @@ pub fn start_terminal(
     })
 }
 
+/// Starts a line outside of the session, without a limit of its time, and returns its process
+/// number.
+pub fn start_line(
+    shell: &[u8],
+    line: &[u8],
+    session: &ShellSession,
+    stdio: [RawFd; 3],
+    spawner: &mut CommandSpawner,
+) -> io::Result<i32> {
+    let shell = c_string(shell.to_vec())?;
+    spawner.spawn(&SpawnSpec {
+        program: &shell,
+        argv: &[shell.clone(), c"-c".to_owned(), c_string(line.to_vec())?],
+        envp: &session.base,
+        cwd: WORKSPACE,
+        fallback_cwd: WORKSPACE,
+        cpu_seconds: LONGEST.as_secs(),
+        stdio,
+        extra: &[],
+        terminal: false,
+    })
+}
+
 /// Whether the shell must report the session's state at its end.
 fn reports(request: &CommandRequest) -> bool {
     request.session && !is_stateless(&request.command)

@@ -1,9 +1,9 @@
 //! The guest: the program that is PID 1 in a sandbox.
 //!
 //! It reads requests from the host's stream and answers one at a time: run a command, read and
-//! write files, copy the workspace. Meanwhile it carries connections through the tunnel and reaps
-//! dead processes. When the stream closes, it exits, and the kernel then kills every process of
-//! the sandbox.
+//! write files, copy the workspace. Meanwhile it carries connections through the tunnel, reaps
+//! dead processes and keeps the services of the task running. When the stream closes, it exits,
+//! and the kernel then kills every process of the sandbox.
 //!
 //! ```text
 //!            frame                      child exits, deadline, output limit
@@ -38,6 +38,8 @@ mod path_resolver;
 mod command_runner;
 mod read_file;
 mod scan;
+mod service_keeper;
+mod service_log;
 mod sha256;
 mod stateless_commands;
 mod spawn;
@@ -128,8 +130,8 @@ impl GuestServer {
         let id = frame.id;
         match self.perform(&frame) {
             Ok(reply) => self.host.send(id, reply.0, &reply.1),
-            // A failure in the middle of EXEC, AWAIT, STOP or KEYS leaves programs in an unknown
-            // state, so the guest cannot go on.
+            // A failure in the middle of EXEC, AWAIT, STOP, KEYS or SERVICE leaves programs in an
+            // unknown state, so the guest cannot go on.
             Err(error) if is_protocol(&error) || attends(frame.kind) => Err(error),
             Err(error) => {
                 let mut failed = PayloadWriter::default();
@@ -218,10 +220,12 @@ impl GuestServer {
                 if self.frozen.is_none() {
                     self.frozen = freeze::freeze()?;
                 }
+                self.shell.services.freeze();
                 Ok(done(0))
             }
             kind::THAW => {
                 finish(reader)?;
+                self.shell.services.thaw();
                 self.frozen.take().map_or(Ok(()), freeze::FrozenProcesses::thaw)?;
                 Ok(done(0))
             }
@@ -244,6 +248,11 @@ impl GuestServer {
             kind::WRITE => self.write_file(reader),
             kind::LIST => self.list_directory(reader),
             kind::KEYS => self.send_keys(reader),
+            kind::SERVICE => {
+                let request = service_keeper::ServiceRequest::read(&mut reader).map_err(invalid)?;
+                finish(reader)?;
+                Ok((kind::SERVING, self.shell.serve(request, &mut self.host)?))
+            }
             _ => Err(invalid(MalformedFrame("unknown kind of frame"))),
         }
     }
@@ -268,8 +277,10 @@ impl GuestServer {
         reply.0
     }
 
-    /// Kills every process and resets the connections that they had through the tunnel.
+    /// Kills every process and resets the connections that they had through the tunnel. No service
+    /// is started again.
     fn end_everything(&mut self) -> io::Result<()> {
+        self.shell.services.clear();
         self.shell.kill_everything()?;
         self.frozen = None;
         self.host.reset_tunnel()
@@ -278,7 +289,7 @@ impl GuestServer {
 
 /// Whether the guest attends to running programs during this kind of request.
 fn attends(kind: u8) -> bool {
-    matches!(kind, kind::EXEC | kind::AWAIT | kind::STOP | kind::KEYS)
+    matches!(kind, kind::EXEC | kind::AWAIT | kind::STOP | kind::KEYS | kind::SERVICE)
 }
 
 /// The shells that exist in the sandbox, as bits for PONG.

@@ -342,7 +342,7 @@ impl WorkspacePacker<'_> {
             return (self.found)(&[], bytes + OVERHEAD);
         }
         let mut writer = PayloadWriter::default();
-        writer.u8(kind).bytes(name).u32(mode & 0o777).bytes(content);
+        writer.u8(kind).bytes(name).u32(mode & 0o7777).bytes(content);
         (self.found)(&writer.0, bytes + OVERHEAD)
     }
 }

@@ -27,16 +27,17 @@ struct ProcessEntry {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct ProcessStart(u64, i32);
 
-/// Kills the tree below `root`, a child of the guest that is alive or not yet reaped. It adds
-/// the numbers of all killed processes to `killed`. They die when they next get a processor, so
-/// the caller must still wait for them.
-pub fn kill(root: i32, killed: &mut HashSet<i32>) {
+/// Kills the tree below `root`, a child of the guest that is alive or not yet reaped, but nothing
+/// that is below a process of `spared`. It adds the numbers of all killed processes to `killed`.
+/// They die when they next get a processor, so the caller must still wait for them.
+pub fn kill(root: i32, spared: &[i32], killed: &mut HashSet<i32>) {
     // Without the age of the root, nobody can tell which processes belong to it.
     let Some(started) = read_process(root).map(|process| process.started) else {
         return sys::kill_process(-1);
     };
     for _ in 0..PASSES {
-        let fresh = members(root, started).into_iter().filter(|pid| killed.insert(*pid));
+        let members = members(root, started, spared).into_iter();
+        let fresh = members.filter(|pid| killed.insert(*pid));
         // A pass that finds nobody new is the last one. A killed process may still be listed,
         // but it forks no more.
         if fresh.map(sys::kill_process).count() == 0 {
@@ -48,18 +49,20 @@ pub fn kill(root: i32, killed: &mut HashSet<i32>) {
 
 /// The processes that belong to the tree. Dead ones are included, because a process whose first
 /// thread has ended looks dead while its other threads run on.
-fn members(root: i32, started: ProcessStart) -> Vec<i32> {
+fn members(root: i32, started: ProcessStart, spared: &[i32]) -> Vec<i32> {
     let processes = all_processes();
-    let members = processes.keys().filter(|pid| belongs(**pid, root, started, &processes));
+    let members = processes.keys().filter(|pid| belongs(**pid, root, started, spared, &processes));
     members.copied().collect()
 }
 
 /// Whether a process belongs to the tree: it is `root`, or `root` is above it, or it is an
-/// orphan without an ancestor that is older than `root`. The guest (number 1) never belongs.
+/// orphan without an ancestor that is spared or older than `root`. The guest (number 1) never
+/// belongs.
 fn belongs(
     pid: i32,
     root: i32,
     started: ProcessStart,
+    spared: &[i32],
     processes: &HashMap<i32, ProcessEntry>,
 ) -> bool {
     let mut at = pid;
@@ -68,6 +71,9 @@ fn belongs(
     for _ in 0..=processes.len() {
         if at == root {
             return true;
+        }
+        if spared.contains(&at) {
+            return false;
         }
         match processes.get(&at) {
             Some(process) if at != 1 && process.started < started => return false,

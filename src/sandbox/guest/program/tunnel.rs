@@ -238,8 +238,13 @@ impl GuestTunnel {
         self.with(id, output, |link, output| link.to_program(id, output))
     }
 
-    /// Resets every connection towards the program and the host. The listener stays open.
+    /// Resets every connection towards the program and the host, also those that wait to be
+    /// accepted: the host must not see a connection of a program that is dead. The listener stays
+    /// open.
     pub fn reset_all(&mut self, output: &mut File) -> io::Result<()> {
+        while let Some(Ok((socket, _))) = self.listener.as_ref().map(TcpListener::accept) {
+            break_on_close(socket.as_raw_fd());
+        }
         for (id, link) in std::mem::take(&mut self.links) {
             link.break_off();
             tell(output, id, kind::RESET, &[])?;

@@ -13,7 +13,7 @@
 
 /// The version of the protocol, sent in PONG. It changes with every change in the meaning of
 /// the frames.
-pub const PROTOCOL: u32 = 9;
+pub const PROTOCOL: u32 = 10;
 /// The most bytes that a frame may have after its length field.
 pub const MAX_FRAME: usize = 8 << 20;
 /// The most bytes of file content in one entry. A longer file takes several entries.
@@ -33,7 +33,11 @@ pub const MAX_PATH: usize = 4_095;
 pub const LISTED_ENTRIES: u32 = 16_384;
 /// Bytes that all paths of one LISTED may have together.
 pub const LISTED_PATHS: usize = 4 << 20;
-/// Bytes of the longest name of a terminal.
+/// Services at once.
+pub const MAX_SERVICES: usize = 8;
+/// Bytes of a service's log that are told, from its end. Why it is not healthy has fewer.
+pub const LOG_TOLD: usize = 4 << 10;
+/// Bytes of the longest name of a terminal or of a service.
 pub const MAX_NAME: usize = 64;
 /// Bytes that may be typed in one KEYS.
 pub const MAX_KEYS: usize = 64 << 10;
@@ -85,6 +89,9 @@ pub mod kind {
     pub const LIST: u8 = 15;
     /// Type into a terminal and wait for what it shows. Answer: SHOWN or REFUSED.
     pub const KEYS: u8 = 16;
+    /// Start a service and keep it running. Answer: SERVING when it is healthy, has ended for good,
+    /// or its time is up.
+    pub const SERVICE: u8 = 17;
 
     /// The version of the guest and the shells that it found.
     pub const PONG: u8 = 129;
@@ -108,6 +115,8 @@ pub mod kind {
     pub const SHOWN: u8 = 138;
     /// An operation of the agent's was refused: the kind of the refusal, and why.
     pub const REFUSED: u8 = 139;
+    /// Whether a service is healthy, why not, and the end of its log.
+    pub const SERVING: u8 = 140;
     /// The request could not be carried out. Its one field says why.
     pub const FAILED: u8 = 255;
 

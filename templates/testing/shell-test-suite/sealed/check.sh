@@ -1,92 +1,128 @@
-# sh /sealed/check.sh WHAT [FUNCTION]
+# sh /sealed/check.sh checks|milestones GROUP: is anything wrong with the suite in this group?
+# GROUP is given, right, missing, or the number of a function.
 set -u
 LC_ALL=C; export LC_ALL
 judged=/sealed/lib/judged
 path='/tmp/lib dir/text.sh'
 least=$(cat /sealed/least)
+tried=/tmp/tried
+total=
 
 fail() { echo "$1"; exit 1; }
 
-# suite WHAT [ARGUMENT]: runs the suite in a sandbox that remembers no run before; sets code, passed, failed and count
+# suite [ARGUMENT]: runs the suite; sets code, failed, count and last, and trouble if it does not count as it should
 suite() {
-    what=$1
-    shift
     $judged run --timeout 15 -- sh tests/run.sh "$@" > /tmp/out 2> /tmp/err
-    code=$?
-    if [ $code -eq 125 ]; then cat /tmp/err; exit 70; fi
-    last=$(tail -n 1 /tmp/out)
-    printf '%s\n' "$last" | grep -qxE '[0-9]{1,6} passed, [0-9]{1,6} failed' ||
-        fail "the suite on $what: expected a last line 'N passed, M failed', found '$last' and exit code $code"
+    code=$? trouble='' failed=0 count=0
+    case $code in
+        125) cat /tmp/err; exit 70 ;;
+        124) echo 'the suite: expected an end within 15 seconds, found none' > $tried/given; exit 1 ;;
+    esac
+    last=$(tail -n 1 /tmp/out | cut -c 1-200)
+    if ! printf '%s\n' "$last" | grep -qxE '(0|[1-9][0-9]{0,5}) passed, (0|[1-9][0-9]{0,5}) failed'; then
+        trouble="expected a last line 'N passed, M failed', found '$last' and exit code $code"
+        return
+    fi
     passed=${last%% *} failed=${last#*, } failed=${failed%% *}
     count=$((passed + failed))
-    [ $count -ge "$least" ] || fail "the suite on $what: expected at least $least tests, found $count"
+    if [ $count -lt "$least" ]; then
+        trouble="expected at least $least tests, found $count"
+    elif [ -n "$total" ] && [ $count -ne "$total" ]; then
+        trouble="expected $total tests as with the given library, found $count"
+    fi
 }
 
-# fresh LIBRARY: lays the workspace anew, with a library beside it
-fresh() {
-    $judged reset || exit 70
-    $judged write "$path" < "$1" || exit 70
-}
-
+# accepts GROUP WHAT [ARGUMENT]; notices GROUP WHAT [ARGUMENT]: what is wrong becomes a line of the group's file
 accepts() {
+    group=$1 what=$2
+    shift 2
     suite "$@"
-    [ $code -eq 0 ] && [ "$failed" -eq 0 ] || fail "the suite on $1: expected exit code 0 and no test that fails, found exit code $code and '$last'"
+    if [ -z "$trouble" ] && { [ $code -ne 0 ] || [ "$failed" -ne 0 ]; }; then
+        trouble="expected exit code 0 and no test that fails, found exit code $code and '$last'"
+    fi
+    [ -z "$trouble" ] || echo "the suite on $what: $trouble" >> $tried/$group
 }
-
-# notices TOTAL WHAT [ARGUMENT]
 notices() {
-    total=$1
-    shift
+    group=$1 what=$2
+    shift 2
     suite "$@"
-    [ $code -eq 1 ] && [ "$failed" -gt 0 ] || fail "the suite on $1: expected exit code 1 and a test that fails, found exit code $code and '$last'"
-    [ $count -eq "$total" ] || fail "the suite on $1: expected $total tests as with the right library, found $count"
+    if [ -z "$trouble" ] && { [ $code -ne 1 ] || [ "$failed" -eq 0 ]; }; then
+        trouble="expected exit code 1 and a test that fails, found exit code $code and '$last'"
+    fi
+    [ -z "$trouble" ] || echo "the suite on $what: $trouble" >> $tried/$group
 }
 
-listed() { $judged list . | sort; }
+# library BASES [NUMBER VARIANT]: a library that is right, or has one broken function; BASES says which of two right
+# texts each function has. The order of the functions and their local names are new each time.
+library() {
+    shuf -i 0-4 | while read -r n; do
+        part=$(printf '%s' "$1" | cut -c $((n + 1)))
+        if [ "$n" = "${2-}" ]; then part=broken-$3; fi
+        cat "/sealed/parts/$n/$part"
+    done | awk -v seed="$(shuf -i 1-1000000000 -n 1)" -f /sealed/rename.awk
+}
+bases() { for n in 0 1 2 3 4; do shuf -n 1 -e g o; done | tr -d '\n'; }
+turned() { printf '%s' "$1" | tr go og; }
 
-# another right library: the given one with other names and without its blank lines
-renamed() {
-    sed -e '/^$/d' -e '/^#/d' -e 's/_sep/_glue/g' -e 's/_out/_line/g' -e 's/_s\([^a-z]\)/_word\1/g' -e 's/_c\([^a-z]\)/_fill\1/g' \
-        -e 's/_n\([^a-z]\)/_count\1/g' -e 's/_i\([^a-z]\)/_piece\1/g' /sealed/right/given.sh
+# given checks|milestones: the library that everybody knows
+given() {
+    $judged reset && $judged write "$path" < /sealed/given.sh || exit 70
+    accepts given "a copy of the given library" "$path"
+    total=$count
+    [ "$1" = checks ] && [ ! -s $tried/given ] || return
+    before=$($judged list . | sort)
+    accepts given "lib/text.sh, without an argument"
+    accepts given "lib/text.sh, as a relative path" ./lib/text.sh
+    [ "$($judged list . | sort)" = "$before" ] || echo "files of the project: expected the same before and after, found others" >> $tried/given
+    $judged write lib/text.sh < /sealed/empty.sh
+    notices given "an empty lib/text.sh, without an argument"
 }
 
-case $1 in
-    given)
-        fresh /sealed/right/given.sh
-        accepts "a copy of the given library" "$path"
-        before=$(listed)
-        accepts "lib/text.sh, without an argument"
-        accepts "lib/text.sh, as a relative path" ./lib/text.sh
-        [ "$(listed)" = "$before" ] || fail "files of the project: expected the same before and after, found others"
-        $judged write lib/text.sh < /sealed/empty.sh
-        notices "$count" "an empty lib/text.sh, without an argument"
-        ;;
-    others)
-        renamed > /tmp/renamed.sh
-        fresh /tmp/renamed.sh
-        accepts "the given library with other names" "$path"
-        fresh /sealed/right/other.sh
-        accepts "a right library that is written otherwise" "$path"
-        # to accept everything is no merit
-        fresh /sealed/empty.sh
-        notices "$count" "a library without functions" "$path"
-        ;;
-    missing)
-        fresh /sealed/right/other.sh
-        accepts "a right library" "$path"
-        fresh /sealed/empty.sh
-        notices "$count" "a library without functions" "$path"
-        ;;
-    broken)
-        # noticing counts only for a suite that accepts what is right
-        fresh /sealed/right/other.sh
-        accepts "a right library that is written otherwise" "$path"
-        right=$count
+# the libraries to be tried, one a line: right BASES, missing, or NUMBER VARIANT BASES
+trials() {
+    one=$(bases) two=$(bases)
+    echo missing
+    echo "right $one"
+    if [ "$1" = checks ]; then printf 'right %s\n' "$two" "$(turned "$one")" "$(turned "$two")"; fi
+    for n in 0 1 2 3 4; do
         for variant in 0 1; do
-            cmp -s "/sealed/broken/$2-$variant.sh" /sealed/right/other.sh && exit 9
-            fresh "/sealed/broken/$2-$variant.sh"
-            notices "$right" "a library with one broken function ($3)" "$path"
+            if [ $variant = 0 ] || [ "$1" = checks ]; then echo "$n $variant $(bases)"; fi
         done
-        ;;
-    *) exit 2 ;;
+    done
+}
+
+# try checks|milestones: right and wrong libraries are tried once each, at the same place, in a secret order. For a check,
+# each in a fresh sandbox. Noticing counts only for a suite that accepts what is right.
+try() {
+    mkdir $tried
+    echo 'the tries did not end' > $tried/open
+    given "$1"
+    trials "$1" | shuf > /tmp/trials
+    while read -r kind one two <&3; do
+        if [ -s $tried/given ]; then break; fi
+        case $kind in
+            missing) : > /tmp/library ;;
+            right) library "$one" > /tmp/library ;;
+            *) library "$two" "$kind" "$one" > /tmp/library ;;
+        esac
+        if [ -s $tried/right ] && [ "$kind" != right ]; then continue; fi
+        if [ "$1" = checks ]; then $judged reset || exit 70; fi
+        $judged write "$path" < /tmp/library || exit 70
+        case $kind in
+            missing) notices missing 'a library without functions' "$path" ;;
+            right) accepts right 'a right library that is written otherwise' "$path" ;;
+            *) notices "$kind" 'a library with one broken function' "$path" ;;
+        esac
+    done 3< /tmp/trials
+    rm $tried/open
+}
+
+if [ ! -d $tried ]; then (try "$1"); fi
+case $2 in
+    given) groups='' ;;
+    right) groups='right' ;;
+    *) groups="right $2" ;;
 esac
+for group in given open $groups; do
+    if [ -s $tried/$group ]; then fail "$(sort -u $tried/$group)"; fi
+done

@@ -1,10 +1,11 @@
 //! Builds a running engine: gives the adapters of `src/` to the actors of `synthd-actors`, starts
 //! the actors, and shuts them down.
 //!
-//! The commands (`cli::daemon::serve`, `cli::run`, `cli::dry_run`) call [`Engine::start`] inside
-//! [`run_in_actor_system`]. An [`Engine`] owns the store, the sandbox backends, the agent gateway
-//! and the handles of all actors. The rest of this file checks what a host enforces before a
-//! campaign begins, and turns faults of the core into errors for the user.
+//! The commands (`cli::daemon::serve`, `cli::run`, `cli::dry_run`) call [`RunningEngine::start`]
+//! inside [`run_in_actor_system`]. A [`RunningEngine`] owns the store, the sandbox backends, the
+//! agent gateway and the handles of all actors (the root of them is `synthd_actors::engine`). The
+//! rest of this file checks what a host enforces before a campaign begins, and turns faults of the
+//! core into errors for the user.
 //!
 //! Shutdown runs these steps in this order (`docs/ARCHITECTURE.md` has the same list):
 //! 1. stop admission: nothing new is taken, campaigns launch no more episodes (`cli::daemon::shutdown`)
@@ -49,8 +50,8 @@ use synthd_actors::work::{EngineServices, WorkInputs};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
-/// How long [`Engine::shut_down`] waits for episodes that were cut off. After that it goes on with
-/// the shutdown; the next start resumes those episodes.
+/// How long [`RunningEngine::shut_down`] waits for episodes that were cut off. After that it goes on
+/// with the shutdown; the next start resumes those episodes.
 const CUT_PATIENCE: Duration = Duration::from_secs(15);
 
 /// The settings that an engine is started with.
@@ -70,7 +71,7 @@ pub struct EngineOptions {
 
 /// A running engine. Clones share the same actors and the same store.
 #[derive(Clone)]
-pub struct Engine {
+pub struct RunningEngine {
     /// Submits campaigns, finds running ones, and drains.
     pub handle: EngineHandle,
     /// The services that every campaign shares: pool, router, collector, quality, journal, clock,
@@ -122,7 +123,7 @@ pub fn run_in_actor_system<T>(work: impl Future<Output = T>) -> Result<T> {
     Ok(runner.block_on(work))
 }
 
-impl Engine {
+impl RunningEngine {
     /// Opens the store and starts all actors. Must be called inside [`run_in_actor_system`]. Fails
     /// if the store cannot be opened, for example because another process holds the data directory.
     ///
@@ -212,7 +213,7 @@ impl Engine {
     }
 }
 
-impl Engine {
+impl RunningEngine {
     /// Admits no more calls and waits until those that were admitted are settled. Their callers have
     /// been cut off, so they end soon.
     async fn close_router(&self) {
