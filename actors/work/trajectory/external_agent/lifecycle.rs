@@ -36,7 +36,8 @@ pub(super) async fn start_program(
     let has_network = acting.orders.spec.network.is_some();
     let port = if has_network { NetworkPolicy::PORT } else { program.port };
     let limits = AgentLimits::of(&acting.orders.config).list_for_program();
-    let variables = program.variables((task, &limits), &acting.orders.plan.model, token, port);
+    let variables =
+        program.variables((task.as_str(), limits.as_str()), &acting.orders.plan.model, token, port);
     let sandbox = acting.lease.sandbox();
     if !has_network {
         sandbox.tunnel(port, to).await?;
