@@ -44,7 +44,7 @@ pub use accounting::money::{AdjustmentRecord, HoldState, HoldSummary};
 pub use accounting::reconcile::{ReconcileReport, reconcile, reconcile_with};
 pub use call_records::archive::open_archive;
 pub use call_records::calls::CallSummary;
-pub use integrity::backup::{BackupReport, backup};
+pub use integrity::backup::{BackupReport, backup, backup_with};
 pub use integrity::level::{MissingEntries, MissingSum};
 pub use integrity::lock::{holder, is_held};
 pub use integrity::restore::{RestoreReport, RestoreRequest, restore};
