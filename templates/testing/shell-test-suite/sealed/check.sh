@@ -83,7 +83,7 @@ trials() {
     one=$(bases) two=$(bases)
     echo missing
     echo "right $one"
-    if [ "$1" = checks ]; then printf 'right %s\n' "$two" "$(turned "$one")" "$(turned "$two")"; fi
+    if [ "$1" = checks ]; then printf 'right %s\n' "$(turned "$one")" "$two"; fi
     for n in 0 1 2 3 4; do
         for variant in 0 1; do
             if [ $variant = 0 ] || [ "$1" = checks ]; then echo "$n $variant $(bases)"; fi
