@@ -97,6 +97,8 @@ codes! {
     ResourcesTooSmall = "0204", exit 2;
     /// A service of a task did not become healthy before the agent's first turn.
     ServiceUnhealthy = "0205", exit 1;
+    /// A campaign has a template with stages and an external agent, which has one task only.
+    StagesUnplayable = "0206", exit 2;
 
     /// Another process holds the lock of the data directory.
     DataDirInUse = "0301", exit 2;

@@ -1,5 +1,5 @@
 //! The limits that hold for an agent, in words: the scaffold's prompt tells them, and so may the
-//! campaign's own prompts.
+//! campaign's own prompts. An agent's program gets them in an environment variable.
 
 use crate::model::{CampaignConfig, EpisodeLimits, NetworkPolicy, SandboxLimits, TaskResources};
 use std::time::Duration;
@@ -59,8 +59,8 @@ impl AgentLimits {
 
     /// All limits as a list in Markdown.
     pub fn list(&self) -> String {
-        let (sandbox, episode) = (&self.sandbox, &self.episode);
-        let lines = [
+        let sandbox = &self.sandbox;
+        let commands = [
             format!(
                 "- A command is killed after {}, or after {} of processor time.",
                 seconds(sandbox.command_timeout),
@@ -70,6 +70,21 @@ impl AgentLimits {
                 "- You see {} of a command's output. Of longer output, the middle is left out.",
                 bytes(sandbox.output_kept.into())
             ),
+        ];
+        [commands.join("\n"), self.common()].join("\n")
+    }
+
+    /// The limits that hold for an agent's program, as a list in Markdown. The program runs its
+    /// commands itself, so those of the engine's commands do not hold for it.
+    pub fn list_for_program(&self) -> String {
+        let time = seconds(self.sandbox.command_cpu);
+        format!("- A process is killed after {time} of processor time.\n{}", self.common())
+    }
+
+    /// The limits that hold for every agent.
+    fn common(&self) -> String {
+        let (sandbox, episode) = (&self.sandbox, &self.episode);
+        let lines = [
             format!(
                 "- All programs together have {} of memory, and {} processes and threads.",
                 bytes(sandbox.memory_bytes),
@@ -140,6 +155,10 @@ mod tests {
              - The work ends after 40 replies, or after 1800 s.\n\
              - There is no network.";
         assert_eq!(defaults.variable("limits").as_deref(), Some(told));
+        // A program runs its commands itself.
+        let common = told.split_once("- All programs").unwrap().1;
+        let program = "- A process is killed after 60 s of processor time.\n- All programs";
+        assert_eq!(defaults.list_for_program(), format!("{program}{common}"));
         let allow = ["pypi.org", "*.crates.io:8080"]
             .map(|host| host.parse::<AllowedHost>().unwrap())
             .to_vec();

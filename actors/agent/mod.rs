@@ -85,6 +85,21 @@ pub fn opened(config: &CampaignConfig, scaffold: &dyn Scaffold, task: &Task) -> 
     }
 }
 
+/// The message with the instruction of a later stage. `task` is the task as it is in that stage. The
+/// campaign's own prompt for instructions replaces the scaffold's, as in the first message.
+pub fn next_instruction(
+    config: &CampaignConfig,
+    scaffold: &dyn Scaffold,
+    task: &Task,
+) -> ChatMessage {
+    let limits = AgentLimits::of(config, &task.resources);
+    let message = scaffold.next_instruction(task);
+    match config.prompts.get(scaffold.name()) {
+        Some(prompts) => prompts::over_message(prompts, message, task, &limits),
+        None => message,
+    }
+}
+
 /// The first request of a task, as far as it is known before any call. Cost estimates and model
 /// assignment use it. None if there is no such agent.
 pub fn opening(config: &CampaignConfig, name: &str, task: &Task) -> Option<ChatRequest> {

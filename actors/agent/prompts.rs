@@ -9,7 +9,8 @@ use crate::model::{ChatMessage, ChatRole, PromptOverrides, Task, WORKSPACE};
 pub enum PromptKind {
     /// The system message.
     System,
-    /// The first user message, which has the task.
+    /// The first user message, which has the task, and the message with the instruction of a later
+    /// stage.
     Instruction,
 }
 
@@ -82,18 +83,25 @@ pub(super) fn over(
     task: &Task,
     limits: &AgentLimits,
 ) -> Vec<ChatMessage> {
-    let with = |message: ChatMessage| {
-        let own = match message.role {
-            ChatRole::System => prompts.system.as_deref(),
-            ChatRole::User => prompts.instruction.as_deref(),
-            ChatRole::Assistant | ChatRole::Tool => None,
-        };
-        match own.map(|text| filled(text, &message.content, task, limits)) {
-            Some(content) => ChatMessage { content, ..message },
-            None => message,
-        }
+    opening.into_iter().map(|message| over_message(prompts, message, task, limits)).collect()
+}
+
+/// The same for one message.
+pub(super) fn over_message(
+    prompts: &PromptOverrides,
+    message: ChatMessage,
+    task: &Task,
+    limits: &AgentLimits,
+) -> ChatMessage {
+    let own = match message.role {
+        ChatRole::System => prompts.system.as_deref(),
+        ChatRole::User => prompts.instruction.as_deref(),
+        ChatRole::Assistant | ChatRole::Tool => None,
     };
-    opening.into_iter().map(with).collect()
+    match own.map(|text| filled(text, &message.content, task, limits)) {
+        Some(content) => ChatMessage { content, ..message },
+        None => message,
+    }
 }
 
 /// The text with its variables replaced. `builtin` is the scaffold's own prompt. The campaign was
@@ -136,6 +144,18 @@ mod tests {
         let expected = format!("{}\nBe brief in {WORKSPACE}, 512 MiB.", own[0].content);
         assert_eq!(opened[0].content, expected);
         assert_eq!(opened[1].content, format!("Do this: {}!", task.instruction));
+    }
+
+    /// A later stage is told in the campaign's words as well.
+    #[test]
+    fn a_later_instruction_is_told_like_the_first_one() {
+        let (task, limits) = (task(), AgentLimits::default());
+        let own = MinimalScaffold.next_instruction(&task);
+        let text = "{{ builtin }} In short: {{ instruction }}!".to_owned();
+        let prompts = PromptOverrides { system: None, instruction: Some(text) };
+        let told = over_message(&prompts, own.clone(), &task, &limits);
+        assert_eq!(told.content, format!("{} In short: {}!", own.content, task.instruction));
+        assert_eq!(told.role, ChatRole::User);
     }
 
     #[test]

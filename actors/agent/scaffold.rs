@@ -2,7 +2,9 @@
 
 use super::AgentLimits;
 use super::tool::Toolbox;
-use crate::model::{ChatMessage, ChatReply, ChatRequest, MoveAction, StepAction, Task, TurnAction};
+use crate::model::{
+    ChatMessage, ChatReply, ChatRequest, ChatRole, MoveAction, StepAction, Task, TurnAction,
+};
 
 /// One action that a reply asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +44,12 @@ pub trait Scaffold: Send + Sync + 'static {
     /// The first messages of the conversation. They tell the model which limits hold.
     fn open(&self, task: &Task, limits: &AgentLimits) -> Vec<ChatMessage>;
 
+    /// The message with the instruction of a later stage. `task` is the task as it is in that stage.
+    fn next_instruction(&self, task: &Task) -> ChatMessage {
+        let text = format!("Your next task, in the same workspace:\n\n{}", task.instruction);
+        ChatMessage::text(ChatRole::User, text)
+    }
+
     /// Fresh tools for one attempt.
     fn tools(&self) -> Toolbox;
 
@@ -60,6 +68,11 @@ pub trait Scaffold: Send + Sync + 'static {
     /// earlier action of the reply ended the episode.
     fn not_run(&self) -> &'static str {
         "This call was not run: the episode ended with an earlier call of the reply."
+    }
+
+    /// The same, if a stage of the task and not the episode may have ended.
+    fn not_run_in_stage(&self) -> &'static str {
+        "This call was not run: this part of the work ended with an earlier call of the reply."
     }
 
     /// The answer to a reply that the scaffold could not read. It tells the model how to reply.

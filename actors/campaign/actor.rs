@@ -14,12 +14,12 @@
 //! Every asynchronous step ends with a call of `admit`, which decides what to do next, unless the
 //! campaign is at rest then. So no step needs to know what else is in progress. If the actor dies,
 //! the engine shows the campaign as paused; its running episodes are cut off, because their
-//! [`RunningEpisode`] is dropped.
+//! [`RunningUnit`] is dropped.
 
 use super::messages::{
     CampaignHandle, CancelCampaign, DrainCampaign, PauseCampaign, ResumeCampaign,
 };
-use super::pending::PendingEpisodes;
+use super::pending::PendingUnits;
 use super::prepare::PreparedCampaign;
 use super::progress::CampaignProgress;
 use super::samples::SamplePlanner;
@@ -43,9 +43,9 @@ const PANICS: usize = 10;
 /// The period for [`PANICS`].
 const PANIC_WINDOW: Duration = Duration::from_secs(60);
 
-/// An episode with a running attempt. Dropping it cuts the attempt off. So a campaign that dies
+/// A unit with a running attempt. Dropping it cuts the attempt off. So a campaign that dies
 /// leaves no attempt behind that goes on spending money.
-pub(super) struct RunningEpisode {
+pub(super) struct RunningUnit {
     pub(super) attempt: AttemptNumber,
     pub(super) record: EpisodeRecord,
     /// Cancels the attempt, also when it is dropped.
@@ -61,9 +61,9 @@ pub struct CampaignActor {
     /// Knows how an attempt goes and what row it makes.
     pub(super) kind: Arc<dyn WorkKind>,
     pub(super) config: Arc<CampaignConfig>,
-    pub(super) pending: PendingEpisodes,
+    pub(super) pending: PendingUnits,
     pub(super) sampler: SamplePlanner,
-    pub(super) running: HashMap<EpisodeId, RunningEpisode>,
+    pub(super) running: HashMap<EpisodeId, RunningUnit>,
     /// The number of episodes whose next attempt waits for a timer after a fault.
     pub(super) resting: usize,
     /// The number of requests to quality and to the collector that have no answer yet.

@@ -4,7 +4,7 @@
 //! campaigns together. A campaign asks for one place at a time. The semaphore is fair, so the
 //! campaigns take turns.
 
-use super::actor::{CampaignActor, RunningEpisode};
+use super::actor::{CampaignActor, RunningUnit};
 use crate::model::EpisodeRecord;
 use crate::work::{AttemptSpec, launch};
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
@@ -96,7 +96,7 @@ impl CampaignActor {
             kind: self.kind.clone(),
         };
         let (unit, ended) = launch(self.services.clone(), orders);
-        self.running.insert(id.clone(), RunningEpisode { attempt, record, unit, place });
+        self.running.insert(id.clone(), RunningUnit { attempt, record, unit, place });
         self.when(ctx, ended, move |exit, this, ctx| this.on_exit(&id, attempt, exit, ctx));
     }
 }

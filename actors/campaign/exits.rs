@@ -4,7 +4,7 @@
 //! An attempt ends with a verdict or with a fault. The table of faults (`FaultKind::policy`) says
 //! what follows each kind of fault. This file does it.
 
-use super::actor::{CampaignActor, RunningEpisode};
+use super::actor::{CampaignActor, RunningUnit};
 use crate::model::{
     AttemptNumber, CampaignState, EpisodeId, EpisodeRecord, Fault, FaultResponse, JournalEntry,
     Outcome,
@@ -49,8 +49,8 @@ impl CampaignActor {
 
     /// The attempt has an outcome, and the journal has it already. The episode is counted, further
     /// samples are planned, and its row is made.
-    fn conclude(&mut self, child: RunningEpisode, result: AttemptResult, ctx: &mut Context<Self>) {
-        let RunningEpisode { mut record, place, .. } = child;
+    fn conclude(&mut self, child: RunningUnit, result: AttemptResult, ctx: &mut Context<Self>) {
+        let RunningUnit { mut record, place, .. } = child;
         let AttemptResult { outcome, unit } = result;
         self.update_progress(|p| {
             p.count(&outcome);
@@ -105,8 +105,8 @@ impl CampaignActor {
     /// The attempt ended in a fault. The response of the fault's kind decides. Unless another
     /// attempt is planned or the episode is given up, the episode waits in front of the pending
     /// ones.
-    fn on_fault(&mut self, child: RunningEpisode, fault: Fault, ctx: &mut Context<Self>) {
-        let RunningEpisode { mut record, unit, .. } = child;
+    fn on_fault(&mut self, child: RunningUnit, fault: Fault, ctx: &mut Context<Self>) {
+        let RunningUnit { mut record, unit, .. } = child;
         tracing::warn!(episode = %record.plan.id, attempt = %record.attempt, %fault, "attempt ended");
         match fault.kind.policy().response {
             // Attempts of other episodes go on; this episode waits for a larger budget.

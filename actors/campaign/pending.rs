@@ -1,35 +1,35 @@
-//! Episodes that wait for a place, in one queue for each model.
+//! Units that wait for a place, in one queue for each model.
 //!
-//! A place goes to the model that has the fewest episodes running. So a model whose provider does
+//! A place goes to the model that has the fewest units running. So a model whose provider does
 //! not answer cannot take every place.
 
 use crate::model::EpisodeRecord;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-/// The waiting episodes by the name of their model.
+/// The waiting units by the name of their model.
 #[derive(Default)]
-pub(super) struct PendingEpisodes {
+pub(super) struct PendingUnits {
     models: BTreeMap<String, VecDeque<EpisodeRecord>>,
 }
 
-impl PendingEpisodes {
+impl PendingUnits {
     pub(super) fn is_empty(&self) -> bool {
         self.models.values().all(VecDeque::is_empty)
     }
 
-    /// Adds an episode that has run before. It goes before the episodes of its model that have not.
+    /// Adds a unit that has run before. It goes before the units of its model that have not.
     pub(super) fn push_front(&mut self, record: EpisodeRecord) {
         self.models.entry(record.plan.model.clone()).or_default().push_front(record);
     }
 
-    /// Adds an episode behind the others of its model.
+    /// Adds a unit behind the others of its model.
     pub(super) fn push_back(&mut self, record: EpisodeRecord) {
         self.models.entry(record.plan.model.clone()).or_default().push_back(record);
     }
 
-    /// Takes the next episode: of the model with the fewest running episodes. Among equals, the
-    /// episode that comes first in the plan wins. None if nothing waits. `running` counts the
-    /// running episodes of each model; it is not called if only one model has episodes waiting.
+    /// Takes the next unit: of the model with the fewest running units. Among equals, the unit that
+    /// comes first in the plan wins. None if nothing waits. `running` counts the running units of
+    /// each model; it is not called if only one model has units waiting.
     pub(super) fn pop<'a>(
         &mut self,
         running: impl FnOnce() -> HashMap<&'a str, usize>,
@@ -50,7 +50,7 @@ impl PendingEpisodes {
     }
 }
 
-impl FromIterator<EpisodeRecord> for PendingEpisodes {
+impl FromIterator<EpisodeRecord> for PendingUnits {
     fn from_iter<T: IntoIterator<Item = EpisodeRecord>>(records: T) -> Self {
         let mut pending = Self::default();
         records.into_iter().for_each(|record| pending.push_back(record));
@@ -79,7 +79,7 @@ mod tests {
                 }
             }
             let total = all.len();
-            let mut pending: PendingEpisodes = all.into_iter().collect();
+            let mut pending: PendingUnits = all.into_iter().collect();
             let mut running: HashMap<String, usize> = HashMap::new();
             let mut last: HashMap<String, u64> = HashMap::new();
             // Nothing ends: the worst that silent providers can do.

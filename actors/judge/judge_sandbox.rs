@@ -230,9 +230,9 @@ async fn ensure_room(sandbox: &mut dyn Sandbox, check: &TaskCheck) -> Result<(),
 
 /// Ends and removes all that a check has left. A failure is the sandbox's, not the agent's.
 async fn empty(sandbox: &mut dyn Sandbox) -> Result<(), Fault> {
-    sandbox.reset().await.map_err(|fault| match fault.kind {
-        FaultKind::SandboxCopy => Fault::new(FaultKind::SandboxLost, fault.message),
-        _ => fault,
+    sandbox.reset().await.map_err(|fault| {
+        let lost = fault.kind.is_uncopied();
+        if lost { Fault::new(FaultKind::SandboxLost, fault.message) } else { fault }
     })
 }
 

@@ -24,13 +24,13 @@ impl AgentProgram {
     /// The default of `max_output_tokens`.
     pub const MAX_OUTPUT_TOKENS: u32 = 8_192;
 
-    /// The environment of the program: its task, its model, and where and with which token it calls
+    /// The environment of the program: its task, its limits, its model, and where and with which token it calls
     /// the model. The base URLs and keys have the names that the usual OpenAI and Anthropic clients
     /// read, so that most programs need no configuration. A variable in `environment` replaces the
     /// engine's variable of the same name.
     pub fn variables(
         &self,
-        task: &str,
+        (task, limits): (&str, &str),
         model: &str,
         token: &str,
         port: u16,
@@ -39,6 +39,7 @@ impl AgentProgram {
         let base = format!("{host}/v1");
         let ours = [
             ("SYNTHD_TASK", task),
+            ("SYNTHD_LIMITS", limits),
             ("SYNTHD_MODEL", model),
             ("OPENAI_BASE_URL", base.as_str()),
             ("OPENAI_API_BASE", base.as_str()),
@@ -66,12 +67,13 @@ mod tests {
             port: 1,
             max_output_tokens: 1,
         };
-        let variables = program.variables("do it", "openai/gpt", "key", 1);
+        let variables = program.variables(("do it", "- by noon"), "openai/gpt", "key", 1);
         let named = |name: &str| -> Vec<&str> {
             variables.iter().filter(|(n, _)| n == name).map(|(_, value)| value.as_str()).collect()
         };
         assert_eq!(named("OPENAI_BASE_URL"), [own.1]);
         assert_eq!(named("ANTHROPIC_BASE_URL"), ["http://127.0.0.1:1"]);
         assert_eq!(named("SYNTHD_TASK"), ["do it"]);
+        assert_eq!(named("SYNTHD_LIMITS"), ["- by noon"]);
     }
 }

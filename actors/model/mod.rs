@@ -49,6 +49,7 @@ mod stored_turn;
 mod submission;
 mod task;
 mod task_service;
+mod task_stage;
 mod timeouts;
 mod tunnel_service;
 
@@ -89,5 +90,6 @@ pub use step::*;
 pub use submission::SubmissionEntries;
 pub use task::*;
 pub use task_service::*;
+pub use task_stage::*;
 pub use timeouts::*;
 pub use tunnel_service::*;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub enum StopReason {
     /// The agent submitted its work.
     Submitted,
-    /// `[episode] max_turns` was reached.
+    /// `[episode] max_turns` was reached, or the turns of the last stage of the task.
     StepLimit,
     /// `[episode] timeout` was reached.
     TimeLimit,
@@ -63,7 +63,8 @@ impl StopReason {
 /// The result of one check of the verification.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CheckResult {
-    /// The name of the check in the template.
+    /// The name of the check in the template. In the verdict over a task with stages, it stands behind
+    /// the name of its stage.
     pub name: String,
     /// The share of this check in the score, relative to the other checks.
     pub weight: f64,
@@ -210,15 +211,18 @@ impl Outcome {
 
 /// The reward of each step: the change of the milestone potential during the step. At the last step
 /// the potential falls back to zero and the final score is added. So the rewards add up to `score`
-/// (templates keep the potential of the start at zero). The shaping is a difference of potentials,
+/// (templates keep the potential of the start at zero). A step that ends a stage of the task gets what
+/// the verification of the stage adds. The shaping is a difference of potentials,
 /// so it does not change which behaviour is best.
 pub fn rewards(steps: &[Step], score: f64) -> Vec<f64> {
     let mut before = 0.0;
     let mut rewards: Vec<f64> = steps
         .iter()
-        .map(|step| {
-            let change = step.potential - before;
-            before = step.potential;
+        .enumerate()
+        .map(|(at, step)| {
+            let after = potential_after(step, steps.get(at + 1));
+            let change = after - before;
+            before = after;
             change
         })
         .collect();
@@ -226,6 +230,14 @@ pub fn rewards(steps: &[Step], score: f64) -> Vec<f64> {
         *last += score - before;
     }
     rewards.iter().map(|r| round_reward(*r)).collect()
+}
+
+/// The potential after a step. If the step ended a stage of the task, it is what the stages so far
+/// have earned; the next step tells it.
+fn potential_after(step: &Step, next: Option<&Step>) -> f64 {
+    let begun = next.filter(|next| next.stage_index() != step.stage_index());
+    let earned = begun.and_then(|next| next.stage.as_ref()).map(|stage| stage.earned);
+    earned.unwrap_or(step.potential)
 }
 
 /// For each step, the sum of its reward and of all later rewards.
@@ -253,7 +265,7 @@ fn round_reward(value: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{ActionType, Money, StepAction, StepState, TurnAction, Usage};
+    use crate::model::{ActionType, Money, StepAction, StepStage, StepState, TurnAction, Usage};
     use proptest::prelude::*;
 
     fn step(potential: f64) -> Step {
@@ -268,6 +280,7 @@ mod tests {
             cost: Money::ZERO,
             model_ms: Some(0),
             failed_ms: None,
+            stage: None,
         }
     }
 
@@ -357,6 +370,23 @@ mod tests {
         let newer = Verdict::agree(vec![check(true, "")], &[check(false, "x")]).judged_in(judge);
         let text = serde_json::to_string(&newer).unwrap();
         assert_eq!(serde_json::from_str::<Verdict>(&text).unwrap(), newer);
+    }
+
+    #[test]
+    fn the_step_that_ends_a_stage_gets_what_its_verification_adds() {
+        let in_stage = |potential: f64, index: u32, earned: f64| {
+            let name = format!("s{index}");
+            let stage = StepStage { index, name, earned, before: None };
+            Step { stage: Some(Box::new(stage)), ..step(potential) }
+        };
+        // A milestone of the first stage, its end (half of the score), nothing, the end of all.
+        let steps = [(0.25, 0, 0.0), (0.25, 0, 0.0), (0.5, 1, 0.5), (0.5, 1, 0.5)];
+        let steps = steps.map(|(potential, index, earned)| in_stage(potential, index, earned));
+        assert_eq!(rewards(&steps, 1.0), [0.25, 0.25, 0.0, 0.5]);
+        // The first stage failed: its milestone is taken back when it ends.
+        let steps = [(0.25, 0, 0.0), (0.25, 0, 0.0), (0.0, 1, 0.0), (0.0, 1, 0.0)];
+        let steps = steps.map(|(potential, index, earned)| in_stage(potential, index, earned));
+        assert_eq!(rewards(&steps, 0.5), [0.25, -0.25, 0.0, 0.5]);
     }
 
     #[test]

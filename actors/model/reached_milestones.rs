@@ -25,9 +25,11 @@ pub fn reached_milestones(milestones: &[TaskCheck], steps: &[Step]) -> Vec<RowMi
 
 /// Which milestones a step changed: `-name` for each that held before it and no longer does, `+name`
 /// for each that holds since then. `before` is the step before it; nothing holds before the first
-/// step. None if one of the two steps does not tell its milestones.
+/// step, nor at the begin of a stage of the task, which has milestones of its own. None if one of the
+/// two steps does not tell its milestones.
 pub fn milestone_changes(before: Option<&Step>, step: &Step) -> Option<Vec<String>> {
     let was: &[String] = match before {
+        Some(before) if before.stage_index() != step.stage_index() => &[],
         Some(before) => before.milestones.as_deref()?,
         None => &[],
     };

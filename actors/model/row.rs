@@ -8,7 +8,8 @@
 //! and came back (`messages`, `tools`, `model_version`, `finish_reason`), `milestones` and `calls`.
 //! Edition 4 added `actions` of steps whose reply asked for several. Edition 5 added `task_wording`.
 //! Edition 6 added why a verdict is what it is: `judge` of the verification, and `ended`, `output` and
-//! `second` of a check. It also added `milestones_changed` of a step. Edition 7 added `reverified`.
+//! `second` of a check. It also added `milestones_changed` of a step. Edition 7 added `reverified`, and
+//! `stage` of a step.
 
 use super::column::row_columns;
 use super::{Money, RowMessage, SandboxFingerprint};
@@ -36,7 +37,7 @@ row_columns! {
         pub template_digest: Option<String>,
         /// The seed that the task's parameters were drawn from.
         pub task_seed: i64,
-        /// What the agent was asked to do.
+        /// What the agent was asked to do; the first instruction, if the task has stages.
         #[long_text(true)]
         pub task_instruction: String,
         /// Which of the template's wordings the instruction is, such as `terse`. Null if the template
@@ -150,7 +151,8 @@ row_columns! {
         /// What the agent was shown after the action.
         #[long_text(true)]
         pub observation: String,
-        /// The change of the milestone potential; the last step adds the final score.
+        /// The change of the milestone potential; the last step adds the final score. A step that ends a
+        /// stage of the task has what the verification of the stage adds.
         pub reward: f64,
         /// What the model wrote or thought before it acted.
         #[long_text(true)]
@@ -196,6 +198,10 @@ row_columns! {
         /// for each that no longer does. Null where no record says.
         #[since(6)]
         pub milestones_changed: Option<Vec<String>>,
+        /// The stage of the task in which the step was taken. Null if the task has no stages, and
+        /// where an older engine made the row.
+        #[since(7)]
+        pub stage: Option<String>,
     }
 }
 
@@ -236,7 +242,8 @@ row_columns! {
     pub struct RowMilestone {
         /// The number of the step after which the potential changed.
         pub step: i32,
-        /// The potential since this step: the sum of the weights of the milestones that hold.
+        /// The potential since this step: the sum of the weights of the milestones that hold. If the
+        /// task has stages, what the stages before have earned is added.
         pub potential: f64,
         /// The names of the milestones that hold; null if the potential does not tell which.
         pub reached: Option<Vec<String>>,
@@ -325,7 +332,8 @@ row_columns! {
     /// One check of the verification.
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
     pub struct RowCheck {
-        /// The name of the check in the template.
+        /// The name of the check in the template. If the task has stages, it stands behind the name of
+        /// its stage, as in `read-config/parses`.
         pub name: String,
         /// The share in the score, relative to the other checks.
         pub weight: f64,

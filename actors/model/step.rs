@@ -8,7 +8,9 @@
 //! same types (`stored_turn.rs`).
 
 use super::stored_turn::StoredTurn;
-use super::{ChatMessage, ChatReply, ChatRequest, ExecEnd, Money, Usage, WorkspaceChange};
+use super::{
+    ChatMessage, ChatReply, ChatRequest, ExecEnd, Money, StepStage, Usage, WorkspaceChange,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -152,9 +154,17 @@ pub struct Step {
     /// time. A try whose answer the agent did not wait for is its own time, and not part of this.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed_ms: Option<u64>,
+    /// The task stage in which the step was taken. None if the task has no stages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stage: Option<Box<StepStage>>,
 }
 
 impl Step {
+    /// The number of the task stage in which the step was taken.
+    pub fn stage_index(&self) -> Option<u32> {
+        self.stage.as_ref().map(|stage| stage.index)
+    }
+
     /// The kind of the step: `Submit` if an action submitted the work, else that of the first
     /// action.
     pub fn kind(&self) -> ActionType {

@@ -7,7 +7,7 @@
 
 use super::{
     ActionType, ChatMessage, ChatReply, ChatRequest, ChatRole, ExecEnd, Money, PARALLEL, Step,
-    StepAction, StepState, Turn, TurnAction, Usage, WorkspaceChange, joined_observation,
+    StepAction, StepStage, StepState, Turn, TurnAction, Usage, WorkspaceChange, joined_observation,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -65,6 +65,8 @@ struct StoredStep {
     model_ms: Option<u64>,
     #[serde(default)]
     failed_ms: Option<u64>,
+    #[serde(default)]
+    stage: Option<Box<StepStage>>,
 }
 
 impl From<StoredTurn> for Turn {
@@ -75,7 +77,8 @@ impl From<StoredTurn> for Turn {
         };
         let StoredStep { index, state, reasoning, potential, milestones, usage, cost, .. } =
             stored.step;
-        let (model_ms, failed_ms) = (stored.step.model_ms, stored.step.failed_ms);
+        let (model_ms, failed_ms, stage) =
+            (stored.step.model_ms, stored.step.failed_ms, stored.step.stage);
         Self {
             step: Step {
                 index,
@@ -88,6 +91,7 @@ impl From<StoredTurn> for Turn {
                 cost,
                 model_ms,
                 failed_ms,
+                stage,
             },
             reply: stored.reply,
             messages: stored.messages,

@@ -2,7 +2,7 @@
 //! bytes and therefore the same digest. `actors/task/task_builder.rs` builds tasks, and the episode
 //! actor uses everything in them.
 
-use super::{FileSpec, TaskId, TaskResources, TaskService, digest_of};
+use super::{FileSpec, TaskId, TaskResources, TaskService, TaskStage, digest_of};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -63,7 +63,8 @@ pub enum MoveAction {
         path: String,
         content: String,
     },
-    /// Submits the work. The player of the moves adds it at the end; a template never contains it.
+    /// Submits the work. The player of the moves adds it at the end; a template never contains it. In
+    /// the moves of a task with stages, it stands between two stages.
     Submit,
 }
 
@@ -262,6 +263,11 @@ pub struct Task {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<TaskFault>,
     pub verification: TaskVerification,
+    /// The stages, if the agent is told of its work in several instructions. Then `instruction` is
+    /// the first one, a submission stands in `solution` between two stages, and `verification` is
+    /// that of all stages together ([`TaskVerification::of_stages`]).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<TaskStage>,
     /// SHA-256 in hex over every rendered byte.
     pub digest: String,
     /// SHA-256 in hex over the template's own files. It is not part of the task: a changed comment

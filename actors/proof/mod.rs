@@ -4,13 +4,13 @@ mod battery;
 #[cfg(test)]
 mod tests;
 
-use crate::agent::Scaffold;
+use crate::agent::{Scaffold, Toolbox};
 use crate::model::{
     ChatReply, CheckResult, Fault, FaultOwner, FinishReason, MoveAction, NamedSolution,
-    SandboxSpec, ScriptedMove, Task, Usage, Verdict,
+    SandboxSpec, ScriptedMove, Task, Usage, Verdict, staged_moves,
 };
 use crate::pool::{PoolHandle, SandboxLease};
-use crate::ports::StoredCopy;
+use crate::ports::{Sandbox, StoredCopy};
 use crate::task::{Template, TemplateError};
 use crate::work::trajectory::{
     ActionLimits, milestone_potential, missing_programs, provision_task, run_action, verify_copy,
@@ -39,14 +39,60 @@ pub struct SeedProof {
     pub unusable: Option<TemplateError>,
 }
 
-/// A run of some moves: how far they came.
+/// A run of some moves: how far they came in each part of the task that they reached.
 struct ScriptedRun {
+    /// Of the stages, in their order, or the whole of a task without stages.
+    parts: Vec<PlayedPart>,
+    /// The first move that did not apply.
+    problem: Option<String>,
+}
+
+/// One part of a task as some moves left it.
+struct PlayedPart {
+    /// The name of the stage; none for the whole of a task without stages.
+    stage: Option<String>,
     verdict: Verdict,
     again: Verdict,
     potential: f64,
-    problem: Option<String>,
-    /// The final workspace.
+    /// The workspace at the end of the part.
     copy: Arc<dyn StoredCopy>,
+}
+
+impl ScriptedRun {
+    /// Whether every part that was judged is solved.
+    fn is_solved(&self) -> bool {
+        self.parts.iter().all(|part| part.verdict.passed)
+    }
+
+    /// The checks with these results, by their names in the whole task.
+    fn checks(&self, passed: bool) -> Vec<String> {
+        let of_part = |part: &PlayedPart| -> Vec<String> {
+            let checks = part.verdict.checks.iter().filter(|check| check.passed == passed);
+            checks.map(|check| part.full_name(&check.name)).collect()
+        };
+        self.parts.iter().flat_map(of_part).collect()
+    }
+
+    /// The failed checks with what they said.
+    fn failures(&self) -> String {
+        let failed = self.parts.iter().flat_map(|part| {
+            let failed = part.verdict.checks.iter().filter(|check| !check.passed);
+            failed.map(move |check| told(part.full_name(&check.name), check))
+        });
+        failed.collect::<Vec<_>>().join(", ")
+    }
+}
+
+impl PlayedPart {
+    /// What was to be solved, in words.
+    fn what(&self) -> String {
+        self.stage.as_ref().map_or("the task".to_owned(), |stage| format!("the stage {stage:?}"))
+    }
+
+    /// The name in the whole task of something in this part.
+    fn full_name(&self, name: &str) -> String {
+        self.stage.as_ref().map_or(name.to_owned(), |stage| format!("{stage}/{name}"))
+    }
 }
 
 impl TemplateProver {
@@ -121,33 +167,31 @@ impl TemplateProver {
             proof
                 .problems
                 .push("the template has no cheat, so nothing shows that it resists one".to_owned());
+            return;
+        }
+        for stage in task.stages.iter().filter(|stage| stage.verification.cheats.is_empty()) {
+            let name = &stage.name;
+            proof.problems.push(format!(
+                "the stage {name:?} has no cheat, so nothing shows that it resists one"
+            ));
         }
     }
 
     async fn behaviour(&self, task: &Task, proof: &mut SeedProof) -> Result<(), Fault> {
-        let nothing = self.play(task, &[]).await?;
-        if nothing.verdict.passed {
-            proof.problems.push("doing nothing solves the task".to_owned());
-        }
-        if nothing.potential > 0.0 {
-            let potential = nothing.potential;
-            proof.problems.push(format!("milestones worth {potential} hold at the start"));
-        }
+        let nothing = self.judge_nothing(task, proof).await?;
         let oracle = self.play(task, &task.solution).await?;
-        self.judge_oracle(task, &oracle, proof);
+        self.judge_oracle(&oracle, task, proof);
         self.judge_alternatives(task, proof).await?;
-        let mut unfailed = passed_checks(&nothing.verdict);
+        let mut unfailed = nothing.checks(true);
         self.try_cheats(task, &task.verification.cheats, "the cheat", &mut unfailed, proof).await?;
         if self.tries_battery {
-            let solved = oracle.copy.load().await?;
-            let cheats = battery::cheats(task, &solved);
-            drop(solved);
+            let cheats = battery_cheats(task, &oracle).await?;
             let whose = "the engine's cheat";
             self.try_cheats(task, &cheats, whose, &mut unfailed, proof).await?;
         }
         self.judge_faults(task, &mut unfailed, proof).await?;
         // Where the whole is not proof against nothing, that has been told.
-        if !nothing.verdict.passed {
+        if !nothing.is_solved() {
             proof.problems.extend(unfailed.iter().map(|name| {
                 format!(
                     "the check {name:?} proves nothing: it passes for doing nothing and for every cheat"
@@ -157,7 +201,26 @@ impl TemplateProver {
         Ok(())
     }
 
-    /// Plays cheats. None may solve the task. A check that some cheat fails is no longer `unfailed`.
+    /// Doing nothing must solve no part, and no milestone may hold at the start: neither if nothing is
+    /// ever done, nor after the oracle's work in the stages before.
+    async fn judge_nothing(
+        &self,
+        task: &Task,
+        proof: &mut SeedProof,
+    ) -> Result<ScriptedRun, Fault> {
+        let idle = vec![submission(); task.stages.len().saturating_sub(1)];
+        let nothing = self.play(task, &idle).await?;
+        nothing.parts.iter().for_each(|part| judge_idle(part, "", proof));
+        for stage in 1..task.stages.len() {
+            let late = self.play_last(task, &staged_moves(&task.stages[..stage], &[])).await?;
+            let after = " after the oracle's work in the stages before";
+            late.parts.iter().for_each(|part| judge_idle(part, after, proof));
+        }
+        Ok(nothing)
+    }
+
+    /// Plays cheats. None may solve its part, which is the last one that it reaches. A check that some
+    /// cheat fails is no longer `unfailed`.
     async fn try_cheats(
         &self,
         task: &Task,
@@ -167,12 +230,12 @@ impl TemplateProver {
         proof: &mut SeedProof,
     ) -> Result<(), Fault> {
         for cheat in cheats {
-            let cheated = self.play(task, &cheat.moves).await?;
-            if cheated.verdict.passed {
-                proof.problems.push(format!("{whose} {:?} solves the task", cheat.name));
+            let cheated = self.play_last(task, &cheat.moves).await?;
+            for part in cheated.parts.iter().filter(|part| part.verdict.passed) {
+                let what = part.what();
+                proof.problems.push(format!("{whose} {:?} solves {what}", cheat.name));
             }
-            let passed = passed_checks(&cheated.verdict);
-            unfailed.retain(|name| passed.contains(name));
+            remove_failed(unfailed, &cheated);
         }
         Ok(())
     }
@@ -185,8 +248,8 @@ impl TemplateProver {
             if let Some(problem) = &run.problem {
                 proof.problems.push(format!("the alternative {name:?}: {problem}"));
             }
-            if !run.verdict.passed {
-                let failed = failed_checks(&run.verdict.checks);
+            if !run.is_solved() {
+                let failed = run.failures();
                 proof
                     .problems
                     .push(format!("the alternative {name:?} does not solve the task: {failed}"));
@@ -195,7 +258,8 @@ impl TemplateProver {
         Ok(())
     }
 
-    /// The work of the oracle with one fault put back must not pass. A fault whose place the oracle has
+    /// The work of the oracle with one fault put back must not pass. In a task with stages, it is put
+    /// back at the end of the first one in which that is possible. A fault whose place the oracle has
     /// rewritten cannot be put back; it says nothing.
     async fn judge_faults(
         &self,
@@ -204,65 +268,140 @@ impl TemplateProver {
         proof: &mut SeedProof,
     ) -> Result<(), Fault> {
         for fault in &task.faults {
-            let mut moves = task.solution.clone();
-            moves.push(fault.put_back());
-            let run = self.play(task, &moves).await?;
-            let passed = passed_checks(&run.verdict);
-            unfailed.retain(|name| passed.contains(name));
-            if run.problem.is_none() && run.verdict.passed {
-                let (name, variant) = (&fault.name, &fault.variant);
-                proof.problems.push(format!(
-                    "the fault {name:?} ({variant}) put back into the oracle's work solves the task"
-                ));
+            for stage in 0..task.stages.len().max(1) {
+                let moves = with_move(&task.solution, stage, fault.put_back());
+                let run = self.play(task, &moves).await?;
+                remove_failed(unfailed, &run);
+                if run.problem.is_some() {
+                    continue;
+                }
+                if run.is_solved() {
+                    let (name, variant) = (&fault.name, &fault.variant);
+                    proof.problems.push(format!(
+                        "the fault {name:?} ({variant}) put back into the oracle's work solves the task"
+                    ));
+                }
+                break;
             }
         }
         Ok(())
     }
 
-    fn judge_oracle(&self, task: &Task, oracle: &ScriptedRun, proof: &mut SeedProof) {
-        if let Some(problem) = &oracle.problem {
-            proof.problems.push(problem.clone());
-        }
-        if !oracle.verdict.passed {
-            let failed = failed_checks(&oracle.verdict.checks);
+    fn judge_oracle(&self, oracle: &ScriptedRun, task: &Task, proof: &mut SeedProof) {
+        proof.problems.extend(oracle.problem.clone());
+        if !oracle.is_solved() {
+            let failed = oracle.failures();
             proof.problems.push(format!("the oracle does not solve the task: {failed}"));
         }
-        // Two verdicts may be reached in different places.
-        if oracle.verdict.checks != oracle.again.checks || oracle.verdict.flaky {
-            proof.problems.push("two verifications give different results".to_owned());
-        }
-        let whole: f64 = task.verification.milestones.iter().map(|m| m.weight).sum();
-        if (oracle.potential - whole).abs() > 1e-9 {
-            let reached = oracle.potential;
-            proof
-                .problems
-                .push(format!("the oracle reaches milestones worth {reached} of {whole}"));
+        for (at, part) in oracle.parts.iter().enumerate() {
+            // Two verdicts may be reached in different places.
+            if part.verdict.checks != part.again.checks || part.verdict.flaky {
+                let of_stage = part.stage.as_ref().map(|stage| format!(" of {stage:?}"));
+                let of_stage = of_stage.unwrap_or_default();
+                proof.problems.push(format!("two verifications{of_stage} give different results"));
+            }
+            let stage = task.stages.get(at).map(|stage| &stage.verification);
+            let milestones = &stage.unwrap_or(&task.verification).milestones;
+            let whole: f64 = milestones.iter().map(|m| m.weight).sum();
+            if (part.potential - whole).abs() > 1e-9 {
+                let reached = part.potential;
+                let in_stage = part.stage.as_ref().map(|stage| format!(" in {stage:?}"));
+                let in_stage = in_stage.unwrap_or_default();
+                proof.problems.push(format!(
+                    "the oracle reaches milestones worth {reached} of {whole}{in_stage}"
+                ));
+            }
         }
     }
 
+    /// Plays moves and judges every part that they reach. A submission among them ends a stage.
     async fn play(&self, task: &Task, moves: &[ScriptedMove]) -> Result<ScriptedRun, Fault> {
+        self.play_from(task, moves, 0).await
+    }
+
+    /// Plays moves and judges the last part that they reach.
+    async fn play_last(&self, task: &Task, moves: &[ScriptedMove]) -> Result<ScriptedRun, Fault> {
+        let submissions = moves.iter().filter(|step| step.action == MoveAction::Submit);
+        self.play_from(task, moves, submissions.count()).await
+    }
+
+    /// Plays moves and judges the parts from the one with the number `first` on.
+    async fn play_from(
+        &self,
+        task: &Task,
+        moves: &[ScriptedMove],
+        first: usize,
+    ) -> Result<ScriptedRun, Fault> {
         let mut lease = provision_task(&self.pool, task, &self.spec).await?;
-        let problem = self.perform(&mut lease, moves).await?;
-        let potential = milestone_potential(&self.pool, task, &self.spec, lease.sandbox()).await?;
-        let snapshot = Arc::new(lease.sandbox().pack(true).await?);
+        let mut tools = self.scaffold.tools();
+        let (mut problem, mut left) = (None, Vec::new());
+        let mut parts =
+            moves.split(|step| step.action == MoveAction::Submit).enumerate().peekable();
+        while let Some((at, moves)) = parts.next() {
+            let found = self.perform(&mut lease, &mut tools, moves).await?;
+            problem = problem.or(found.map(|found| in_stage(task, at, found)));
+            if at >= first {
+                let is_last = parts.peek().is_none();
+                left.push((at, self.look_at(task, at, is_last, lease.sandbox()).await?));
+            }
+        }
         drop(lease);
-        let copy = self.pool.store_copy(snapshot).await;
-        let verdict = verify_copy(&self.pool, task, &self.spec, &copy).await?;
+        let mut run = ScriptedRun { parts: Vec::new(), problem };
+        for (at, (potential, copy)) in left {
+            run.parts.push(self.judge_part(task, at, potential, copy).await?);
+        }
+        Ok(run)
+    }
+
+    /// The milestone potential of a part, and a copy of the workspace as it is. The programs in it go
+    /// on afterwards, unless it is the last part.
+    async fn look_at(
+        &self,
+        task: &Task,
+        at: usize,
+        is_last: bool,
+        live: &mut dyn Sandbox,
+    ) -> Result<(f64, Arc<dyn StoredCopy>), Fault> {
+        let part = task.at_stage(at);
+        let part = part.as_ref().unwrap_or(task);
+        let potential = milestone_potential(&self.pool, part, &self.spec, live).await?;
+        if is_last {
+            let snapshot = Arc::new(live.pack(true).await?);
+            return Ok((potential, self.pool.store_copy(snapshot).await));
+        }
+        live.freeze().await?;
+        let snapshot = Arc::new(live.pack(false).await?);
+        live.thaw().await?;
+        Ok((potential, self.pool.store_copy(snapshot).await))
+    }
+
+    /// Judges a part over the workspace that moves have left.
+    async fn judge_part(
+        &self,
+        task: &Task,
+        at: usize,
+        potential: f64,
+        copy: Arc<dyn StoredCopy>,
+    ) -> Result<PlayedPart, Fault> {
+        let part = task.at_stage(at);
+        let part = part.as_ref().unwrap_or(task);
+        let verdict = verify_copy(&self.pool, part, &self.spec, &copy).await?;
         // Only a success needs the second look: it is the claim.
         let again = match verdict.passed {
-            true => verify_copy(&self.pool, task, &self.spec, &copy).await?,
+            true => verify_copy(&self.pool, part, &self.spec, &copy).await?,
             false => verdict.clone(),
         };
-        Ok(ScriptedRun { verdict, again, potential, problem, copy })
+        let stage = task.stages.get(at).map(|stage| stage.name.clone());
+        Ok(PlayedPart { stage, verdict, again, potential, copy })
     }
 
     /// Runs moves as an agent would; an edit that does not apply is trouble.
     async fn perform(
         &self,
         lease: &mut SandboxLease,
+        tools: &mut Toolbox,
         moves: &[ScriptedMove],
     ) -> Result<Option<String>, Fault> {
-        let mut tools = self.scaffold.tools();
         let time = self.spec.limits.command_timeout;
         let limits = ActionLimits { operation: time, left: time };
         for (at, step) in moves.iter().enumerate() {
@@ -275,7 +414,7 @@ impl TemplateProver {
             };
             let must_succeed = !matches!(step.action, MoveAction::Run(_));
             for call in &calls {
-                let done = run_action(lease.sandbox(), &mut tools, call, limits).await?;
+                let done = run_action(lease.sandbox(), tools, call, limits).await?;
                 let ended = done.action.end.as_ref();
                 let failed = ended.is_some_and(|end| !end.success()) || done.action.error.is_some();
                 if must_succeed && failed {
@@ -288,18 +427,71 @@ impl TemplateProver {
     }
 }
 
-fn passed_checks(verdict: &Verdict) -> Vec<String> {
-    verdict.checks.iter().filter(|check| check.passed).map(|check| check.name.clone()).collect()
+/// A problem with the name of the stage in which it was found.
+fn in_stage(task: &Task, at: usize, problem: String) -> String {
+    match task.stages.get(at) {
+        Some(stage) => format!("{}: {problem}", stage.name),
+        None => problem,
+    }
 }
 
-fn failed_checks(checks: &[CheckResult]) -> String {
-    let failed: Vec<String> = checks
-        .iter()
-        .filter(|check| !check.passed)
-        .map(|check| match check.output.trim() {
-            "" => check.name.clone(),
-            output => format!("{} ({output})", check.name),
-        })
-        .collect();
-    failed.join(", ")
+/// Tells if a part is solved, or has milestones, although nothing was done in it. `after` says what
+/// was done before.
+fn judge_idle(part: &PlayedPart, after: &str, proof: &mut SeedProof) {
+    if part.verdict.passed {
+        let what = part.what();
+        proof.problems.push(format!("doing nothing solves {what}{after}"));
+    }
+    if part.potential > 0.0 {
+        let (potential, of_stage) = (part.potential, part.stage.as_ref());
+        let of_stage = of_stage.map_or(String::new(), |stage| format!(" of the stage {stage:?}"));
+        proof
+            .problems
+            .push(format!("milestones worth {potential} hold at the start{of_stage}{after}"));
+    }
+}
+
+/// Removes the checks that a run has failed.
+fn remove_failed(unfailed: &mut Vec<String>, run: &ScriptedRun) {
+    let failed = run.checks(false);
+    unfailed.retain(|name| !failed.contains(name));
+}
+
+/// The engine's cheats for each part of a task. `oracle` is the run of its solution.
+async fn battery_cheats(task: &Task, oracle: &ScriptedRun) -> Result<Vec<NamedSolution>, Fault> {
+    let mut all = Vec::new();
+    for (at, played) in oracle.parts.iter().enumerate() {
+        let part = task.at_stage(at);
+        let solved = played.copy.load().await?;
+        let cheats = battery::cheats(part.as_ref().unwrap_or(task), &solved);
+        drop(solved);
+        let before = task.stages.get(..at).unwrap_or_default();
+        all.extend(cheats.into_iter().map(|cheat| NamedSolution {
+            name: played.full_name(&cheat.name),
+            moves: staged_moves(before, &cheat.moves),
+        }));
+    }
+    Ok(all)
+}
+
+/// The move that ends a stage.
+fn submission() -> ScriptedMove {
+    ScriptedMove { think: String::new(), action: MoveAction::Submit }
+}
+
+/// Moves with one more at the end of a stage.
+fn with_move(moves: &[ScriptedMove], stage: usize, more: ScriptedMove) -> Vec<ScriptedMove> {
+    let is_end = |(_, step): &(usize, &ScriptedMove)| step.action == MoveAction::Submit;
+    let end = moves.iter().enumerate().filter(is_end).nth(stage).map(|(at, _)| at);
+    let mut moves = moves.to_vec();
+    moves.insert(end.unwrap_or(moves.len()), more);
+    moves
+}
+
+/// A failed check with what it said.
+fn told(name: String, check: &CheckResult) -> String {
+    match check.output.trim() {
+        "" => name,
+        output => format!("{name} ({output})"),
+    }
 }

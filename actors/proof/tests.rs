@@ -4,7 +4,7 @@ use super::{SeedProof, TemplateProver};
 use crate::agent::MinimalScaffold;
 use crate::model::FaultKind;
 use crate::task::Template;
-use crate::testkit::{Kit, Options, TEMPLATES, Trap, in_test_system};
+use crate::testkit::{Kit, Options, STAGED, TEMPLATES, Trap, in_test_system};
 use std::sync::Arc;
 
 fn letter(from: &str, to: &str) -> Template {
@@ -68,6 +68,76 @@ fn doing_nothing_must_not_be_enough() {
         let problems = proof(&kit, &template).await.problems;
         assert!(problems.contains(&"doing nothing solves the task".to_owned()), "{problems:?}");
     });
+}
+
+fn staged(from: &str, to: &str) -> Template {
+    let (id, text) = STAGED;
+    assert!(text.contains(from));
+    Template::parse(id, &text.replacen(from, to, 1)).unwrap()
+}
+
+#[test]
+fn a_template_with_stages_is_proven() {
+    in_test_system(Options::default(), |kit| async move {
+        let proof = proof(&kit, &staged("in three stages", "in stages")).await;
+        assert_eq!((proof.problems, proof.turns), (Vec::<String>::new(), 7));
+    });
+}
+
+#[test]
+fn every_broken_promise_of_a_stage_is_named() {
+    for (from, to, problem) in [
+        (
+            "run: 'put name me'",
+            "run: 'put name you'",
+            "the oracle does not solve the task: sign/verified",
+        ),
+        (
+            "'put letter nothing'}",
+            "'put letter {{ word }}'}",
+            "the cheat \"copy/empty\" solves the stage \"copy\"",
+        ),
+        (
+            "run: 'put name you'",
+            "run: 'put name me'",
+            "the cheat \"sign/other\" solves the stage \"sign\"",
+        ),
+        (
+            "'is sent yes'",
+            "'is name me'",
+            "doing nothing solves the stage \"send\" after the oracle's work in the stages before",
+        ),
+        ("'is sent yes'", "'has start'", "doing nothing solves the stage \"send\""),
+        (
+            "'has name'",
+            "'has letter'",
+            "milestones worth 1 hold at the start of the stage \"sign\" after",
+        ),
+        ("'has letter'", "'has nothing'", "milestones worth 0 of 1 in \"copy\""),
+        ("'is name me'", "flip", "two verifications of \"sign\" give different results"),
+        ("{run: 'put start nothing'}", "{run: 'put other nothing'}", "\"copy/moved\" solves"),
+        (
+            "      cheats:\n        - {name: half, steps: [{run: 'put sent no'}]}\n",
+            "",
+            "the stage \"send\" has no cheat",
+        ),
+        (
+            "- {name: moved, steps: [{run: 'put letter {{ word }}'}, {run: 'put start nothing'}]}",
+            "",
+            "the check \"copy/kept\" proves nothing",
+        ),
+        (
+            "{think: sign, run: 'put name me'}",
+            "{think: sign, edit: {path: none, search: a, replace: b}}",
+            "sign: step 1 does not apply",
+        ),
+    ] {
+        in_test_system(Options::default(), move |kit| async move {
+            let problems = proof(&kit, &staged(from, to)).await.problems;
+            let named = problems.iter().any(|found| found.contains(problem));
+            assert!(named, "{problem}: {problems:?}");
+        });
+    }
 }
 
 /// Told once by who tries several seeds, with its place.

@@ -29,7 +29,11 @@ pub const LABELS: [(&str, &str); 23] = [
     ("unresolved", "a check failed, both times"),
     ("flaky", "the two verifications disagree; never counted as solved"),
     ("stop:submitted", "the agent handed its work in"),
-    ("stop:step_limit", "the agent was stopped after `episode.max_turns` turns"),
+    (
+        "stop:step_limit",
+        "the agent was stopped after `episode.max_turns` turns, or after those of the last stage of its \
+         task",
+    ),
     ("stop:time_limit", "the agent's time was up"),
     ("stop:refused", "the model declined"),
     ("stop:malformed", "too many replies in a row could not be read"),
@@ -220,6 +224,7 @@ fn public_lines(task: &Task) -> impl Iterator<Item = &str> {
         .iter()
         .map(|file| file.content.as_str())
         .chain([task.instruction.as_str()])
+        .chain(task.stages.iter().map(|stage| stage.instruction.as_str()))
         .chain(moved)
         .flat_map(str::lines)
         .map(str::trim)

@@ -143,6 +143,7 @@ fn row_step(turn: &Turn, reward: f64, return_to_go: f64, done: bool) -> RowStep 
         calls: Some(i32::try_from(turn.calls).unwrap_or(i32::MAX)),
         actions: (step.actions.len() > 1).then(|| row_actions(turn)),
         milestones_changed: None,
+        stage: step.stage.as_ref().map(|stage| stage.name.clone()),
     }
 }
 

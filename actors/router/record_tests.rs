@@ -2,7 +2,9 @@
 //! memory never counts less than the journal.
 
 use super::admission_tests::{CAMPAIGN, Desk, begin, call, open};
-use crate::model::{CampaignName, FaultKind, JournalEntry, Money, SpendingCaps, Usage};
+use crate::model::{
+    AttemptNumber, CampaignName, EpisodeId, FaultKind, JournalEntry, Money, SpendingCaps, Usage,
+};
 use crate::policy::worst_case;
 use crate::ports::Journal;
 use crate::supervisor::spawn;
@@ -50,6 +52,51 @@ fn an_answer_that_the_store_does_not_take_is_given_and_recorded_later() {
         kit.journal.break_down(false);
         begin(&kit, call("fake/one", "e", 100)).await.unwrap().unwrap();
         assert_eq!((spent(&kit).await, records(&kit)), (22, 2));
+    });
+}
+
+/// Whoever gets the settlement with the answer writes it, and otherwise it is written by itself.
+#[test]
+fn an_answer_that_nobody_takes_is_settled_all_the_same() {
+    in_test_system(Options::default(), |kit| async move {
+        let _desk = desk(&kit).await;
+        let router = &kit.services.router;
+        let answered = router.call_unsettled(call("fake/one", "e", 100)).await.unwrap();
+        assert_eq!((records(&kit), kit.journal.unsettled()), (0, 1), "it is the caller's");
+        drop(answered);
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!((spent(&kit).await, records(&kit), kit.journal.unsettled()), (11, 1, 0));
+        let (_, settlement) = router.call_unsettled(call("fake/one", "f", 100)).await.unwrap();
+        kit.journal.break_down(true);
+        let fault = settlement.write_with(Vec::new()).await.unwrap_err();
+        kit.journal.break_down(false);
+        assert_eq!((fault.kind, records(&kit)), (FaultKind::Store, 1));
+        router.flush_backlog().await.unwrap();
+        assert_eq!((spent(&kit).await, records(&kit), kit.journal.unsettled()), (22, 2, 0));
+    });
+}
+
+#[test]
+fn no_call_is_made_before_what_is_owed_is_written() {
+    in_test_system(Options::default(), |kit| async move {
+        let desk = desk(&kit).await;
+        let owed = JournalEntry::Held {
+            id: "owed".to_owned(),
+            campaign: campaign(),
+            episode: EpisodeId("e".to_owned()),
+            attempt: AttemptNumber(1),
+            amount: Money::ZERO,
+            model: "fake/one".to_owned(),
+            at_ms: 0,
+        };
+        kit.services.router.owe(&campaign(), vec![owed]);
+        kit.journal.break_down(true);
+        let refused = begin(&kit, call("fake/one", "e", 100)).await.unwrap().unwrap_err();
+        assert_eq!((refused.kind, desk.came().len()), (FaultKind::Store, 0));
+        kit.journal.break_down(false);
+        begin(&kit, call("fake/one", "e", 100)).await.unwrap().unwrap();
+        let log = kit.journal.log();
+        assert!(matches!(&log[0], JournalEntry::Held { id, .. } if id == "owed"), "{log:?}");
     });
 }
 

@@ -31,6 +31,8 @@ pub(crate) use render::fill;
 pub use resource_spec::ResourceSpec;
 pub use service_spec::ServiceSpec;
 pub use source::TaskSource;
-pub use template::{FOLDER_SCHEMA, InstructionSpec, TEMPLATE_SCHEMA, Template};
+pub use template::{
+    FOLDER_SCHEMA, InstructionSpec, TEMPLATE_SCHEMA, Template, TemplatePart, VerificationSpec,
+};
 pub use template_error::{TemplateError, UnknownWord};
 pub use template_folder::{FolderFile, TEMPLATE_FILE, TemplateFolder};

@@ -6,12 +6,15 @@ use super::draw::{self, TaskRng};
 use super::field_renderer::FieldRenderer;
 use super::render::RenderContext;
 use super::service_spec;
-use super::template::{CheckSpec, EditSpec, FaultSpec, MoveSpec, SolutionSpec, Template};
+use super::template::{
+    CheckSpec, EditSpec, FaultSpec, MoveSpec, SolutionSpec, Template, TemplatePart,
+    VerificationSpec,
+};
 use super::template_error::TemplateProblem;
 use crate::model::{
     FileComparison, FileSpec, JUDGED_LIBRARY, JudgePlace, MoveAction, NamedSolution, SEALED,
-    SHELL_LIBRARY, ScriptedMove, Task, TaskCheck, TaskFault, TaskId, TaskService, TaskVerification,
-    digest_of,
+    SHELL_LIBRARY, ScriptedMove, Task, TaskCheck, TaskFault, TaskId, TaskService, TaskStage,
+    TaskVerification, digest_of, whole_solution,
 };
 use serde_json::Value;
 use std::time::Duration;
@@ -60,7 +63,8 @@ impl<'a> TaskBuilder<'a> {
         context.insert("task_canary".to_owned(), "".into());
         let bare = self.public_content(&context)?;
         context.insert("task_canary".to_owned(), canary.clone().into());
-        let (wording, instruction) = self.instruction(&context);
+        let parts = template.parts();
+        let told: Vec<_> = parts.iter().map(|part| self.instruction(part, &context)).collect();
         let title = self.texts.field("title", &template.title, &context);
         let files = self.workspace(&context);
         let setup = self.setup(&context);
@@ -68,10 +72,12 @@ impl<'a> TaskBuilder<'a> {
         self.check_faults(&faults, &files);
         // The right texts are known only to what no agent sees.
         add_right_texts(&faults, &mut context);
-        let solution = self.moves("solution", &template.solution, &faults, &context);
-        let alternatives =
-            self.solutions("alternatives", &template.alternatives, &faults, &context);
-        let verification = self.verification(&faults, &mut context);
+        let built = parts.iter().zip(told).filter_map(|(part, (wording, text))| {
+            let instruction = format!("{}\n\n[{canary}]\n", text.trim_end());
+            self.part(part, wording, instruction, &faults, &context)
+        });
+        let (whole, stages) = self.whole(built.collect())?;
+        let BuiltPart { stage: work, alternatives } = whole;
         Ok(Task {
             id: TaskId(String::new()),
             template: template.id.clone(),
@@ -87,24 +93,84 @@ impl<'a> TaskBuilder<'a> {
             setup,
             services,
             resources: template.resources(),
-            instruction: format!("{}\n\n[{canary}]\n", instruction.trim_end()),
-            wording,
+            instruction: work.instruction,
+            wording: work.wording,
             canary,
-            solution,
+            solution: work.solution,
             alternatives,
             faults: faults.into_iter().map(|drawn| drawn.fault).collect(),
-            verification,
+            verification: work.verification,
+            stages,
             digest: String::new(),
             template_digest: template.digest(),
             cluster: Task::cluster_of(&template.id, &bare),
         })
     }
 
+    /// Renders a part of the template. None for a part whose verification is missing.
+    fn part(
+        &self,
+        part: &TemplatePart<'_>,
+        wording: Option<String>,
+        instruction: String,
+        faults: &[DrawnFault],
+        context: &RenderContext,
+    ) -> Option<BuiltPart> {
+        let spec = part.verification?;
+        let moves = part.solution.unwrap_or_default();
+        let solution = self.moves(&part.field("solution"), moves, faults, context);
+        let field = part.field("alternatives");
+        let alternatives = self.solutions(&field, part.alternatives, faults, context);
+        let stage = TaskStage {
+            name: part.stage.map(|(_, stage)| stage.name.clone()).unwrap_or_default(),
+            instruction,
+            wording,
+            solution,
+            verification: self.verification(&part.field("verification"), spec, faults, context),
+            weight: self.share(part),
+            turns: part.stage.and_then(|(_, stage)| stage.turns),
+        };
+        Some(BuiltPart { stage, alternatives })
+    }
+
+    /// The share of a part in the score.
+    fn share(&self, part: &TemplatePart<'_>) -> f64 {
+        let sum = self.template.stages.iter().fold(0.0, |sum, stage| sum + stage.weight);
+        part.stage.map_or(1.0, |(_, stage)| stage.weight / sum)
+    }
+
+    /// What the parts make together, and the stages of the task. A template without stages has one
+    /// part, which is the whole.
+    fn whole(&self, parts: Vec<BuiltPart>) -> Result<(BuiltPart, Vec<TaskStage>), TemplateProblem> {
+        let nothing = || TemplateProblem::at("", "there is nothing to verify");
+        if self.template.stages.is_empty() {
+            let only = parts.into_iter().next().ok_or_else(nothing)?;
+            return Ok((only, Vec::new()));
+        }
+        let stages: Vec<TaskStage> = parts.iter().map(|part| part.stage.clone()).collect();
+        let first = stages.first().cloned().ok_or_else(nothing)?;
+        let stage = TaskStage {
+            solution: whole_solution(&stages),
+            verification: TaskVerification::of_stages(&stages),
+            ..first
+        };
+        let alternatives = whole_alternatives(&parts, &stages);
+        Ok((BuiltPart { stage, alternatives }, stages))
+    }
+
     /// The name of the drawn wording, if there are several, and its text. All wordings are rendered,
     /// so that a mistake in any of them is found whatever the seed.
-    fn instruction(&self, context: &RenderContext) -> (Option<String>, String) {
-        let texts = self.template.instruction.texts();
-        let drawn = draw::derived_rng(&self.key, "wording").index(texts.len());
+    fn instruction(
+        &self,
+        part: &TemplatePart<'_>,
+        context: &RenderContext,
+    ) -> (Option<String>, String) {
+        let texts = part.texts();
+        let purpose = match part.stage {
+            Some((_, stage)) => format!("wording.{}", stage.name),
+            None => "wording".to_owned(),
+        };
+        let drawn = draw::derived_rng(&self.key, &purpose).index(texts.len());
         let rendered: Vec<String> =
             texts.iter().map(|(field, _, text)| self.texts.field(field, text, context)).collect();
         let name = texts.get(drawn).and_then(|(_, name, _)| *name).map(str::to_owned);
@@ -131,10 +197,12 @@ impl<'a> TaskBuilder<'a> {
     /// differ only in their wording are the same work.
     fn public_content(&self, context: &RenderContext) -> Result<String, TemplateProblem> {
         let files = self.workspace(context);
-        let complete = self.template.instruction.texts().into_iter().next();
-        let instruction = complete.map(|(field, _, text)| self.texts.field(&field, text, context));
+        let parts = self.template.parts();
+        let complete = parts.iter().filter_map(|part| part.texts().into_iter().next());
+        let instructions: Vec<String> =
+            complete.map(|(field, _, text)| self.texts.field(&field, text, context)).collect();
         // The setup commands count too, because some templates make their data with them.
-        let (instruction, setup) = (instruction.unwrap_or_default(), self.setup(context));
+        let (instruction, setup) = (instructions.join("\n"), self.setup(context));
         let services = self.services(context);
         if services.is_empty() {
             return serde_json::to_string(&(instruction, files, setup)).map_err(not_json);
@@ -202,29 +270,37 @@ impl<'a> TaskBuilder<'a> {
         }
     }
 
-    /// The verification of the task, with the sealed canary in its files.
-    fn verification(&self, faults: &[DrawnFault], context: &mut RenderContext) -> TaskVerification {
-        let spec = &self.template.verification;
-        let milestones = self.milestones(context);
-        let cheats = self.solutions("verification.cheats", &spec.cheats, faults, context);
+    /// The verification of a part, with the sealed canary in its files. `name` is its field.
+    fn verification(
+        &self,
+        name: &str,
+        spec: &VerificationSpec,
+        faults: &[DrawnFault],
+        context: &RenderContext,
+    ) -> TaskVerification {
+        let milestones_name = format!("{name}.milestones");
+        let checks_name = format!("{name}.checks");
+        let milestones = self.milestones(&milestones_name, spec, context);
+        let cheats = self.solutions(&format!("{name}.cheats"), &spec.cheats, faults, context);
         let checks = match &spec.run {
             Some(run) => {
                 vec![TaskCheck {
                     name: "verified".to_owned(),
                     weight: 1.0,
-                    run: self.texts.field("verification.run", run, context),
+                    run: self.texts.field(&format!("{name}.run"), run, context),
                     compare: None,
                 }]
             }
-            None => self.checks("verification.checks", &spec.checks, context),
+            None => self.checks(&checks_name, &spec.checks, context),
         };
-        // The sealed canary is added to the context only now, after everything that an agent may
-        // see was rendered. So it cannot be in any of that.
+        // The sealed canary is only in the context of the sealed files. So it cannot be in anything
+        // that an agent may see.
         let canary = format!("synthd-sealed-{}", draw::derived_hex(&self.key, "sealed"));
+        let mut context = context.clone();
         context.insert("sealed_canary".to_owned(), canary.clone().into());
-        let mut files = self.sealed(context);
-        self.check_sealed("verification.checks", &checks, &files);
-        self.check_sealed("verification.milestones", &milestones, &files);
+        let mut files = self.sealed(&format!("{name}.files"), spec, &context);
+        self.check_sealed(&checks_name, &checks, &files);
+        self.check_sealed(&milestones_name, &milestones, &files);
         sign_programs(&mut files, checks.iter().chain(&milestones), &canary);
         files.push(FileSpec {
             path: ".canary".to_owned(),
@@ -241,9 +317,13 @@ impl<'a> TaskBuilder<'a> {
 
     /// The milestones. In the second format, their weights are relative: the potential is 1 if all
     /// hold, so that an agent that has reached them all earns nothing by ending.
-    fn milestones(&self, context: &RenderContext) -> Vec<TaskCheck> {
-        let specs = &self.template.verification.milestones;
-        let mut milestones = self.checks("verification.milestones", specs, context);
+    fn milestones(
+        &self,
+        name: &str,
+        spec: &VerificationSpec,
+        context: &RenderContext,
+    ) -> Vec<TaskCheck> {
+        let mut milestones = self.checks(name, &spec.milestones, context);
         if self.template.is_second_format() {
             let sum = milestones.iter().fold(0.0, |sum, milestone| sum + milestone.weight);
             milestones.iter_mut().for_each(|milestone| milestone.weight /= sum);
@@ -251,18 +331,22 @@ impl<'a> TaskBuilder<'a> {
         milestones
     }
 
-    /// The sealed files of the template.
-    fn sealed(&self, context: &RenderContext) -> Vec<FileSpec> {
+    /// The sealed files of a part.
+    fn sealed(
+        &self,
+        name: &str,
+        spec: &VerificationSpec,
+        context: &RenderContext,
+    ) -> Vec<FileSpec> {
         let once = self.template.is_second_format();
-        let specs = &self.template.verification.files;
-        let files = self.texts.files("verification.files", specs, once, context);
+        let files = self.texts.files(name, &spec.files, once, context);
         let is_taken = |file: &&FileSpec| {
             ENGINE_FILES.contains(&file.path.as_str()) || file.path.starts_with("submission/")
         };
         if self.template.judge() == JudgePlace::Apart {
             for file in files.iter().filter(is_taken) {
                 let message = format!("the engine itself lays {:?}", file.path);
-                self.texts.fail(TemplateProblem::at("verification.files", message));
+                self.texts.fail(TemplateProblem::at(name, message));
             }
         }
         files
@@ -400,6 +484,26 @@ impl<'a> TaskBuilder<'a> {
             replace: text("replace", &edit.replace),
         })
     }
+}
+
+/// A part of the template as it was rendered. A part that is the whole is a stage without a name.
+struct BuiltPart {
+    stage: TaskStage,
+    alternatives: Vec<NamedSolution>,
+}
+
+/// The alternatives of all stages, each with the oracle's moves in the other stages.
+fn whole_alternatives(parts: &[BuiltPart], stages: &[TaskStage]) -> Vec<NamedSolution> {
+    let with = |at: usize, alternative: &NamedSolution| {
+        let mut stages = stages.to_vec();
+        stages[at].solution.clone_from(&alternative.moves);
+        let name = stages[at].full_name(&alternative.name);
+        NamedSolution { name, moves: whole_solution(&stages) }
+    };
+    let of_part = |(at, part): (usize, &BuiltPart)| -> Vec<NamedSolution> {
+        part.alternatives.iter().map(|alternative| with(at, alternative)).collect()
+    };
+    parts.iter().enumerate().flat_map(of_part).collect()
 }
 
 /// A fault as it was drawn, and its texts without the text before them.

@@ -59,13 +59,19 @@ pub struct Template {
     #[serde(default)]
     pub services: Vec<ServiceSpec>,
     pub resources: Option<ResourceSpec>,
-    pub instruction: InstructionSpec,
-    /// The oracle: one entry is one turn.
-    pub solution: Vec<MoveSpec>,
+    /// Required, unless there are `stages`.
+    pub instruction: Option<InstructionSpec>,
+    /// The oracle: one entry is one turn. Required, unless there are `stages`.
+    pub solution: Option<Vec<MoveSpec>>,
     /// Other honest solutions, which must pass as well (@2).
     #[serde(default)]
     pub alternatives: Vec<SolutionSpec>,
-    pub verification: VerificationSpec,
+    /// Required, unless there are `stages`.
+    pub verification: Option<VerificationSpec>,
+    /// Two to eight instructions, one after the other in one workspace, instead of `instruction`,
+    /// `solution`, `alternatives` and `verification` (@2).
+    #[serde(default)]
+    pub stages: Vec<StageSpec>,
     /// What it was read from, for its files and for the places of errors.
     #[serde(skip)]
     #[schemars(skip)]
@@ -79,6 +85,30 @@ pub enum InstructionSpec {
     Text(String),
     /// `complete` and at least one other wording, by their names.
     Wordings(BTreeMap<String, String>),
+}
+
+/// One of several instructions of a template, with its own solution and verification (@2).
+#[derive(Clone, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Stage")]
+pub struct StageSpec {
+    /// Unique in the template. It stands before the names of the stage's checks.
+    pub name: String,
+    #[schemars(with = "InstructionSpec")]
+    pub instruction: Option<InstructionSpec>,
+    /// The oracle's moves of this stage. It submits after them.
+    #[schemars(with = "Vec<MoveSpec>")]
+    pub solution: Option<Vec<MoveSpec>>,
+    /// Other honest solutions of this stage. The oracle plays the other stages.
+    #[serde(default)]
+    pub alternatives: Vec<SolutionSpec>,
+    #[schemars(with = "VerificationSpec")]
+    pub verification: Option<VerificationSpec>,
+    /// The share in the score, relative to the other stages.
+    #[serde(default = "one")]
+    pub weight: f64,
+    /// The stage is given up after so many turns of the agent.
+    pub turns: Option<u32>,
 }
 
 /// A named place in a file of the workspace with a right and several wrong texts (@2).
@@ -245,7 +275,7 @@ fn check_timeout() -> u32 {
     60
 }
 
-/// The default of a check's `weight`.
+/// The default of the `weight` of a check and of a stage.
 fn one() -> f64 {
     1.0
 }
@@ -274,6 +304,19 @@ impl<'de> Deserialize<'de> for InstructionSpec {
     }
 }
 
+impl StageSpec {
+    /// The stage as a part of its template.
+    fn part(&self, at: usize) -> TemplatePart<'_> {
+        TemplatePart {
+            stage: Some((at, self)),
+            instruction: self.instruction.as_ref(),
+            solution: self.solution.as_deref(),
+            alternatives: &self.alternatives,
+            verification: self.verification.as_ref(),
+        }
+    }
+}
+
 impl InstructionSpec {
     /// The texts with their fields and their names; a single text has no name. The complete wording
     /// comes first.
@@ -291,7 +334,53 @@ impl InstructionSpec {
     }
 }
 
+/// A part of a template that has an instruction: one of its stages, or all of a template without
+/// stages. A key is none if it is missing.
+#[derive(Clone, Debug)]
+pub struct TemplatePart<'a> {
+    /// The stage with its number; none for all of a template.
+    pub stage: Option<(usize, &'a StageSpec)>,
+    pub instruction: Option<&'a InstructionSpec>,
+    pub solution: Option<&'a [MoveSpec]>,
+    pub alternatives: &'a [SolutionSpec],
+    pub verification: Option<&'a VerificationSpec>,
+}
+
+impl<'a> TemplatePart<'a> {
+    /// The path of one of the part's fields, such as `stages.0.solution`. It is the path of the part
+    /// itself if `name` is empty.
+    pub(super) fn field(&self, name: &str) -> String {
+        let whole = match self.stage {
+            Some((at, _)) => format!("stages.{at}.{name}"),
+            None => name.to_owned(),
+        };
+        whole.trim_end_matches('.').to_owned()
+    }
+
+    /// The texts of the instruction, see [`InstructionSpec::texts`].
+    pub(super) fn texts(&self) -> Vec<(String, Option<&'a str>, &'a str)> {
+        let mut texts = self.instruction.map(InstructionSpec::texts).unwrap_or_default();
+        texts.iter_mut().for_each(|(field, _, _)| *field = self.field(field));
+        texts
+    }
+}
+
 impl Template {
+    /// The parts that have an instruction of their own, in their order; at least one.
+    pub fn parts(&self) -> Vec<TemplatePart<'_>> {
+        if !self.stages.is_empty() {
+            let stages = self.stages.iter().enumerate();
+            return stages.map(|(at, stage)| stage.part(at)).collect();
+        }
+        vec![TemplatePart {
+            stage: None,
+            instruction: self.instruction.as_ref(),
+            solution: self.solution.as_deref(),
+            alternatives: &self.alternatives,
+            verification: self.verification.as_ref(),
+        }]
+    }
+
     /// Reads and validates a template from its files. `id` is its path below the templates directory,
     /// without `.yaml` or `/template.yaml`; the template must have the same id. Err has all mistakes
     /// that can be found, with their places.
@@ -355,7 +444,8 @@ impl Template {
         if self.is_second_format() {
             return JudgePlace::Apart;
         }
-        self.verification.judge.unwrap_or_default()
+        let asked = self.verification.as_ref().and_then(|verification| verification.judge);
+        asked.unwrap_or_default()
     }
 
     /// What the template states of its sandboxes and of its time.

@@ -3,7 +3,7 @@
 use super::service_spec;
 use super::template::{
     COMPLETE, CheckSpec, FOLDER_SCHEMA, FaultSpec, FileTemplate, InstructionSpec, MoveSpec,
-    SolutionSpec, TEMPLATE_SCHEMA, Template,
+    SolutionSpec, StageSpec, TEMPLATE_SCHEMA, Template, TemplatePart,
 };
 use super::template_error::TemplateProblem;
 use crate::model::JudgePlace;
@@ -12,20 +12,24 @@ use crate::model::JudgePlace;
 const FAULT_NAMES: [&str; 3] = ["fault", "right", "fault_variant"];
 /// How many wordings an instruction may have.
 const WORDINGS: std::ops::RangeInclusive<usize> = 2..=6;
+/// How many stages a template may have.
+const STAGES: std::ops::RangeInclusive<usize> = 2..=8;
 
 /// The rules that a template breaks. `id` is the id that follows from the path of its file.
 pub(super) fn problems(template: &Template, id: &str) -> Vec<TemplateProblem> {
     let mut rules = TemplateRules { template, problems: Vec::new() };
     // A template of an unknown format is not judged further.
     if rules.schema() {
+        let parts = template.parts();
         rules.head(id);
-        rules.instruction();
+        rules.stages();
+        parts.iter().for_each(|part| rules.instruction(part));
         rules.faults();
         rules.files("environment.files", &template.environment.files);
         rules.services();
         rules.resources();
-        rules.solutions();
-        rules.verification();
+        parts.iter().for_each(|part| rules.solutions(part));
+        parts.iter().for_each(|part| rules.verification(part));
     }
     rules.problems
 }
@@ -67,28 +71,84 @@ impl<'a> TemplateRules<'a> {
         if template.id != id {
             self.fail("id", format!("{:?}, but the file is {id:?}", template.id));
         }
-        if template.solution.is_empty() {
-            self.fail("solution", "there is no step");
-        }
         if template.expected_steps.min > template.expected_steps.max {
             self.fail("expected_steps", "min is above max");
         }
     }
 
-    fn instruction(&mut self) {
-        let InstructionSpec::Wordings(wordings) = &self.template.instruction else { return };
-        self.newer("instruction".to_owned(), true);
+    fn stages(&mut self) {
+        let stages = &self.template.stages;
+        if stages.is_empty() {
+            return;
+        }
+        self.newer("stages".to_owned(), true);
+        if !STAGES.contains(&stages.len()) {
+            let (least, most) = (STAGES.start(), STAGES.end());
+            let message = format!("{} stages; {least} to {most} are allowed", stages.len());
+            self.fail("stages", message);
+        }
+        self.beside_stages();
+        for (at, stage) in stages.iter().enumerate() {
+            let twice = stages[..at].iter().any(|other| other.name == stage.name);
+            self.stage(&format!("stages.{at}"), stage, twice);
+        }
+    }
+
+    /// The keys that each stage has for itself.
+    fn beside_stages(&mut self) {
+        let template = self.template;
+        let keys = [
+            ("instruction", template.instruction.is_some()),
+            ("solution", template.solution.is_some()),
+            ("alternatives", !template.alternatives.is_empty()),
+            ("verification", template.verification.is_some()),
+        ];
+        for (key, _) in keys.into_iter().filter(|(_, is_there)| *is_there) {
+            self.fail(key, "it stands in each of the `stages`, not beside them");
+        }
+    }
+
+    fn stage(&mut self, field: &str, stage: &StageSpec, twice: bool) {
+        if twice {
+            self.fail(format!("{field}.name"), format!("{:?} is there twice", stage.name));
+        }
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        if stage.name.is_empty() || !stage.name.chars().all(is_plain) {
+            let message =
+                format!("{:?} has other characters than letters, digits, - and _", stage.name);
+            self.fail(format!("{field}.name"), message);
+        }
+        if !(stage.weight > 0.0 && stage.weight.is_finite()) {
+            self.fail(format!("{field}.weight"), format!("{} is not above 0", stage.weight));
+        }
+        if stage.turns == Some(0) {
+            self.fail(format!("{field}.turns"), "a stage needs a turn at least");
+        }
+    }
+
+    /// A key that a part of the template must have.
+    fn required(&mut self, part: &TemplatePart<'_>, key: &str, is_there: bool) {
+        if !is_there {
+            self.fail(part.field(""), format!("the key `{key}` is missing"));
+        }
+    }
+
+    fn instruction(&mut self, part: &TemplatePart<'_>) {
+        self.required(part, "instruction", part.instruction.is_some());
+        let Some(InstructionSpec::Wordings(wordings)) = part.instruction else { return };
+        let field = part.field("instruction");
+        self.newer(field.clone(), true);
         if !wordings.contains_key(COMPLETE) {
-            self.fail("instruction", format!("the wording `{COMPLETE}` is missing"));
+            self.fail(&field, format!("the wording `{COMPLETE}` is missing"));
         }
         if !WORDINGS.contains(&wordings.len()) {
             let (least, most) = (WORDINGS.start(), WORDINGS.end());
             let message = format!("{} wordings; {least} to {most} are allowed", wordings.len());
-            self.fail("instruction", message);
+            self.fail(&field, message);
         }
         for name in wordings.keys().filter(|name| !is_word(name)) {
             let message = format!("the name {name:?} is not a plain word");
-            self.fail(format!("instruction.{name}"), message);
+            self.fail(format!("{field}.{name}"), message);
         }
     }
 
@@ -202,12 +262,16 @@ impl<'a> TemplateRules<'a> {
         self.problems.extend(problems.map(|problem| problem.below("resources")));
     }
 
-    fn solutions(&mut self) {
-        let template = self.template;
-        self.newer("alternatives".to_owned(), !template.alternatives.is_empty());
-        self.moves("solution", &template.solution);
-        self.named("alternatives", &template.alternatives);
-        self.named("verification.cheats", &template.verification.cheats);
+    fn solutions(&mut self, part: &TemplatePart<'a>) {
+        self.required(part, "solution", part.solution.is_some());
+        if part.solution.is_some_and(<[_]>::is_empty) {
+            self.fail(part.field("solution"), "there is no step");
+        }
+        self.newer(part.field("alternatives"), !part.alternatives.is_empty());
+        self.moves(&part.field("solution"), part.solution.unwrap_or_default());
+        self.named(&part.field("alternatives"), part.alternatives);
+        let cheats = part.verification.map(|verification| verification.cheats.as_slice());
+        self.named(&part.field("verification.cheats"), cheats.unwrap_or_default());
     }
 
     fn named(&mut self, name: &str, solutions: &'a [SolutionSpec]) {
@@ -245,27 +309,29 @@ impl<'a> TemplateRules<'a> {
         }
     }
 
-    fn verification(&mut self) {
-        let verification = &self.template.verification;
+    fn verification(&mut self, part: &TemplatePart<'a>) {
+        self.required(part, "verification", part.verification.is_some());
+        let Some(verification) = part.verification else { return };
+        let field = part.field("verification");
         let is_shared = verification.judge == Some(JudgePlace::Shared);
         if is_shared && self.template.is_second_format() {
             let message = format!("the judge of {FOLDER_SCHEMA} is always apart");
-            self.fail("verification.judge", message);
+            self.fail(format!("{field}.judge"), message);
         }
         // Exactly one of `run` and `checks` must be given.
         if verification.run.is_some() != verification.checks.is_empty() {
-            self.fail("verification", "it needs either `run` or `checks`");
+            self.fail(&field, "it needs either `run` or `checks`");
         }
-        self.files("verification.files", &verification.files);
-        self.checks("verification.checks", &verification.checks);
-        self.checks("verification.milestones", &verification.milestones);
+        self.files(&format!("{field}.files"), &verification.files);
+        self.checks(&format!("{field}.checks"), &verification.checks);
+        self.checks(&format!("{field}.milestones"), &verification.milestones);
         // The sum of the weights of milestones is a potential between 0 and 1. In the second format the
         // weights are relative.
         let milestones: f64 = verification.milestones.iter().map(|m| m.weight).sum();
         // Sums of decimal fractions are not exact, so a tiny excess is accepted.
         if !self.template.is_second_format() && milestones > 1.0 + 1e-9 {
             let message = format!("the weights sum to {milestones}, which is more than 1");
-            self.fail("verification.milestones", message);
+            self.fail(format!("{field}.milestones"), message);
         }
     }
 

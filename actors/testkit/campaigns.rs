@@ -49,6 +49,58 @@ verification:
     - {name: tossed, run: flip}
 ";
 
+const STAGES: &str = "\
+schema: synthd/template@2
+id: unit/stages
+title: A letter in three stages
+category: unit
+difficulty: easy
+expected_steps: {min: 4, max: 9}
+parameters:
+  word: {token: {length: 8}}
+environment:
+  files: [{path: start, content: '{{ word }}'}]
+stages:
+  - name: copy
+    instruction: Write {{ word }} into letter.
+    solution:
+      - {think: look, run: 'get start'}
+      - {think: write, run: 'put letter {{ word }}'}
+    verification:
+      checks:
+        - {name: letter, weight: 3, run: 'is letter {{ word }}'}
+        - {name: kept, run: 'is start {{ word }}'}
+      milestones:
+        - {name: begun, run: 'has letter'}
+      cheats:
+        - {name: empty, steps: [{run: 'put letter nothing'}]}
+        - {name: moved, steps: [{run: 'put letter {{ word }}'}, {run: 'put start nothing'}]}
+  - name: sign
+    instruction: Sign the letter.
+    solution:
+      - {think: sign, run: 'put name me'}
+    verification:
+      run: 'is name me'
+      milestones:
+        - {name: signed, run: 'has name'}
+      cheats:
+        - {name: other, steps: [{run: 'put name you'}]}
+    weight: 2
+    turns: 3
+  - name: send
+    instruction: Send the letter.
+    solution:
+      - {think: send, run: 'put sent yes'}
+    verification:
+      run: 'is sent yes'
+      cheats:
+        - {name: half, steps: [{run: 'put sent no'}]}
+";
+
+/// A template with three stages, with its id. Their shares in the score are a quarter, a half and a
+/// quarter. It is not in [`catalog`].
+pub const STAGED: (&str, &str) = ("unit/stages", STAGES);
+
 /// The templates, by id.
 pub const TEMPLATES: [(&str, &str); 2] = [("unit/letter", LETTER), ("unit/coin", COIN)];
 

@@ -18,7 +18,7 @@ mod traps;
 
 pub use agents::FakeAgents;
 pub use archive::FakeArchive;
-pub use campaigns::{TEMPLATES, campaign, catalog, priced};
+pub use campaigns::{STAGED, TEMPLATES, campaign, catalog, priced};
 pub use clock::FakeClock;
 pub use journal::MemoryJournal;
 pub use models::{FakeModel, FakeModels, Line};

@@ -13,6 +13,7 @@ use crate::ports::{Clock, Journal};
 use crate::quality::{QualityHandle, QualityServices};
 use crate::router::RouterHandle;
 use crate::supervisor::{ActorCounters, ActorExit, LiveCounts};
+use crate::task::Catalog;
 use crate::work::completion::PromptSet;
 use crate::work::{EngineServices, WorkInputs};
 use std::cell::RefCell;
@@ -160,13 +161,23 @@ impl Kit {
     }
 
     /// Starts a campaign of completions over these prompts.
-    #[expect(clippy::panic, reason = "a test's")]
     pub async fn submit_prompts(
         &self,
         config: &CampaignConfig,
         prompts: PromptSet,
     ) -> CampaignHandle {
         let inputs = WorkInputs { prompts: Arc::new(prompts), ..WorkInputs::default() };
+        self.submit_with(config, inputs).await
+    }
+
+    /// Runs a campaign over other templates until it rests.
+    pub async fn run_with(&self, config: &CampaignConfig, catalog: Catalog) -> CampaignProgress {
+        let inputs = WorkInputs { catalog: Arc::new(catalog), ..WorkInputs::default() };
+        self.submit_with(config, inputs).await.wait_until_settled().await
+    }
+
+    #[expect(clippy::panic, reason = "a test's")]
+    async fn submit_with(&self, config: &CampaignConfig, inputs: WorkInputs) -> CampaignHandle {
         let (config, again) = (Arc::new(config.clone()), ReopenFilter::Nothing.into());
         let submitted = self.engine.submit_with(inputs, config, String::new(), again).await;
         submitted.unwrap_or_else(|error| panic!("not submitted: {error}"))

@@ -1,8 +1,9 @@
 //! Prompts of a file, answered by a model of known slowness, through the real program: from the
-//! file to the published dataset. Beside it, what the calls alone would take. Then the same,
+//! file to the published dataset. Beside it, what the calls alone would take, as a number and as
+//! clients written by hand make them: the timers of the model are a part of that. Then the same,
 //! killed at half: how many calls were asked twice.
 
-use crate::load::{Made, provider};
+use crate::load::{Made, load, provider};
 use crate::{Figure, synthd};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -23,8 +24,11 @@ pub async fn measure() -> Vec<Figure> {
     assert_eq!(summary["episodes"]["answered"], PROMPTS, "{summary}");
     let what = format!("prompts, {AT_ONCE} in flight at {THINKS:?}");
     let answered = answering(directory.path(), "whole");
+    let model = format!("m-{}", THINKS.as_millis());
+    let alone = load(Made::ByHand, &mock, &model, AT_ONCE).await.rate;
     let mut figures = vec![
         Figure::rate(&what, answered, ideal, ">= 0.95x of the ideal"),
+        Figure::rate("the calls alone, by clients written by hand", alone, ideal, ""),
         Figure::rate("the same with start and dataset", whole, ideal, ""),
     ];
     figures.push(resumed(directory.path()).await);

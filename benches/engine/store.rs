@@ -118,6 +118,7 @@ fn turn(index: u32) -> Turn {
         cost: Money::ZERO,
         model_ms: Some(1),
         failed_ms: None,
+        stage: None,
     };
     Turn {
         messages: vec![reply.clone(), ChatMessage::tool_result("call_0", step.observation())],

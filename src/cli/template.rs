@@ -25,7 +25,7 @@ use synthd_actors::pool::{PoolConfig, PoolHandle};
 use synthd_actors::ports::SandboxBackend;
 use synthd_actors::proof::{SeedProof, TemplateProver};
 use synthd_actors::supervisor::spawn;
-use synthd_actors::task::{Catalog, InstructionSpec, Template};
+use synthd_actors::task::{Catalog, InstructionSpec, Template, TemplatePart, VerificationSpec};
 use tokio::sync::Semaphore;
 
 #[derive(Subcommand)]
@@ -177,17 +177,34 @@ fn list(args: &TemplateListArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The names of the wordings of a template's instruction; none if it has only one.
-fn wordings(template: &Template) -> Vec<&String> {
-    match &template.instruction {
-        InstructionSpec::Text(_) => Vec::new(),
-        InstructionSpec::Wordings(wordings) => wordings.keys().collect(),
-    }
+/// The names of the wordings of a template's instructions; none of those that have only one.
+fn wordings(template: &Template) -> Vec<String> {
+    names_of(template, |part| match part.instruction {
+        Some(InstructionSpec::Wordings(wordings)) => wordings.keys().cloned().collect(),
+        _ => Vec::new(),
+    })
+}
+
+/// The names of things in all parts of a template. In a template with stages, each stands behind the
+/// name of its stage.
+fn names_of(template: &Template, names: impl Fn(&TemplatePart<'_>) -> Vec<String>) -> Vec<String> {
+    let of_part = |part: TemplatePart<'_>| -> Vec<String> {
+        let full = |name: String| match part.stage {
+            Some((_, stage)) => format!("{}/{name}", stage.name),
+            None => name,
+        };
+        names(&part).into_iter().map(full).collect()
+    };
+    template.parts().into_iter().flat_map(of_part).collect()
 }
 
 /// A template as JSON, without its texts. `turns` is the number of scripted moves of the solution
-/// plus one for the submission.
+/// plus one for each submission.
 fn summary(template: &Template) -> serde_json::Value {
+    let parts = template.parts();
+    let verified = |name: fn(&VerificationSpec) -> Vec<String>| {
+        names_of(template, |part| part.verification.map(name).unwrap_or_default())
+    };
     json!({
         "id": template.id,
         "title": template.title,
@@ -196,11 +213,14 @@ fn summary(template: &Template) -> serde_json::Value {
         "requires": template.requires,
         "expected_steps": [template.expected_steps.min, template.expected_steps.max],
         "parameters": template.parameters.0.iter().map(|(name, _)| name).collect::<Vec<_>>(),
-        "turns": template.solution.len() + 1,
-        "checks": template.verification.checks.iter().map(|c| &c.name).collect::<Vec<_>>(),
-        "milestones": template.verification.milestones.iter().map(|m| &m.name).collect::<Vec<_>>(),
-        "cheats": template.verification.cheats.iter().map(|c| &c.name).collect::<Vec<_>>(),
-        "alternatives": template.alternatives.iter().map(|a| &a.name).collect::<Vec<_>>(),
+        "turns": parts.iter().map(|part| part.solution.map_or(0, <[_]>::len) + 1).sum::<usize>(),
+        "stages": template.stages.iter().map(|stage| &stage.name).collect::<Vec<_>>(),
+        "checks": verified(|spec| spec.checks.iter().map(|c| c.name.clone()).collect()),
+        "milestones": verified(|spec| spec.milestones.iter().map(|m| m.name.clone()).collect()),
+        "cheats": verified(|spec| spec.cheats.iter().map(|c| c.name.clone()).collect()),
+        "alternatives": names_of(template, |part| {
+            part.alternatives.iter().map(|a| a.name.clone()).collect()
+        }),
         "faults": template.faults.iter().map(|fault| &fault.name).collect::<Vec<_>>(),
         "services": template.services.iter().map(|service| &service.name).collect::<Vec<_>>(),
         "wordings": wordings(template),
@@ -242,16 +262,27 @@ fn show(args: &TemplateShowArgs) -> Result<ExitCode> {
         print_line(&format!("  {key:<11} {}", if text.is_empty() { "-" } else { &text }));
     }
     // Only templates in folders have these.
-    for key in ["alternatives", "faults", "services", "wordings"] {
+    for key in ["stages", "alternatives", "faults", "services", "wordings"] {
         let text = words(&summary[key]);
         if !text.is_empty() {
             print_line(&format!("  {key:<12} {text}"));
         }
     }
     let task = task(&template, 1, 0, &args.templates)?;
-    let wording = task.wording.map_or(String::new(), |name| format!(" ({name})"));
-    print_line(&format!("\nThe instruction under seed 1{wording}:\n\n{}", task.instruction));
+    let wording = task.wording.as_ref().map_or(String::new(), |name| format!(" ({name})"));
+    let told = instructions(&task);
+    print_line(&format!("\nThe instruction under seed 1{wording}:\n\n{told}"));
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the agent of a task is told: its instruction, or that of each stage.
+fn instructions(task: &Task) -> String {
+    if task.stages.is_empty() {
+        return task.instruction.clone();
+    }
+    let told =
+        task.stages.iter().map(|stage| format!("## {}\n\n{}", stage.name, stage.instruction));
+    told.collect::<Vec<_>>().join("\n")
 }
 
 /// A value of the summary in words.
@@ -286,7 +317,8 @@ fn render(args: &TemplateRenderArgs) -> Result<ExitCode> {
 /// A task as text: id, instruction, then each service, then each file with its path and mode.
 fn text_of(task: &Task) -> String {
     let wording = task.wording.as_ref().map_or(String::new(), |name| format!(", wording {name}"));
-    let mut text = format!("# {} (seed {}{wording})\n\n{}", task.id, task.seed, task.instruction);
+    let told = instructions(task);
+    let mut text = format!("# {} (seed {}{wording})\n\n{told}", task.id, task.seed);
     for service in &task.services {
         let (name, run, health) = (&service.name, &service.run, &service.health);
         text.push_str(&format!("\n--- service {name}\n{run}\n--- its health\n{health}\n"));

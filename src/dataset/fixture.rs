@@ -96,6 +96,7 @@ fn step(n: u64, i: u64, count: u64, reward: f64, return_to_go: f64) -> RowStep {
         calls: (!n.is_multiple_of(6)).then_some(1),
         actions: (i % 3 == 2).then(|| vec![step_action(n, 0), step_action(n, 1)]),
         milestones_changed: None,
+        stage: None,
     }
 }
 

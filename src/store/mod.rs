@@ -44,7 +44,7 @@ pub use accounting::money::{AdjustmentRecord, HoldState, HoldSummary};
 pub use accounting::reconcile::{ReconcileReport, reconcile, reconcile_with};
 pub use call_records::archive::open_archive;
 pub use call_records::calls::CallSummary;
-pub use integrity::backup::{BackupReport, backup};
+pub use integrity::backup::{BackupReport, backup, backup_with};
 pub use integrity::level::{MissingEntries, MissingSum};
 pub use integrity::lock::{holder, is_held};
 pub use integrity::restore::{RestoreReport, RestoreRequest, restore};
@@ -240,8 +240,10 @@ impl Journal for Store {
         let writes = prepared(entries, newest.clone()).await?;
         // Another request may refer to these requests only after they are stored. So they are
         // remembered after the append has succeeded, not before.
+        // An episode that ends with this append makes no other request.
+        let ends = writes.iter().any(PreparedWrite::is_end);
         let calls: Vec<(EpisodeId, BaseRequest)> =
-            writes.iter().filter_map(PreparedWrite::call).collect();
+            writes.iter().filter(|_| !ends).filter_map(PreparedWrite::call).collect();
         writer.append(writes).await?;
         calls.into_iter().for_each(|(episode, known)| newest.keep(episode, known));
         Ok(())

@@ -122,12 +122,14 @@ pub(super) fn episode(conn: &Connection, id: &EpisodeId) -> StoreResult<Option<E
 }
 
 /// The attempts of an episode, oldest first. The cost of an attempt does not include turns that it
-/// inherited from the attempt it resumed.
+/// inherited from the attempt it resumed. The attempt with the outcome has ended when its episode did.
 pub(super) fn attempts(conn: &Connection, episode: &EpisodeId) -> StoreResult<Vec<AttemptRecord>> {
     let sql = "
-        SELECT attempt.attempt, resumed_from, fault, count(step.key),
-            COALESCE(SUM(step.cost) FILTER (WHERE NOT inherited), 0), started_at_ms, ended_at_ms
+        SELECT attempt.attempt, attempt.resumed_from, fault, count(step.key),
+            COALESCE(SUM(step.cost) FILTER (WHERE NOT inherited), 0), attempt.started_at_ms,
+            COALESCE(ended_at_ms, CASE attempt.key WHEN attempt_key THEN finished_at_ms END)
         FROM episode
+        JOIN progress ON progress.episode = episode.key
         JOIN attempt ON attempt.episode = episode.key
         LEFT JOIN step ON step.attempt = attempt.key
         WHERE id = ?1 GROUP BY attempt.key ORDER BY attempt.attempt";

@@ -6,11 +6,17 @@
 //! A file is whole or not there: it is written under another name (`….tmp`) and then renamed. A process
 //! that was killed in between leaves such a file. The next one removes it with its own first workspace;
 //! one data directory has one engine at a time. Nothing is synced to the disk, because nothing depends
-//! on a kept workspace: one that is lost cannot be judged again. All files together have at most
-//! `MOST_BYTES`; the oldest ones are removed first. A user may remove each of them, or the whole
-//! directory, at any time.
+//! on a kept workspace: one that is lost cannot be judged again. A backup of the store has them in a
+//! file beside it, see `backup_file`.
+//!
+//! All files together have at most `MOST_BYTES`; the oldest ones are removed first. A user may remove
+//! each of them, or the whole directory, at any time.
 
+mod backup_file;
 pub(crate) mod codec;
+
+pub use backup_file::WorkspacesBackup;
+pub(crate) use backup_file::{read_backup, write_backup};
 
 use async_trait::async_trait;
 use std::fs::{DirBuilder, File};

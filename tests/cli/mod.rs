@@ -30,6 +30,7 @@ mod runs;
 mod samples;
 mod schema;
 mod services;
+mod stages;
 mod store;
 mod template;
 mod terminal;

@@ -2,11 +2,15 @@
 //! are in the store and in the dataset.
 
 use super::campaign::{copy, templates, text};
-use super::harness::{Ran, synthd_in};
+use super::harness::{Ran, command, synthd_in};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use serde_json::Value;
 use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::process::Stdio;
 use tempfile::TempDir;
 
 /// A campaign that has run in a directory of its own, with templates of its own in `own`. Its four
@@ -160,6 +164,29 @@ fn what_is_judged_is_not_judged_again_unless_the_checks_change() {
     assert_eq!(labels, [true, false], "both are kept, the newest last");
     let strange = reverify(dir, &["--template", "other/*"]).fails(2, "SYN-0105");
     assert!(strange.stderr.contains("other/*"), "{strange:?}");
+}
+
+/// A check that takes long is cut off. What was judged before stays, and the command goes on later.
+#[test]
+fn an_interrupted_command_goes_on() {
+    let dir = ran("all");
+    let dir = dir.path();
+    reverify(dir, &["--json", "--template", "tests/greeting"]).succeeds();
+    let quick = "run: cmp sum.txt /sealed/sum";
+    edit(dir, "sum.yaml", &[(quick, "run: sleep 600; cmp sum.txt /sealed/sum")]);
+    let args = ["campaign", "reverify", "small", "--data-dir", "data", "--templates", "own"];
+    let mut command = command(dir, &[&args[..], &["--json"]].concat());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut told = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert!(told.any(|line| line.unwrap().contains("4 episodes with a verdict")));
+    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).unwrap();
+    let ended = Ran::from(child.wait_with_output().unwrap());
+    assert_eq!(ended.code, Some(130), "{ended:?}");
+    assert_eq!(ended.document()["interrupted"], true);
+    edit(dir, "sum.yaml", &[("run: sleep 600; cmp sum.txt /sealed/sum", quick)]);
+    let rest = reverify(dir, &["--json"]).succeeds().document();
+    assert_eq!(rest["judged"], 4, "{rest:#}");
+    assert_eq!(rest["judged_earlier"], 2, "{rest:#}");
 }
 
 /// Unless the campaign asks for more, the workspaces of unsolved episodes are not kept.

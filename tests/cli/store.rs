@@ -24,9 +24,15 @@ fn a_store_is_verified_copied_and_brought_back() {
     snapshot("store_verify", &on(&["store", "verify"]).succeeds().fits().told(), None);
     on(&["store", "backup", "copy.db"]).succeeds();
     on(&["store", "backup", "copy.db"]).fails(2, "SYN-0307");
+    let kept = dir.path().join("data/workspaces");
+    let count = || std::fs::read_dir(&kept).map_or(0, Iterator::count);
+    let before = count();
+    assert!(before > 0 && dir.path().join("copy.db-workspaces").exists());
+    std::fs::remove_dir_all(&kept).unwrap();
     std::fs::remove_file(dir.path().join("data/synthd.db")).unwrap();
     on(&["campaign", "list"]).fails(1, "SYN-0306");
     let back = on(&["store", "restore", "copy.db", "--json"]).succeeds().document();
+    assert_eq!((count(), back["workspaces"].as_u64()), (before, Some(before as u64)), "{back:#}");
     assert!(back["missing"].is_null() && back["compared"] == true, "{back:#}");
     on(&["campaign", "list"]).succeeds();
     let built = on(&["dataset", "build", "small", "--json"]).succeeds().document();

@@ -28,7 +28,7 @@ impl Scaffold for FilesScaffold {
 
     fn open(&self, task: &Task, limits: &AgentLimits) -> Vec<ChatMessage> {
         vec![
-            ChatMessage::text(ChatRole::System, system_prompt(limits)),
+            ChatMessage::text(ChatRole::System, system_prompt(task, limits)),
             ChatMessage::text(ChatRole::User, format!("Your task:\n\n{}", task.instruction)),
         ]
     }
@@ -96,8 +96,10 @@ fn names() -> String {
     all.map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
 }
 
-/// The system message. It is the same for every task of a campaign.
-fn system_prompt(limits: &AgentLimits) -> String {
+/// The system message. It is the same for every task of a campaign, and the same for every task with
+/// stages.
+fn system_prompt(task: &Task, limits: &AgentLimits) -> String {
+    let afterwards = minimal::after_submission(task);
     let (limits, names, shell) = (limits.list(), names(), ShellTool::NAME);
     format!(
         "You solve a task in a Linux sandbox. You have a shell, and tools for files.\n\n\
@@ -109,7 +111,7 @@ fn system_prompt(limits: &AgentLimits) -> String {
          wherever the shell is.\n\n\
          These limits hold:\n{limits}\n\n\
          When the task is done, submit your work by calling \"{shell}\" with exactly this command: \
-         echo {SUBMIT_MARKER}\nYou can change nothing after that."
+         echo {SUBMIT_MARKER}\n{afterwards}"
     )
 }
 

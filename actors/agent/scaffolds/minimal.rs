@@ -31,7 +31,7 @@ impl Scaffold for MinimalScaffold {
 
     fn open(&self, task: &Task, limits: &AgentLimits) -> Vec<ChatMessage> {
         vec![
-            ChatMessage::text(ChatRole::System, system_prompt(limits)),
+            ChatMessage::text(ChatRole::System, system_prompt(task, limits)),
             ChatMessage::text(ChatRole::User, format!("Your task:\n\n{}", task.instruction)),
         ]
     }
@@ -95,9 +95,21 @@ pub(super) fn scripted_call(think: &str, turn: u32, tool: &str, arguments: &Valu
     ChatMessage { tool_calls: vec![call], ..ChatMessage::text(ChatRole::Assistant, think) }
 }
 
-/// The system message. It is the same for every task of a campaign.
-fn system_prompt(limits: &AgentLimits) -> String {
+/// What the system message says of the time after a submission.
+pub(super) fn after_submission(task: &Task) -> &'static str {
+    match task.stages.is_empty() {
+        true => "You can change nothing after that.",
+        false => {
+            "Then you get the next task in the same workspace, until the last one is submitted."
+        }
+    }
+}
+
+/// The system message. It is the same for every task of a campaign, and the same for every task with
+/// stages.
+fn system_prompt(task: &Task, limits: &AgentLimits) -> String {
     let limits = limits.list();
+    let afterwards = after_submission(task);
     format!(
         "You solve a task in a Linux sandbox. You run shell commands.\n\n\
          Each reply contains a short thought and exactly one call of the tool \"{TOOL}\". The first \
@@ -106,7 +118,7 @@ fn system_prompt(limits: &AgentLimits) -> String {
          and errors together, in the order in which they were written.\n\n\
          These limits hold:\n{limits}\n\n\
          When the task is done, submit your work with exactly this command: echo {SUBMIT_MARKER}\n\
-         You can change nothing after that."
+         {afterwards}"
     )
 }
 

@@ -60,6 +60,26 @@ fn each_of_its_calls_is_a_turn_of_the_episode() {
     });
 }
 
+/// The words are those of this campaign. The trap that they spring shows that they are told.
+#[test]
+fn it_is_told_its_limits() {
+    in_test_system(options(), |kit| async move {
+        let mut config = external(1);
+        config.episode.max_turns = 17;
+        let told = "set SYNTHD_LIMITS=- A process is killed after 60 s of processor time.";
+        kit.backend.traps().once(told, Trap::Fault(FaultKind::SandboxLost));
+        let again = "- The work ends after 17 replies, or after";
+        kit.backend.traps().set(again, 0, 1, Trap::Fault(FaultKind::SandboxLost));
+        assert_eq!(kit.run(&config).await.episodes.resolved, 1);
+        let record = episodes(&kit, "c").await.remove(0);
+        let attempts = kit.journal.attempts(&record.plan.id).await.unwrap();
+        let kinds: Vec<_> = attempts.iter().map(|attempt| attempt.fault.as_ref()).collect();
+        assert_eq!(kinds.len(), 3, "{kinds:?}");
+        let lost = |at: usize| kinds[at].is_some_and(|fault| fault.kind == FaultKind::SandboxLost);
+        assert!(lost(0) && lost(1) && kinds[2].is_none(), "{kinds:?}");
+    });
+}
+
 #[test]
 fn what_was_answered_before_is_told_again() {
     in_test_system(options(), |kit| async move {

@@ -6,7 +6,7 @@ use crate::testkit::{Kit, Separation, Trap, campaign, in_test_system};
 
 /// Follows the operations on the sandboxes of one episode: sealed files that were laid while the
 /// agent was frozen are gone before it is thawed.
-fn assert_apart(kit: &Kit) {
+pub(super) fn assert_apart(kit: &Kit) {
     let (mut runs, mut in_sight, mut measured) = (true, false, 0);
     let steps = kit.backend.separation();
     for step in &steps {

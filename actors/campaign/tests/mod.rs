@@ -18,6 +18,7 @@ mod samples;
 mod sampling;
 mod services;
 mod sharing;
+mod stages;
 
 use crate::model::{
     CampaignName, EpisodeId, EpisodeRecord, Outcome, PlannedEpisode, StopReason, TaskId, Verdict,

@@ -43,6 +43,7 @@ fn turn(index: u32, command: &str, observation: &str) -> Turn {
         cost: Money::from_nanos(3),
         model_ms: Some(1),
         failed_ms: None,
+        stage: None,
     };
     let message = ChatMessage::text(ChatRole::Assistant, "");
     let reply = ChatReply::new(message, FinishReason::ToolCalls, Usage::default());

@@ -5,6 +5,7 @@ mod faults;
 mod folder;
 mod format;
 mod services;
+mod stages;
 
 use super::{FolderFile, Template, TemplateError, TemplateFolder};
 use std::sync::Arc;

@@ -136,6 +136,7 @@ fn turn_of(planned_model: &str, prompt: &Prompt, answer: ModelAnswer) -> Turn {
         cost: answer.cost,
         model_ms: Some(millis(answer.took.saturating_add(answer.failed))),
         failed_ms: (!answer.failed.is_zero()).then(|| millis(answer.failed)),
+        stage: None,
     };
     Turn {
         step,

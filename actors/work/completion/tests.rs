@@ -299,10 +299,10 @@ fn memory_and_the_store_agree_on_money_when_a_campaign_rests() {
     }
 }
 
-/// The model is asked while the start is recorded. If the store does not take the start, the number
-/// of the attempt is used up all the same: the store may have the hold of its call.
+/// Whichever entry the store does not take, at the end everything is answered and settled. The start
+/// that it did not take is written, too: its number is used up.
 #[test]
-fn an_attempt_whose_start_the_store_did_not_take_is_not_begun_again() {
+fn a_start_that_the_store_does_not_take_is_written_before_the_campaign_goes_on() {
     for failing in 2..16 {
         in_test_system(Options::default(), move |kit| async move {
             let mut config = CampaignConfig { concurrency: 1, ..completions(1) };
@@ -316,6 +316,14 @@ fn an_attempt_whose_start_the_store_did_not_take_is_not_begun_again() {
             let done = run(&kit, &config, numbered(2)).await;
             let found = (done.state, done.episodes.answered, kit.journal.unsettled());
             assert_eq!(found, (CampaignState::Complete, 2, 0), "{failing}");
+            for record in kit.services.journal.episodes(&config.name).await.unwrap() {
+                let attempts = kit.services.journal.attempts(&record.plan.id).await.unwrap();
+                assert_eq!(
+                    attempts.len() as u32,
+                    record.attempt.0,
+                    "{failing}: no number is left out"
+                );
+            }
         });
     }
 }

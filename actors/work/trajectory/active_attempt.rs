@@ -6,6 +6,8 @@
 
 use super::milestones::MilestoneSandbox;
 use super::orders::{AttemptOrders, AttemptState};
+use super::stage_progress::StageProgress;
+use super::verify;
 use crate::judge::engine_commands::ensure_exited;
 use crate::model::{
     ChatMessage, ExecRequest, Fault, JournalEntry, SandboxFingerprint, StepState, StopReason, Turn,
@@ -26,6 +28,7 @@ pub(super) struct StoppedAttempt {
     pub(super) turns: Vec<Turn>,
     pub(super) lease: SandboxLease,
     pub(super) fingerprint: SandboxFingerprint,
+    pub(super) stages: StageProgress,
 }
 
 /// An attempt whose agent acts.
@@ -41,6 +44,8 @@ pub(super) struct ActiveAttempt<'a> {
     pub(super) history: Vec<ChatMessage>,
     /// The turns so far, in order.
     pub(super) turns: Vec<Turn>,
+    /// How far it is in the stages of the task.
+    pub(super) stages: StageProgress,
     /// The working directory and the files, as the last command left them.
     pub(super) state: StepState,
     /// The digest of the last workspace scan. Another digest means that files have changed.
@@ -89,6 +94,7 @@ impl<'a> ActiveAttempt<'a> {
             fingerprint,
             history,
             turns: Vec::new(),
+            stages: StageProgress::new(&orders.task),
             state: StepState { cwd: WORKSPACE.to_owned(), files: scan.files },
             seen: scan.digest,
             potential: 0.0,
@@ -128,14 +134,31 @@ impl<'a> ActiveAttempt<'a> {
     /// Measures the milestone potential of the workspace as it is now. If that fails, the last
     /// potential stands, because the agent has lost nothing by it.
     pub(super) async fn evaluate_milestones(&mut self) -> Result<(), Fault> {
-        let before = self.held.as_deref().unwrap_or_default();
-        let live = self.lease.sandbox();
-        let measured = self.milestones.evaluate(&self.orders.task, live, before).await?;
+        let before = self.stages.own_names(self.held.as_deref().unwrap_or_default());
+        let (task, live) = (self.stages.part(), self.lease.sandbox());
+        let measured = self.milestones.evaluate(task, live, &before).await?;
         self.is_unmeasured = measured.is_none();
         if let Some(measured) = measured {
-            self.potential = measured.potential;
-            self.held = Some(measured.held);
+            self.potential = self.stages.potential(measured.potential);
+            self.held = Some(self.stages.full_names(measured.held));
         }
+        Ok(())
+    }
+
+    /// Verifies the present stage of the task over the workspace as it is now, and enters the next
+    /// stage. The agent's time stands still. Err means that a sandbox failed: the attempt has no
+    /// verdict over the stage, so it ends.
+    pub(super) async fn end_stage(&mut self) -> Result<(), Fault> {
+        // The sandboxes of the measurements go first: an attempt has at most three.
+        let (pool, spec) = (&self.services.pool, &self.orders.checking);
+        self.milestones = MilestoneSandbox::new(pool.clone(), spec.clone());
+        let task = self.stages.part();
+        let verdict = verify::verify_live(pool, task, spec, self.lease.sandbox()).await?;
+        self.stages.enter_next(verdict);
+        // The milestones of the next stage are others. None of them is measured yet.
+        self.potential = self.stages.earned();
+        self.held = Some(Vec::new());
+        self.is_unmeasured = false;
         Ok(())
     }
 
@@ -206,6 +229,7 @@ mod tests {
                 cost: Money::ZERO,
                 model_ms: None,
                 failed_ms: None,
+                stage: None,
             },
             reply: ChatReply::new(message, FinishReason::Stop, Usage::default()),
             messages: Vec::new(),

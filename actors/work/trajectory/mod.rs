@@ -13,6 +13,7 @@
 //! - `actions`: runs one action of a native agent through its tool.
 //! - `replay_match`: whether a recorded turn has repeated.
 //! - `milestones`, `verify`: measuring and judging a workspace, through `crate::judge`.
+//! - `stage_progress`: how far an attempt is in the stages of its task.
 
 mod actions;
 mod active_attempt;
@@ -26,6 +27,7 @@ mod plan;
 mod replay_match;
 mod run;
 mod sources;
+mod stage_progress;
 mod verify;
 
 pub use actions::{ActionLimits, PerformedAction, run_action};

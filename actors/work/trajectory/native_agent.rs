@@ -3,14 +3,18 @@
 //!
 //! ```text
 //!  ask (router) ─► parse (scaffold) ─► actions (tools, sandbox) ─► milestones ─► record ─► ask …
+//!                                                  a stage of the task has ended: verify ─┘
 //! ```
+//! The turn that ends a stage records the next instruction as its last message, before the stage is
+//! verified. So nothing is asked for again if the verification fails.
 
 use super::actions::{ActionLimits, PerformedAction, run_action};
 use super::active_attempt::{ActiveAttempt, StoppedAttempt, failed_ms, millis};
 use super::changes::changes_of;
 use super::phase::AttemptPhase;
 use super::replay_match::matches_recorded;
-use crate::agent::{FormatError, RequestedAction, Scaffold, Toolbox, opened};
+use super::stage_progress::AfterTurn;
+use crate::agent::{FormatError, RequestedAction, Scaffold, Toolbox, next_instruction, opened};
 use crate::model::{
     ActionType, ChatMessage, ChatReply, ChatRequest, Fault, FaultKind, FinishReason, Step,
     StepAction, StepState, StopReason, Turn, TurnAction, WorkspaceScan, joined_observation,
@@ -78,11 +82,13 @@ impl<'a> NativeAttempt<'a> {
             self.acting
                 .attempt_state
                 .enter_phase(AttemptPhase::Replaying { turn: turn.step.index });
+            self.acting.stages.resume(turn.step.stage.as_deref());
             if turn.ran().next().is_some() && !self.repeats(turn).await? {
                 let differs = format!("turn {} does not repeat", turn.step.index);
                 return Err(Fault::new(FaultKind::ReplayDiffers, differs));
             }
             self.acting.resume_from(turn);
+            self.acting.stages.count_turn();
             // Unreadable replies of the earlier attempt count towards the limit.
             let bad = turn.step.kind() == ActionType::Malformed;
             self.malformed = if bad { self.malformed + 1 } else { 0 };
@@ -104,7 +110,7 @@ impl<'a> NativeAttempt<'a> {
                 }
                 observed.push(done.action.observation);
             } else {
-                observed.push(self.scaffold.not_run().to_owned());
+                observed.push(self.not_run().to_owned());
             }
         }
         let found = joined_observation(observed.iter().map(String::as_str));
@@ -113,8 +119,9 @@ impl<'a> NativeAttempt<'a> {
 
     /// Takes turns until there is a reason to stop.
     async fn act(mut self) -> Result<StoppedAttempt, Fault> {
-        // The recorded turns may have ended the episode already.
-        let mut stop = self.stop_in_record();
+        // The recorded turns may have ended the episode, or a stage of the task.
+        let recorded = self.acting.stages.after_turn(self.stop_in_record());
+        let mut stop = self.follow(recorded).await?;
         while stop.is_none() {
             let index = self.acting.turns.len() as u32;
             if index >= self.acting.orders.config.episode.max_turns {
@@ -127,8 +134,31 @@ impl<'a> NativeAttempt<'a> {
             }
         }
         let stop = stop.unwrap_or(StopReason::StepLimit);
-        let ActiveAttempt { turns, lease, fingerprint, .. } = self.acting;
-        Ok(StoppedAttempt { stop, turns, lease, fingerprint })
+        let ActiveAttempt { turns, lease, fingerprint, stages, .. } = self.acting;
+        Ok(StoppedAttempt { stop, turns, lease, fingerprint, stages })
+    }
+
+    /// Does what follows a turn that is recorded. Returns the reason to stop, if there is one.
+    async fn follow(&mut self, after: AfterTurn) -> Result<Option<StopReason>, Fault> {
+        match after {
+            AfterTurn::GoesOn => Ok(None),
+            AfterTurn::Stops(stop) => Ok(Some(stop)),
+            AfterTurn::NextStage => Box::pin(self.acting.end_stage()).await.map(|()| None),
+        }
+    }
+
+    /// The message with the instruction of the next stage of the task.
+    fn next_instruction(&self) -> Option<ChatMessage> {
+        let next = self.acting.stages.next_part()?;
+        Some(next_instruction(&self.acting.orders.config, &*self.scaffold, &next))
+    }
+
+    /// What the model sees in place of the observation of an action that did not run.
+    fn not_run(&self) -> &'static str {
+        match self.acting.stages.has_next() {
+            true => self.scaffold.not_run_in_stage(),
+            false => self.scaffold.not_run(),
+        }
     }
 
     /// Why the last recorded turn ended the episode. None if it did not, or there is no turn.
@@ -167,7 +197,7 @@ impl<'a> NativeAttempt<'a> {
         self.acting.model.clone_from(&called.model);
         // The step records the state in which the model chose its actions.
         let before = self.acting.state.clone();
-        let result = self.perform(&called.reply).await?;
+        let mut result = self.perform(&called.reply).await?;
         let mut changed = false;
         for scan in &result.scans {
             changed |= self.acting.apply_scan(scan);
@@ -176,10 +206,14 @@ impl<'a> NativeAttempt<'a> {
         if changed || self.acting.is_unmeasured {
             self.acting.evaluate_milestones().await?;
         }
-        let stop = result.stop;
+        self.acting.stages.count_turn();
+        let after = self.acting.stages.after_turn(result.stop);
+        if after == AfterTurn::NextStage {
+            result.messages.extend(self.next_instruction());
+        }
         let turn = self.assemble(index, before, called, result);
         self.acting.record(vec![turn]).await?;
-        Ok(stop)
+        self.follow(after).await
     }
 
     /// Asks the model through the router, which limits, pays, retries and records the call.
@@ -272,7 +306,7 @@ impl<'a> NativeAttempt<'a> {
         action.kind = ActionType::ToolCall;
         TurnAction {
             call_id: call.call_id.clone(),
-            observation: self.scaffold.not_run().to_owned(),
+            observation: self.not_run().to_owned(),
             ..TurnAction::unrun(action)
         }
     }
@@ -304,7 +338,7 @@ impl<'a> NativeAttempt<'a> {
     /// actions. Only the first turn has the whole request: a later one is that request and the
     /// messages of the turns since.
     fn assemble(
-        &self,
+        &mut self,
         index: u32,
         state: StepState,
         called: ModelAnswer,
@@ -323,6 +357,7 @@ impl<'a> NativeAttempt<'a> {
             cost: called.cost,
             model_ms: Some(millis(called.took.saturating_add(called.failed))),
             failed_ms: failed_ms(called.failed),
+            stage: self.acting.stages.step_stage(),
         };
         let first = || Box::new(ChatRequest::clone(&called.request));
         let opening = (index == 0).then(first);

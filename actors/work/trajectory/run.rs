@@ -10,6 +10,7 @@ use super::external_agent::ExternalAttempt;
 use super::native_agent::NativeAttempt;
 use super::orders::{AttemptAgent, AttemptOrders, AttemptState};
 use super::phase::AttemptPhase;
+use super::stage_progress::StageProgress;
 use super::verify;
 use crate::judge::engine_commands::{ensure_exited, run_engine_command};
 use crate::model::{
@@ -60,24 +61,14 @@ async fn conclude(
         Some(source) => services.journal.turns(&orders.plan.id, source).await?,
         None => Vec::new(),
     };
-    let StoppedAttempt { stop, turns, mut lease, fingerprint } =
+    let StoppedAttempt { stop, turns, lease, fingerprint, stages } =
         play(services, orders, attempt_state, recorded).await?;
     attempt_state.enter_phase(AttemptPhase::Verifying);
-    let verdict = match lease.sandbox().pack(true).await {
-        Ok(snapshot) => {
-            // The agent's sandbox ends before others are taken for the checks.
-            drop(lease);
-            let copy = services.pool.store_copy(Arc::new(snapshot)).await;
-            judge(services, orders, &copy).await
-        }
-        Err(fault) => Err(fault),
+    let verdict = match stages.unreached() {
+        Some(verdict) => verdict,
+        None => verify_final(services, orders, &stages, lease).await?,
     };
-    // The workspace is too large or too deep to be copied or to be laid again. The agent caused that,
-    // so the task is not solved.
-    let verdict = match verdict {
-        Err(fault) if fault.kind.is_uncopied() => verify::uncopied(&fault),
-        verdict => verdict?,
-    };
+    let verdict = stages.whole_verdict(verdict);
     let finished_at_ms = services.clock.now_ms();
     let task = orders.task.clone();
     Ok(FinishedEpisode {
@@ -94,14 +85,36 @@ async fn conclude(
     })
 }
 
+/// The verdict over the final workspace. If the task has stages, it is the verdict over the last one
+/// that the agent has reached.
+async fn verify_final(
+    services: &EngineServices,
+    orders: &AttemptOrders,
+    stages: &StageProgress,
+    mut lease: SandboxLease,
+) -> Result<Verdict, Fault> {
+    let verdict = match lease.sandbox().pack(true).await {
+        Ok(snapshot) => {
+            // The agent's sandbox ends before others are taken for the checks.
+            drop(lease);
+            let copy = services.pool.store_copy(Arc::new(snapshot)).await;
+            judge(services, orders, stages, &copy).await
+        }
+        Err(fault) => Err(fault),
+    };
+    verdict.or_else(verify::uncopied_verdict)
+}
+
 /// The verdict over a final workspace, which is kept if the campaign wants that.
 async fn judge(
     services: &EngineServices,
     orders: &AttemptOrders,
+    stages: &StageProgress,
     copy: &Arc<dyn StoredCopy>,
 ) -> Result<Verdict, Fault> {
-    let verdict = verify::verify_copy(&services.pool, &orders.task, &orders.checking, copy).await?;
-    if orders.config.episode.keep_workspaces.keeps(verdict.passed) {
+    let task = stages.part();
+    let verdict = verify::verify_copy(&services.pool, task, &orders.checking, copy).await?;
+    if orders.config.episode.keep_workspaces.keeps(stages.is_solved_with(&verdict)) {
         let id = &orders.plan.id;
         if let Err(fault) = keep(services, orders, &**copy).await {
             tracing::warn!(episode = %id, %fault, "the workspace is not kept");

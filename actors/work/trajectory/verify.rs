@@ -8,15 +8,40 @@
 use crate::judge::engine_commands::{acquire_with_copy, run_sealed};
 use crate::judge::{JudgeSandbox, JudgedCheck};
 use crate::model::{
-    CheckResult, ExecReport, Fault, JudgeEnvironment, JudgePlace, SandboxFingerprint, SandboxSpec,
-    Task, TaskCheck, Verdict, WorkspaceCopy,
+    CheckResult, ExecReport, Fault, FaultKind, JudgeEnvironment, JudgePlace, SandboxFingerprint,
+    SandboxSpec, Task, TaskCheck, Verdict, WorkspaceCopy,
 };
 use crate::pool::PoolHandle;
-use crate::ports::StoredCopy;
+use crate::ports::{Sandbox, StoredCopy};
 use std::sync::Arc;
 
 /// Characters of a check's output that are kept, from its end.
 const OUTPUT_SHOWN: usize = 2_000;
+
+/// The verdict over a workspace in which the agent goes on afterwards. Its programs stand still from
+/// before the copy until the verdict: they must not be able to notice or influence the checks (ADR
+/// 17). Err means that a sandbox failed. Then the agent's programs are not thawed, because the attempt
+/// ends.
+pub(super) async fn verify_live(
+    pool: &PoolHandle,
+    task: &Task,
+    spec: &Arc<SandboxSpec>,
+    live: &mut dyn Sandbox,
+) -> Result<Verdict, Fault> {
+    if let Err(fault) = live.freeze().await {
+        return uncopied_verdict(fault);
+    }
+    let verdict = match live.pack(false).await {
+        Ok(snapshot) => verify_snapshot(pool, task, spec, Arc::new(snapshot)).await,
+        Err(fault) => Err(fault),
+    };
+    let verdict = verdict.or_else(uncopied_verdict)?;
+    match live.thaw().await {
+        Ok(()) => Ok(verdict),
+        // A program of the agent ran in the meantime, so nobody knows what was copied.
+        Err(fault) => uncopied_verdict(fault),
+    }
+}
 
 /// The verdict over a final workspace in memory, see [`verify_copy`].
 pub async fn verify_snapshot(
@@ -31,12 +56,19 @@ pub async fn verify_snapshot(
 
 /// The verdict over a final workspace. The copy is in memory only while it is laid, so checks that
 /// hang keep no memory from others. Err means that a sandbox failed; a failed check is a verdict.
+///
+/// A task with stages has no final workspace that tells of all of them. Give it here in one of its
+/// stages ([`Task::at_stage`]); the whole is refused with `TaskSetup`.
 pub async fn verify_copy(
     pool: &PoolHandle,
     task: &Task,
     spec: &Arc<SandboxSpec>,
     copy: &Arc<dyn StoredCopy>,
 ) -> Result<Verdict, Fault> {
+    if !task.stages.is_empty() {
+        let what = "each stage of the task needs the workspace of its own end";
+        return Err(Fault::new(FaultKind::TaskSetup, what));
+    }
     if task.verification.judge == JudgePlace::Apart {
         return verify_apart(pool, task, spec, copy).await;
     }
@@ -116,18 +148,23 @@ fn last_characters(text: &str) -> String {
     if skip == 0 { kept } else { format!("[... {skip} characters left out ...]\n{kept}") }
 }
 
-/// The verdict if the workspace could not be copied: score 0, with one failed check
-/// `workspace-copied` that says why.
-pub(super) fn uncopied(fault: &Fault) -> Verdict {
+/// The verdict if the workspace could not be copied or laid again, because it is too large or too
+/// deep, or because a program of the agent would not stand still. The agent caused that, so the task
+/// is not solved: score 0, with one failed check `workspace-copied` that says why. Every other fault
+/// stays one.
+pub(super) fn uncopied_verdict(fault: Fault) -> Result<Verdict, Fault> {
+    if !fault.kind.is_uncopied() {
+        return Err(fault);
+    }
     let check = CheckResult {
         name: "workspace-copied".to_owned(),
         weight: 1.0,
         passed: false,
-        output: fault.message.clone(),
+        output: fault.message,
         end: None,
         second: None,
     };
-    Verdict { score: 0.0, passed: false, flaky: false, checks: vec![check], judge: None }
+    Ok(Verdict { score: 0.0, passed: false, flaky: false, checks: vec![check], judge: None })
 }
 
 #[cfg(test)]

@@ -198,6 +198,8 @@ struct TurnReplay {
     tools: Toolbox,
     lease: SandboxLease,
     limits: ActionLimits,
+    /// How many stages the task has.
+    stages: usize,
 }
 
 impl TurnReplay {
@@ -207,7 +209,16 @@ impl TurnReplay {
             Agent::Native(scaffold) => scaffold.clone(),
             external @ Agent::External(_) => external.script_format(),
         };
-        Self { tools: scaffold.tools(), scaffold, lease, limits }
+        let stages = origin.task.stages.len();
+        Self { tools: scaffold.tools(), scaffold, lease, limits, stages }
+    }
+
+    /// What the agent saw in place of the observation of an action that did not run.
+    fn not_run(&self, turn: &Turn) -> &'static str {
+        match turn.step.stage_index() {
+            Some(at) if at as usize + 1 < self.stages => self.scaffold.not_run_in_stage(),
+            _ => self.scaffold.not_run(),
+        }
     }
 
     /// Runs a turn's actions again and compares what the agent would see with what it saw. None if
@@ -226,7 +237,7 @@ impl TurnReplay {
                     observed.push(done.action.observation);
                     end = done.action.end.or(end);
                 }
-                observed.resize(calls.len(), self.scaffold.not_run().to_owned());
+                observed.resize(calls.len(), self.not_run(turn).to_owned());
                 (joined_observation(observed.iter().map(String::as_str)), end)
             }
         };

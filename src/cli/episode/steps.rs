@@ -25,19 +25,34 @@ struct StepRewards {
 pub(super) fn write_steps(page: &mut EpisodePage, whole: &FullEpisode) {
     let rewards = step_rewards(whole);
     for (at, turn) in whole.turns.iter().enumerate() {
+        let before = at.checked_sub(1).and_then(|before| whole.turns.get(before));
         page.gap();
+        begun_stage(page, before, turn);
         heading(page, turn);
         thought(page, &turn.step);
         actions(page, &turn.step);
         changes(page, &turn.changes);
         reward(page, &turn.step, rewards.get(at).copied());
-        let before = at.checked_sub(1).and_then(|before| whole.turns.get(before));
         milestones(page, before.map(|before| &before.step), &turn.step);
     }
     if whole.turns.is_empty() {
         page.gap();
         page.line("no step was recorded");
     }
+}
+
+/// Adds the name of the task stage that begins with a step, and what the agent was told then. `before`
+/// is the turn before the step.
+fn begun_stage(page: &mut EpisodePage, before: Option<&Turn>, turn: &Turn) {
+    let index = before.and_then(|before| before.step.stage_index());
+    let stage = turn.step.stage.as_ref().filter(|stage| Some(stage.index) != index);
+    let Some(stage) = stage else { return };
+    let name = format!("stage {}", escape_line(&stage.name));
+    page.line(page.styler.styled(TextStyle::Strong, &name));
+    if let Some(told) = before.and_then(|before| before.messages.last()) {
+        page.block("  ", "  ", None, told.content.trim_end());
+    }
+    page.gap();
 }
 
 /// The rewards of the steps. If there is a row, they are taken from it, so that both say the same.

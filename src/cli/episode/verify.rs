@@ -72,6 +72,7 @@ pub(super) async fn run(store: &Store, args: &EpisodeVerifyArgs) -> Result<ExitC
     let copy = kept_workspace(&episode, &args.data.data_dir)?;
     let config = campaign_config(store, &episode.plan).await?;
     let task = todays_task(store, &episode, &config, &args.templates.directories).await?;
+    ensure_whole(&task)?;
     let found = in_sandboxes(&episode, &config, &task, copy).await?;
     let report = VerifyReport {
         episode: &episode.plan.id,
@@ -132,6 +133,16 @@ async fn todays_task(
     }
     eprint_line("note: the template has changed since, but it asks for the same work");
     Ok(origin.task)
+}
+
+/// Refuses a task with stages: each of them was judged over a workspace of its own.
+fn ensure_whole(task: &Task) -> Result<()> {
+    if task.stages.is_empty() {
+        return Ok(());
+    }
+    let what = format!("{} has stages, and only its last workspace is kept", task.template);
+    let hint = "`synthd episode show` has the verdict over each stage";
+    Err(Error::new(Code::BadUsage, what).hint(hint))
 }
 
 /// Starts a pool only for the verification, judges, and removes everything again.

@@ -1,7 +1,7 @@
 //! `synthd store restore`: makes a damaged or lost store usable again, from a backup or from what
 //! is left.
 
-use crate::cli::terminal::output::{print_json, print_line};
+use crate::cli::terminal::output::{pluralize, print_json, print_line};
 use crate::cli::terminal::terminal_text::escape_line;
 use crate::cli::{DataDir, operator};
 use crate::error::Result;
@@ -20,6 +20,8 @@ that the restored store lacks, the command first names this money. With --charge
 missing money counts as spent, so that no cap is passed. `synthd money list --adjustments` \
 shows this charge.
 
+If FILE-workspaces is beside the file, the kept workspaces are restored from it as well.
+
 If the command is cut off, no other command opens the store until it is run again. It then \
 finishes what it began, and does not read a file that is named.
 
@@ -37,6 +39,9 @@ pub(in crate::cli) struct StoreRestoreArgs {
     /// Who decides, for the record [default: the user]
     #[arg(long, value_name = "NAME")]
     who: Option<String>,
+    /// Leave the kept workspaces of the data directory as they are
+    #[arg(long)]
+    without_workspaces: bool,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -52,6 +57,7 @@ pub(super) fn run(args: &StoreRestoreArgs) -> Result<ExitCode> {
     let report = restore(&RestoreRequest {
         data_dir: &args.data.data_dir,
         backup: args.file.as_deref(),
+        workspaces: !args.without_workspaces,
         charge_missing: args.charge_missing,
         who: &who,
         at_ms: SystemClock.now_ms(),
@@ -79,6 +85,9 @@ fn show(report: &RestoreReport) {
         }
         None if report.compared => print_line("nothing is missing"),
         None => print_line("there was no mark, so missing records are unknown"),
+    }
+    if let Some(count) = report.workspaces {
+        print_line(&format!("{} restored", pluralize(count, "kept workspace")));
     }
     if let Some(aside) = &report.aside {
         print_line(&format!("the old files are in {}", aside.display()));

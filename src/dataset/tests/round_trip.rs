@@ -27,7 +27,7 @@ prop_compose! {
         duration_ms in any::<i64>(),
         model_ms in option::of(any::<i64>()),
         (finish_reason, calls) in (option::of(text()), option::of(any::<i32>())),
-        cost_usd in money(),
+        (cost_usd, stage) in (money(), option::of(text())),
         actions in option::of(vec(step_action(), 0..3)),
         milestones_changed in option::of(vec(text(), 0..3)),
     ) -> RowStep {
@@ -37,7 +37,7 @@ prop_compose! {
             action: RowAction { kind, tool, arguments },
             observation, reward, reasoning, return_to_go, done, error, exit_code, truncated,
             input_tokens, output_tokens, cost_usd, duration_ms, model_ms, finish_reason, calls,
-            actions, milestones_changed,
+            actions, milestones_changed, stage,
         }
     }
 }

@@ -1,8 +1,9 @@
 //! `synthd store backup`: a copy of a store in one file. Another process may write the store
-//! meanwhile.
+//! meanwhile. The kept workspaces are in a second file, `FILE-workspaces`.
 //!
-//! The copy is made under another name (`FILE-partial`), checked, synced and then renamed. So a
-//! file with the final name is always complete and sound. A failed copy is removed.
+//! Each file is made under another name (`FILE-partial`), checked, synced and then renamed, the copy
+//! of the store last. So a file with the final name is always complete and sound. What has failed is
+//! removed.
 
 use crate::durable::sync_dir;
 use crate::error::{Code, Error, Result};
@@ -10,6 +11,7 @@ use crate::store::error::StoreError;
 use crate::store::integrity::level::StoreLevel;
 use crate::store::integrity::verify::CampaignSum;
 use crate::store::{integrity::check, open, read};
+use crate::workspaces::{WorkspacesBackup, write_backup};
 use rusqlite::Connection;
 use rusqlite::backup::Backup;
 use serde::Serialize;
@@ -34,33 +36,66 @@ pub struct BackupReport {
     pub attempts: i64,
     pub steps: i64,
     pub calls: i64,
+    /// The file with the kept workspaces. None if there are none, or if they were not wanted.
+    pub workspaces: Option<WorkspacesBackup>,
 }
 
-/// Copies the store in `dir` to the new file `to`. Fails if `to` exists, if the store has lost
-/// records, or if the copy is damaged.
+/// Copies the store in `dir` to the new file `to`, and its kept workspaces to a file beside it. Fails
+/// if one of the files exists, if the store has lost records, or if a copy is damaged.
 pub fn backup(dir: &Path, to: &Path) -> Result<BackupReport> {
+    backup_with(dir, to, true)
+}
+
+/// Like [`backup`], with or without the kept workspaces.
+pub fn backup_with(dir: &Path, to: &Path, with_workspaces: bool) -> Result<BackupReport> {
     open::check_readable(dir)?;
-    if to.exists() {
-        let what = format!("{} exists already", to.display());
+    let workspaces = workspaces_of(to);
+    if let Some(file) = [to, &workspaces].into_iter().find(|file| file.exists()) {
+        let what = format!("{} exists already", file.display());
         return Err(Error::new(Code::BackupUnusable, what).hint("name a new file"));
     }
-    let spare = beside(to, "partial");
-    let made = make(dir, &spare, to);
+    let spares = [beside(to, "partial"), beside(&workspaces, "partial")];
+    let kept = match with_workspaces {
+        true => keep(dir, &spares[1], &workspaces).map_err(|error| unwritten(to, error.into())),
+        false => Ok(None),
+    };
+    let made = kept.and_then(|kept| {
+        let made = make(dir, &spares[0], to)?;
+        Ok(BackupReport { workspaces: kept, ..made })
+    });
     if made.is_err() {
-        std::fs::remove_file(&spare).ok();
+        // The names of the spare files, and that of the workspaces, are this backup's own.
+        spares.iter().chain([&workspaces]).for_each(|file| {
+            std::fs::remove_file(file).ok();
+        });
     }
     made
+}
+
+/// The file with the kept workspaces of a backup.
+pub(in crate::store) fn workspaces_of(backup: &Path) -> PathBuf {
+    beside(backup, "workspaces")
+}
+
+/// Writes the kept workspaces to `spare` and renames it to `to`.
+fn keep(dir: &Path, spare: &Path, to: &Path) -> std::io::Result<Option<WorkspacesBackup>> {
+    let Some(written) = write_backup(dir, spare)? else { return Ok(None) };
+    std::fs::rename(spare, to)?;
+    Ok(Some(WorkspacesBackup { path: to.to_owned(), ..written }))
+}
+
+/// The error for a backup that cannot be made at its place.
+fn unwritten(to: &Path, error: StoreError) -> Error {
+    let what = format!("the backup {} could not be written", to.display());
+    Error::new(Code::BackupUnusable, what)
+        .with_source(error)
+        .hint("choose a place with enough room where this user may write")
 }
 
 /// Copies to `spare`, checks the copy and renames it to `to`. The caller removes `spare` after an
 /// error.
 fn make(dir: &Path, spare: &Path, to: &Path) -> Result<BackupReport> {
-    let unwritten = |error: StoreError| {
-        let what = format!("the backup {} could not be written", to.display());
-        Error::new(Code::BackupUnusable, what)
-            .with_source(error)
-            .hint("choose a place with enough room where this user may write")
-    };
+    let unwritten = |error: StoreError| unwritten(to, error);
     let from = open::reader(&open::database(dir)).map_err(|t| t.on_open(dir))?;
     let level = copied(&from, spare).map_err(unwritten)?;
     std::fs::rename(spare, to)
@@ -78,6 +113,7 @@ fn make(dir: &Path, spare: &Path, to: &Path) -> Result<BackupReport> {
         attempts: level.keys.attempts,
         steps: level.keys.steps,
         calls: level.keys.calls,
+        workspaces: None,
     })
 }
 

@@ -2,9 +2,12 @@
 //! store, the new one, or a directory that is refused until the other steps are done.
 //!
 //! ```text
+//! workspaces of the backup ─► workspaces-restored/   if it has any
 //! synthd.db-restoring  ─► synthd.db-restored    the restore is decided
 //! log, index, database ─► synthd.db-replaced/   in this order
+//! workspaces/          ─► synthd.db-replaced/   if there is a workspaces-restored/
 //! synthd.db-replaced/  ─► replaced-TIME/
+//! workspaces-restored/ ─► workspaces/
 //! the new mark takes the place of the old one
 //! synthd.db-restored   ─► synthd.db             the restore is done
 //! ```
@@ -32,6 +35,20 @@ fn restored(dir: &Path) -> PathBuf {
 /// The directory that takes the old files, until it gets its final name.
 fn replaced(dir: &Path) -> PathBuf {
     beside(&open::database(dir), "replaced")
+}
+
+/// The directory with the restored workspaces, until they are in their place. It is used only if the
+/// restore is decided.
+pub(super) fn restored_workspaces(dir: &Path) -> PathBuf {
+    dir.join("workspaces-restored")
+}
+
+/// Removes restored workspaces of a restore that was not decided.
+pub(super) fn drop_workspaces(dir: &Path) -> io::Result<()> {
+    match std::fs::remove_dir_all(restored_workspaces(dir)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
 }
 
 /// Whether a restore was decided and is not done.
@@ -74,11 +91,13 @@ type ReplacementStep = fn(&mut StoreReplacement<'_>) -> Result<(), StoreError>;
 
 /// All steps after the decision, in their order. The log is moved before the database, so that a
 /// log is never left beside the restored database.
-const STEPS: [ReplacementStep; 6] = [
+const STEPS: [ReplacementStep; 8] = [
     |at| at.move_away(&beside(&open::database(at.dir), "wal")),
     |at| at.move_away(&beside(&open::database(at.dir), "shm")),
     |at| at.move_away(&open::database(at.dir)),
+    |at| at.move_workspaces_away(),
     |at| at.name_replaced(),
+    |at| at.put_workspaces_in_place(),
     |at| at.renew_mark(),
     |at| at.put_in_place(),
 ];
@@ -101,6 +120,24 @@ impl StoreReplacement<'_> {
         std::fs::rename(file, replaced.join(name))?;
         sync_dir(&replaced)?;
         Ok(sync_dir(self.dir)?)
+    }
+
+    /// Moves the old kept workspaces away, if there are restored ones.
+    fn move_workspaces_away(&mut self) -> Result<(), StoreError> {
+        match restored_workspaces(self.dir).exists() {
+            true => self.move_away(&self.dir.join("workspaces")),
+            false => Ok(()),
+        }
+    }
+
+    /// Gives the restored workspaces their name, if there are any.
+    fn put_workspaces_in_place(&mut self) -> Result<(), StoreError> {
+        let restored = restored_workspaces(self.dir);
+        if restored.exists() {
+            std::fs::rename(restored, self.dir.join("workspaces"))?;
+            sync_dir(self.dir)?;
+        }
+        Ok(())
     }
 
     /// Gives the directory with the old files its final name, which no other directory has.

@@ -1,8 +1,9 @@
 //! `synthd store restore`: makes a store usable again, from a backup or from what is left of the
 //! store.
 //!
-//! The old database and its log are not deleted, but moved into the directory `replaced-TIME`. The
-//! old high-water mark is replaced. If it shows that money was spent and the restored store does
+//! The old database and its log are not deleted, but moved into the directory `replaced-TIME`. If the
+//! backup has kept workspaces, those of the data directory are moved there too. The old high-water mark
+//! is replaced. If it shows that money was spent and the restored store does
 //! not contain it, that money is charged to its campaign with an adjustment. So a campaign does not
 //! spend this money again.
 //!
@@ -18,7 +19,7 @@
 use crate::error::{Code, Error, Result};
 use crate::store::accounting::adjust::{AdjustmentTrace, charge};
 use crate::store::error::StoreError;
-use crate::store::integrity::backup::copy;
+use crate::store::integrity::backup::{copy, workspaces_of};
 use crate::store::integrity::check::{self, keep_log};
 use crate::store::integrity::high_water_mark::HighWaterMark;
 use crate::store::integrity::level::{MissingEntries, StoreLevel};
@@ -26,6 +27,7 @@ use crate::store::integrity::lock::DataDirLock;
 use crate::store::integrity::replacement;
 use crate::store::schema::{self, HIGH_WATER, MIGRATIONS};
 use crate::store::{open, read};
+use crate::workspaces::read_backup;
 use rusqlite::Connection;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -36,6 +38,8 @@ pub struct RestoreRequest<'a> {
     pub data_dir: &'a Path,
     /// The backup to restore from. None means: from the database that is in the data directory.
     pub backup: Option<&'a Path>,
+    /// Whether the kept workspaces of the backup take the place of those in the data directory.
+    pub workspaces: bool,
     /// Whether the user accepts that records are missing. Then the missing money is charged.
     pub charge_missing: bool,
     /// Who restores, for the adjustments.
@@ -51,6 +55,9 @@ pub struct RestoreReport {
     pub path: PathBuf,
     /// What the restored store lacks of the level in its mark. The missing money is charged.
     pub missing: Option<MissingEntries>,
+    /// How many kept workspaces were restored. None if the backup has none, if they were not wanted,
+    /// or if an earlier restore has begun to put them in place.
+    pub workspaces: Option<u64>,
     /// The directory that holds the old files. None if there were no old files.
     pub aside: Option<PathBuf>,
     /// Whether there was a readable mark. Without one, nobody knows whether records are missing.
@@ -79,8 +86,9 @@ pub(in crate::store) fn restore_until(
     let built = if finished_earlier { RestoredCopy::default() } else { decide(request)? };
     let aside =
         replacement::finish(dir, request.at_ms, most).map_err(|error| error.on_open(dir))?;
-    let RestoredCopy { missing, compared } = built;
-    Ok(RestoreReport { path: open::database(dir), missing, aside, compared, finished_earlier })
+    let RestoredCopy { missing, compared, workspaces } = built;
+    let path = open::database(dir);
+    Ok(RestoreReport { path, missing, workspaces, aside, compared, finished_earlier })
 }
 
 /// Makes the restored copy and decides the restore. Before the decision, an error or a kill changes
@@ -89,13 +97,29 @@ fn decide(request: &RestoreRequest<'_>) -> Result<RestoredCopy> {
     let dir = request.data_dir;
     let spare = dir.join("synthd.db-restoring");
     let built = build(request, &spare).and_then(|built| {
+        let workspaces = unpack_workspaces(request)?;
         let decided = replacement::decide(dir, &spare);
+        let built = RestoredCopy { workspaces, ..built };
         decided.map(|()| built).map_err(|error| StoreError::from(error).on_open(dir))
     });
     if built.is_err() {
         std::fs::remove_file(&spare).ok();
+        replacement::drop_workspaces(dir).ok();
     }
     built
+}
+
+/// Unpacks and verifies the kept workspaces of the backup beside those of the data directory. Returns
+/// how many there are; none if the backup has no file of them, or if they are not wanted.
+fn unpack_workspaces(request: &RestoreRequest<'_>) -> Result<Option<u64>> {
+    let dir = request.data_dir;
+    // A restore that was cut off before its decision may have left some.
+    replacement::drop_workspaces(dir).map_err(|error| StoreError::from(error).on_open(dir))?;
+    let wanted = request.backup.filter(|_| request.workspaces);
+    let from = wanted.map(workspaces_of).filter(|file| file.exists());
+    let Some(from) = from else { return Ok(None) };
+    let unpacked = read_backup(&from, &replacement::restored_workspaces(dir));
+    unpacked.map(Some).map_err(|error| unusable(&from, error.into()))
 }
 
 /// A copy that is checked, upgraded and ready to be renamed.
@@ -103,6 +127,8 @@ fn decide(request: &RestoreRequest<'_>) -> Result<RestoredCopy> {
 struct RestoredCopy {
     missing: Option<MissingEntries>,
     compared: bool,
+    /// How many kept workspaces are ready beside it.
+    workspaces: Option<u64>,
 }
 
 /// Copies the source to `spare`, checks the copy, upgrades it, compares it with the mark and
@@ -143,7 +169,7 @@ fn build(request: &RestoreRequest<'_>, spare: &Path) -> Result<RestoredCopy> {
     let known = mark.as_ref().map(|mark| &mark.level);
     go_on(&mut conn, request, known, missing.as_ref()).map_err(failed)?;
     conn.close().map_err(|(_, error)| failed(error.into()))?;
-    Ok(RestoredCopy { missing, compared: mark.is_some() })
+    Ok(RestoredCopy { missing, compared: mark.is_some(), workspaces: None })
 }
 
 /// The mark of the data directory, if it has one that is readable and not empty. A damaged mark

@@ -49,7 +49,14 @@ fn refused(dir: &Path) -> Error {
 }
 
 pub(super) fn request(dir: &Path) -> RestoreRequest<'_> {
-    RestoreRequest { data_dir: dir, backup: None, charge_missing: true, who: "me", at_ms: 9 }
+    RestoreRequest {
+        data_dir: dir,
+        backup: None,
+        workspaces: true,
+        charge_missing: true,
+        who: "me",
+        at_ms: 9,
+    }
 }
 
 #[tokio::test]

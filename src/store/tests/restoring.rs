@@ -5,13 +5,13 @@ use super::lost::{SPENT, killed, paid, request};
 use super::samples::*;
 use crate::error::{Code, Result};
 use crate::store::integrity::restore::restore_until;
-use crate::store::{RestoreRequest, Store, backup, restore, verify};
+use crate::store::{RestoreRequest, Store, backup, backup_with, restore, verify};
 use std::path::{Path, PathBuf};
 use synthd_actors::model::Money;
 use synthd_actors::ports::Journal;
 
 /// One more than the steps of a restore, so that the last cut is none.
-const ALL: usize = 7;
+const ALL: usize = 9;
 
 /// Money that was spent after the backup.
 const LATER: u64 = 7_000;
@@ -81,6 +81,67 @@ async fn a_restore_that_is_cut_off_after_any_step_is_refused_until_it_is_finishe
             assert!(old.iter().any(|file| file.ends_with("synthd.db-wal")), "{cut}: {old:?}");
         }
     }
+}
+
+/// One file in `workspaces` of a data directory.
+fn keep_workspace(dir: &Path, content: &str) {
+    std::fs::create_dir_all(dir.join("workspaces")).unwrap();
+    std::fs::write(dir.join("workspaces/ep-c-0-1.zst"), content).unwrap();
+}
+
+fn kept_workspace(dir: &Path) -> String {
+    std::fs::read_to_string(dir.join("workspaces/ep-c-0-1.zst")).unwrap()
+}
+
+/// The kept workspaces come back with the store: all of them, or those that were there stay.
+#[tokio::test]
+async fn kept_workspaces_come_back_with_the_store_whenever_it_is_cut_off() {
+    let (dir, store) = paid().await;
+    keep_workspace(dir.path(), "of the backup");
+    let copies = tempfile::tempdir().unwrap();
+    let copy = copies.path().join("before.db");
+    let made = backup(dir.path(), &copy).unwrap().workspaces.unwrap();
+    assert_eq!((made.workspaces, made.path), (1, copies.path().join("before.db-workspaces")));
+    store.barrier().await.unwrap();
+    for cut in 0..ALL {
+        let grave = killed(dir.path());
+        keep_workspace(grave.path(), "later");
+        let asked = RestoreRequest { backup: Some(&copy), ..request(grave.path()) };
+        assert_eq!(restore_until(&asked, cut).unwrap().workspaces, Some(1), "{cut}");
+        if grave.path().join("synthd.db-restored").exists() {
+            assert!(restore(&asked).unwrap().finished_earlier);
+        }
+        assert_eq!(kept_workspace(grave.path()), "of the backup", "{cut}");
+        assert!(!grave.path().join("workspaces-restored").exists(), "{cut}");
+        let replaced = grave.path().join("replaced-9");
+        assert_eq!(kept_workspace(&replaced), "later", "{cut}");
+    }
+}
+
+#[tokio::test]
+async fn workspaces_that_are_not_wanted_or_damaged_change_nothing() {
+    let (dir, store) = paid().await;
+    keep_workspace(dir.path(), "of the backup");
+    let copies = tempfile::tempdir().unwrap();
+    let (copy, bare) = (copies.path().join("before.db"), copies.path().join("bare.db"));
+    backup(dir.path(), &copy).unwrap();
+    assert_eq!(backup_with(dir.path(), &bare, false).unwrap().workspaces, None);
+    store.barrier().await.unwrap();
+    let grave = killed(dir.path());
+    keep_workspace(grave.path(), "later");
+    let asked = RestoreRequest { backup: Some(&copy), ..request(grave.path()) };
+    let file = copies.path().join("before.db-workspaces");
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes[60] ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    assert_eq!(restore(&asked).unwrap_err().code(), Code::BackupUnusable);
+    let left = |name: &str| grave.path().join(name).exists();
+    assert!(!left("workspaces-restored") && !left("synthd.db-restored"));
+    let without = RestoreRequest { workspaces: false, ..asked.clone() };
+    assert_eq!(restore(&without).unwrap().workspaces, None);
+    let asked = RestoreRequest { backup: Some(&bare), ..asked };
+    assert_eq!(restore(&asked).unwrap().workspaces, None);
+    assert_eq!(kept_workspace(grave.path()), "later");
 }
 
 /// A kill before the decision leaves a copy that nobody reads.

@@ -98,6 +98,7 @@ pub(in crate::store) fn turn_of(index: u32, cost: u64, observation: &str) -> Tur
         cost: Money::from_nanos(cost),
         model_ms: None,
         failed_ms: None,
+        stage: None,
     };
     Turn {
         step,
@@ -298,6 +299,7 @@ fn row_step() -> RowStep {
         calls: None,
         actions: None,
         milestones_changed: None,
+        stage: None,
     }
 }
 

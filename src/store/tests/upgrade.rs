@@ -97,7 +97,7 @@ async fn a_store_that_lacks_only_what_helps_to_write_is_read_as_it_is() {
 #[tokio::test]
 async fn an_episode_of_an_older_store_is_judged_again() {
     let dir = old_store();
-    upgrade_to(dir.path(), 16);
+    upgrade_to(dir.path(), READ_FROM);
     let archive = Store::open_read_only(dir.path()).unwrap();
     assert!(archive.reverifications(&name("c")).await.unwrap().is_empty());
     assert_eq!(archive.row(&id("c", 0)).await.unwrap(), Some(row("c", 0, None)));

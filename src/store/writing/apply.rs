@@ -8,7 +8,7 @@
 
 use crate::store::blob;
 use crate::store::error::StoreError;
-use crate::store::writing::fence::{EpisodeFence, FenceCache};
+use crate::store::writing::fence::{FenceCache, UnitFence};
 use crate::store::writing::prepare::{PreparedWrite, WriteContent};
 use crate::store::{accounting::ledger, call_records::calls, plan};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -58,7 +58,7 @@ pub(in crate::store) fn apply(
             end_attempt(conn, fences, episode, *attempt, fault, *at_ms)
         }
         JournalEntry::Finished { episode, attempt, outcome, fingerprint, at_ms } => {
-            let ending = EpisodeEnding { outcome, body: &write.body, fingerprint, at_ms: *at_ms };
+            let ending = UnitEnding { outcome, body: &write.body, fingerprint, at_ms: *at_ms };
             finish(conn, fences, episode, *attempt, &ending)
         }
         JournalEntry::Reopened { episode, attempt } => reopen(conn, fences, episode, *attempt),
@@ -107,7 +107,7 @@ fn start(
 /// Inserts an attempt and moves the fence of its episode to it. Returns the attempt's row key.
 fn advance(
     conn: &Connection,
-    fence: &EpisodeFence,
+    fence: &UnitFence,
     attempt: AttemptNumber,
     resumed_from: Option<AttemptNumber>,
     at_ms: i64,
@@ -184,7 +184,7 @@ fn insert_step(
 /// Whether this step was taken in an attempt from which the current attempt took its turns over.
 /// That attempt may itself have taken turns over from an earlier one, so the whole chain is
 /// searched.
-fn is_inherited(conn: &Connection, fence: &EpisodeFence, step: u32) -> StoreResult<bool> {
+fn is_inherited(conn: &Connection, fence: &UnitFence, step: u32) -> StoreResult<bool> {
     // An attempt that resumed nothing has paid for all of its turns.
     let Some(source) = fence.resumed_from else { return Ok(false) };
     let mut seek = conn.prepare_cached(
@@ -227,8 +227,8 @@ fn end_attempt(
     Ok(ApplyOutcome::Kept)
 }
 
-/// The end of an episode.
-struct EpisodeEnding<'a> {
+/// The end of a unit of any kind.
+struct UnitEnding<'a> {
     outcome: &'a Outcome,
     /// The outcome as `blob` has encoded it.
     body: &'a [u8],
@@ -244,7 +244,7 @@ fn finish(
     fences: &mut FenceCache,
     id: &EpisodeId,
     attempt: AttemptNumber,
-    ending: &EpisodeEnding<'_>,
+    ending: &UnitEnding<'_>,
 ) -> StoreResult {
     let fence = fences.of(conn, id)?;
     let Some(key) = fence.admits(attempt) else { return Ok(ApplyOutcome::Fenced) };
@@ -256,10 +256,7 @@ fn finish(
     // This also marks the episode as finished, so the cached fence is out of date.
     sum_up(conn, &fence, key, ending.at_ms)?;
     fences.forget(id);
-    conn.prepare_cached(
-        "UPDATE attempt SET ended_at_ms = COALESCE(ended_at_ms, ?2) WHERE key = ?1",
-    )?
-    .execute([key, ending.at_ms])?;
+    // The end of the attempt is that of its episode: it is not written twice.
     Ok(ApplyOutcome::Kept)
 }
 
@@ -292,12 +289,7 @@ fn reopen(
 
 /// Stores the sums of a finished episode. The sums of a running episode are computed when somebody
 /// asks for them, because otherwise each turn would have to write them again.
-fn sum_up(
-    conn: &Connection,
-    fence: &EpisodeFence,
-    attempt_key: i64,
-    at_ms: i64,
-) -> StoreResult<()> {
+fn sum_up(conn: &Connection, fence: &UnitFence, attempt_key: i64, at_ms: i64) -> StoreResult<()> {
     conn.prepare_cached(
         "UPDATE progress SET finished_at_ms = ?3, (steps, input_tokens, output_tokens, uncounted) =
              (SELECT count(*), coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0),

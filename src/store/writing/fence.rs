@@ -3,6 +3,8 @@
 //! answers both, and the answers are cached. The cache stays correct because only this writer
 //! changes them.
 //!
+//! An episode here is a unit of any kind of work (ADR 19).
+//!
 //! A turn, a fault or an outcome of an attempt that is not the current one, or of a finished
 //! episode, is dropped. The cause is usually an attempt that was replaced before all of its entries
 //! were appended. Holds, settlements and calls are never dropped, because their money counts.
@@ -18,9 +20,9 @@ use synthd_actors::model::{AttemptNumber, CampaignName, EpisodeId};
 /// again. Tests use a small number, so that this happens in them.
 const REMEMBERED: usize = if cfg!(test) { 2 } else { 16_384 };
 
-/// The state of an episode as far as it decides who may write.
+/// The state of a unit as far as it decides who may write.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::store) struct EpisodeFence {
+pub(in crate::store) struct UnitFence {
     /// The row key of the episode.
     pub(in crate::store) episode: i64,
     /// The current attempt. Zero before the first attempt.
@@ -33,7 +35,7 @@ pub(in crate::store) struct EpisodeFence {
     pub(in crate::store) finished: bool,
 }
 
-impl EpisodeFence {
+impl UnitFence {
     /// The row key of `attempt` if this attempt may write. None if it may not.
     pub(in crate::store) fn admits(&self, attempt: AttemptNumber) -> Option<i64> {
         self.attempt_key.filter(|_| !self.finished && attempt == self.attempt)
@@ -73,14 +75,14 @@ const FIND: &str = "
 /// that changes a fence must [`forget`](Self::forget) it or [`set`](Self::set) it. After a rollback
 /// the cache must be [`clear`](Self::clear)ed.
 pub(in crate::store) struct FenceCache {
-    fences: HashMap<EpisodeId, EpisodeFence>,
-    owners: HashMap<EpisodeId, EpisodeOwner>,
+    fences: HashMap<EpisodeId, UnitFence>,
+    owners: HashMap<EpisodeId, UnitOwner>,
     /// The sums of money that the open transaction has still to write, and the open holds.
     pub(in crate::store) buffer: LedgerBuffer,
 }
 
-/// The campaign of an episode, and its place in the campaign's plan. They never change.
-struct EpisodeOwner {
+/// The campaign of a unit, and its place in the campaign's plan. They never change.
+struct UnitOwner {
     /// The campaign's name.
     name: CampaignName,
     /// The row key of the campaign.
@@ -90,7 +92,7 @@ struct EpisodeOwner {
     ordinal: i64,
 }
 
-impl EpisodeOwner {
+impl UnitOwner {
     /// Reads it from the columns of `FIND`.
     fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
         let name = CampaignName(row.get(6)?);
@@ -110,7 +112,7 @@ impl FenceCache {
         &mut self,
         conn: &Connection,
         id: &EpisodeId,
-    ) -> StoreResult<EpisodeFence> {
+    ) -> StoreResult<UnitFence> {
         if let Some(fence) = self.fences.get(id) {
             return Ok(*fence);
         }
@@ -119,10 +121,10 @@ impl FenceCache {
     }
 
     /// Reads an episode into the cache, and gives its fence. None if it is not planned.
-    fn read(&mut self, conn: &Connection, id: &EpisodeId) -> StoreResult<Option<EpisodeFence>> {
+    fn read(&mut self, conn: &Connection, id: &EpisodeId) -> StoreResult<Option<UnitFence>> {
         let found = conn
             .prepare_cached(FIND)?
-            .query_row([id.as_str()], |row| Ok((EpisodeFence::of(row)?, EpisodeOwner::of(row)?)))
+            .query_row([id.as_str()], |row| Ok((UnitFence::of(row)?, UnitOwner::of(row)?)))
             .optional()?;
         let Some((fence, owner)) = found else { return Ok(None) };
         self.set(id, fence);
@@ -134,7 +136,7 @@ impl FenceCache {
     }
 
     /// Replaces the fence of an episode by what the open transaction has made of it.
-    pub(in crate::store) fn set(&mut self, id: &EpisodeId, fence: EpisodeFence) {
+    pub(in crate::store) fn set(&mut self, id: &EpisodeId, fence: UnitFence) {
         if self.fences.len() >= REMEMBERED {
             // Only the fences are dropped. The open transaction still needs the sums in `buffer`.
             self.fences.clear();

@@ -37,6 +37,11 @@ impl PreparedWrite {
         }
     }
 
+    /// Whether this is the end of an episode.
+    pub(in crate::store) fn is_end(&self) -> bool {
+        matches!(self.entry, WriteContent::Entry(JournalEntry::Finished { .. }))
+    }
+
     /// The durability that this entry needs before its append is answered. A hold must be synced
     /// before its call is sent. A settlement is synced soon. A commit is enough for everything
     /// else.

@@ -1,6 +1,7 @@
 //! The start of an external agent, and what its end says of the episode.
 
 use super::ExternalAttempt;
+use crate::agent::AgentLimits;
 use crate::judge::engine_commands::tail;
 use crate::model::{
     AgentProgram, ExecEnd, ExecReport, ExecRequest, Fault, FaultKind, HostAddress, NetworkPolicy,
@@ -15,8 +16,8 @@ const WEEK: Duration = Duration::from_secs(7 * 24 * 3_600);
 /// of a variable is limited.
 const MOST_INSTRUCTION: usize = 90 << 10;
 
-/// Starts the program with its task, its model's address and its token in environment variables,
-/// such as `SYNTHD_TASK` and `OPENAI_BASE_URL`. It does not wait for the program.
+/// Starts the program with its task, its limits, its model's address and its token in environment
+/// variables, such as `SYNTHD_TASK` and `OPENAI_BASE_URL`. It does not wait for the program.
 ///
 /// A sandbox has only one tunnel. Without a network it is opened here and leads to the gateway.
 /// With a network it is open already; then it leads to an egress proxy, which also passes calls to
@@ -34,7 +35,10 @@ pub(super) async fn start_program(
     }
     let has_network = acting.orders.spec.network.is_some();
     let port = if has_network { NetworkPolicy::PORT } else { program.port };
-    let variables = program.variables(task, &acting.orders.plan.model, token, port);
+    let limits =
+        AgentLimits::of(&acting.orders.config, &acting.orders.task.resources).list_for_program();
+    let variables =
+        program.variables((task.as_str(), limits.as_str()), &acting.orders.plan.model, token, port);
     let sandbox = acting.lease.sandbox();
     if !has_network {
         sandbox.tunnel(port, to).await?;

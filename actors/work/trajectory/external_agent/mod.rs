@@ -160,8 +160,8 @@ impl<'a> ExternalAttempt<'a> {
         };
         let stop = hosting.serve().await?;
         drop(admission);
-        let ActiveAttempt { turns, lease, fingerprint, .. } = hosting.acting;
-        Ok(StoppedAttempt { stop, turns, lease, fingerprint })
+        let ActiveAttempt { turns, lease, fingerprint, stages, .. } = hosting.acting;
+        Ok(StoppedAttempt { stop, turns, lease, fingerprint, stages })
     }
 
     /// Serves the program until there is a reason to stop, and stops it then.

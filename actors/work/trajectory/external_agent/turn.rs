@@ -87,6 +87,8 @@ impl ExternalAttempt<'_> {
             cost: std::mem::replace(&mut self.cost, Money::ZERO),
             model_ms: Some(millis(model)),
             failed_ms: failed_ms(failed),
+            // No agent's program gets a task with stages, see `AttemptOrders::of`.
+            stage: None,
         }
     }
 }

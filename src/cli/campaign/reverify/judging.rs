@@ -1,8 +1,8 @@
 //! Judges the kept workspace of one episode again, and records the verdict.
 
 use crate::cli::episode::origin::{is_asked, recorded_spec, todays_task};
-use crate::running_engine::{SystemClock, ensure_sandbox, store_error};
 use crate::error::{Code, Error, Result};
+use crate::running_engine::{SystemClock, ensure_sandbox, store_error};
 use crate::sandbox::SandboxBackends;
 use crate::store::Store;
 use crate::workspaces::WorkspaceFiles;

@@ -17,8 +17,8 @@ use crate::cli::terminal::output::{
     eprint_line, pluralize, print_json, print_line, stderr_is_terminal, write_above,
 };
 use crate::cli::{DataDir, TemplateDirs};
-use crate::running_engine::{fault_error, store_error};
 use crate::error::{Code, Error, Result};
+use crate::running_engine::{fault_error, store_error};
 use crate::sandbox::SandboxBackends;
 use crate::store::Store;
 use crate::workspaces::WorkspaceFiles;

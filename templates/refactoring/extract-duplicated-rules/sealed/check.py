@@ -19,16 +19,41 @@ CHANGES = [
     {"INCLUDED_KILOS": 8, "KILO_FEE": 222},
 ]
 
+# Functions that stand behind the ones of rules.py, each with another result: who calls the function returns something else, who
+# has a copy of it does not. They ask for nothing but the constants. `percent_of` of nothing stays nothing.
+REPLACED = {
+    "percent_of": "def percent_of(cents, percent):\n    return (cents * percent * 3 + 40) // 100\n",
+    "discount_percent": "def discount_percent(goods):\n    return goods // 700 % 40\n",
+    "shipping_fee": "def shipping_fee(weight):\n    return 5 + 13 * weight\n"
+                    "def shipping(net, weight):\n    return 0 if net >= FREE_SHIPPING_FROM else 5 + 13 * weight\n",
+    "shipping": "def shipping(net, weight):\n    return BASE_FEE + max(0, weight - INCLUDED_KILOS) * KILO_FEE\n",
+    "tax_rate": "def tax_rate(kind):\n    return 3 + len(kind) % 5\n",
+}
+
 DRIVER = r'''
-def answer(job):
-    of = {name: __import__("shop." + name, fromlist=["*"]) for name in job["modules"]}
-    rules = __import__("shop.rules", fromlist=["*"]) if job["rules"] else None
-    for key, value in job["set"].items():
+import sys
+
+FILE = "/work/shop/rules.py"
+
+
+def fresh(name):
+    return __import__("shop." + name, fromlist=["*"])
+
+
+def shop(run, job):
+    for name in [name for name in sys.modules if name.split(".")[0] == "shop"]:
+        del sys.modules[name]
+    of = {name: fresh(name) for name in job["modules"]}
+    rules = fresh("rules") if job["rules"] else None
+    for key, value in run["set"].items():
         setattr(rules, key, [tuple(t) for t in value] if key == "DISCOUNT_TIERS" else value)
+    return of, rules
+
+
+def called(run, job):
     res = []
-    if job["constants"]:
-        res.append([getattr(rules, name) for name in job["constants"]])
-    for lines, weight in job["carts"]:
+    of, rules = shop(run, job)
+    for lines, weight in run["carts"]:
         lines = [tuple(line) for line in lines]
         goods = sum(line[1] for line in lines)
         got = []
@@ -42,6 +67,27 @@ def answer(job):
             got += [rules.percent_of(goods, 17), rules.discount_percent(goods), rules.shipping_fee(weight), rules.shipping(goods, weight),
                     [rules.tax_rate(line[0]) for line in lines]]
         res.append(got)
+    return res
+
+
+def answer(job):
+    res = []
+    if job["constants"]:
+        rules = fresh("rules")
+        return [getattr(rules, name) for name in job["constants"]]
+    for run in job["runs"]:
+        if not run["behind"]:
+            res.append(called(run, job))
+            continue
+        with open(FILE, encoding="utf-8", newline="") as file:
+            own = file.read()
+        try:
+            with open(FILE, "w", encoding="utf-8", newline="") as file:
+                file.write(own + "\n\n" + run["behind"])
+            res.append(called(run, job))
+        finally:
+            with open(FILE, "w", encoding="utf-8", newline="") as file:
+                file.write(own)
     return res
 '''
 
@@ -72,13 +118,30 @@ def row(label, cents):
     return label + " " * (34 - len(label) - len(amount)) + amount
 
 
-def expected(R, lines, weight):
+def replaced(name):
+    """The functions of the rules, of which those behind `name` are others. Each is called with the constants."""
+    functions = {"percent_of": lambda R, cents, percent: percent_of(cents, percent), "discount_percent": tier, "shipping_fee": fee,
+                 "shipping": shipping, "tax_rate": rate}
+    others = {
+        "percent_of": {"percent_of": lambda R, cents, percent: (cents * percent * 3 + 40) // 100},
+        "discount_percent": {"discount_percent": lambda R, goods: goods // 700 % 40},
+        "shipping_fee": {"shipping_fee": lambda R, weight: 5 + 13 * weight,
+                         "shipping": lambda R, net, weight: 0 if net >= R["FREE_SHIPPING_FROM"] else 5 + 13 * weight},
+        "shipping": {"shipping": lambda R, net, weight: fee(R, weight)},
+        "tax_rate": {"tax_rate": lambda R, kind: 3 + len(kind) % 5},
+    }
+    return dict(functions, **others.get(name, {}))
+
+
+def expected(R, lines, weight, behind=None):
     """What the three modules and the functions of rules.py return for a cart."""
+    call = {name: lambda *values, function=function: function(R, *values) for name, function in replaced(behind).items()}
+    share = call["percent_of"]
     goods = sum(cents for _, cents in lines)
-    percent = tier(R, goods)
-    discount = percent_of(goods, percent)
-    ship = shipping(R, goods - discount, weight)
-    tax = sum(percent_of(cents, rate(R, kind)) for kind, cents in lines)
+    percent = call["discount_percent"](goods)
+    discount = share(goods, percent)
+    ship = call["shipping"](goods - discount, weight)
+    tax = sum(share(cents, call["tax_rate"](kind)) for kind, cents in lines)
     quote = {"goods": goods, "discount": discount, "shipping": ship, "tax": tax, "total": goods - discount + ship + tax}
     out = ["INVOICE X9", "=" * 34] + [row("%d. %s" % (i + 1, kind), cents) for i, (kind, cents) in enumerate(lines)]
     if discount:
@@ -86,19 +149,23 @@ def expected(R, lines, weight):
     out.append(row("shipping", ship) if ship else "shipping" + " " * 22 + "free")
     groups = {}
     for kind, cents in lines:
-        groups.setdefault(rate(R, kind), []).append(percent_of(cents, rate(R, kind)))
+        groups.setdefault(call["tax_rate"](kind), []).append(share(cents, call["tax_rate"](kind)))
     out += [row("tax %d%%" % r, sum(groups[r])) for r in sorted(groups)]
     out += ["=" * 34, row("TOTAL", quote["total"])]
     lower = min(percent, R["DISCOUNT_TIERS"][0][1]) if QUIRK == "top_tier_capped" else percent
-    off = percent_of(goods, lower)
-    given = sum(max(0, cents - 1) * rate(R, kind) // 100 for kind, cents in lines) if QUIRK == "tax_down" else tax
+    off = share(goods, lower)
+    given = sum(max(0, cents - 1) * call["tax_rate"](kind) // 100 for kind, cents in lines) if QUIRK == "tax_down" else tax
     back = goods - off + given
-    kept = fee(R, weight) if QUIRK == "no_free_shipping" else shipping(R, goods - off, weight)
+    kept = call["shipping_fee"](weight) if QUIRK == "no_free_shipping" else call["shipping"](goods - off, weight)
     return {
         "quote": quote, "render": "\n".join(out) + "\n", "refund, kept": max(0, back - kept) if kept else back, "refund": back,
         "percent_of": percent_of(goods, 17), "discount_percent": percent, "shipping_fee": fee(R, weight),
         "shipping": shipping(R, goods, weight), "tax_rate": [rate(R, kind) for kind, _ in lines],
     }
+
+
+# Where the refunds differ on purpose, they may do without the function.
+OWN_WAY = {"top_tier_capped": "discount_percent", "tax_down": "percent_of"}
 
 
 def carts(R, seed=3, count=150):
@@ -116,22 +183,38 @@ def carts(R, seed=3, count=150):
     return res
 
 
-def compare(modules=(), functions=False, changes=None, constants=()):
-    """Calls the modules, or the functions of rules.py, for many carts; `changes` are set before."""
+def run_of(changes=None, behind=None):
+    """One way to call everything: `changes` are set in the rules before, or functions of them are replaced by `behind`."""
     changes = changes or {}
     R = dict(RULES, **changes)
+    return {"set": changes, "name": behind, "behind": REPLACED.get(behind, ""), "carts": carts(R, count=30 if behind or changes else 150)}
+
+
+PLAIN = [run_of()]
+CHANGED = [run_of(changes) for changes in CHANGES]
+BEHIND = [run_of(behind=name) for name in REPLACED]
+
+
+def said(run):
+    if run["name"]:
+        return " with another function %s in shop/rules.py" % run["name"]
+    return " with shop.rules.%s set to other values" % " and ".join(sorted(run["set"])) if run["set"] else ""
+
+
+def compare(runs, modules=(), functions=False):
+    """Calls the modules, or the functions of rules.py, for many carts."""
     names = [name for module in modules for name in MODULES[module]] + (FUNCTIONS if functions else [])
-    job = {"modules": list(modules), "functions": functions, "set": changes, "constants": list(constants), "carts": carts(R),
-           "rules": bool(functions or changes or constants)}
+    job = {"modules": list(modules), "functions": functions, "constants": [], "runs": runs,
+           "rules": functions or any(run["set"] for run in runs)}
     got = judged.ask(DRIVER, job, cwd="/")  # no module of the workspace stands in for json
-    if not isinstance(got, list) or len(got) != len(job["carts"]) + bool(constants):
-        judged.fail("the number of answers", expected=len(job["carts"]), found=got)
-    said = "" if not changes else " with shop.rules.%s set to other values" % " and ".join(sorted(changes))
-    if constants:
-        judged.expect("the constants of shop/rules.py", [R[name] for name in constants], got.pop(0))
-    for (lines, weight), answers in zip(job["carts"], got):
-        want = expected(R, lines, weight)
-        judged.expect("%s of lines %s, weight %d%s" % (", ".join(names), lines, weight, said), [want[name] for name in names], answers)
+    if not isinstance(got, list) or [len(answers) for answers in got] != [len(run["carts"]) for run in runs]:
+        judged.fail("the number of answers", expected=[len(run["carts"]) for run in runs], found=got)
+    for run, answers in zip(runs, got):
+        asked = [name for name in names if not (run["name"] and name.startswith("refund") and OWN_WAY.get(QUIRK) == run["name"])]
+        for (lines, weight), answer in zip(run["carts"], answers):
+            want = expected(dict(RULES, **run["set"]), lines, weight, run["name"])
+            found = [value for name, value in zip(names, answer) if name in asked]
+            judged.expect("%s of lines %s, weight %d%s" % (", ".join(asked), lines, weight, said(run)), [want[name] for name in asked], found)
 
 
 def parsed(name):
@@ -142,17 +225,16 @@ def parsed(name):
 
 
 def behaviour():
-    compare(MODULES)
+    compare(PLAIN, MODULES)
 
 
 def functions():
-    compare(functions=True)
-    for changes in CHANGES:
-        compare(functions=True, changes=changes)
+    compare(PLAIN + CHANGED, functions=True)
 
 
 def constants():
-    compare(functions=False, constants=CONSTANTS)
+    job = {"modules": [], "functions": False, "constants": CONSTANTS, "runs": [], "rules": True}
+    judged.expect("the constants of shop/rules.py", [RULES[name] for name in CONSTANTS], judged.ask(DRIVER, job, cwd="/"))
 
 
 def names():
@@ -165,9 +247,12 @@ def names():
     judged.expect("the public names of shop/rules.py", sorted(CONSTANTS + FUNCTIONS), sorted(n for n in found if not n.startswith("_")))
 
 
-def one_source(modules=MODULES):
-    for changes in CHANGES:
-        compare(modules, changes=changes)
+def one_source():
+    compare(CHANGED, MODULES)
+
+
+def called():
+    compare(BEHIND, MODULES)
 
 
 def literals(modules=MODULES):
@@ -193,12 +278,11 @@ def moved(name):
     """One module takes its rules from shop.rules, and returns what it returned before."""
     def check():
         literals([name])
-        compare([name])
-        one_source([name])
+        compare(PLAIN + CHANGED + BEHIND, [name])
     return check
 
 
 judged.main({
-    "behaviour": behaviour, "constants": constants, "functions": functions, "names": names, "one-source": one_source,
+    "behaviour": behaviour, "constants": constants, "functions": functions, "names": names, "one-source": one_source, "called": called,
     "literals": literals, "checkout": moved("checkout"), "invoice": moved("invoice"), "refunds": moved("refunds"),
 })

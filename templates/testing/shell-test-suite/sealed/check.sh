@@ -12,11 +12,11 @@ fail() { echo "$1"; exit 1; }
 
 # suite [ARGUMENT]: runs the suite; sets code, failed, count and last, and trouble if it does not count as it should
 suite() {
-    $judged run --timeout 15 -- sh tests/run.sh "$@" > /tmp/out 2> /tmp/err
+    $judged run --timeout 30 -- sh tests/run.sh "$@" > /tmp/out 2> /tmp/err
     code=$? trouble='' failed=0 count=0
     case $code in
         125) cat /tmp/err; exit 70 ;;
-        124) echo 'the suite: expected an end within 15 seconds, found none' > $tried/given; exit 1 ;;
+        124) echo 'the suite: expected an end within 30 seconds, found none' > $tried/given; exit 1 ;;
     esac
     last=$(tail -n 1 /tmp/out | cut -c 1-200)
     if ! printf '%s\n' "$last" | grep -qxE '(0|[1-9][0-9]{0,5}) passed, (0|[1-9][0-9]{0,5}) failed'; then
