@@ -231,10 +231,13 @@ mod tests {
         CheckResult { name, weight, passed, output, end: None, second: None }
     }
 
-    /// A stage with these checks: weight and whether it passed in the first and in the second run.
-    fn stage((at, (weight, checks)): (usize, (u8, Vec<(u8, bool, bool)>))) -> StageVerdict {
+    /// A check: its weight, and whether it passed in the first and in the second run.
+    type DrawnCheck = (u8, bool, bool);
+
+    /// A stage of this weight with these checks.
+    fn stage((at, (weight, checks)): (usize, (u8, Vec<DrawnCheck>))) -> StageVerdict {
         let run = |second: bool| -> Vec<CheckResult> {
-            let one = |(at, (weight, a, b)): (usize, &(u8, bool, bool))| {
+            let one = |(at, (weight, a, b)): (usize, &DrawnCheck)| {
                 check(&format!("c{at}"), f64::from(*weight), if second { *b } else { *a })
             };
             checks.iter().enumerate().map(one).collect()
