@@ -11,6 +11,7 @@
 //! The sandbox may be used for one run after the other of the same task, because no program of the
 //! agent runs in it.
 
+use super::check_part::decide;
 use super::check_time::CheckTime;
 use super::declared_check::evaluate;
 use super::engine_commands::run_engine_command;
@@ -24,6 +25,7 @@ use crate::model::{
 };
 use crate::pool::{PoolHandle, SandboxLease};
 use crate::ports::{Sandbox, StoredCopy};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The port of the judged sandbox on the loopback of the judge's.
@@ -77,6 +79,13 @@ struct CheckRun<'r> {
     files: Vec<FileSpec>,
     left_out: LeftOutList,
     time: CheckTime,
+}
+
+/// A command of a check that has ended.
+struct RanCommand {
+    judged: JudgedCheck,
+    /// Its output alone. It names the parts that passed.
+    stdout: String,
 }
 
 impl JudgeSandbox {
@@ -176,12 +185,36 @@ impl CheckRun<'_> {
         checks: &[TaskCheck],
         results: &mut [Option<JudgedCheck>],
     ) -> Result<(), Fault> {
+        let mut ran: BTreeMap<&str, Option<RanCommand>> = BTreeMap::new();
         for (check, result) in checks.iter().zip(results) {
-            if result.is_none() {
-                *result = self.command(lease.sandbox(), check).await?;
+            if result.is_some() {
+                continue;
             }
+            let Some(part) = &check.part else {
+                let ran = self.command(lease.sandbox(), check).await?;
+                *result = ran.map(|ran| ran.judged);
+                continue;
+            };
+            if !ran.contains_key(check.run.as_str()) {
+                let once = self.command(lease.sandbox(), check).await?;
+                ran.insert(&check.run, once);
+            }
+            let command = ran.get(check.run.as_str()).and_then(Option::as_ref);
+            *result = command.map(|ran| self.part(part, ran));
         }
         Ok(())
+    }
+
+    /// The result of one part. A failed one also tells what was not judged.
+    fn part(&self, part: &str, ran: &RanCommand) -> JudgedCheck {
+        let judged = decide(part, &ran.judged, &ran.stdout);
+        if judged.end.success() || !ran.judged.end.success() {
+            return judged;
+        }
+        match self.left_out.told(&judged.output) {
+            Some(list) => judged.failed(&format!("not judged: {list}")),
+            None => judged,
+        }
     }
 
     /// Runs one check between a fresh start and an empty sandbox. None: the common time was too short
@@ -190,7 +223,7 @@ impl CheckRun<'_> {
         &mut self,
         sandbox: &mut dyn Sandbox,
         check: &TaskCheck,
-    ) -> Result<Option<JudgedCheck>, Fault> {
+    ) -> Result<Option<RanCommand>, Fault> {
         let Some(time) = self.time.begin() else { return Ok(None) };
         let copy = self.copy.load().await?;
         sandbox.lay_judge(&self.files, &copy).await?;
@@ -209,7 +242,8 @@ impl CheckRun<'_> {
             Some(trouble) => judged.failed(&trouble),
             None => judged,
         };
-        Ok(had_its_time.then_some(judged))
+        let stdout = report.stdout.text().to_string();
+        Ok(had_its_time.then_some(RanCommand { judged, stdout }))
     }
 }
 

@@ -144,6 +144,7 @@ mod tests {
             name: "there".to_owned(),
             weight: 1.0,
             run: String::new(),
+            part: None,
             compare: Some(FileComparison::Present(globs)),
         }];
         task

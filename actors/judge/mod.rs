@@ -13,6 +13,7 @@
 //! code can read it, patch it or end it. A sandbox that fails on either side is a fault of the
 //! verification and never a failed check.
 //!
+//! - `check_part`: one of several checks that a command decides at once.
 //! - `check_time`: how long checks may take.
 //! - `declared_check`: checks that compare bytes. The engine itself evaluates them; no sandbox runs.
 //! - `engine_commands`: commands of the engine itself in a sandbox.
@@ -22,6 +23,7 @@
 //! - `judged_protocol`: the bytes between a check and the engine.
 //! - `library/`: what a check in Python or in the shell uses of it; part of the task.
 
+mod check_part;
 pub(crate) mod check_time;
 mod declared_check;
 pub(crate) mod engine_commands;

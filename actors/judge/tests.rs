@@ -25,10 +25,30 @@ fn task(checks: &[&str]) -> (Task, Vec<TaskCheck>) {
         name: format!("check-{at}"),
         weight: 1.0,
         run: (*run).to_owned(),
+        part: None,
         compare: None,
     };
     let checks = checks.iter().enumerate().map(check).collect();
     (task, checks)
+}
+
+/// Parts of one command: it runs once, and its output decides each of them.
+#[test]
+fn checks_that_are_parts_of_one_command_share_its_run() {
+    in_test_system(Options::default(), |kit| async move {
+        let (task, mut checks) = task(&["echo ok a", "echo ok a", "echo not ok c: why", "exit 1"]);
+        for (check, part) in checks.iter_mut().zip(["a", "b", "c", "d"]) {
+            check.part = Some(part.to_owned());
+        }
+        let mut judge = JudgeSandbox::new(kit.services.pool.clone(), Arc::default());
+        let judged = judge.run_checks(&task, &checks, &workspace(&[])).await.unwrap();
+        let words: Vec<String> = judged.iter().map(|check| check.output.clone()).collect();
+        assert_eq!(ends(judged), ended(&[0, 1, 1, 1]));
+        assert!(words[1].starts_with("the check says nothing of b"), "{words:?}");
+        assert!(words[2].starts_with("why"), "{words:?}");
+        let emptied = kit.backend.separation().into_iter().filter(|s| *s == Separation::Emptied);
+        assert_eq!(emptied.count(), 3, "one of the four commands is there twice");
+    });
 }
 
 /// A workspace with the file `name`, and links.

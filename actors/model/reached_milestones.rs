@@ -71,6 +71,7 @@ mod tests {
             name: at.to_string(),
             weight: *weight,
             run: String::new(),
+            part: None,
             compare: None,
         };
         let milestones: Vec<_> = weights.iter().enumerate().map(milestone).collect();

@@ -76,6 +76,10 @@ pub struct TaskCheck {
     pub weight: f64,
     /// A line for the sandbox's shell. Empty if there is a comparison.
     pub run: String,
+    /// The part of the command's output that decides it. Checks with the same command have one run of it.
+    /// None: the exit code decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<String>,
     /// What the engine compares by itself; no sandbox runs for it. None for a command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compare: Option<FileComparison>,

@@ -288,6 +288,7 @@ impl<'a> TaskBuilder<'a> {
                     name: "verified".to_owned(),
                     weight: 1.0,
                     run: self.texts.field(&format!("{name}.run"), run, context),
+                    part: None,
                     compare: None,
                 }]
             }
@@ -376,10 +377,22 @@ impl<'a> TaskBuilder<'a> {
                 name: self.texts.field(&format!("{name}.name"), &spec.name, context),
                 weight: spec.weight,
                 run: self.texts.field(&format!("{name}.run"), run, context),
+                part: self.check_part(&name, spec, context),
                 compare: self.comparison(&name, spec, context),
             }
         };
         specs.iter().enumerate().map(render_one).collect()
+    }
+
+    /// The part of a command that decides a check; none if its exit code does.
+    fn check_part(&self, name: &str, spec: &CheckSpec, context: &RenderContext) -> Option<String> {
+        let field = format!("{name}.part");
+        let part = self.texts.field(&field, spec.part.as_deref()?, context);
+        if !is_part_name(&part) {
+            let message = format!("{part:?} is no name of letters, digits, dots and hyphens");
+            self.texts.fail(TemplateProblem::at(&field, message));
+        }
+        Some(part)
     }
 
     /// The comparison of a check; none for a command.
@@ -568,4 +581,10 @@ fn digest_of_task(task: &Task) -> Result<String, TemplateProblem> {
 /// The problem of a task that cannot be serialized.
 fn not_json(error: serde_json::Error) -> TemplateProblem {
     TemplateProblem::at("", error.to_string())
+}
+
+/// Whether a text can name a part: its end is seen in a line of output.
+fn is_part_name(name: &str) -> bool {
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+    !name.is_empty() && name.chars().all(is_allowed)
 }

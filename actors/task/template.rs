@@ -235,6 +235,9 @@ pub struct CheckSpec {
     pub weight: f64,
     /// A command that must exit with 0.
     pub run: Option<String>,
+    /// The line of the command's output that decides, `ok PART` or `not ok PART: why`. Checks with the
+    /// same command share one run of it (@2).
+    pub part: Option<String>,
     /// A file of the agent's equals a sealed file (@2).
     pub same: Option<SameSpec>,
     /// Globs: the files of the environment that match are as they were, and no others match (@2).

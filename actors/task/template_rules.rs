@@ -356,6 +356,10 @@ impl<'a> TemplateRules<'a> {
             ("present", &check.present),
         ];
         self.newer(format!("{name}.same"), check.same.is_some());
+        self.newer(format!("{name}.part"), check.part.is_some());
+        if check.part.is_some() && check.run.is_none() {
+            self.fail(format!("{name}.part"), "only a command has parts: the key `run` is missing");
+        }
         let mut kinds = usize::from(check.run.is_some()) + usize::from(check.same.is_some());
         for (key, list) in globs {
             self.newer(format!("{name}.{key}"), list.is_some());

@@ -115,6 +115,7 @@ fn milestones_are_told_by_the_potential() {
         name: name.to_owned(),
         weight,
         run: String::new(),
+        part: None,
         compare: None,
     };
     task.verification.milestones = vec![milestone("one", 0.2), milestone("two", 0.3)];

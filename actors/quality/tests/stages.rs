@@ -61,6 +61,7 @@ pub(super) fn seal(judged: &mut FinishedEpisode, files: &[(&str, &str)]) {
         name: "c".to_owned(),
         weight: 1.0,
         run: "sh /sealed/check.sh".to_owned(),
+        part: None,
         compare: None,
     }];
     task.verification.files = files

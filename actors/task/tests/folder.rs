@@ -267,6 +267,8 @@ fn declared_checks_become_comparisons() {
 fn declared_checks_have_rules() {
     for (verification, said) in [
         ("checks: [{name: a, run: x, absent: [y]}]", "exactly one of"),
+        ("checks: [{name: a, absent: [y], part: b}]", "only a command has parts"),
+        ("checks: [{name: a, run: x, part: 'b c'}]", "is no name of letters"),
         ("checks: [{name: a}]", "exactly one of"),
         ("checks: [{name: a, absent: []}]", "there is no glob"),
         ("checks: [{name: a, same: {path: x, as: y}}]", "there is no sealed file \"y\""),

@@ -196,6 +196,7 @@ mod tests {
             name: (*name).to_owned(),
             weight: 0.25,
             run: (*run).to_owned(),
+            part: None,
             compare: None,
         };
         task.verification.milestones = milestones.iter().map(milestone).collect();
