@@ -1,14 +1,31 @@
-# sh /sealed/check.sh checks|milestones GROUP: is anything wrong with the suite in this group?
-# GROUP is given, right, missing, or the number of a function.
+# sh /sealed/check.sh checks|milestones: is anything wrong with the suite? One line for each part: given, right,
+# missing, and the number of each function
 set -u
 LC_ALL=C; export LC_ALL
 judged=/sealed/lib/judged
 path='/tmp/lib dir/text.sh'
 least=$(cat /sealed/least)
-tried=/tmp/tried
+wrong=/tmp/wrong
 total=
 
-fail() { echo "$1"; exit 1; }
+# verdict PART GROUP...: the line of a part, which fails if anything is wrong in one of the groups
+verdict() {
+    part=$1
+    shift
+    for group; do
+        if [ -s $wrong/$group ]; then
+            why=$(sort -u $wrong/$group | sed '$!s/$/;/' | tr '[:cntrl:]' ' ')
+            printf '%s\n' "not ok $part: ${why% }"
+            return
+        fi
+    done
+    echo "ok $part"
+}
+verdicts() {
+    verdict given given
+    verdict right given right
+    for part in missing 0 1 2 3 4; do verdict $part given right $part; done
+}
 
 # suite [ARGUMENT]: runs the suite; sets code, failed, count and last, and trouble if it does not count as it should
 suite() {
@@ -16,7 +33,7 @@ suite() {
     code=$? trouble='' failed=0 count=0
     case $code in
         125) cat /tmp/err; exit 70 ;;
-        124) echo 'the suite: expected an end within 30 seconds, found none' > $tried/given; exit 1 ;;
+        124) echo 'the suite: expected an end within 30 seconds, found none' > $wrong/given; verdicts; exit ;;
     esac
     last=$(tail -n 1 /tmp/out | cut -c 1-200)
     if ! printf '%s\n' "$last" | grep -qxE '(0|[1-9][0-9]{0,5}) passed, (0|[1-9][0-9]{0,5}) failed'; then
@@ -40,7 +57,7 @@ accepts() {
     if [ -z "$trouble" ] && { [ $code -ne 0 ] || [ "$failed" -ne 0 ]; }; then
         trouble="expected exit code 0 and no test that fails, found exit code $code and '$last'"
     fi
-    [ -z "$trouble" ] || echo "the suite on $what: $trouble" >> $tried/$group
+    [ -z "$trouble" ] || printf '%s\n' "the suite on $what: $trouble" >> $wrong/$group
 }
 notices() {
     group=$1 what=$2
@@ -49,7 +66,7 @@ notices() {
     if [ -z "$trouble" ] && { [ $code -ne 1 ] || [ "$failed" -eq 0 ]; }; then
         trouble="expected exit code 1 and a test that fails, found exit code $code and '$last'"
     fi
-    [ -z "$trouble" ] || echo "the suite on $what: $trouble" >> $tried/$group
+    [ -z "$trouble" ] || printf '%s\n' "the suite on $what: $trouble" >> $wrong/$group
 }
 
 # library BASES [NUMBER VARIANT]: a library that is right, or has one broken function; BASES says which of two right
@@ -69,11 +86,11 @@ given() {
     $judged reset && $judged write "$path" < /sealed/given.sh || exit 70
     accepts given "a copy of the given library" "$path"
     total=$count
-    [ "$1" = checks ] && [ ! -s $tried/given ] || return
+    [ "$1" = checks ] && [ ! -s $wrong/given ] || return
     before=$($judged list . | sort)
     accepts given "lib/text.sh, without an argument"
     accepts given "lib/text.sh, as a relative path" ./lib/text.sh
-    [ "$($judged list . | sort)" = "$before" ] || echo "files of the project: expected the same before and after, found others" >> $tried/given
+    [ "$($judged list . | sort)" = "$before" ] || echo "files of the project: expected the same before and after, found others" >> $wrong/given
     $judged write lib/text.sh < /sealed/empty.sh
     notices given "an empty lib/text.sh, without an argument"
 }
@@ -94,18 +111,16 @@ trials() {
 # try checks|milestones: right and wrong libraries are tried once each, at the same place, in a secret order. For a check,
 # each in a fresh sandbox. Noticing counts only for a suite that accepts what is right.
 try() {
-    mkdir $tried
-    echo 'the tries did not end' > $tried/open
     given "$1"
     trials "$1" | shuf > /tmp/trials
     while read -r kind one two <&3; do
-        if [ -s $tried/given ]; then break; fi
+        if [ -s $wrong/given ]; then break; fi
         case $kind in
             missing) : > /tmp/library ;;
             right) library "$one" > /tmp/library ;;
             *) library "$two" "$kind" "$one" > /tmp/library ;;
         esac
-        if [ -s $tried/right ] && [ "$kind" != right ]; then continue; fi
+        if [ -s $wrong/right ] && [ "$kind" != right ]; then continue; fi
         if [ "$1" = checks ]; then $judged reset || exit 70; fi
         $judged write "$path" < /tmp/library || exit 70
         case $kind in
@@ -114,15 +129,8 @@ try() {
             *) notices "$kind" 'a library with one broken function' "$path" ;;
         esac
     done 3< /tmp/trials
-    rm $tried/open
 }
 
-if [ ! -d $tried ]; then (try "$1"); fi
-case $2 in
-    given) groups='' ;;
-    right) groups='right' ;;
-    *) groups="right $2" ;;
-esac
-for group in given open $groups; do
-    if [ -s $tried/$group ]; then fail "$(sort -u $tried/$group)"; fi
-done
+mkdir $wrong
+try "$1"
+verdicts
