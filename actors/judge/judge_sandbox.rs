@@ -84,8 +84,8 @@ struct CheckRun<'r> {
 /// A command of a check that has ended.
 struct RanCommand {
     judged: JudgedCheck,
-    /// Its output alone. It names the parts that passed.
-    stdout: String,
+    /// Its whole output. It names the parts that passed. None: there was more than is kept.
+    stdout: Option<String>,
 }
 
 impl JudgeSandbox {
@@ -207,7 +207,7 @@ impl CheckRun<'_> {
 
     /// The result of one part. A failed one also tells what was not judged.
     fn part(&self, part: &str, ran: &RanCommand) -> JudgedCheck {
-        let judged = decide(part, &ran.judged, &ran.stdout);
+        let judged = decide(part, &ran.judged, ran.stdout.as_deref());
         if judged.end.success() || !ran.judged.end.success() {
             return judged;
         }
@@ -234,32 +234,30 @@ impl CheckRun<'_> {
         if let Some(fault) = self.service.fault() {
             return Err(fault);
         }
-        ensure_room(sandbox, check).await?;
+        let without_room = without_room(sandbox).await?;
         empty(sandbox).await?;
         let output = told(check, &report, &self.left_out);
         let judged = JudgedCheck { end: report.end, output };
-        let judged = match self.service.take_unhealthy() {
-            Some(trouble) => judged.failed(&trouble),
-            None => judged,
-        };
-        let stdout = report.stdout.text().to_string();
+        let troubles = self.service.take_unhealthy().into_iter().chain(without_room);
+        let judged = troubles.fold(judged, |judged, trouble| judged.failed(&trouble));
+        let stdout = (!report.stdout.truncated()).then(|| report.stdout.text());
         Ok(had_its_time.then_some(RanCommand { judged, stdout }))
     }
 }
 
-/// Returns if a check has left room behind. Otherwise nobody knows what it could not write: its result
-/// is no verdict.
-async fn ensure_room(sandbox: &mut dyn Sandbox, check: &TaskCheck) -> Result<(), Fault> {
+/// Where a check has left no room, and why; none if there is room everywhere. Otherwise nobody knows
+/// what it could not write, so it does not pass. It is no fault: the agent's files may have filled the
+/// sandbox, and an agent must not be able to make its verdict void.
+async fn without_room(sandbox: &mut dyn Sandbox) -> Result<Option<String>, Fault> {
     for area in WRITABLE {
         let (path, content) = (format!("{area}/.room-left"), vec![0; ROOM_LEFT]);
         let write = SandboxOperation::WriteFile(FileWrite { path, content });
         if let OperationResult::Refused(refusal) = sandbox.perform(&write).await?.result {
-            let (name, why) = (&check.name, &refusal.message);
-            let what = format!("the check {name} left no room in {area} of its sandbox: {why}");
-            return Err(Fault::new(FaultKind::SandboxLost, what));
+            let why = &refusal.message;
+            return Ok(Some(format!("the check left no room in {area} of its sandbox: {why}")));
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 /// Ends and removes all that a check has left. A failure is the sandbox's, not the agent's.
