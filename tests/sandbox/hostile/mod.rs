@@ -8,7 +8,7 @@ mod escape;
 mod kernel;
 mod resources;
 
-use super::lab::{ALONE, Lab, host_mounts, ok, run_for, run_python, works};
+use super::lab::{ALONE, ENDS_BY_ITSELF, Lab, host_mounts, ok, run_for, run_python, works};
 use std::fs;
 use std::io::Write;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -87,7 +87,7 @@ impl Trial {
 
     /// Runs a program that must exit with zero.
     async fn ok(&mut self, command: &str) -> String {
-        let report = self.run(command, Duration::from_secs(60)).await;
+        let report = self.run(command, ENDS_BY_ITSELF).await;
         assert_eq!(report.end.exit_code(), 0, "{command}: {report:?}");
         report.stdout.text()
     }
@@ -95,8 +95,7 @@ impl Trial {
     /// A Python program after [`PRELUDE`]; its report. None: no Python, said aloud.
     async fn python(&mut self, what: &str, program: &str) -> Option<ExecReport> {
         let program = format!("# {}\n{PRELUDE}{program}", self.marker);
-        let report =
-            run_python(&mut *self.sandbox, what, &program, Duration::from_secs(60)).await?;
+        let report = run_python(&mut *self.sandbox, what, &program, ENDS_BY_ITSELF).await?;
         met_end(&report.end);
         met_errors(&report.stdout.text());
         Some(report)
