@@ -4,6 +4,7 @@ use super::AgentLimits;
 use super::tool::Toolbox;
 use crate::model::{
     ChatMessage, ChatReply, ChatRequest, ChatRole, MoveAction, StepAction, Task, TurnAction,
+    USUAL_OUTPUT_TOKENS,
 };
 
 /// One action that a reply asks for.
@@ -53,8 +54,16 @@ pub trait Scaffold: Send + Sync + 'static {
     /// Fresh tools for one attempt.
     fn tools(&self) -> Toolbox;
 
-    /// The next request for a history. The scaffold decides what the request keeps of the history.
-    fn request(&self, history: &[ChatMessage]) -> ChatRequest;
+    /// The next request for a history. A scaffold decides what the request keeps of the history; all
+    /// of it, unless it says otherwise.
+    fn request(&self, history: &[ChatMessage]) -> ChatRequest {
+        ChatRequest {
+            settings: Default::default(),
+            messages: history.to_vec(),
+            tools: self.tools().schemas(),
+            max_output_tokens: USUAL_OUTPUT_TOKENS,
+        }
+    }
 
     /// The actions that a reply asks for, at least one. They run in this order. Err if the reply
     /// cannot be read; this is no fault.

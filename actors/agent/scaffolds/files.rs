@@ -8,8 +8,8 @@ use crate::agent::{
     ReplaceTextTool, RequestedAction, Scaffold, ShellTool, Toolbox, WriteFileTool,
 };
 use crate::model::{
-    ActionType, ChatMessage, ChatReply, ChatRequest, ChatRole, MoveAction, StepAction, Task,
-    ToolCall, TurnAction, USUAL_OUTPUT_TOKENS, WORKSPACE,
+    ActionType, ChatMessage, ChatReply, ChatRole, MoveAction, StepAction, Task, ToolCall,
+    TurnAction, WORKSPACE,
 };
 use serde_json::{Value, json};
 
@@ -36,15 +36,6 @@ impl Scaffold for FilesScaffold {
     fn tools(&self) -> Toolbox {
         let shell: Box<dyn AgentTool> = Box::new(ShellTool { submit_marker: SUBMIT_MARKER });
         Toolbox::new(std::iter::once(shell).chain(file_tools()).collect())
-    }
-
-    fn request(&self, history: &[ChatMessage]) -> ChatRequest {
-        ChatRequest {
-            settings: Default::default(),
-            messages: history.to_vec(),
-            tools: self.tools().schemas(),
-            max_output_tokens: USUAL_OUTPUT_TOKENS,
-        }
     }
 
     fn parse(&self, reply: &ChatReply) -> Result<Vec<RequestedAction>, FormatError> {

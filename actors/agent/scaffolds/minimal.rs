@@ -6,8 +6,8 @@ use crate::agent::{
     AgentLimits, Correction, FormatError, RequestedAction, Scaffold, ShellTool, Toolbox,
 };
 use crate::model::{
-    ActionType, ChatMessage, ChatReply, ChatRequest, ChatRole, FinishReason, MoveAction,
-    StepAction, Task, ToolCall, TurnAction, USUAL_OUTPUT_TOKENS, WORKSPACE,
+    ActionType, ChatMessage, ChatReply, ChatRole, FinishReason, MoveAction, StepAction, Task,
+    ToolCall, TurnAction, WORKSPACE,
 };
 use serde_json::{Value, json};
 
@@ -38,15 +38,6 @@ impl Scaffold for MinimalScaffold {
 
     fn tools(&self) -> Toolbox {
         Toolbox::new(vec![Box::new(ShellTool { submit_marker: SUBMIT_MARKER })])
-    }
-
-    fn request(&self, history: &[ChatMessage]) -> ChatRequest {
-        ChatRequest {
-            settings: Default::default(),
-            messages: history.to_vec(),
-            tools: self.tools().schemas(),
-            max_output_tokens: USUAL_OUTPUT_TOKENS,
-        }
     }
 
     fn parse(&self, reply: &ChatReply) -> Result<Vec<RequestedAction>, FormatError> {

@@ -1,7 +1,9 @@
 //! What the tools for files share: how arguments and paths are read, and what a refusal looks like.
 
 use crate::agent::{ToolObservation, ToolStep};
-use crate::model::{OperationReport, OperationResult, ToolSchema, WORKSPACE};
+use crate::model::{
+    FileRead, OperationReport, OperationResult, SandboxOperation, ToolSchema, WORKSPACE,
+};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
@@ -37,6 +39,12 @@ pub(super) fn absolute(path: &str) -> Result<String, String> {
         path if path.starts_with('/') => Ok(path.to_owned()),
         path => Ok(format!("{WORKSPACE}/{path}")),
     }
+}
+
+/// The operation that reads a file as a whole.
+pub(super) fn whole_file(path: &str) -> Result<SandboxOperation, String> {
+    let read = FileRead { path: absolute(path)?, max_bytes: FileRead::MAX_BYTES };
+    Ok(SandboxOperation::ReadFile(read))
 }
 
 /// The end of a call whose operation gave something else than was asked for: why it was refused.

@@ -13,7 +13,7 @@
 
 use super::file_call;
 use crate::agent::{AgentTool, ToolObservation, ToolStep};
-use crate::model::{FileRead, OperationReport, OperationResult, SandboxOperation, ToolSchema};
+use crate::model::{OperationReport, OperationResult, ToolSchema};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -59,10 +59,9 @@ impl AgentTool for ReadFileTool {
         if asked.first_line == Some(0) || asked.lines == Some(0) {
             return Err("`first_line` and `lines` must be at least 1".to_owned());
         }
-        let read =
-            FileRead { path: file_call::absolute(&asked.path)?, max_bytes: FileRead::MAX_BYTES };
+        let read = file_call::whole_file(&asked.path)?;
         self.0 = Some(asked);
-        Ok(ToolStep::Ask(SandboxOperation::ReadFile(read)))
+        Ok(ToolStep::Ask(read))
     }
 
     fn advance(&mut self, report: OperationReport) -> ToolStep {

@@ -9,9 +9,7 @@
 
 use super::file_call;
 use crate::agent::{AgentTool, ToolObservation, ToolStep};
-use crate::model::{
-    FileRead, FileWrite, OperationReport, OperationResult, SandboxOperation, ToolSchema,
-};
+use crate::model::{FileWrite, OperationReport, OperationResult, SandboxOperation, ToolSchema};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -51,10 +49,9 @@ impl AgentTool for ReplaceTextTool {
         if asked.old.is_empty() || asked.old == asked.new {
             return Err("`old` must be a text, and another one than `new`".to_owned());
         }
-        let read =
-            FileRead { path: file_call::absolute(&asked.path)?, max_bytes: FileRead::MAX_BYTES };
+        let read = file_call::whole_file(&asked.path)?;
         self.0 = Some(asked);
-        Ok(ToolStep::Ask(SandboxOperation::ReadFile(read)))
+        Ok(ToolStep::Ask(read))
     }
 
     fn advance(&mut self, report: OperationReport) -> ToolStep {
