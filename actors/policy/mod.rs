@@ -6,6 +6,7 @@
 //! - Limits and health: [`ConcurrencyWindow`], [`TokenBucket`], [`CircuitBreaker`],
 //!   [`LatencyTracker`], [`RestartIntensity`], [`RetryPolicy`].
 //! - Planning: [`assign`], [`more_samples`], [`changed_templates`], [`split_of`].
+//! - Pauses of an agent's programs: [`PauseSlot`].
 //! - Conversations of external agents: [`messages_since`], [`same_conversation`].
 
 mod assign;
@@ -16,6 +17,7 @@ mod editions;
 mod estimate;
 mod latency;
 mod ledger;
+mod pause_slot;
 mod plausible;
 mod restart_intensity;
 mod retry;
@@ -34,6 +36,7 @@ pub use estimate::{
 };
 pub use latency::{LatencyRank, LatencyTracker};
 pub use ledger::{CapScope, CapStats, HoldPurpose, HoldRefusal, Ledger};
+pub use pause_slot::PauseSlot;
 pub use plausible::{UsageBounds, is_plausible};
 pub use restart_intensity::RestartIntensity;
 pub use retry::{RetryDecision, RetryPolicy, backoff};
