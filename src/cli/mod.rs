@@ -28,6 +28,8 @@ mod run;
 mod schema;
 mod store;
 mod template;
+mod template_export;
+mod template_harbor;
 mod template_new;
 mod template_watch;
 mod terminal;
@@ -97,7 +99,7 @@ enum CliCommand {
     /// Images for sandboxes in containers: build, pull, list, check, prune
     #[command(subcommand)]
     Image(image::ImageCommand),
-    /// The template library: list, show, render, check, new, schema
+    /// The template library: list, show, render, check, export, new
     #[command(subcommand)]
     Template(template::TemplateCommand),
     /// Models and their prices: list, check, price
