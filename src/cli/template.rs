@@ -124,9 +124,12 @@ pub(super) struct TemplateCheckArgs {
     /// Check again when a file below --templates changes
     #[arg(long, requires = "directories")]
     watch: bool,
-    /// Read Harbor task folders instead, and run nothing (may be repeated)
+    /// Read Harbor task folders instead (may be repeated)
     #[arg(long, value_name = "PATH", conflicts_with_all = ["globs", "directories", "watch"])]
     harbor: Vec<PathBuf>,
+    /// Run the solution and the tests of each of these tasks in containers
+    #[arg(long, requires = "harbor")]
+    prove: bool,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -159,7 +162,7 @@ pub(super) fn run(command: TemplateCommand) -> Result<ExitCode> {
         TemplateCommand::Show(args) => show(&args),
         TemplateCommand::Render(args) => render(&args),
         TemplateCommand::Check(args) if !args.harbor.is_empty() => {
-            template_harbor::check(&args.harbor, args.json)
+            template_harbor::check(&args.harbor, args.prove, args.json)
         }
         TemplateCommand::Check(args) if args.watch => run_in_actor_system(check_always(&args))?,
         TemplateCommand::Check(args) => run_in_actor_system(check(&args))?,

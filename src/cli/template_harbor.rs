@@ -1,30 +1,40 @@
 //! `synthd template check --harbor`: reads Harbor task folders and says what of them is wrong or cannot be
-//! honoured. It runs nothing.
+//! honoured. With `--prove`, it runs their solutions and their tests in containers.
 
+use crate::cli::doctor::guest_dir;
 use crate::cli::terminal::output::{eprint_line, print_json, print_line};
 use crate::cli::terminal::terminal_text::escape_controls;
 use crate::error::{Code, Error, Result};
 use crate::harbor::{
-    HarborImage, HarborProblem, HarborProblemKind, HarborTask, find_tasks, read_task,
+    HarborImage, HarborProblem, HarborProblemKind, HarborTask, TaskProver, find_tasks, read_task,
 };
+use crate::private_directory::own_directory;
+use crate::running_engine::{fault_error, run_in_actor_system};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use synthd_actors::model::FaultKind;
 
 /// A folder, and what came of reading it.
 struct ReadFolder {
     path: PathBuf,
     task: std::result::Result<HarborTask, Vec<HarborProblem>>,
+    /// What does not hold when it is run. None if it was not run.
+    unproven: Option<Vec<String>>,
 }
 
-/// Reads all task folders at the paths and tells of each. Err if one of them is refused.
-pub(super) fn check(paths: &[PathBuf], as_json: bool) -> Result<ExitCode> {
+/// Reads all task folders at the paths, proves them if that is wanted, and tells of each. Err if one of
+/// them is refused or not proven.
+pub(super) fn check(paths: &[PathBuf], proves: bool, as_json: bool) -> Result<ExitCode> {
     let mut folders = Vec::new();
     for path in paths {
         for path in tasks_at(path)? {
             let task = read_task(&path);
-            folders.push(ReadFolder { path, task });
+            folders.push(ReadFolder { path, task, unproven: None });
         }
+    }
+    if proves {
+        run_in_actor_system(prove(&mut folders))??;
     }
     if as_json {
         print_json(&folders.iter().map(document).collect::<Vec<_>>())?;
@@ -32,6 +42,32 @@ pub(super) fn check(paths: &[PathBuf], as_json: bool) -> Result<ExitCode> {
         folders.iter().for_each(tell);
     }
     verdict(&folders)
+}
+
+/// Proves those that are understood, one after the other.
+async fn prove(folders: &mut [ReadFolder]) -> Result<()> {
+    own_directory(&guest_dir()).map_err(|error| {
+        Error::new(Code::Io, "there is no directory for the logs of builds").with_source(error)
+    })?;
+    let prover = TaskProver::connect(guest_dir()).await.map_err(|fault| {
+        Error::new(Code::EngineUnavailable, "there is no container engine to use")
+            .with_source(fault.message)
+            .hint("start an engine, or name one with DOCKER_HOST")
+    })?;
+    for folder in folders {
+        let Ok(task) = &folder.task else { continue };
+        folder.unproven = Some(match prover.prove(task, &folder.path).await {
+            Ok(problems) => problems,
+            // An image of this task that cannot be had or built says nothing of the others.
+            Err(fault)
+                if matches!(fault.kind, FaultKind::SandboxRefused | FaultKind::TaskSetup) =>
+            {
+                vec![fault.message]
+            }
+            Err(fault) => return Err(fault_error(&fault)),
+        });
+    }
+    Ok(())
 }
 
 /// The task folders at a path; at least one.
@@ -69,7 +105,16 @@ fn verdict(folders: &[ReadFolder]) -> Result<ExitCode> {
             Error::new(Code::HarborUnsupported, what).hint("docs/harbor.md lists what is honoured")
         );
     }
-    Ok(ExitCode::SUCCESS)
+    let is_unproven =
+        |folder: &&ReadFolder| folder.unproven.as_ref().is_some_and(|why| !why.is_empty());
+    match folders.iter().filter(is_unproven).count() {
+        0 => Ok(ExitCode::SUCCESS),
+        unproven => {
+            let what = format!("not proven: {unproven} of {all} Harbor tasks");
+            Err(Error::new(Code::TemplateUnproven, what)
+                .hint("docs/harbor.md says what a proof runs and where"))
+        }
+    }
 }
 
 /// The code of a problem.
@@ -83,9 +128,17 @@ fn code(problem: &HarborProblem) -> Code {
 fn tell(folder: &ReadFolder) {
     match &folder.task {
         Ok(task) => {
-            print_line(&escape_controls(&format!("understood {}", summary(task))));
+            let word = match &folder.unproven {
+                None => "understood",
+                Some(why) if why.is_empty() => "proven",
+                Some(_) => "UNPROVEN",
+            };
+            print_line(&escape_controls(&format!("{word:<10} {}", summary(task))));
             for note in &task.notes {
                 print_line(&escape_controls(&format!("           {note}")));
+            }
+            for why in folder.unproven.iter().flatten() {
+                eprint_line(&escape_controls(&format!("           {why}")));
             }
         }
         Err(problems) => {
@@ -124,6 +177,8 @@ fn document(folder: &ReadFolder) -> Value {
             json!({
                 "folder": path, "understood": true, "task": task.name, "format": task.format,
                 "environment": image(task), "steps": steps, "notes": task.notes, "problems": [],
+                "proven": folder.unproven.as_ref().map(Vec::is_empty),
+                "unproven_because": folder.unproven.clone().unwrap_or_default(),
             })
         }
         Err(problems) => {

@@ -33,6 +33,7 @@ pub(super) struct HarborPackage {
 #[serde(default)]
 pub(super) struct HarborAgent {
     pub(super) timeout_sec: Option<f64>,
+    pub(super) user: Option<Value>,
     pub(super) network_mode: Option<String>,
     pub(super) allowed_hosts: Option<Vec<String>>,
 }
@@ -41,6 +42,7 @@ pub(super) struct HarborAgent {
 #[serde(default)]
 pub(super) struct HarborVerifier {
     pub(super) timeout_sec: Option<f64>,
+    pub(super) user: Option<Value>,
     pub(super) env: BTreeMap<String, String>,
     pub(super) environment_mode: Option<String>,
     pub(super) environment: Option<HarborEnvironment>,

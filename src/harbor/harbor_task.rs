@@ -3,6 +3,7 @@
 use super::harbor_files::{HarborFiles, TASK_TOML, TASK_YAML};
 use super::harbor_problem::HarborProblem;
 use super::{terminal_folder, toml_folder};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -14,6 +15,14 @@ pub struct HarborTask {
     /// The version of Harbor's schema, or `terminal-bench`.
     pub format: String,
     pub image: HarborImage,
+    /// Where scripts begin. None: where the image says.
+    pub workdir: Option<String>,
+    /// What the task states of its memory.
+    pub memory_mb: Option<u64>,
+    /// Variables of the environment, of the tests and of the solution.
+    pub variables: BTreeMap<String, String>,
+    pub tests_variables: BTreeMap<String, String>,
+    pub solution_variables: BTreeMap<String, String>,
     /// The steps; one without a name for a task without steps.
     pub steps: Vec<HarborPart>,
     /// What is read and has no effect, in words.
@@ -39,6 +48,9 @@ pub struct HarborPart {
     pub tests: String,
     /// The script of the oracle, if there is one.
     pub solution: Option<String>,
+    /// The users of the agent and of the tests. None: the user of the image.
+    pub agent_user: Option<String>,
+    pub tests_user: Option<String>,
     pub agent_timeout: Option<Duration>,
     pub tests_timeout: Duration,
 }

@@ -9,10 +9,11 @@ use super::harbor_task::{
     HarborImage, HarborPart, HarborTask, check_script, required, seconds, without_canary,
 };
 use super::legacy_task::read_legacy;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The word for the format.
-const FORMAT: &str = "terminal-bench";
+pub(super) const FORMAT: &str = "terminal-bench";
 const COMPOSE: &str = "docker-compose.yaml";
 const TESTS: &str = "run-tests.sh";
 const SOLUTION: &str = "solution.sh";
@@ -37,6 +38,11 @@ pub(super) fn understand(
             name: folder.to_owned(),
             format: FORMAT.to_owned(),
             image,
+            workdir: None,
+            memory_mb: None,
+            variables: BTreeMap::new(),
+            tests_variables: BTreeMap::from([("TEST_DIR".to_owned(), "/tests".to_owned())]),
+            solution_variables: BTreeMap::new(),
             steps: vec![part],
             notes: Vec::new(),
         }),
@@ -80,6 +86,8 @@ fn part_of(files: &HarborFiles, problems: &mut Vec<HarborProblem>) -> Option<Har
         instruction: without_canary(&task.instruction).to_owned(),
         tests: TESTS.to_owned(),
         solution: files.has(SOLUTION).then(|| SOLUTION.to_owned()),
+        agent_user: None,
+        tests_user: None,
         agent_timeout,
         tests_timeout: tests_timeout.unwrap_or(Duration::ZERO),
     })

@@ -47,6 +47,11 @@ pub(super) fn understand(
             name: config.task.as_ref().map_or_else(|| folder.to_owned(), |task| task.name.clone()),
             format: version_of(&config).to_owned(),
             image,
+            workdir: config.environment.workdir.clone(),
+            memory_mb: config.environment.memory_mb.and_then(|size| u64::try_from(size).ok()),
+            variables: config.environment.env.clone(),
+            tests_variables: config.verifier.env.clone(),
+            solution_variables: config.solution.env.clone(),
             notes: notes(files, &steps, &unknown),
             steps,
         }),
@@ -278,8 +283,7 @@ impl FolderRules<'_> {
 
     /// The whole of a task without steps.
     fn whole(&mut self) -> HarborPart {
-        let (agent, verifier) = (&self.config.agent, &self.config.verifier);
-        self.part(None, "", agent.timeout_sec, verifier.timeout_sec)
+        self.part(None, "", &HarborAgent::default(), &HarborVerifier::default())
     }
 
     fn steps(&mut self, steps: &[HarborStep]) -> Vec<HarborPart> {
@@ -319,18 +323,21 @@ impl FolderRules<'_> {
             let what = "no files are added between two steps";
             self.problems.push(HarborProblem::unsupported(format!("{directory}workdir"), what));
         }
-        let agent = step.agent.timeout_sec.or(self.config.agent.timeout_sec);
-        let tests = step.verifier.timeout_sec.or(self.config.verifier.timeout_sec);
-        self.part(Some(&step.name), &directory, agent, tests)
+        if !step.verifier.env.is_empty() {
+            let what = "the variables of tests are those of the whole task";
+            self.unsupported(&format!("{section}.verifier.env"), what);
+        }
+        self.part(Some(&step.name), &directory, &step.agent, &step.verifier)
     }
 
-    /// A step with its files below `directory`, or the whole.
+    /// A step with its files below `directory`, or the whole. What it does not say of its agent and its
+    /// tests, the task says.
     fn part(
         &mut self,
         name: Option<&str>,
         directory: &str,
-        agent_seconds: Option<f64>,
-        tests_seconds: Option<f64>,
+        own_agent: &HarborAgent,
+        own_verifier: &HarborVerifier,
     ) -> HarborPart {
         let path = format!("{directory}instruction.md");
         let instruction = required(self.files, &path, &mut self.problems);
@@ -339,9 +346,12 @@ impl FolderRules<'_> {
             let what = "no conversation goes before the task's own";
             self.problems.push(HarborProblem::unsupported(trajectory, what));
         }
+        let (agent, verifier) = (&self.config.agent, &self.config.verifier);
         let field = |key: &str| format!("{TASK_TOML}: {key}.timeout_sec");
-        let agent =
+        let agent_seconds = own_agent.timeout_sec.or(agent.timeout_sec);
+        let agent_timeout =
             agent_seconds.and_then(|time| seconds(&field("agent"), time, &mut self.problems));
+        let tests_seconds = own_verifier.timeout_sec.or(verifier.timeout_sec);
         let tests_seconds = tests_seconds.unwrap_or(TESTS_SECONDS);
         let tests_timeout = seconds(&field("verifier"), tests_seconds, &mut self.problems);
         HarborPart {
@@ -349,7 +359,9 @@ impl FolderRules<'_> {
             instruction: instruction.map(without_canary).unwrap_or_default().to_owned(),
             tests: self.tests(directory),
             solution: self.solution(directory),
-            agent_timeout: agent,
+            agent_user: own_agent.user.as_ref().or(agent.user.as_ref()).and_then(user_of),
+            tests_user: own_verifier.user.as_ref().or(verifier.user.as_ref()).and_then(user_of),
+            agent_timeout,
             tests_timeout: tests_timeout.unwrap_or(Duration::ZERO),
         }
     }
@@ -368,6 +380,15 @@ impl FolderRules<'_> {
         let path = paths.into_iter().find(|path| self.files.has(path))?;
         check_script(self.files, &path, &mut self.problems);
         Some(path)
+    }
+}
+
+/// The user of a key: a name or a number.
+fn user_of(value: &Value) -> Option<String> {
+    match value {
+        Value::String(name) => Some(name.clone()),
+        Value::Integer(number) => Some(number.to_string()),
+        _ => None,
     }
 }
 

@@ -170,3 +170,39 @@ fn an_exported_task_is_solved_by_its_solution_and_not_by_nothing() {
         assert!(reward(&image.1, &folder, false) < 1.0, "{template}");
     }
 }
+
+/// The same by the program itself, over exported tasks and over a small one of Terminal-Bench.
+#[test]
+fn a_task_is_proven_by_its_solution_and_by_nothing() {
+    if image().is_none() {
+        return skip("proofs of Harbor tasks", "no container engine with the test image");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    export(dir.path(), &["debugging/broken-pipeline"], &["--image", BASE]).succeeds();
+    let old = dir.path().join("tasks/old");
+    let put = |path: &str, text: &str| {
+        let path = old.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    put("task.yaml", "instruction: Write 7 into /app/out.\n");
+    put("docker-compose.yaml", "services:\n  client:\n    build: .\n");
+    put("Dockerfile", &format!("FROM {BASE}\nUSER 0:0\nWORKDIR /app\n"));
+    put("run-tests.sh", "#!/bin/sh\ngrep -qx 7 /app/out && cat $TEST_DIR/expected\n");
+    put("tests/expected", "7\n");
+    // What a solution leaves there must not count.
+    let forged = "mkdir -p /tests /logs/verifier; echo 1 > /logs/verifier/reward.json";
+    put("solution.sh", &format!("#!/bin/sh\n{forged}\necho 7 > out\nsleep 1000 &\n"));
+    let prove = || synthd_in(dir.path(), &["template", "check", "--harbor", "tasks", "--prove"]);
+    let ran = prove().succeeds();
+    let lines: Vec<&str> = ran.stdout.lines().collect();
+    assert!(lines[0].starts_with("proven     synthd/debugging-broken-pipeline-s1 "), "{ran:?}");
+    assert!(lines[1].starts_with("proven     old (terminal-bench"), "{ran:?}");
+    put("solution.sh", "#!/bin/sh\necho 8 > out\n");
+    let ran = prove().fails(1, "SYN-0203");
+    assert!(ran.stderr.contains("the solution has the reward 0"), "{ran:?}");
+    put("solution.sh", &format!("#!/bin/sh\n{forged}\n"));
+    put("run-tests.sh", "#!/bin/sh\nexit 1\n");
+    let ran = prove().fails(1, "SYN-0203");
+    assert!(ran.stderr.contains("the tests have written no reward"), "{ran:?}");
+}

@@ -22,14 +22,19 @@ fn the_smallest_task_is_understood() {
 
 #[test]
 fn what_a_task_says_is_taken() {
-    let text = "version = \"1.0\"\n[task]\nname = \"org/name\"\n[agent]\ntimeout_sec = 90\n\
-                [verifier]\ntimeout_sec = 1.5\n[environment]\ndocker_image = \"a/b:1\"\n";
+    let text = "version = \"1.0\"\n[task]\nname = \"org/name\"\n[agent]\ntimeout_sec = 90\nuser = 7\n\
+                [verifier]\ntimeout_sec = 1.5\nuser = \"root\"\nenv = {A = \"1\"}\n\
+                [environment]\ndocker_image = \"a/b:1\"\nworkdir = \"/app\"\nmemory_mb = 512\n";
     let task = Given::task().saying(text).without("environment/Dockerfile").read().unwrap();
     assert_eq!((task.name.as_str(), task.format.as_str()), ("org/name", "1.0"));
     assert_eq!(task.image, HarborImage::Prebuilt("a/b:1".to_owned()));
     let part = &task.steps[0];
     assert_eq!(part.agent_timeout, Some(Duration::from_secs(90)));
     assert_eq!(part.tests_timeout, Duration::from_millis(1_500));
+    let users = (part.agent_user.as_deref(), part.tests_user.as_deref());
+    assert_eq!(users, (Some("7"), Some("root")));
+    assert_eq!((task.workdir.as_deref(), task.memory_mb), (Some("/app"), Some(512)));
+    assert_eq!(task.tests_variables["A"], "1");
 }
 
 #[test]
