@@ -29,6 +29,8 @@ mod schema;
 mod store;
 mod template;
 mod template_calibrate;
+mod template_export;
+mod template_harbor;
 mod template_new;
 mod template_variety;
 mod template_watch;
@@ -99,7 +101,7 @@ enum CliCommand {
     /// Images for sandboxes in containers: build, pull, list, check, prune
     #[command(subcommand)]
     Image(image::ImageCommand),
-    /// The template library: list, show, render, check, variety, calibrate, new
+    /// The template library: list, show, render, check, variety, calibrate, export, new
     #[command(subcommand)]
     Template(template::TemplateCommand),
     /// Models and their prices: list, check, price

@@ -1,10 +1,12 @@
-//! `synthd template`: lists, shows, renders, compares, checks and calibrates templates, writes new ones,
-//! and prints the JSON Schema of their format. Only `check` needs sandboxes: it proves templates in real
-//! ones.
+//! `synthd template`: lists, shows, renders, compares, checks, calibrates and exports templates, writes new
+//! ones, and prints the JSON Schema of their format. Only `check` needs sandboxes: it proves templates in
+//! real ones.
 
 use crate::cli::TemplateDirs;
 use crate::cli::doctor::{guest_dir, this_executable};
 use crate::cli::template_calibrate::{self, TemplateCalibrateArgs};
+use crate::cli::template_export::{self, TemplateExportArgs};
+use crate::cli::template_harbor;
 use crate::cli::template_new::{self, TemplateNewArgs};
 use crate::cli::template_variety::{self, TemplateVarietyArgs, variety_of};
 use crate::cli::template_watch::SeenFiles;
@@ -19,6 +21,7 @@ use crate::templates::{self, TemplateLibrary};
 use clap::{Args, Subcommand};
 use serde_json::json;
 use std::collections::HashSet;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -47,6 +50,8 @@ pub(super) enum TemplateCommand {
     Variety(TemplateVarietyArgs),
     /// Measure the difficulty of templates from finished campaigns
     Calibrate(TemplateCalibrateArgs),
+    /// Write the tasks of templates as Harbor task folders
+    Export(TemplateExportArgs),
     /// Write a small template to start from
     New(TemplateNewArgs),
     /// Print the JSON Schema of the template format
@@ -108,7 +113,8 @@ Different seeds must give different tasks, and those of a shipped template must 
 Examples:
   synthd template check                    every shipped template, 5 seeds
   synthd template check 'debugging/*' --seeds 20
-  synthd template check my/task --templates ./templates --watch")]
+  synthd template check my/task --templates ./templates --watch
+  synthd template check --harbor ./tasks   what of Harbor tasks is refused")]
 pub(super) struct TemplateCheckArgs {
     /// Globs over template ids
     #[arg(default_value = "**")]
@@ -133,6 +139,12 @@ pub(super) struct TemplateCheckArgs {
     /// Check again when a file below --templates changes
     #[arg(long, requires = "directories")]
     watch: bool,
+    /// Read Harbor task folders instead (may be repeated)
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["globs", "directories", "watch"])]
+    harbor: Vec<PathBuf>,
+    /// Run the solution and the tests of each of these tasks in containers
+    #[arg(long, requires = "harbor")]
+    prove: bool,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -164,10 +176,14 @@ pub(super) fn run(command: TemplateCommand) -> Result<ExitCode> {
         TemplateCommand::List(args) => list(&args),
         TemplateCommand::Show(args) => show(&args),
         TemplateCommand::Render(args) => render(&args),
+        TemplateCommand::Check(args) if !args.harbor.is_empty() => {
+            template_harbor::check(&args.harbor, args.prove, args.json)
+        }
         TemplateCommand::Check(args) if args.watch => run_in_actor_system(check_always(&args))?,
         TemplateCommand::Check(args) => run_in_actor_system(check(&args))?,
         TemplateCommand::Variety(args) => template_variety::run(&args),
         TemplateCommand::Calibrate(args) => template_calibrate::run(&args),
+        TemplateCommand::Export(args) => template_export::run(&args),
         TemplateCommand::New(args) => template_new::run(&args),
         TemplateCommand::Schema => {
             print_json(&schemars::schema_for!(Template))?;
