@@ -28,6 +28,7 @@ mod run;
 mod schema;
 mod store;
 mod template;
+mod template_filter;
 mod template_new;
 mod template_watch;
 mod terminal;
