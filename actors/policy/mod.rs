@@ -6,12 +6,14 @@
 //! - Limits and health: [`ConcurrencyWindow`], [`TokenBucket`], [`CircuitBreaker`],
 //!   [`LatencyTracker`], [`RestartIntensity`], [`RetryPolicy`].
 //! - Planning: [`assign`], [`more_samples`], [`changed_templates`], [`split_of`].
+//! - The choice of tasks: [`draw`].
 //! - Conversations of external agents: [`messages_since`], [`same_conversation`].
 
 mod assign;
 mod circuit_breaker;
 mod concurrency_window;
 mod conversation;
+pub mod draw;
 mod editions;
 mod estimate;
 mod latency;
@@ -24,7 +26,7 @@ mod samples;
 mod split;
 mod token_bucket;
 
-pub use assign::{AssignmentRules, TaskProfile, assign, shares};
+pub use assign::{AssignmentRules, TaskProfile, able_models, assign, shares};
 pub use circuit_breaker::{BreakerAdmission, CircuitBreaker};
 pub use concurrency_window::ConcurrencyWindow;
 pub use conversation::{messages_since, same_conversation, same_message, same_message_by, told};

@@ -104,6 +104,7 @@ fn spec(conduct: Conduct) -> AttemptSpec {
         difficulty: "easy".to_owned(),
         model: "fake/one".to_owned(),
         scaffold: "minimal".to_owned(),
+        reason: None,
     };
     let kind = Arc::new(OddWork { config: Arc::new(campaign("c", 1)), conduct });
     AttemptSpec {

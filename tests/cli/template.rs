@@ -69,7 +69,7 @@ fn the_list_is_filtered() {
     };
     assert!(ids(&["--kind", "refactor"]).contains(&"refactoring/extract-duplicated-rules".into()));
     let all = ["--kind", "repair", "--category", "debugging", "--difficulty", "easy"];
-    assert_eq!(ids(&all), ["debugging/off-by-one-pagination"]);
+    assert!(ids(&all).contains(&"debugging/off-by-one-pagination".into()));
     let git = ids(&["--skill", "git.bisect"]);
     assert!(git.contains(&"git/bisect-regression".into()), "{git:?}");
     assert!(!git.contains(&"debugging/off-by-one-pagination".into()), "{git:?}");

@@ -43,6 +43,7 @@ pub(super) fn planned(model: &str, ordinal: u64) -> EpisodeRecord {
         difficulty: "easy".to_owned(),
         model: model.to_owned(),
         scaffold: "minimal".to_owned(),
+        reason: None,
     })
 }
 

@@ -62,7 +62,8 @@ fn unknown_keys_are_errors_with_their_place() {
 /// A template without kind and skills is valid, and one of the first format may have both.
 #[test]
 fn skills_have_a_form() {
-    let of = |keys: &str| parse(&with("{}", "x").replace("title: t\n", &format!("title: t\n{keys}")));
+    let of =
+        |keys: &str| parse(&with("{}", "x").replace("title: t\n", &format!("title: t\n{keys}")));
     let template = of("kind: speed-up\nskills: [sql.ddl, my-area.my-skill]\n").unwrap();
     assert_eq!(template.kind, Some(crate::model::TaskKind::SpeedUp));
     assert_eq!(template.unknown_skills(), ["my-area.my-skill"]);

@@ -43,6 +43,7 @@ pub(in crate::store) fn plan(campaign: &str, ordinal: u64) -> PlannedEpisode {
         difficulty: "medium".to_owned(),
         model: "scripted/oracle".to_owned(),
         scaffold: "minimal".to_owned(),
+        reason: None,
     }
 }
 
