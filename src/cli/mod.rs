@@ -14,6 +14,7 @@ mod check;
 mod daemon;
 mod dataset;
 mod doctor;
+mod draw_page;
 mod dry_run;
 mod episode;
 mod estimate;

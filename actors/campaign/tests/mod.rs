@@ -4,6 +4,7 @@
 mod agents;
 mod apart;
 mod budget;
+mod draws;
 mod late;
 mod phases;
 mod plans;
