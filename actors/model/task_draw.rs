@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 /// A thousand thousandths: all tasks.
 pub const WHOLE_SHARE: u32 = 1_000;
 
+/// The caps of a draw that states none.
+const USUAL_CAPS: [(DrawAspect, u32); 2] = [(DrawAspect::Kind, 200), (DrawAspect::Category, 80)];
+
 /// The rule by which tasks are chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -56,7 +59,8 @@ pub struct TaskDraw {
     pub by: Vec<DrawAspect>,
     /// The stated shares. The values of an aspect that are not named share the rest equally.
     pub shares: BTreeMap<DrawAspect, BTreeMap<String, u32>>,
-    /// The most that one value of an aspect may have.
+    /// The stated caps: the most that one value of an aspect may have. Aspects without one have the
+    /// usual caps.
     pub caps: BTreeMap<DrawAspect, u32>,
     /// The pass rates that teach most. Only for the informative draw.
     pub between: [u32; 2],
@@ -71,7 +75,7 @@ impl Default for TaskDraw {
             count: 0,
             by: vec![DrawAspect::Kind, DrawAspect::Category],
             shares: BTreeMap::new(),
-            caps: [(DrawAspect::Kind, 200), (DrawAspect::Category, 80)].into(),
+            caps: BTreeMap::new(),
             between: [200, 800],
             least: 1,
         }
@@ -89,14 +93,30 @@ impl TaskDraw {
         self.shares.get(&aspect)?.get(value).copied()
     }
 
-    /// The most that a value may have. A stated share may be above the cap of its aspect, and then
-    /// takes its place.
+    /// Whether the campaign states the cap of an aspect.
+    pub fn states_cap(&self, aspect: DrawAspect) -> bool {
+        self.caps.contains_key(&aspect)
+    }
+
+    /// The most that each value of an aspect may have.
+    fn cap_of(&self, aspect: DrawAspect) -> Option<u32> {
+        let usual = USUAL_CAPS.iter().find(|(of, _)| *of == aspect).map(|(_, cap)| *cap);
+        self.caps.get(&aspect).copied().or(usual)
+    }
+
+    /// The most that a value may have. A stated share may be above the usual cap of its aspect, and
+    /// then takes its place.
     pub fn cap(&self, aspect: DrawAspect, value: &str) -> Option<u32> {
-        let cap = *self.caps.get(&aspect)?;
+        let cap = self.cap_of(aspect)?;
         match self.share(aspect, value) {
             Some(share) if share > cap => None,
             _ => Some(cap),
         }
+    }
+
+    /// Whether an aspect matters: its values get shares, or have a cap.
+    pub fn minds(&self, aspect: DrawAspect) -> bool {
+        self.steers(aspect) || self.cap_of(aspect).is_some()
     }
 
     /// Whether the values of an aspect get shares.

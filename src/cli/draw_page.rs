@@ -36,9 +36,8 @@ fn shares(table: &DrawTable, config: &CampaignConfig) -> String {
     let mut lines = vec![layout::lines(&columns, &rows, width())];
     if table.lines.iter().any(|line| line.is_above_cap) {
         let of = pluralize(table.templates.len() as u64, "template");
-        lines.push(format!(
-            "{of} are not enough for every cap; more categories and kinds would be, or higher caps"
-        ));
+        lines
+            .push(format!("{of} are not enough for every cap: select more, or raise [tasks.caps]"));
     }
     if all < u64::from(config.tasks.draw.count) {
         lines.push("the shares exclude every template".to_owned());
@@ -55,8 +54,9 @@ fn informative(config: &CampaignConfig) -> String {
         least => format!("{least} tries"),
     };
     format!(
-        "a task and a model are chosen {} times while the campaign runs: at least {least} of each\n\
-         template by each model, then where the pass rate is uncertain or between {low} and {high}",
+        "a task and a model are chosen {} times while the campaign runs:\n\
+         at least {least} of each template by each model, then where the pass rate\n\
+         is uncertain or between {low} and {high}",
         draw.count
     )
 }

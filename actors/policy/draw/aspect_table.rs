@@ -30,10 +30,14 @@ pub(super) struct AspectTable {
     values: Vec<String>,
     /// The values of each candidate, as places in `values`.
     of: Vec<Vec<usize>>,
-    /// The share that each value should have. None if the aspect gets no shares.
-    targets: Option<Vec<i128>>,
+    /// The share that each value should have. None for a value that gets none.
+    targets: Vec<Option<i128>>,
+    /// Whether the campaign states shares of the aspect.
+    pub(super) is_stated: bool,
     /// The thousandths that each value may have.
     caps: Vec<Option<u32>>,
+    /// Whether the campaign states the caps.
+    pub(super) has_stated_caps: bool,
     /// The tasks that were drawn of each value.
     counts: Vec<u64>,
 }
@@ -47,7 +51,7 @@ impl AspectTable {
         steers: bool,
         candidates: &[DrawCandidate],
     ) -> Option<Self> {
-        if !steers && !draw.caps.contains_key(&aspect) {
+        if !draw.minds(aspect) {
             return None;
         }
         let mut values: Vec<String> = candidates
@@ -62,10 +66,14 @@ impl AspectTable {
             one.values(aspect).into_iter().filter_map(place).collect()
         };
         let of: Vec<Vec<usize>> = candidates.iter().map(places).collect();
-        let targets = steers.then(|| targets(aspect, draw, &values, &of));
-        let caps = values.iter().map(|value| draw.cap(aspect, value)).collect();
-        let counts = vec![0; values.len()];
-        Some(Self { aspect, values, of, targets, caps, counts })
+        let targets = match steers {
+            true => targets(aspect, draw, &values, &of),
+            false => vec![None; values.len()],
+        };
+        let (is_stated, has_stated_caps) =
+            (steers && draw.shares.contains_key(&aspect), draw.states_cap(aspect));
+        let (caps, counts) = (caps(aspect, draw, &values), vec![0; values.len()]);
+        Some(Self { aspect, values, of, targets, is_stated, caps, has_stated_caps, counts })
     }
 
     /// Counts a drawn task.
@@ -82,20 +90,20 @@ impl AspectTable {
             // A value that is not named has no share if the named ones have all. A task has several
             // skills, so their shares leave no rest.
             let is_rest = share.is_none() && self.aspect != DrawAspect::Skill;
-            let none_left = self.targets.as_ref().is_some_and(|targets| targets[*value] == 0);
-            share == Some(0) || (is_rest && none_left)
+            share == Some(0) || (is_rest && self.targets[*value] == Some(0))
         };
         self.of[candidate].iter().any(is_out)
     }
 
     /// How much the candidate's values lack, if one more task is drawn after `drawn`. A candidate
-    /// with several values counts with their mean.
+    /// with several values counts with their mean. Values that get no share lack nothing.
     pub(super) fn lack(&self, candidate: usize, drawn: u64) -> i128 {
-        let (Some(targets), of) = (&self.targets, &self.of[candidate]) else { return 0 };
+        let of = &self.of[candidate];
         let lack = |value: &usize| {
-            targets[*value] * i128::from(drawn + 1) - i128::from(self.counts[*value]) * WHOLE
+            let target = self.targets[*value]?;
+            Some(target * i128::from(drawn + 1) - i128::from(self.counts[*value]) * WHOLE)
         };
-        of.iter().map(lack).sum::<i128>() / (of.len().max(1) as i128)
+        of.iter().filter_map(lack).sum::<i128>() / (of.len().max(1) as i128)
     }
 
     /// By how many tasks the candidate would bring one of its values above its cap, if it is drawn
@@ -117,7 +125,7 @@ impl AspectTable {
             ShareLine {
                 aspect: self.aspect,
                 value: value.clone(),
-                target: self.targets.as_ref().map(|all| all[at] as f64 / WHOLE as f64),
+                target: self.targets[at].map(|target| target as f64 / WHOLE as f64),
                 tasks,
                 is_above_cap: draw.cap(self.aspect, value).is_some_and(|cap| tasks > most(cap)),
             }
@@ -127,19 +135,34 @@ impl AspectTable {
 }
 
 /// The share of each value: its stated share, or an equal part of what the stated shares leave. If
-/// every value has a stated share, they are scaled, so that nothing is left.
-fn targets(aspect: DrawAspect, draw: &TaskDraw, values: &[String], of: &[Vec<usize>]) -> Vec<i128> {
+/// every value has a stated share, they are scaled, so that nothing is left. A task has several skills:
+/// a skill that is not named gets a share only if the campaign draws by skill.
+fn targets(
+    aspect: DrawAspect,
+    draw: &TaskDraw,
+    values: &[String],
+    of: &[Vec<usize>],
+) -> Vec<Option<i128>> {
     let share = |value: &String| draw.share(aspect, value).map(i128::from);
     let stated: i128 = values.iter().filter_map(share).sum();
     let open = values.iter().filter(|value| share(value).is_none()).count();
-    // A task has one kind, but several skills: their shares add up to the mean number of skills.
+    // The shares of skills add up to the mean number of skills, all others to one.
     let all: usize = of.iter().map(Vec::len).sum();
     let whole = all as i128 * WHOLE / (of.len().max(1) as i128);
     let rest = (whole - stated * THOUSANDTH).max(0) / (open.max(1) as i128);
+    let rest = (aspect != DrawAspect::Skill || draw.by.contains(&aspect)).then_some(rest);
     let is_scaled = open == 0 && aspect != DrawAspect::Skill && stated > 0;
     let target = |share: i128| match is_scaled {
         true => share * WHOLE / stated,
         false => share * THOUSANDTH,
     };
-    values.iter().map(|value| share(value).map_or(rest, target)).collect()
+    values.iter().map(|value| share(value).map(target).or(rest)).collect()
+}
+
+/// The caps of values. None if all of them together are less than everything: caps that cannot hold
+/// would only make every value equal.
+fn caps(aspect: DrawAspect, draw: &TaskDraw, values: &[String]) -> Vec<Option<u32>> {
+    let caps: Vec<Option<u32>> = values.iter().map(|value| draw.cap(aspect, value)).collect();
+    let sum: u64 = caps.iter().map(|cap| u64::from(cap.unwrap_or(WHOLE_SHARE))).sum();
+    if sum < u64::from(WHOLE_SHARE) { vec![None; values.len()] } else { caps }
 }

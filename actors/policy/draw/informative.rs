@@ -11,8 +11,8 @@
 //! 2. Every tenth choice: the arm that was tried least. So no arm starves.
 //! 3. The arm that teaches most.
 //!
-//! Among the arms of a rule, those go first that bring no value above its cap. Ties are decided by the
-//! seed.
+//! Among the arms of the rules 1 and 3, those go first that bring no value above its cap. Ties are
+//! decided by the seed.
 //!
 //! A choice sees the verdicts of all choices but the last `ahead`, which count as open, also if they
 //! have ended. So the same verdicts give the same choices, whatever ends first. If one of the earlier

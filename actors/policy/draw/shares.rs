@@ -1,9 +1,13 @@
 //! Draws tasks, so that kinds, categories, skills and difficulties have their shares.
 //!
-//! Each task is drawn of the template whose values lack most, measured against what should have been
-//! drawn by then. A template that would bring a value above its cap is drawn only if every other one
-//! would bring it further above. Ties are decided by the number of tasks of the template, and then by
-//! the seed. Only whole numbers are used, so the result is the same on every machine.
+//! Each task is drawn of the template that is first in this order:
+//!
+//! 1. It brings no value above a cap that the campaign states, or the fewest tasks above.
+//! 2. Its values with stated shares lack most, measured against what should have been drawn by then.
+//! 3. The same as 1 for the usual caps, and as 2 for the values that are to be equal.
+//! 4. It has the fewest tasks. The seed decides between equal ones.
+//!
+//! Only whole numbers are used, so the result is the same on every machine.
 
 use super::aspect_table::{AspectTable, ShareLine};
 use super::candidate::DrawCandidate;
@@ -66,14 +70,22 @@ impl ShareDraw {
     }
 
     /// The rank of a candidate for the next task; the lowest is drawn.
-    fn rank(&self, candidate: usize) -> (u64, Reverse<i128>, u32, u64) {
-        let tables = || self.tables.iter();
-        let excess = tables().map(|table| table.excess(candidate, self.drawn)).max().unwrap_or(0);
-        let lack = tables().map(|table| table.lack(candidate, self.drawn)).sum::<i128>();
+    fn rank(&self, candidate: usize) -> DrawRank {
+        let excess = |is_stated: bool| {
+            let tables = self.tables.iter().filter(|table| table.has_stated_caps == is_stated);
+            tables.map(|table| table.excess(candidate, self.drawn)).max().unwrap_or(0)
+        };
+        let lack = |is_stated: bool| {
+            let tables = self.tables.iter().filter(|table| table.is_stated == is_stated);
+            Reverse(tables.map(|table| table.lack(candidate, self.drawn)).sum::<i128>())
+        };
         let tie = tie_break::at_place(self.keys[candidate], self.drawn);
-        (excess, Reverse(lack), self.next[candidate], tie)
+        (excess(true), lack(true), excess(false), lack(false), self.next[candidate], tie)
     }
 }
+
+/// How early a candidate is drawn, as the module says it.
+type DrawRank = (u64, Reverse<i128>, u64, Reverse<i128>, u32, u64);
 
 /// The table of shares after the draw of `count` tasks, and the number of tasks of each candidate.
 pub fn share_lines(

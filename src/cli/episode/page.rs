@@ -71,8 +71,8 @@ impl EpisodePage {
         self.lines.push(format!("  {name} {}", value.as_ref()));
     }
 
-    /// Adds everything above the steps: task, model, reason of the choice, sandbox, outcome, row, cost, attempts,
-    /// instruction.
+    /// Adds everything above the steps: task, model, reason of the choice, sandbox, outcome, row,
+    /// cost, attempts, instruction.
     pub(super) fn header(&mut self, whole: &FullEpisode) {
         let plan = &whole.episode.plan;
         let id = self.styler.styled(TextStyle::Strong, plan.id.as_str());

@@ -190,7 +190,7 @@ impl RawDraw {
             count: self.count.or(default.count),
             by: entries(self.by, || default.by),
             shares,
-            caps: default.caps.into_iter().chain(caps).collect(),
+            caps: caps.collect(),
             between: self.between.or(default.between),
             least: self.least.or(default.least),
         }

@@ -28,7 +28,7 @@ fn a_draw_is_read() {
     assert_eq!(draw.by, [DrawAspect::Skill]);
     assert_eq!(draw.share(DrawAspect::Kind, "repair"), Some(300));
     assert_eq!(draw.share(DrawAspect::Skill, "sql.ddl"), Some(1_000));
-    let caps = [(DrawAspect::Kind, 250), (DrawAspect::Category, 80), (DrawAspect::Skill, 1_000)];
+    let caps = [(DrawAspect::Kind, 250), (DrawAspect::Skill, 1_000)];
     assert_eq!(draw.caps, BTreeMap::from(caps));
     // A stated share may be above a usual cap.
     assert_eq!(draw.cap(DrawAspect::Kind, "test"), Some(250));
