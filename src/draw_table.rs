@@ -5,8 +5,9 @@
 use serde_json::{Value, json};
 use std::sync::Arc;
 use synthd_actors::model::{CampaignConfig, DrawRule};
-use synthd_actors::policy::draw::{DrawCandidate, ShareLine, share_lines};
+use synthd_actors::policy::draw::{ShareLine, share_lines};
 use synthd_actors::task::{Catalog, Template};
+use synthd_actors::work::trajectory::draw_candidates;
 
 /// The tasks of a campaign that would begin now.
 pub struct DrawTable {
@@ -27,8 +28,7 @@ impl DrawTable {
             let templates = selected.into_iter().map(|template| (template, most)).collect();
             return Self { templates, lines: Vec::new() };
         }
-        let candidates: Vec<DrawCandidate> =
-            selected.iter().map(|template| DrawCandidate::of(template)).collect();
+        let candidates = draw_candidates(&selected);
         let (lines, counts) = share_lines(&tasks.draw, config.seed, &candidates);
         Self { templates: selected.into_iter().zip(counts).collect(), lines }
     }

@@ -6,6 +6,7 @@ use crate::word_suggestion::one_of;
 use synthd_actors::model::{CampaignConfig, DrawAspect, DrawRule};
 use synthd_actors::policy::draw::{DrawCandidate, ShareDraw};
 use synthd_actors::task::Catalog;
+use synthd_actors::work::trajectory::draw_candidates;
 
 /// One finding for each stated share of a value that no selected template has, and one if nothing can
 /// be drawn.
@@ -16,8 +17,7 @@ pub(super) fn undrawable(catalog: &Catalog, config: &CampaignConfig) -> Vec<Erro
     if tasks.draw.rule != DrawRule::Shares || selected.is_empty() {
         return Vec::new();
     }
-    let candidates: Vec<DrawCandidate> =
-        selected.iter().map(|template| DrawCandidate::of(template)).collect();
+    let candidates = draw_candidates(&selected);
     let stated = tasks.draw.shares.iter().flat_map(|(aspect, shares)| {
         let some = shares.iter().filter(|(_, share)| **share > 0);
         some.map(move |(value, _)| (*aspect, value.as_str()))

@@ -6,7 +6,7 @@
 
 use super::TrajectoryWork;
 use super::plan::{AskedTasks, EarlierPlan, TaskPlace, place};
-use crate::model::{EpisodeId, EpisodeRecord, PlannedEpisode, Task, TaskId};
+use crate::model::{EpisodeId, EpisodeRecord, PlannedEpisode, Task, TaskId, TaskKind};
 use crate::policy::draw::{
     DrawCandidate, DrawChoice, InformativeDraw, PassCounts, ShareDraw, verdict_of,
 };
@@ -20,9 +20,19 @@ use std::sync::Arc;
 /// more episodes run at once. It must not depend on the host, because the choices depend on it.
 const AHEAD: usize = 64;
 
+/// The kind of templates that do not say theirs.
+const NO_KIND: &str = "none";
+
 /// The templates as a draw sees them.
-fn candidates(templates: &[Arc<Template>]) -> Vec<DrawCandidate> {
-    templates.iter().map(|template| DrawCandidate::of(template)).collect()
+pub fn draw_candidates(templates: &[Arc<Template>]) -> Vec<DrawCandidate> {
+    let candidate = |template: &Arc<Template>| DrawCandidate {
+        template: template.id.clone(),
+        kind: template.kind.map_or(NO_KIND, TaskKind::as_str).to_owned(),
+        category: template.category.clone(),
+        difficulty: template.difficulty.as_str().to_owned(),
+        skills: template.skills.clone(),
+    };
+    templates.iter().map(candidate).collect()
 }
 
 /// The templates by their ids.
@@ -70,14 +80,14 @@ impl TrajectoryWork {
         let count = rules.count as usize;
         let mut recorded = recorded_places(known);
         recorded.truncate(count);
-        let mut draw = ShareDraw::new(rules, self.config.seed, &candidates(templates));
+        let mut draw = ShareDraw::new(rules, self.config.seed, &draw_candidates(templates));
         recorded.iter().for_each(|(template, index)| draw.take(template, *index));
         let more = count - recorded.len();
         let there = by_id(templates);
         let kept =
             recorded.into_iter().filter_map(move |(id, index)| Some((*there.get(id)?, index)));
         let drawn = std::iter::from_fn(move || draw.draw());
-        Box::new(kept.chain(drawn.take(more).map(|(place, index)| (&templates[place], index))))
+        Box::new(kept.chain(drawn.take(more).map(move |(place, index)| (&templates[place], index))))
     }
 
     /// The plan of an informative draw: what is missing of the choices on record, and the choices that
@@ -146,7 +156,7 @@ impl TrajectoryWork {
         let config = &self.config;
         let models = able_models(&AssignmentRules::of(config));
         let ahead = config.concurrency.max(AHEAD);
-        let (rules, candidates) = (&config.tasks.draw, candidates(templates));
+        let (rules, candidates) = (&config.tasks.draw, draw_candidates(templates));
         let mut draw =
             InformativeDraw::new(rules, (config.seed, ahead), &candidates, &models, past);
         for EpisodeRecord { plan, outcome, .. } in planned {

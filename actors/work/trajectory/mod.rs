@@ -33,6 +33,7 @@ mod stage_progress;
 mod verify;
 
 pub use actions::{ActionLimits, PerformedAction, run_action};
+pub use draw::draw_candidates;
 pub use milestones::{MeasuredMilestones, MilestoneSandbox, milestone_potential};
 pub use orders::{AttemptAgent, AttemptOrders};
 pub use phase::AttemptPhase;
