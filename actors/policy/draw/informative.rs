@@ -14,13 +14,13 @@
 //! Among the arms of the rules 1 and 3, those go first that bring no value above its cap. Ties are
 //! decided by the seed.
 //!
-//! A choice sees the verdicts of all choices but the last `ahead`, which count as open, also if they
-//! have ended. So the same verdicts give the same choices, whatever ends first. If one of the earlier
-//! choices has not ended, the next choice waits for it.
+//! A choice sees the verdicts of the choices that were made `ahead` or more before it. The others count
+//! as open, also if they have ended. So the same verdicts give the same choices, whatever ends first. If
+//! a choice whose verdict is needed has not ended, the next choice waits for it.
 //!
 //! ```text
-//!  choices:   0 1 2 3 4 5 | 6 7 8 9 | next
-//!             all verdicts| `ahead` |
+//!  choices:   0 1 2 3 4 5 | 6 7 8 next      `ahead` is 4
+//!             verdicts    | open
 //! ```
 
 use super::aspect_table::AspectTable;
