@@ -135,8 +135,11 @@ fn planner(count: u32, templates: usize) -> TrajectoryWork {
 fn numbered(number: usize) -> (String, String) {
     let id = format!("unit/letter-{number}");
     let text = TEMPLATES[0].1.replace("unit/letter", &id);
-    let text =
-        if number % 3 == 0 { text.replace("difficulty: easy", "difficulty: hard") } else { text };
+    let text = if number.is_multiple_of(3) {
+        text.replace("difficulty: easy", "difficulty: hard")
+    } else {
+        text
+    };
     (id, text)
 }
 
