@@ -13,6 +13,7 @@ pub mod cli;
 pub mod config;
 pub mod control;
 pub mod dataset;
+pub mod draw_table;
 mod durable;
 pub mod error;
 pub mod estimate;

@@ -8,6 +8,7 @@
 //! - Planning: [`assign`], [`more_samples`], [`changed_templates`], [`split_of`].
 //! - Pauses of an agent's programs: [`PauseSlot`].
 //! - Difficulty that was measured: [`measured_difficulty`], [`usual_turns`].
+//! - The choice of tasks: [`draw`].
 //! - Conversations of external agents: [`messages_since`], [`same_conversation`].
 
 mod assign;
@@ -15,6 +16,7 @@ mod calibration;
 mod circuit_breaker;
 mod concurrency_window;
 mod conversation;
+pub mod draw;
 mod editions;
 mod estimate;
 mod latency;
@@ -28,7 +30,7 @@ mod samples;
 mod split;
 mod token_bucket;
 
-pub use assign::{AssignmentRules, TaskProfile, assign, shares};
+pub use assign::{AssignmentRules, TaskProfile, able_models, assign, shares};
 pub use calibration::{FEWEST_TRIES, MeanInterval, RateInterval, measured_difficulty, usual_turns};
 pub use circuit_breaker::{BreakerAdmission, CircuitBreaker};
 pub use concurrency_window::ConcurrencyWindow;

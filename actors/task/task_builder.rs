@@ -87,6 +87,8 @@ impl<'a> TaskBuilder<'a> {
             template: template.id.clone(),
             title,
             category: template.category.clone(),
+            kind: template.kind,
+            skills: template.skills.clone(),
             difficulty: template.difficulty,
             expected_steps: (template.expected_steps.min, template.expected_steps.max),
             requires: template.requires.clone(),

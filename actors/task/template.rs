@@ -9,13 +9,14 @@ use super::draw;
 use super::params::OrderedParams;
 use super::resource_spec::ResourceSpec;
 use super::service_spec::ServiceSpec;
+use super::skills;
 use super::task_builder::TaskBuilder;
 use super::template_error::{TemplateError, TemplateProblem};
 use super::template_folder::TemplateFolder;
 use super::template_rules;
 use super::yaml;
 use crate::model::{
-    BASE_IMAGE, Difficulty, FinalNewline, JudgePlace, Task, TaskResources, digest_of,
+    BASE_IMAGE, Difficulty, FinalNewline, JudgePlace, Task, TaskKind, TaskResources, digest_of,
 };
 use crate::supervisor::assert_may_block;
 use serde::de::{MapAccess, Visitor, value::MapAccessDeserializer};
@@ -44,6 +45,11 @@ pub struct Template {
     pub id: String,
     pub title: String,
     pub category: String,
+    /// What the tasks ask for. Campaigns draw by it.
+    pub kind: Option<TaskKind>,
+    /// Two to four skills that the tasks need, such as `sql.ddl`. docs/skills.md lists them.
+    #[serde(default)]
+    pub skills: Vec<String>,
     pub difficulty: Difficulty,
     pub expected_steps: StepRange,
     /// Programs that must be on PATH inside the sandbox.
@@ -474,6 +480,12 @@ impl Template {
     pub fn current_steps(&self) -> StepRange {
         let measured = self.measured.as_ref().and_then(|measured| measured.expected_steps);
         measured.unwrap_or(self.expected_steps)
+    }
+
+    /// The skills of the template that are not on the list of skills.
+    pub fn unknown_skills(&self) -> Vec<&str> {
+        let skills = self.skills.iter().map(String::as_str);
+        skills.filter(|skill| !skills::SKILLS.contains(skill)).collect()
     }
 
     /// What the template states of its sandboxes and of its time.
