@@ -99,6 +99,12 @@ codes! {
     ServiceUnhealthy = "0205", exit 1;
     /// A campaign has a template with stages and an external agent, which has one task only.
     StagesUnplayable = "0206", exit 2;
+    /// A pack, or a project for one, cannot be read or has mistakes.
+    PackInvalid = "0211", exit 2;
+    /// The tests of a project do not allow it to be mined.
+    PackUnmined = "0212", exit 1;
+    /// `pack check` found that a pack does not keep its promises.
+    PackUnproven = "0213", exit 1;
 
     /// Another process holds the lock of the data directory.
     DataDirInUse = "0301", exit 2;

@@ -20,6 +20,7 @@ pub mod formats;
 pub mod gateway;
 pub mod llm;
 mod log_filter;
+mod packs;
 pub mod preflight;
 pub mod prices;
 mod private_directory;
