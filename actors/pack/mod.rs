@@ -19,7 +19,7 @@ mod index;
 mod project_pack;
 mod shelf;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use head::{PACK_FILE, PACK_SCHEMA, PackHead, PackLanguage, PackRunner};
 pub use index::{ChangeGroup, ChangeKind, FailureSign, PackChange, PackTest, TestTwin};

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const CODE: &str = "def twice(n):\n    \"\"\"Twice n.\"\"\"\n    return n + n\n";
+pub(crate) const CODE: &str = "def twice(n):\n    \"\"\"Twice n.\"\"\"\n    return n + n\n";
 const TEST: &str = "import unittest\nfrom lib import twice\n\n\nclass Twice(unittest.TestCase):\n    def test_two(self):\n        self.assertEqual(twice(2), 4)\n";
 
 fn file(path: &str, content: &str) -> PackFile {
@@ -35,7 +35,7 @@ fn head(files: &[PackFile]) -> PackHead {
 }
 
 /// The parts of a small pack: a fault, a stub, a twin.
-fn parts() -> PackParts {
+pub(crate) fn parts() -> PackParts {
     let files = vec![file("lib.py", CODE), file("tests/test_lib.py", TEST)];
     let start = TEST.find("    def test_two").unwrap();
     let map = serde_json::json!({

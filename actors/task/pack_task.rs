@@ -289,7 +289,7 @@ impl<'a> PackTaskBuilder<'a> {
         }
     }
 
-    /// The names of the parts, each with the numbers of its tests.
+    /// The names of the parts, each with the numbers of its tests. None of them is empty.
     fn parts(&self, drawn: &DrawnTask<'_>) -> Vec<(String, Vec<usize>)> {
         let word = if self.spec.kind == PackKind::Implement { "function" } else { "fault" };
         let changes = drawn.changes.changes.iter().zip(1..);
@@ -297,8 +297,11 @@ impl<'a> PackTaskBuilder<'a> {
             .map(|(drawn, number)| (format!("{word}-{number}"), drawn.change.tests.clone()))
             .collect();
         let broken: BTreeSet<usize> = parts.iter().flat_map(|(_, tests)| tests.clone()).collect();
-        let others = (0..self.pack.tests.len()).filter(|test| !broken.contains(test)).collect();
-        parts.push((KEPT.to_owned(), others));
+        let others: Vec<usize> =
+            (0..self.pack.tests.len()).filter(|test| !broken.contains(test)).collect();
+        if !others.is_empty() {
+            parts.push((KEPT.to_owned(), others));
+        }
         parts
     }
 

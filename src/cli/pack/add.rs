@@ -25,8 +25,7 @@ tests must run with `python3 -m unittest` and with what the sandbox has.
 
 Examples:
   synthd pack add ./ledger --name ledger --version 1 --licence MIT
-  synthd pack add cachetools-8.0.2.tar.gz --name cachetools --version 8.0.2 \
---licence MIT"
+  synthd pack add toy-2.0.tar.gz --name toy --version 2.0 --licence MIT"
 )]
 pub(in crate::cli) struct PackAddArgs {
     /// A directory, or a .tar.gz
