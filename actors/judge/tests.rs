@@ -336,7 +336,7 @@ fn a_fault_of_the_judged_sandbox_is_one_whatever_the_check_makes_of_it() {
 fn a_check_that_fills_its_sandbox_does_not_pass() {
     in_test_system(Options::default(), |kit| async move {
         let checks = run(&kit, &["exit 0", "fill", "exit 0"]).await.unwrap();
-        let said = "\nthe check left no room in /tmp of its sandbox: No space left on device";
+        let said = "\nthe check left no room in its sandbox: /tmp: No space left on device";
         assert_eq!(checks[1].output, said);
         assert_eq!(ends(checks), ended(&[0, 1, 0]));
     });

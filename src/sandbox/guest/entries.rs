@@ -53,10 +53,11 @@ pub(super) fn of_snapshot(snapshot: &WorkspaceCopy) -> Option<impl Iterator<Item
     plain.then(|| frames(SandboxTree::Workspace, items))
 }
 
-/// The payloads of the LAY frames that write one program into the sealed tree.
-pub(super) fn of_program(path: &str, program: &'static [u8]) -> impl Iterator<Item = Vec<u8>> {
-    let content = program.chunks(CHUNK).map(|chunk| (entry::MORE, Cow::from(chunk)));
-    frames(SandboxTree::Sealed, of_file(path.as_bytes(), 0o555, content))
+/// The payload of the LAY frame that writes the guest's own program into the sealed tree.
+pub(super) fn of_own_program(path: &str) -> impl Iterator<Item = Vec<u8>> {
+    let (kind, content) = (entry::PROGRAM, Cow::default());
+    let program = WireEntry { kind, path: path.as_bytes().into(), mode: 0o555, content };
+    frames(SandboxTree::Sealed, iter::once(program))
 }
 
 /// The payloads of the LAY frames that write the directories and regular files of a copy below

@@ -37,6 +37,7 @@ mod pack;
 mod path_resolver;
 mod command_runner;
 mod read_file;
+mod room;
 mod scan;
 mod service_keeper;
 mod service_log;
@@ -80,6 +81,7 @@ fn main() {
 fn serve() -> io::Result<()> {
     // Before `become_init`, after which the guest can no longer open files about itself.
     let spawner = spawn::CommandSpawner::new();
+    let program = files::own_program();
     sys::become_init()?;
     let (input, output) = match std::env::args().nth(1).as_deref() {
         Some(STDIO) => stdio()?,
@@ -87,7 +89,7 @@ fn serve() -> io::Result<()> {
     };
     let shell = command_runner::CommandRunner::new(spawner)?;
     let host = host_channel::HostChannel::new(input, output);
-    let (layer, upload) = (files::TreeWriter::default(), write_file::FileUpload::default());
+    let (layer, upload) = (files::TreeWriter::new(program), write_file::FileUpload::default());
     let mut guest = GuestServer { host, shell, layer, upload, frozen: None };
     loop {
         let frame = guest.shell.idle(&mut guest.host)?;
@@ -248,6 +250,10 @@ impl GuestServer {
             kind::WRITE => self.write_file(reader),
             kind::LIST => self.list_directory(reader),
             kind::KEYS => self.send_keys(reader),
+            kind::ROOM => {
+                let room = room::RoomRequest::read(&mut reader).map_err(invalid)?;
+                Ok(room.check().map_or_else(|refused| refused.answer(), |()| done(0)))
+            }
             kind::SERVICE => {
                 let request = service_keeper::ServiceRequest::read(&mut reader).map_err(invalid)?;
                 finish(reader)?;
