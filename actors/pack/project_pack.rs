@@ -4,6 +4,7 @@ use super::head::{PACK_SCHEMA, PackHead};
 use super::index::{ChangeGroup, ChangeKind, IndexLine, PackChange, PackTest, TestTwin};
 use crate::model::digest_of_bytes;
 use serde::de::DeserializeOwned;
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Component, Path};
@@ -79,6 +80,8 @@ pub struct ProjectPack {
     pub stubs: Vec<PackChange>,
     pub groups: Vec<ChangeGroup>,
     pub twins: Vec<TestTwin>,
+    /// What the sealed check is told of the pack, as JSON. It is the same for all tasks.
+    pub listing: String,
 }
 
 /// The digest of the files of a project: paths, bytes, and who may execute them. The order of the
@@ -109,7 +112,8 @@ impl ProjectPack {
         let PackParts { head, files, map, index, .. } = parts;
         let tests = Vec::new();
         let (faults, stubs, groups, twins) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let mut pack = Self { head, digest, files, tests, faults, stubs, groups, twins };
+        let listing = String::new();
+        let mut pack = Self { head, digest, files, tests, faults, stubs, groups, twins, listing };
         for (line, test) in json_lines::<PackTest>(MAP_FILE, &map)? {
             pack.check_range(&test.file, test.at).map_err(|why| wrong(MAP_FILE, line, why))?;
             pack.tests.push(test);
@@ -118,7 +122,23 @@ impl ProjectPack {
         for (line, entry) in json_lines::<IndexLine>(INDEX_FILE, &index)? {
             reader.add(entry).map_err(|why| wrong(INDEX_FILE, line, why))?;
         }
-        Ok(reader.pack)
+        let listing = reader.pack.listed();
+        Ok(Self { listing, ..reader.pack })
+    }
+
+    /// What the sealed check is told of the pack.
+    fn listed(&self) -> String {
+        let others = self.files.iter().filter(|file| !self.head.is_source(&file.path));
+        let test = |test: &PackTest| json!({ "file": test.file, "class": test.group, "name": test.method(), "at": test.at });
+        let twin = |twin: &TestTwin| json!({ "test": twin.test, "at": twin.at, "text": twin.text });
+        let listing = json!({
+            "source": self.head.source,
+            "others": others.map(|file| &file.path).collect::<Vec<_>>(),
+            "seconds": self.head.test_seconds,
+            "tests": self.tests.iter().map(test).collect::<Vec<_>>(),
+            "twins": self.twins.iter().map(twin).collect::<Vec<_>>(),
+        });
+        format!("{listing}\n")
     }
 
     /// The text of a file of the project.

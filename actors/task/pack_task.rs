@@ -193,14 +193,14 @@ impl<'a> PackTaskBuilder<'a> {
 
     /// The files of the workspace: the sources with the changes, and the tests that are shown.
     fn files(&self, drawn: &DrawnTask<'_>) -> Vec<FileSpec> {
-        let lay = |file: &PackFile| {
+        let shown = |file: &PackFile| {
             let content = match drawn.changes.wrong.get(file.path.as_str()) {
                 Some(wrong) => wrong.clone(),
                 None => self.shown(file, &drawn.hidden),
             };
-            FileSpec { content, ..spec_of(file, &file.path) }
+            laid(file, file.path.clone(), content)
         };
-        self.pack.files.iter().map(lay).collect()
+        self.pack.files.iter().map(shown).collect()
     }
 
     /// A file without the tests that are hidden. A class of which nothing is left says `pass`.
@@ -305,28 +305,20 @@ impl<'a> PackTaskBuilder<'a> {
         parts
     }
 
-    /// The sealed files: the check, its plan, and the project without its sources.
+    /// The sealed files: the check, what it is told, and the project without its sources.
     fn sealed(&self, parts: &[(String, Vec<usize>)]) -> Vec<FileSpec> {
-        let head = &self.pack.head;
-        let is_other = |file: &&PackFile| !head.is_source(&file.path);
-        let others: Vec<&PackFile> = self.pack.files.iter().filter(is_other).collect();
-        let plan = json!({
-            "source": head.source,
-            "others": others.iter().map(|file| &file.path).collect::<Vec<_>>(),
-            "seconds": head.test_seconds,
-            "parts": parts.iter().cloned().collect::<BTreeMap<String, Vec<usize>>>(),
-            "tests": self.pack.tests.iter().map(|test| json!({
-                "file": test.file, "class": test.group, "name": test.method(), "at": test.at,
-            })).collect::<Vec<_>>(),
-            "twins": self.pack.twins.iter().map(|twin| json!({
-                "test": twin.test, "at": twin.at, "text": twin.text,
-            })).collect::<Vec<_>>(),
-        });
+        let parts: BTreeMap<&str, &[usize]> =
+            parts.iter().map(|(part, tests)| (part.as_str(), tests.as_slice())).collect();
+        let plan = json!({ "parts": parts });
         let mut files = vec![
             sealed_file("check.py", CHECK.to_owned()),
+            sealed_file("pack.json", self.pack.listing.clone()),
             sealed_file("plan.json", format!("{plan}\n")),
         ];
-        files.extend(others.iter().map(|file| spec_of(file, &format!("project/{}", file.path))));
+        let others = self.pack.files.iter().filter(|file| !self.pack.head.is_source(&file.path));
+        files.extend(
+            others.map(|file| laid(file, format!("project/{}", file.path), file.content.clone())),
+        );
         files
     }
 
@@ -380,10 +372,9 @@ fn quoted(path: &str) -> String {
     format!("'{}'", path.replace('\'', r"'\''"))
 }
 
-/// A file of the project at a path.
-fn spec_of(file: &PackFile, path: &str) -> FileSpec {
-    let mode = if file.executable { 0o755 } else { 0o644 };
-    FileSpec { path: path.to_owned(), content: file.content.clone(), mode }
+/// A file of the project, with another path and another content.
+fn laid(file: &PackFile, path: String, content: String) -> FileSpec {
+    FileSpec { path, content, mode: if file.executable { 0o755 } else { 0o644 } }
 }
 
 /// A sealed file of the engine's own.

@@ -115,8 +115,10 @@ sys.stdout.flush()
 
 
 def main():
-    with open(os.path.join(SEALED, "plan.json"), encoding="utf-8") as file:
-        plan = json.load(file)
+    plan = {}
+    for name in ("pack.json", "plan.json"):
+        with open(os.path.join(SEALED, name), encoding="utf-8") as file:
+            plan.update(json.load(file))
     try:
         sources = submitted(plan["source"])
         results = judge(plan, sources)

@@ -92,7 +92,10 @@ fn the_seal_has_the_tests_and_no_source() {
     let plan = verification.files.iter().find(|file| file.path == "plan.json").unwrap();
     let plan: serde_json::Value = serde_json::from_str(&plan.content).unwrap();
     assert_eq!(plan["parts"]["fault-1"], serde_json::json!([0]));
-    assert_eq!(plan["twins"][0]["test"], 0);
+    let listing = verification.files.iter().find(|file| file.path == "pack.json").unwrap();
+    let listing: serde_json::Value = serde_json::from_str(&listing.content).unwrap();
+    assert_eq!(listing["twins"][0]["test"], 0);
+    assert_eq!(listing["others"], serde_json::json!(["tests/test_lib.py"]));
 }
 
 #[test]

@@ -38,7 +38,7 @@ pub(in crate::cli) struct PackCheckArgs {
     json: bool,
 }
 
-/// The kinds, and the lines of a template of each.
+/// The kinds of tasks that a pack may have entries for.
 const KINDS: [&str; 3] = ["repair", "repair-many", "implement"];
 
 /// Checks a pack. The error `PackUnproven` counts what is wrong.
