@@ -17,6 +17,9 @@ pub struct PackTest {
     pub at: (usize, usize),
     /// The lines of sources that it runs, by file, such as `3-5,9`.
     pub lines: BTreeMap<String, String>,
+    /// Why it decides nothing. Such tests come last, and nobody runs them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<String>,
 }
 
 impl PackTest {

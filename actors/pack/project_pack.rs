@@ -76,6 +76,8 @@ pub struct ProjectPack {
     pub digest: String,
     pub files: Vec<PackFile>,
     pub tests: Vec<PackTest>,
+    /// Tests that decide nothing: nobody sees them or runs them.
+    pub deselected: Vec<PackTest>,
     pub faults: Vec<PackChange>,
     pub stubs: Vec<PackChange>,
     pub groups: Vec<ChangeGroup>,
@@ -110,13 +112,21 @@ impl ProjectPack {
             parts.notices.as_bytes(),
         ]);
         let PackParts { head, files, map, index, .. } = parts;
-        let tests = Vec::new();
+        let (tests, deselected) = (Vec::new(), Vec::new());
         let (faults, stubs, groups, twins) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let listing = String::new();
-        let mut pack = Self { head, digest, files, tests, faults, stubs, groups, twins, listing };
+        let mut pack =
+            Self { head, digest, files, tests, deselected, faults, stubs, groups, twins, listing };
         for (line, test) in json_lines::<PackTest>(MAP_FILE, &map)? {
             pack.check_range(&test.file, test.at).map_err(|why| wrong(MAP_FILE, line, why))?;
-            pack.tests.push(test);
+            match (test.left_out.is_some(), pack.deselected.is_empty()) {
+                (true, _) => pack.deselected.push(test),
+                (false, true) => pack.tests.push(test),
+                (false, false) => {
+                    let why = "it stands behind a test that is left out";
+                    return Err(wrong(MAP_FILE, line, why));
+                }
+            }
         }
         let mut reader = IndexReader { pack, known: BTreeMap::new() };
         for (line, entry) in json_lines::<IndexLine>(INDEX_FILE, &index)? {
@@ -136,6 +146,7 @@ impl ProjectPack {
             "others": others.map(|file| &file.path).collect::<Vec<_>>(),
             "seconds": self.head.test_seconds,
             "tests": self.tests.iter().map(test).collect::<Vec<_>>(),
+            "left_out": self.deselected.iter().map(test).collect::<Vec<_>>(),
             "twins": self.twins.iter().map(twin).collect::<Vec<_>>(),
         });
         format!("{listing}\n")

@@ -13,7 +13,7 @@ use crate::model::{
     FileSpec, JudgePlace, MoveAction, NamedSolution, ScriptedMove, Task, TaskCheck, TaskFault,
     TaskId, TaskPack, TaskVerification,
 };
-use crate::pack::{PackFile, ProjectPack};
+use crate::pack::{PackFile, PackTest, ProjectPack};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -203,18 +203,21 @@ impl<'a> PackTaskBuilder<'a> {
         self.pack.files.iter().map(shown).collect()
     }
 
-    /// A file without the tests that are hidden. A class of which nothing is left says `pass`.
+    /// A file without the tests that are hidden, and those that decide nothing. A class of which nothing is left says `pass`.
     fn shown(&self, file: &PackFile, hidden: &BTreeSet<usize>) -> String {
         let mut text = file.content.clone();
-        let path = file.path.as_str();
-        let here = || self.pack.tests.iter().enumerate().filter(move |(_, t)| t.file == path);
         let mut left: BTreeMap<&str, usize> = BTreeMap::new();
-        for (at, test) in here() {
-            *left.entry(&test.group).or_default() += usize::from(!hidden.contains(&at));
+        let mut cut: Vec<&PackTest> = Vec::new();
+        let tests = self.pack.tests.iter().zip(0..).map(|(test, at)| (test, hidden.contains(&at)));
+        let deselected = self.pack.deselected.iter().map(|test| (test, true));
+        for (test, is_cut) in tests.chain(deselected).filter(|(test, _)| test.file == file.path) {
+            *left.entry(&test.group).or_default() += usize::from(!is_cut);
+            if is_cut {
+                cut.push(test);
+            }
         }
-        let mut cut: Vec<_> = here().filter(|(at, _)| hidden.contains(at)).collect();
-        cut.sort_by_key(|(_, test)| std::cmp::Reverse(test.at));
-        for (_, test) in cut {
+        cut.sort_by_key(|test| std::cmp::Reverse(test.at));
+        for test in cut {
             let old = text.get(test.at.0..test.at.1).unwrap_or_default();
             let indent: String = old.chars().take_while(|c| *c == ' ' || *c == '\t').collect();
             // The first hidden test of a class without others leaves a statement behind.

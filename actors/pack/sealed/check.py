@@ -157,7 +157,7 @@ def judge(plan, sources):
     for number in (0, 1):
         texts, names = {}, {}
         for path in sorted({test["file"] for test in tests}):
-            texts[path] = variant(path, tests, twins, rounds, number, names)
+            texts[path] = variant(path, plan, twins, rounds, number, names)
         for line in run(plan, sources, texts):
             name, _, kind = line.rpartition(" ")
             if name in names:
@@ -167,12 +167,14 @@ def judge(plan, sources):
     return [(own, other if at in twins else None, at in twins) for at, (own, other) in enumerate(results)]
 
 
-def variant(path, tests, twins, rounds, number, names):
+def variant(path, plan, twins, rounds, number, names):
     """The text of a test file in one round: its tests under drawn names, or their twins."""
+    tests = plan["tests"]
     with open(os.path.join(SEALED, "project", path), "rb") as file:
         text = file.read()
     here = [at for at, test in enumerate(tests) if test["file"] == path]
-    left = {tests[at]["class"] for at in here}
+    cut = [test for test in plan["left_out"] if test["file"] == path]
+    left = {tests[at]["class"] for at in here} | {test["class"] for test in cut}
     kept = []
     for at in here:
         is_twin = rounds[at] != number
@@ -180,8 +182,9 @@ def variant(path, tests, twins, rounds, number, names):
             kept.append((at, is_twin))
             left.discard(tests[at]["class"])
     kept = dict(kept)
-    for at in sorted(here, key=lambda at: -tests[at]["at"][0]):
-        start, end = tests[at]["at"]
+    places = [(tests[at], at) for at in here] + [(test, None) for test in cut]
+    for test, at in sorted(places, key=lambda place: -place[0]["at"][0]):
+        start, end = test["at"]
         new = b""
         if at in kept:
             name = "test_" + "".join(DRAW.choice("abcdefghijklmnopqrstuvwxyz") for _ in range(12))
@@ -192,9 +195,10 @@ def variant(path, tests, twins, rounds, number, names):
             old = tests[at]["name"].encode()
             new = re.sub(rb"(def\s+)" + re.escape(old) + rb"(\s*\()", rb"\g<1>" + name.encode() + rb"\2", new, count=1)
             names[name] = (at, kept[at])
-        elif tests[at]["class"] in left:
-            left.discard(tests[at]["class"])
-            new = b"    pass\n"
+        elif test["class"] in left:
+            left.discard(test["class"])
+            indent = text[start:end][: len(text[start:end]) - len(text[start:end].lstrip())]
+            new = indent + b"pass\n"
         text = text[:start] + new + text[end:]
     return text
 
