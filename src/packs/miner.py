@@ -253,8 +253,8 @@ class Server:
         return results, covered, ended
 
     def listen(self, source, child):
-        """What a child says, until it ends or for a minute."""
-        data, end = [], time.monotonic() + 60
+        """What a child says, until it ends or for ten minutes. A test that waits is ended before."""
+        data, end = [], time.monotonic() + 600
         while True:
             ready, _, _ = select.select([source], [], [], max(0, end - time.monotonic()))
             if not ready:
@@ -302,7 +302,7 @@ class Server:
                 continue
             limit = max(0.2, 10 * self.times.get(test.id(), 0.1))
             signal.setitimer(signal.ITIMER_PROF, limit)
-            signal.setitimer(signal.ITIMER_REAL, limit + 10)
+            signal.setitimer(signal.ITIMER_REAL, limit + 60)
             tracer = Tracer() if trace else None
             if tracer:
                 sys.settrace(tracer.call)
@@ -401,7 +401,7 @@ os._exit(0)
 
 def fresh(changes, modules, hash_seed, reverse=False, limit=60):
     """All tests in a fresh process over a copy of the project. A map from tests to kinds, or None
-    if the process gave no answer."""
+    if the process gave no answer. `limit` is its processor time; a busy host may give it late."""
     with tempfile.TemporaryDirectory() as place:
         tree = os.path.join(place, "project")
         shutil.copytree(ROOT, tree)
@@ -425,7 +425,7 @@ def fresh(changes, modules, hash_seed, reverse=False, limit=60):
 
         try:
             done = subprocess.run(
-                [sys.executable, "-B", "-c", FRESH, given], cwd=tree, env=environment, timeout=limit * 2,
+                [sys.executable, "-B", "-c", FRESH, given], cwd=tree, env=environment, timeout=limit * 20,
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, preexec_fn=limits,
             )
             return json.loads(done.stdout.decode("utf-8", "replace").strip().rpartition("\n")[2])
@@ -891,6 +891,12 @@ def confirm(first, last):
     return {"of": len(entries), "kept": len(kept), "dropped": dropped}
 
 
+def kept_entries():
+    """The confirmed entries in the order of their numbers, each once."""
+    found = {entry["number"]: entry for entry in lines("confirmed.jsonl")}
+    return [found[number] for number in sorted(found)]
+
+
 def confirmed(changes, modules, names, expected):
     found = fresh(changes, modules, 0, limit=30)
     if found is None:
@@ -906,7 +912,7 @@ def groups(first, last):
     """Several entries of one kind at once. Each must break at least its own tests."""
     server, tests = server_and_tests()
     known, names = load("tests.json"), {test["test"] for test in tests}
-    confirmed_entries = lines("confirmed.jsonl")
+    confirmed_entries = kept_entries()
     kept, tried = [], 0
     for number in range(first, last):
         draw = random.Random("groups/%d" % number)
@@ -985,7 +991,7 @@ def write():
     twins = [entry for entry in lines("tried.jsonl") if entry["kind"] == "twin"]
     identifiers, counts = {}, {}
     with open(os.path.join(STATE, "index.jsonl"), "w", encoding="utf-8") as file:
-        for entry in sorted(lines("confirmed.jsonl") + twins, key=lambda entry: entry["number"]):
+        for entry in sorted(kept_entries() + twins, key=lambda entry: entry["number"]):
             kind = entry["kind"]
             counts[kind] = counts.get(kind, 0) + 1
             name = "%s%04d" % (kind[0], counts[kind])
