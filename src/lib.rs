@@ -28,6 +28,7 @@ pub mod running_engine;
 pub mod sandbox;
 mod socket_path;
 pub mod store;
+pub mod template_calibration;
 mod template_files;
 pub mod templates;
 mod word_suggestion;

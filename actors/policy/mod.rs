@@ -7,9 +7,12 @@
 //!   [`LatencyTracker`], [`RestartIntensity`], [`RetryPolicy`].
 //! - Planning: [`assign`], [`more_samples`], [`changed_templates`], [`split_of`].
 //! - The choice of tasks: [`draw`].
+//! - Pauses of an agent's programs: [`PauseSlot`].
+//! - Difficulty that was measured: [`measured_difficulty`], [`usual_turns`].
 //! - Conversations of external agents: [`messages_since`], [`same_conversation`].
 
 mod assign;
+mod calibration;
 mod circuit_breaker;
 mod concurrency_window;
 mod conversation;
@@ -18,6 +21,7 @@ mod editions;
 mod estimate;
 mod latency;
 mod ledger;
+mod pause_slot;
 mod plausible;
 mod restart_intensity;
 mod retry;
@@ -27,6 +31,7 @@ mod split;
 mod token_bucket;
 
 pub use assign::{AssignmentRules, TaskProfile, able_models, assign, shares};
+pub use calibration::{FEWEST_TRIES, MeanInterval, RateInterval, measured_difficulty, usual_turns};
 pub use circuit_breaker::{BreakerAdmission, CircuitBreaker};
 pub use concurrency_window::ConcurrencyWindow;
 pub use conversation::{messages_since, same_conversation, same_message, same_message_by, told};
@@ -36,6 +41,7 @@ pub use estimate::{
 };
 pub use latency::{LatencyRank, LatencyTracker};
 pub use ledger::{CapScope, CapStats, HoldPurpose, HoldRefusal, Ledger};
+pub use pause_slot::PauseSlot;
 pub use plausible::{UsageBounds, is_plausible};
 pub use restart_intensity::RestartIntensity;
 pub use retry::{RetryDecision, RetryPolicy, backoff};

@@ -34,7 +34,8 @@ pub use service_spec::ServiceSpec;
 pub use skills::SKILLS;
 pub use source::TaskSource;
 pub use template::{
-    FOLDER_SCHEMA, InstructionSpec, TEMPLATE_SCHEMA, Template, TemplatePart, VerificationSpec,
+    FOLDER_SCHEMA, InstructionSpec, MeasuredDifficulty, StepRange, TEMPLATE_SCHEMA, Template,
+    TemplatePart, VerificationSpec,
 };
 pub use template_error::{TemplateError, UnknownWord};
 pub use template_folder::{FolderFile, TEMPLATE_FILE, TemplateFolder};

@@ -29,8 +29,10 @@ mod run;
 mod schema;
 mod store;
 mod template;
+mod template_calibrate;
 mod template_filter;
 mod template_new;
+mod template_variety;
 mod template_watch;
 mod terminal;
 
@@ -99,7 +101,7 @@ enum CliCommand {
     /// Images for sandboxes in containers: build, pull, list, check, prune
     #[command(subcommand)]
     Image(image::ImageCommand),
-    /// The template library: list, show, render, check, new, schema
+    /// The template library: list, show, render, check, variety, calibrate, new
     #[command(subcommand)]
     Template(template::TemplateCommand),
     /// Models and their prices: list, check, price

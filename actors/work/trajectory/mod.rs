@@ -14,10 +14,12 @@
 //! - `actions`: runs one action of a native agent through its tool.
 //! - `replay_match`: whether a recorded turn has repeated.
 //! - `milestones`, `verify`: measuring and judging a workspace, through `crate::judge`.
+//! - `agent_pause`: the pause of the agent's programs meanwhile.
 //! - `stage_progress`: how far an attempt is in the stages of its task.
 
 mod actions;
 mod active_attempt;
+mod agent_pause;
 mod changes;
 mod draw;
 mod external_agent;
