@@ -99,6 +99,12 @@ codes! {
     ServiceUnhealthy = "0205", exit 1;
     /// A campaign has a template with stages and an external agent, which has one task only.
     StagesUnplayable = "0206", exit 2;
+    /// A Harbor task folder cannot be read within bounds, or breaks a rule of Harbor's.
+    HarborInvalid = "0211", exit 2;
+    /// A Harbor task asks for what synthd cannot give, such as services or a GPU.
+    HarborUnsupported = "0212", exit 2;
+    /// A template makes tasks for which Harbor's format has no words.
+    NoHarborForm = "0213", exit 2;
 
     /// Another process holds the lock of the data directory.
     DataDirInUse = "0301", exit 2;

@@ -19,6 +19,7 @@ pub mod error;
 pub mod estimate;
 pub mod formats;
 pub mod gateway;
+pub mod harbor;
 pub mod llm;
 mod log_filter;
 pub mod preflight;

@@ -6,9 +6,9 @@
 //! - Limits and health: [`ConcurrencyWindow`], [`TokenBucket`], [`CircuitBreaker`],
 //!   [`LatencyTracker`], [`RestartIntensity`], [`RetryPolicy`].
 //! - Planning: [`assign`], [`more_samples`], [`changed_templates`], [`split_of`].
-//! - The choice of tasks: [`draw`].
 //! - Pauses of an agent's programs: [`PauseSlot`].
 //! - Difficulty that was measured: [`measured_difficulty`], [`usual_turns`].
+//! - The choice of tasks: [`draw`].
 //! - Conversations of external agents: [`messages_since`], [`same_conversation`].
 
 mod assign;

@@ -471,12 +471,6 @@ impl Template {
         asked.unwrap_or_default()
     }
 
-    /// The skills of the template that are not on the list of skills.
-    pub fn unknown_skills(&self) -> Vec<&str> {
-        let skills = self.skills.iter().map(String::as_str);
-        skills.filter(|skill| !skills::SKILLS.contains(skill)).collect()
-    }
-
     /// The measured difficulty, or the declared one until there is a measured one.
     pub fn current_difficulty(&self) -> Difficulty {
         self.measured.as_ref().map_or(self.difficulty, |measured| measured.difficulty)
@@ -486,6 +480,12 @@ impl Template {
     pub fn current_steps(&self) -> StepRange {
         let measured = self.measured.as_ref().and_then(|measured| measured.expected_steps);
         measured.unwrap_or(self.expected_steps)
+    }
+
+    /// The skills of the template that are not on the list of skills.
+    pub fn unknown_skills(&self) -> Vec<&str> {
+        let skills = self.skills.iter().map(String::as_str);
+        skills.filter(|skill| !skills::SKILLS.contains(skill)).collect()
     }
 
     /// What the template states of its sandboxes and of its time.

@@ -30,7 +30,9 @@ mod schema;
 mod store;
 mod template;
 mod template_calibrate;
+mod template_export;
 mod template_filter;
+mod template_harbor;
 mod template_new;
 mod template_variety;
 mod template_watch;
@@ -101,7 +103,7 @@ enum CliCommand {
     /// Images for sandboxes in containers: build, pull, list, check, prune
     #[command(subcommand)]
     Image(image::ImageCommand),
-    /// The template library: list, show, render, check, variety, calibrate, new
+    /// The template library: list, show, render, check, variety, calibrate, export, new
     #[command(subcommand)]
     Template(template::TemplateCommand),
     /// Models and their prices: list, check, price

@@ -1,11 +1,13 @@
-//! `synthd template`: lists, shows, renders, compares, checks and calibrates templates, writes new ones,
-//! and prints the JSON Schema of their format. Only `check` needs sandboxes: it proves templates in real
-//! ones.
+//! `synthd template`: lists, shows, renders, compares, checks, calibrates and exports templates, writes new
+//! ones, and prints the JSON Schema of their format. Only `check` needs sandboxes: it proves templates in
+//! real ones.
 
 use crate::cli::TemplateDirs;
 use crate::cli::doctor::{guest_dir, this_executable};
 use crate::cli::template_calibrate::{self, TemplateCalibrateArgs};
+use crate::cli::template_export::{self, TemplateExportArgs};
 use crate::cli::template_filter::TemplateFilter;
+use crate::cli::template_harbor;
 use crate::cli::template_new::{self, TemplateNewArgs};
 use crate::cli::template_variety::{self, TemplateVarietyArgs, variety_of};
 use crate::cli::template_watch::SeenFiles;
@@ -21,6 +23,7 @@ use crate::word_suggestion::closest;
 use clap::{Args, Subcommand};
 use serde_json::json;
 use std::collections::HashSet;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -51,6 +54,8 @@ pub(super) enum TemplateCommand {
     Variety(TemplateVarietyArgs),
     /// Measure the difficulty of templates from finished campaigns
     Calibrate(TemplateCalibrateArgs),
+    /// Write the tasks of templates as Harbor task folders
+    Export(TemplateExportArgs),
     /// Write a small template to start from
     New(TemplateNewArgs),
     /// Print the JSON Schema of the template format
@@ -117,7 +122,8 @@ Different seeds must give different tasks, and those of a shipped template must 
 Examples:
   synthd template check                    every shipped template, 5 seeds
   synthd template check 'debugging/*' --seeds 20
-  synthd template check my/task --templates ./templates --watch")]
+  synthd template check my/task --templates ./templates --watch
+  synthd template check --harbor ./tasks   what of Harbor tasks is refused")]
 pub(super) struct TemplateCheckArgs {
     /// Globs over template ids
     #[arg(default_value = "**")]
@@ -142,6 +148,12 @@ pub(super) struct TemplateCheckArgs {
     /// Check again when a file below --templates changes
     #[arg(long, requires = "directories")]
     watch: bool,
+    /// Read Harbor task folders instead (may be repeated)
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["globs", "directories", "watch"])]
+    harbor: Vec<PathBuf>,
+    /// Run the solution and the tests of each of these tasks in containers
+    #[arg(long, requires = "harbor")]
+    prove: bool,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -173,10 +185,14 @@ pub(super) fn run(command: TemplateCommand) -> Result<ExitCode> {
         TemplateCommand::List(args) => list(&args),
         TemplateCommand::Show(args) => show(&args),
         TemplateCommand::Render(args) => render(&args),
+        TemplateCommand::Check(args) if !args.harbor.is_empty() => {
+            template_harbor::check(&args.harbor, args.prove, args.json)
+        }
         TemplateCommand::Check(args) if args.watch => run_in_actor_system(check_always(&args))?,
         TemplateCommand::Check(args) => run_in_actor_system(check(&args))?,
         TemplateCommand::Variety(args) => template_variety::run(&args),
         TemplateCommand::Calibrate(args) => template_calibrate::run(&args),
+        TemplateCommand::Export(args) => template_export::run(&args),
         TemplateCommand::New(args) => template_new::run(&args),
         TemplateCommand::Schema => {
             print_json(&schemars::schema_for!(Template))?;
@@ -194,28 +210,33 @@ fn list(args: &TemplateListArgs) -> Result<ExitCode> {
         print_json(&all)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let header = ["template", "kind", "difficulty", "calibration", "skills", "needs", "title"];
-    let mut rows = table(&header);
+    let mut rows = table(&["template", "kind", "difficulty", "skills", "needs", "title"]);
     let joined = |words: &[String]| if words.is_empty() { "-".into() } else { words.join(" ") };
     for template in selected {
         let (skills, needs) = (joined(&template.skills), joined(&template.requires));
-        let (kind, difficulty) = (kind_of(template), template.current_difficulty().as_str());
-        let (calibration, title) = (calibration(template), &template.title);
-        rows.add_row([&template.id, kind, difficulty, &calibration, &skills, &needs, title]);
+        let (kind, difficulty) = (kind_of(template), shown_difficulty(template));
+        rows.add_row([&template.id, kind, &difficulty, &skills, &needs, &template.title]);
     }
     print_line(&rows.to_string());
     Ok(ExitCode::SUCCESS)
-}
-
-/// The kind of a template as a word.
-fn kind_of(template: &Template) -> &'static str {
-    template.kind.map_or("-", TaskKind::as_str)
 }
 
 /// Where a template's difficulty is from: `measured 2026-11-30`, or `declared` by its author.
 fn calibration(template: &Template) -> String {
     let measured = template.measured.as_ref();
     measured.map_or("declared".to_owned(), |measured| format!("measured {}", measured.date))
+}
+
+/// The difficulty of a template, with the date on which it was measured.
+fn shown_difficulty(template: &Template) -> String {
+    let difficulty = template.current_difficulty().as_str();
+    let measured = template.measured.as_ref();
+    measured.map_or(difficulty.to_owned(), |at| format!("{difficulty}, measured {}", at.date))
+}
+
+/// The kind of a template as a word.
+fn kind_of(template: &Template) -> &'static str {
+    template.kind.map_or("-", TaskKind::as_str)
 }
 
 /// The names of the wordings of a template's instructions; none of those that have only one.

@@ -12,6 +12,7 @@ mod errors;
 mod fault_kinds;
 mod faults;
 pub(crate) mod full_disk;
+mod harbor;
 mod harness;
 mod help;
 mod images;
