@@ -1,8 +1,9 @@
 //! The skeleton of a template: how its checks and its oracle are built, without names and numbers.
 //! Two templates with the same skeleton are one template with other words.
 
+use super::task_shape::is_own_program;
 use super::template_variety::jaccard;
-use crate::model::{JUDGED_LIBRARY, MoveAction, SHELL_LIBRARY, Task};
+use crate::model::{MoveAction, Task};
 use crate::task::{Template, TemplateError};
 use serde::Serialize;
 use std::collections::HashSet;
@@ -71,12 +72,9 @@ pub fn nearest_skeletons(all: &[TemplateSkeleton]) -> Vec<Option<NearestSkeleton
 
 /// The programs of the checks, their commands, and the moves of the oracle.
 fn programs(task: &Task) -> String {
-    let is_own = |path: &str| !path.ends_with(JUDGED_LIBRARY) && !path.ends_with(SHELL_LIBRARY);
     let sealed = task.verification.files.iter();
-    let mut parts: Vec<&str> = sealed
-        .filter(|file| file.is_program() && is_own(&file.path))
-        .map(|file| file.content.as_str())
-        .collect();
+    let mut parts: Vec<&str> =
+        sealed.filter(|file| is_own_program(file)).map(|file| file.content.as_str()).collect();
     parts.extend(task.verification.checks.iter().map(|check| check.run.as_str()));
     for step in &task.solution {
         match &step.action {

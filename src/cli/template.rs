@@ -43,7 +43,7 @@ pub(super) enum TemplateCommand {
     Render(TemplateRenderArgs),
     /// Prove templates in real sandboxes
     Check(TemplateCheckArgs),
-    /// Compare the tasks of templates over seeds, and templates with each other
+    /// Compare tasks over seeds, and templates with each other
     Variety(TemplateVarietyArgs),
     /// Measure the difficulty of templates from finished campaigns
     Calibrate(TemplateCalibrateArgs),

@@ -28,6 +28,15 @@ pub enum ScriptedBehaviour {
     Flaky,
     /// Plays the first third of the solution and then submits.
     GiveUp,
+    /// Looks around and then plays the solution.
+    LookFirst,
+    /// Makes one of the typical mistakes, another one in each episode: it forgets the repair of one
+    /// fault, or plays one of the template's cheats.
+    Mistakes,
+    /// Plays the solution, but writes no more than four lines in one move. The rest is left out.
+    FourLines,
+    /// The same with sixteen lines.
+    SixteenLines,
     /// Repeats the last message. It needs no task.
     Echo,
 }
@@ -49,7 +58,7 @@ pub(super) enum ScriptedReply {
 
 impl ScriptedBehaviour {
     /// Every behaviour; `config` has the same names for campaigns.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 14] = [
         Self::Oracle,
         Self::Detour,
         Self::Loop,
@@ -59,6 +68,10 @@ impl ScriptedBehaviour {
         Self::Slow,
         Self::Flaky,
         Self::GiveUp,
+        Self::LookFirst,
+        Self::Mistakes,
+        Self::FourLines,
+        Self::SixteenLines,
         Self::Echo,
     ];
 
@@ -74,6 +87,10 @@ impl ScriptedBehaviour {
             Self::Slow => "slow",
             Self::Flaky => "flaky",
             Self::GiveUp => "give-up",
+            Self::LookFirst => "look-first",
+            Self::Mistakes => "mistakes",
+            Self::FourLines => "lines-4",
+            Self::SixteenLines => "lines-16",
             Self::Echo => "echo",
         }
     }
@@ -100,6 +117,9 @@ const LOOKS: [(&str, &str); 4] = [
     ("Is this what I think it is?", "cat ./no-such-file-here"),
     ("Which tools do I have?", "command -v sh awk sed grep sort; uname -s"),
 ];
+
+/// How many of the [`LOOKS`] come before a solution.
+const FIRST_LOOKS: usize = 2;
 
 impl<'a> EpisodeScript<'a> {
     /// `episode` decides what the behaviour does in this episode where it has a choice.
@@ -151,6 +171,13 @@ impl<'a> EpisodeScript<'a> {
                 let done = self.task.solution.len() / 3;
                 played(&self.task.solution[..done], turn)
             }
+            ScriptedBehaviour::LookFirst => match LOOKS[..FIRST_LOOKS].get(turn) {
+                Some((think, command)) => spoken(think, MoveAction::Run((*command).to_owned())),
+                None => played(&self.task.solution, turn - FIRST_LOOKS),
+            },
+            ScriptedBehaviour::Mistakes => self.mistake(turn),
+            ScriptedBehaviour::FourLines => self.shortened(turn, 4),
+            ScriptedBehaviour::SixteenLines => self.shortened(turn, 16),
         }
     }
 
@@ -204,6 +231,19 @@ impl<'a> EpisodeScript<'a> {
         ScriptedReply::Refusal("I can not help with this request.".to_owned())
     }
 
+    /// Plays the mistake that the episode's salt chooses. Without any known mistake it does nothing.
+    fn mistake(&self, turn: usize) -> ScriptedReply {
+        let mistakes = mistakes(self.task);
+        let chosen = (self.salt % mistakes.len().max(1) as u64) as usize;
+        mistakes.get(chosen).map_or_else(submission, |moves| played(moves, turn))
+    }
+
+    /// The move of the solution at a turn, of which no more than `most` lines are written.
+    fn shortened(&self, turn: usize, most: usize) -> ScriptedReply {
+        let step = self.task.solution.get(turn);
+        step.map_or_else(submission, |step| spoken(&step.think, shortened(&step.action, most)))
+    }
+
     /// Plays the cheat that the episode's salt chooses.
     fn cheat(&self, turn: usize) -> ScriptedReply {
         let cheats = &self.task.verification.cheats;
@@ -211,6 +251,29 @@ impl<'a> EpisodeScript<'a> {
             Some(cheat) => played(&cheat.moves, turn),
             None => submission(),
         }
+    }
+}
+
+/// The typical mistakes in a task: the solution without the repair of one fault, and each cheat.
+fn mistakes(task: &Task) -> Vec<Vec<ScriptedMove>> {
+    let without = |repair: MoveAction| -> Vec<ScriptedMove> {
+        task.solution.iter().filter(|step| step.action != repair).cloned().collect()
+    };
+    let forgotten = task.faults.iter().map(|fault| without(fault.repair()));
+    let forgotten = forgotten.filter(|moves| moves.len() < task.solution.len());
+    let cheats = task.verification.cheats.iter().map(|cheat| cheat.moves.clone());
+    forgotten.chain(cheats).collect()
+}
+
+/// An action of which at most `most` lines are written.
+fn shortened(action: &MoveAction, most: usize) -> MoveAction {
+    let first = |text: &str| text.split_inclusive('\n').take(most).collect::<String>();
+    match action {
+        MoveAction::Run(command) => MoveAction::Run(first(command)),
+        MoveAction::Write { path, content } => {
+            MoveAction::Write { path: path.clone(), content: first(content) }
+        }
+        MoveAction::Edit { .. } | MoveAction::Submit => action.clone(),
     }
 }
 
