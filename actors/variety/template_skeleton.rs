@@ -79,8 +79,10 @@ fn programs(task: &Task) -> String {
     for step in &task.solution {
         match &step.action {
             MoveAction::Run(command) => parts.push(command),
-            MoveAction::Edit { search, replace, .. } => parts.extend(["edit", search, replace]),
-            MoveAction::Write { content, .. } => parts.extend(["write", content]),
+            MoveAction::Edit { search, replace, .. } => {
+                parts.extend(["edit", search.as_str(), replace.as_str()])
+            }
+            MoveAction::Write { content, .. } => parts.extend(["write", content.as_str()]),
             MoveAction::Submit => parts.push("submit"),
         }
     }

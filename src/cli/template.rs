@@ -6,7 +6,7 @@ use crate::cli::TemplateDirs;
 use crate::cli::doctor::{guest_dir, this_executable};
 use crate::cli::template_calibrate::{self, TemplateCalibrateArgs};
 use crate::cli::template_new::{self, TemplateNewArgs};
-use crate::cli::template_variety::{self, TemplateVarietyArgs, variety_of};
+use crate::cli::template_variety::{self, TemplateVarietyArgs, mistakes_under};
 use crate::cli::template_watch::SeenFiles;
 use crate::cli::terminal::output::{
     eprint_line, pluralize, print_error, print_json, print_line, stderr_is_terminal, table,
@@ -478,7 +478,7 @@ fn fewest_structures(
 struct CheckedTemplate {
     /// In the order of the seeds, from 1.
     proofs: Vec<SeedProof>,
-    /// None for a template that makes no task.
+    /// None for a template that makes no task under some seed.
     variety: Option<TemplateVariety>,
     /// None if no replay was asked for, or there was nothing to play.
     replay: Option<ReplayProof>,
@@ -496,10 +496,10 @@ async fn check_one(
     let proofs = prove_all(prover, template, args).await?;
     let is_usable = proofs.iter().all(|proof| proof.unusable.is_none());
     let variety = match is_usable {
-        true => Some(variety_of(template, VARIETY_SEEDS, &args.templates)?),
+        true => TemplateVariety::of(template, VARIETY_SEEDS).ok(),
         false => None,
     };
-    let replay = match is_usable && args.replay > 0 {
+    let replay = match variety.is_some() && args.replay > 0 {
         true => Some(replay_all(prover, template, args.replay).await?),
         false => None,
     };
@@ -510,6 +510,12 @@ impl CheckedTemplate {
     /// Everything that keeps the template from being proven.
     fn problems(&self, template: &Template, fewest: usize, dirs: &TemplateDirs) -> Vec<String> {
         let mut problems = problems_of(template, &self.proofs, dirs);
+        // Other seeds may be the ones under which it makes no task.
+        let is_usable = self.proofs.iter().all(|proof| proof.unusable.is_none());
+        if is_usable && self.variety.is_none() {
+            let mistakes = mistakes_under(template, VARIETY_SEEDS);
+            problems.push(templates::render_errors(template, &mistakes, &dirs.directories));
+        }
         if let Some(TemplateVariety { structures, seeds, .. }) = self.variety
             && structures < fewest
         {
