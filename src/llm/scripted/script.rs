@@ -291,3 +291,86 @@ fn spoken(think: &str, action: MoveAction) -> ScriptedReply {
 fn submission() -> ScriptedReply {
     spoken("The work is done; I hand it in.", MoveAction::Submit)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use synthd_actors::model::TaskFault;
+    use synthd_actors::task::Catalog;
+
+    const TEMPLATE: &str = "\
+schema: synthd/template@1
+id: unit/lines
+title: Lines
+category: unit
+difficulty: easy
+expected_steps: {min: 1, max: 9}
+environment: {}
+instruction: Write lines.
+solution:
+  - run: |
+      one
+      two
+      three
+      four
+      five
+  - {write: {path: out, content: 'short'}}
+verification:
+  checks: [{name: all, run: 'true'}]
+  cheats: [{name: idle, steps: [{run: 'true'}]}]
+";
+
+    /// A task whose solution repairs a fault, runs five lines and writes one.
+    fn task() -> Task {
+        let catalog = Catalog::read([("unit/lines", TEMPLATE)]).unwrap();
+        let mut task = catalog.get("unit/lines").unwrap().task(1, 0).unwrap();
+        let text = |text: &str| text.to_owned();
+        task.faults = vec![TaskFault {
+            name: text("sign"),
+            variant: text("minus"),
+            path: text("sum.sh"),
+            right: text("+"),
+            wrong: text("-"),
+        }];
+        let repair = ScriptedMove { think: text("repair"), action: task.faults[0].repair() };
+        task.solution.insert(0, repair);
+        task
+    }
+
+    /// All moves of a behaviour until it submits.
+    fn moves(behaviour: ScriptedBehaviour, task: &Task, episode: &str) -> Vec<MoveAction> {
+        let script = EpisodeScript::new(behaviour, task, &EpisodeId(episode.to_owned()));
+        let action = |turn| match script.line(turn) {
+            ScriptedReply::Move(_, action) => action,
+            other => panic!("{other:?}"),
+        };
+        (0..).map(action).take_while(|action| *action != MoveAction::Submit).collect()
+    }
+
+    #[test]
+    fn every_typical_mistake_is_made_in_some_episode() {
+        let task = task();
+        let solution: Vec<MoveAction> =
+            task.solution.iter().map(|step| step.action.clone()).collect();
+        let forgotten = solution[1..].to_vec();
+        let cheat = vec![MoveAction::Run("true".to_owned())];
+        let made: Vec<Vec<MoveAction>> = (0..20)
+            .map(|at| moves(ScriptedBehaviour::Mistakes, &task, &format!("ep-{at}")))
+            .collect();
+        assert!(made.contains(&forgotten) && made.contains(&cheat), "{made:?}");
+        assert!(made.iter().all(|one| *one == forgotten || *one == cheat), "{made:?}");
+        let looked = moves(ScriptedBehaviour::LookFirst, &task, "ep-1");
+        assert_eq!((looked.len(), &looked[FIRST_LOOKS..]), (5, &solution[..]));
+    }
+
+    #[test]
+    fn no_more_lines_are_written_than_the_limit() {
+        let task = task();
+        let short = moves(ScriptedBehaviour::FourLines, &task, "ep-1");
+        assert_eq!(short[0], task.solution[0].action, "an edit is one line of thought");
+        assert_eq!(short[1], MoveAction::Run("one\ntwo\nthree\nfour\n".to_owned()));
+        assert_eq!(short[2], task.solution[2].action);
+        let long = moves(ScriptedBehaviour::SixteenLines, &task, "ep-1");
+        assert_eq!(long[1], task.solution[1].action);
+    }
+}
