@@ -38,17 +38,20 @@ pub struct NearestSkeleton {
 }
 
 impl TemplateSkeleton {
-    /// The skeleton of the first task under seed 1.
+    /// The skeleton of the first task under seed 1. What a template takes from a pack, the engine
+    /// makes; its skeleton is the pack and the kind.
     pub fn of(template: &Template) -> Result<Self, TemplateError> {
-        let task = template.task(1, 0)?;
-        let text = programs(&task);
-        let words = words(&text);
-        let row = |row: &[&str]| {
-            let mut hasher = DefaultHasher::new();
-            row.hash(&mut hasher);
-            hasher.finish()
+        let rows = match &template.from_pack {
+            Some(spec) => {
+                let pack = spec.pack.split('@').next().unwrap_or_default();
+                HashSet::from([digest_of_row(&[pack, &format!("{:?}", spec.kind)])])
+            }
+            None => {
+                let text = programs(&template.task(1, 0)?);
+                words(&text).windows(SHINGLE).map(digest_of_row).collect()
+            }
         };
-        Ok(Self { template: template.id.clone(), rows: words.windows(SHINGLE).map(row).collect() })
+        Ok(Self { template: template.id.clone(), rows })
     }
 
     /// What two skeletons have in common, as a share of what they have together.
@@ -68,6 +71,13 @@ impl TemplateSkeleton {
 /// The nearest skeleton of each, in their order.
 pub fn nearest_skeletons(all: &[TemplateSkeleton]) -> Vec<Option<NearestSkeleton>> {
     all.iter().map(|one| one.nearest(all)).collect()
+}
+
+/// A number for a row of words.
+fn digest_of_row(row: &[&str]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    row.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// The programs of the checks, their commands, and the moves of the oracle.

@@ -1,10 +1,13 @@
-//! `synthd template`: lists, shows, renders, compares, checks and calibrates templates, writes new ones,
-//! and prints the JSON Schema of their format. Only `check` needs sandboxes: it proves templates in real
-//! ones.
+//! `synthd template`: lists, shows, renders, compares, checks, calibrates and exports templates, writes new
+//! ones, and prints the JSON Schema of their format. Only `check` needs sandboxes: it proves templates in
+//! real ones.
 
 use crate::cli::TemplateDirs;
 use crate::cli::doctor::{guest_dir, this_executable};
 use crate::cli::template_calibrate::{self, TemplateCalibrateArgs};
+use crate::cli::template_export::{self, TemplateExportArgs};
+use crate::cli::template_filter::TemplateFilter;
+use crate::cli::template_harbor;
 use crate::cli::template_new::{self, TemplateNewArgs};
 use crate::cli::template_variety::{self, TemplateVarietyArgs, mistakes_under};
 use crate::cli::template_watch::SeenFiles;
@@ -16,20 +19,24 @@ use crate::error::{Code, Error, Result};
 use crate::running_engine::{fault_error, run_in_actor_system};
 use crate::sandbox::SandboxBackends;
 use crate::templates::{self, TemplateLibrary};
+use crate::word_suggestion::closest;
 use clap::{Args, Subcommand};
 use serde_json::json;
 use std::collections::HashSet;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use synthd_actors::agent::MinimalScaffold;
 use synthd_actors::model::BASE_IMAGE;
-use synthd_actors::model::{JudgePlace, SandboxSpec, ShellChoice, Task};
+use synthd_actors::model::{JudgePlace, SandboxSpec, ShellChoice, Task, TaskKind};
 use synthd_actors::pool::{PoolConfig, PoolHandle};
 use synthd_actors::ports::SandboxBackend;
 use synthd_actors::proof::{ReplayProof, SeedProof, TemplateProver};
 use synthd_actors::supervisor::spawn;
-use synthd_actors::task::{Catalog, InstructionSpec, Template, TemplatePart, VerificationSpec};
+use synthd_actors::task::{
+    Catalog, InstructionSpec, SKILLS, Template, TemplatePart, VerificationSpec,
+};
 use synthd_actors::variety::{FEWEST_STRUCTURES, TemplateVariety, VARIETY_SEEDS};
 use tokio::sync::Semaphore;
 
@@ -47,6 +54,8 @@ pub(super) enum TemplateCommand {
     Variety(TemplateVarietyArgs),
     /// Measure the difficulty of templates from finished campaigns
     Calibrate(TemplateCalibrateArgs),
+    /// Write the tasks of templates as Harbor task folders
+    Export(TemplateExportArgs),
     /// Write a small template to start from
     New(TemplateNewArgs),
     /// Print the JSON Schema of the template format
@@ -54,9 +63,14 @@ pub(super) enum TemplateCommand {
 }
 
 #[derive(Args)]
+#[command(after_help = "Examples:
+  synthd template list --kind repair --difficulty hard
+  synthd template list --skill sql.ddl --json | jq '.[].id'")]
 pub(super) struct TemplateListArgs {
     #[command(flatten)]
     templates: TemplateDirs,
+    #[command(flatten)]
+    filter: TemplateFilter,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -108,7 +122,8 @@ Different seeds must give different tasks, and those of a shipped template must 
 Examples:
   synthd template check                    every shipped template, 5 seeds
   synthd template check 'debugging/*' --seeds 20
-  synthd template check my/task --templates ./templates --watch")]
+  synthd template check my/task --templates ./templates --watch
+  synthd template check --harbor ./tasks   what of Harbor tasks is refused")]
 pub(super) struct TemplateCheckArgs {
     /// Globs over template ids
     #[arg(default_value = "**")]
@@ -133,6 +148,12 @@ pub(super) struct TemplateCheckArgs {
     /// Check again when a file below --templates changes
     #[arg(long, requires = "directories")]
     watch: bool,
+    /// Read Harbor task folders instead (may be repeated)
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["globs", "directories", "watch"])]
+    harbor: Vec<PathBuf>,
+    /// Run the solution and the tests of each of these tasks in containers
+    #[arg(long, requires = "harbor")]
+    prove: bool,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -164,10 +185,14 @@ pub(super) fn run(command: TemplateCommand) -> Result<ExitCode> {
         TemplateCommand::List(args) => list(&args),
         TemplateCommand::Show(args) => show(&args),
         TemplateCommand::Render(args) => render(&args),
+        TemplateCommand::Check(args) if !args.harbor.is_empty() => {
+            template_harbor::check(&args.harbor, args.prove, args.json)
+        }
         TemplateCommand::Check(args) if args.watch => run_in_actor_system(check_always(&args))?,
         TemplateCommand::Check(args) => run_in_actor_system(check(&args))?,
         TemplateCommand::Variety(args) => template_variety::run(&args),
         TemplateCommand::Calibrate(args) => template_calibrate::run(&args),
+        TemplateCommand::Export(args) => template_export::run(&args),
         TemplateCommand::New(args) => template_new::run(&args),
         TemplateCommand::Schema => {
             print_json(&schemars::schema_for!(Template))?;
@@ -179,17 +204,18 @@ pub(super) fn run(command: TemplateCommand) -> Result<ExitCode> {
 /// `template list`: one row for each template, the shipped ones and those of `--templates`.
 fn list(args: &TemplateListArgs) -> Result<ExitCode> {
     let catalog = templates::load(&args.templates.directories)?;
+    let selected = args.filter.select(&catalog)?;
     if args.json {
-        let all: Vec<_> = catalog.iter().map(|t| summary(t)).collect();
+        let all: Vec<_> = selected.iter().map(|t| summary(t)).collect();
         print_json(&all)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut rows = table(&["template", "difficulty", "calibration", "needs", "title"]);
-    for template in catalog.iter() {
-        let needs =
-            if template.requires.is_empty() { "-".into() } else { template.requires.join(" ") };
-        let (difficulty, title) = (template.current_difficulty().as_str(), &template.title);
-        rows.add_row([&template.id, difficulty, &calibration(template), &needs, title]);
+    let mut rows = table(&["template", "kind", "difficulty", "skills", "needs", "title"]);
+    let joined = |words: &[String]| if words.is_empty() { "-".into() } else { words.join(" ") };
+    for template in selected {
+        let (skills, needs) = (joined(&template.skills), joined(&template.requires));
+        let (kind, difficulty) = (kind_of(template), shown_difficulty(template));
+        rows.add_row([&template.id, kind, &difficulty, &skills, &needs, &template.title]);
     }
     print_line(&rows.to_string());
     Ok(ExitCode::SUCCESS)
@@ -199,6 +225,16 @@ fn list(args: &TemplateListArgs) -> Result<ExitCode> {
 fn calibration(template: &Template) -> String {
     let measured = template.measured.as_ref();
     measured.map_or("declared".to_owned(), |measured| format!("measured {}", measured.date))
+}
+
+/// The difficulty of a template, and where it is from.
+fn shown_difficulty(template: &Template) -> String {
+    format!("{}, {}", template.current_difficulty().as_str(), calibration(template))
+}
+
+/// The kind of a template as a word.
+fn kind_of(template: &Template) -> &'static str {
+    template.kind.map_or("-", TaskKind::as_str)
 }
 
 /// The names of the wordings of a template's instructions; none of those that have only one.
@@ -226,7 +262,11 @@ fn names_of(template: &Template, names: impl Fn(&TemplatePart<'_>) -> Vec<String
 /// command a turn; `turns` has one more for each submission.
 fn summary(template: &Template) -> serde_json::Value {
     let parts = template.parts();
-    let moves = parts.iter().map(|part| part.solution.map_or(0, <[_]>::len)).sum::<usize>();
+    let moves = match template.from_pack {
+        // The pack has the solution.
+        Some(_) => template.task(1, 0).map_or(0, |task| task.solution.len()),
+        None => parts.iter().map(|part| part.solution.map_or(0, <[_]>::len)).sum::<usize>(),
+    };
     let steps = template.current_steps();
     let verified = |name: fn(&VerificationSpec) -> Vec<String>| {
         names_of(template, |part| part.verification.map(name).unwrap_or_default())
@@ -235,6 +275,8 @@ fn summary(template: &Template) -> serde_json::Value {
         "id": template.id,
         "title": template.title,
         "category": template.category,
+        "kind": template.kind,
+        "skills": template.skills,
         "difficulty": template.current_difficulty().as_str(),
         "calibration": calibration(template),
         "requires": template.requires,
@@ -292,8 +334,11 @@ fn show(args: &TemplateShowArgs) -> Result<ExitCode> {
     if template.measured.is_some() {
         print_line(&format!("  calibration {}", calibration(&template)));
     }
-    // Only templates in folders have these.
-    for key in ["stages", "alternatives", "faults", "services", "wordings"] {
+    if let Some(kind) = template.kind {
+        print_line(&format!("  {:<11} {}", "kind", kind.as_str()));
+    }
+    // Not every template has these.
+    for key in ["skills", "stages", "alternatives", "faults", "services", "wordings"] {
         let text = words(&summary[key]);
         if !text.is_empty() {
             print_line(&format!("  {key:<12} {text}"));
@@ -402,6 +447,7 @@ async fn check(args: &TemplateCheckArgs) -> Result<ExitCode> {
     let unproven = proved?;
     settled?;
     warn_of_shared_judges(&selected);
+    warn_of_skills(&selected);
     if unproven == 0 {
         return Ok(ExitCode::SUCCESS);
     }
@@ -420,6 +466,18 @@ fn warn_of_shared_judges(selected: &[Arc<Template>]) {
             "warning: in {shared} of {of} templates, checks and judged code share a sandbox; \
              `verification.judge: apart` separates them"
         ));
+    }
+}
+
+/// Warns of skills that are not on the list. They may be the user's own, or misspelt.
+fn warn_of_skills(selected: &[Arc<Template>]) {
+    for template in selected {
+        for skill in template.unknown_skills() {
+            let near = closest(skill, SKILLS)
+                .map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+            let id = &template.id;
+            eprint_line(&format!("warning: {id}: docs/skills.md has no skill `{skill}`{near}"));
+        }
     }
 }
 
