@@ -7,12 +7,16 @@
 //!   [`LatencyTracker`], [`RestartIntensity`], [`RetryPolicy`].
 //! - Planning: [`assign`], [`more_samples`], [`changed_templates`], [`split_of`].
 //! - Pauses of an agent's programs: [`PauseSlot`].
+//! - Difficulty that was measured: [`measured_difficulty`], [`usual_turns`].
+//! - The choice of tasks: [`draw`].
 //! - Conversations of external agents: [`messages_since`], [`same_conversation`].
 
 mod assign;
+mod calibration;
 mod circuit_breaker;
 mod concurrency_window;
 mod conversation;
+pub mod draw;
 mod editions;
 mod estimate;
 mod latency;
@@ -26,7 +30,8 @@ mod samples;
 mod split;
 mod token_bucket;
 
-pub use assign::{AssignmentRules, TaskProfile, assign, shares};
+pub use assign::{AssignmentRules, TaskProfile, able_models, assign, shares};
+pub use calibration::{FEWEST_TRIES, MeanInterval, RateInterval, measured_difficulty, usual_turns};
 pub use circuit_breaker::{BreakerAdmission, CircuitBreaker};
 pub use concurrency_window::ConcurrencyWindow;
 pub use conversation::{messages_since, same_conversation, same_message, same_message_by, told};
