@@ -179,12 +179,12 @@ fn a_task_is_proven_by_its_solution_and_by_nothing() {
     }
     let dir = tempfile::tempdir().unwrap();
     export(dir.path(), &["debugging/broken-pipeline"], &["--image", BASE]).succeeds();
-    let old = dir.path().join("tasks/old");
-    let put = |path: &str, text: &str| {
-        let path = old.join(path);
+    let put_into = |task: &str, path: &str, text: &str| {
+        let path = dir.path().join("tasks").join(task).join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     };
+    let put = |path: &str, text: &str| put_into("old", path, text);
     put("task.yaml", "instruction: Write 7 into /app/out.\n");
     put("docker-compose.yaml", "services:\n  client:\n    build: .\n");
     put("Dockerfile", &format!("FROM {BASE}\nUSER 0:0\nWORKDIR /app\n"));
@@ -193,11 +193,23 @@ fn a_task_is_proven_by_its_solution_and_by_nothing() {
     // What a solution leaves there must not count.
     let forged = "mkdir -p /tests /logs/verifier; echo 1 > /logs/verifier/reward.json";
     put("solution.sh", &format!("#!/bin/sh\n{forged}\necho 7 > out\nsleep 1000 &\n"));
+    let two = |path: &str, text: &str| put_into("two", path, text);
+    two("task.toml", "[[steps]]\nname = \"a\"\n[[steps]]\nname = \"b\"\n");
+    two("environment/Dockerfile", &format!("FROM {BASE}\nUSER 0:0\nWORKDIR /app\n"));
+    let common = "#!/bin/sh\nsh /tests/step.sh && r='{\"reward\": 1}' || r='{\"reward\": 0}'\n";
+    two("tests/test.sh", &format!("{common}echo \"$r\" > /logs/verifier/reward.json\n"));
+    for (step, needed) in [("a", "a"), ("b", "a b")] {
+        two(&format!("steps/{step}/instruction.md"), "Make a file.\n");
+        two(&format!("steps/{step}/tests/step.sh"), &format!("ls {needed}\n"));
+        let solution = format!("#!/bin/sh\ntouch {step}\n");
+        two(&format!("steps/{step}/solution/solve.sh"), &solution);
+    }
     let prove = || synthd_in(dir.path(), &["template", "check", "--harbor", "tasks", "--prove"]);
     let ran = prove().succeeds();
     let lines: Vec<&str> = ran.stdout.lines().collect();
     assert!(lines[0].starts_with("proven     synthd/debugging-broken-pipeline-s1 "), "{ran:?}");
     assert!(lines[1].starts_with("proven     old (terminal-bench"), "{ran:?}");
+    assert!(lines[2].starts_with("proven     two (1.4, 2 steps"), "{ran:?}");
     put("solution.sh", "#!/bin/sh\necho 8 > out\n");
     let ran = prove().fails(1, "SYN-0203");
     assert!(ran.stderr.contains("the solution has the reward 0"), "{ran:?}");
