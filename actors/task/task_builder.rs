@@ -50,6 +50,10 @@ impl<'a> TaskBuilder<'a> {
         // The id contains the digest, so the digest is computed while the id is still empty.
         task.digest = digest_of_task(&task).map_err(|problem| vec![problem])?;
         task.id = TaskId(format!("{}@{}", task.template, &task.digest[..12]));
+        // The digest is that of what the template declares: a calibration makes no other task.
+        let steps = self.template.current_steps();
+        task.difficulty = self.template.current_difficulty();
+        task.expected_steps = (steps.min, steps.max);
         Ok(task)
     }
 
@@ -83,6 +87,8 @@ impl<'a> TaskBuilder<'a> {
             template: template.id.clone(),
             title,
             category: template.category.clone(),
+            kind: template.kind,
+            skills: template.skills.clone(),
             difficulty: template.difficulty,
             expected_steps: (template.expected_steps.min, template.expected_steps.max),
             requires: template.requires.clone(),

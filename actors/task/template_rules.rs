@@ -12,6 +12,8 @@ use crate::model::JudgePlace;
 const FAULT_NAMES: [&str; 3] = ["fault", "right", "fault_variant"];
 /// How many wordings an instruction may have.
 const WORDINGS: std::ops::RangeInclusive<usize> = 2..=6;
+/// How many skills a template may name.
+const SKILLS: std::ops::RangeInclusive<usize> = 2..=4;
 /// How many stages a template may have.
 const STAGES: std::ops::RangeInclusive<usize> = 2..=8;
 
@@ -22,6 +24,7 @@ pub(super) fn problems(template: &Template, id: &str) -> Vec<TemplateProblem> {
     if rules.schema() {
         let parts = template.parts();
         rules.head(id);
+        rules.skills();
         rules.stages();
         parts.iter().for_each(|part| rules.instruction(part));
         rules.faults();
@@ -73,6 +76,25 @@ impl<'a> TemplateRules<'a> {
         }
         if template.expected_steps.min > template.expected_steps.max {
             self.fail("expected_steps", "min is above max");
+        }
+    }
+
+    /// The names of skills are checked for their form only: a template may need a skill that the list
+    /// of skills does not have yet.
+    fn skills(&mut self) {
+        let skills = &self.template.skills;
+        if !skills.is_empty() && !SKILLS.contains(&skills.len()) {
+            let (least, most) = (SKILLS.start(), SKILLS.end());
+            self.fail("skills", format!("{} skills; {least} to {most} are allowed", skills.len()));
+        }
+        for (at, skill) in skills.iter().enumerate() {
+            if !is_skill(skill) {
+                let message = format!("{skill:?} is no skill; write AREA.SKILL, such as `sql.ddl`");
+                self.fail(format!("skills.{at}"), message);
+            }
+            if skills[..at].contains(skill) {
+                self.fail(format!("skills.{at}"), format!("{skill:?} is there twice"));
+            }
         }
     }
 
@@ -376,6 +398,16 @@ impl<'a> TemplateRules<'a> {
         }
         self.fail(name, "it needs exactly one of run, same, unchanged, absent and present");
     }
+}
+
+/// Whether a text has the form of a skill: two words of small letters, digits and hyphens with a dot
+/// between them.
+fn is_skill(name: &str) -> bool {
+    let is_plain = |part: &str| {
+        part.starts_with(|c: char| c.is_ascii_lowercase())
+            && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+    };
+    name.split_once('.').is_some_and(|(area, skill)| is_plain(area) && is_plain(skill))
 }
 
 /// Whether a text can be a name in a rendered text.

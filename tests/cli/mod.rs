@@ -5,6 +5,7 @@ mod campaign;
 mod check;
 mod completions;
 mod dataset;
+mod draws;
 mod editions;
 mod episodes;
 mod errors;
