@@ -6,7 +6,7 @@ use crate::harbor::harbor_task::understand;
 use crate::harbor::{ExportSettings, HarborExport, HarborTask, export_task};
 use crate::templates;
 use std::sync::Arc;
-use synthd_actors::model::Task;
+use synthd_actors::model::{BASE_IMAGE, Task};
 use synthd_actors::task::{Catalog, TemplateFolder};
 
 fn catalog() -> Arc<Catalog> {
@@ -41,6 +41,10 @@ fn every_template_without_services_is_written_and_read() {
                 continue;
             }
         };
+        if task.image == BASE_IMAGE {
+            let debian = export_task(&task, 1, &ExportSettings::default());
+            assert!(debian.is_ok(), "{}: {debian:?}", template.id);
+        }
         let read = read(&export);
         assert_eq!(read.name, format!("synthd/{}", export.name));
         assert!(read.notes.is_empty(), "{}: {:?}", template.id, read.notes);
