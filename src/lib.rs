@@ -22,6 +22,7 @@ pub mod gateway;
 pub mod harbor;
 pub mod llm;
 mod log_filter;
+mod packs;
 pub mod preflight;
 pub mod prices;
 mod private_directory;

@@ -7,7 +7,7 @@ mod tests;
 use crate::agent::{Scaffold, Toolbox};
 use crate::model::{
     ChatReply, CheckResult, Fault, FaultOwner, FinishReason, MoveAction, NamedSolution,
-    SandboxSpec, ScriptedMove, Task, Usage, Verdict, staged_moves,
+    SandboxSpec, ScriptedMove, Task, Usage, Verdict, digest_of, staged_moves,
 };
 use crate::pool::{PoolHandle, SandboxLease};
 use crate::ports::{Sandbox, StoredCopy};
@@ -188,7 +188,7 @@ impl TemplateProver {
     /// Tries everything that a task promises. `twin` is the same task, rendered once more.
     async fn prove_task(&self, task: &Task, twin: &Task) -> Result<SeedProof, Fault> {
         let mut proof = SeedProof {
-            digest: task.cluster.clone(),
+            digest: work_of(task),
             turns: u32::try_from(task.solution.len() + 1).unwrap_or(u32::MAX),
             ..SeedProof::default()
         };
@@ -522,6 +522,14 @@ impl TemplateProver {
         }
         Ok(None)
     }
+}
+
+/// What is to be done in a task, as a digest: its public content, and where its faults are.
+fn work_of(task: &Task) -> String {
+    let faults = task.faults.iter().flat_map(|fault| [&fault.path, &fault.wrong]);
+    let faults = faults.map(String::as_str);
+    let parts = ["work", task.cluster.as_str()].into_iter().chain(faults);
+    digest_of(&parts.collect::<Vec<_>>())
 }
 
 /// A problem with the name of the stage in which it was found.

@@ -1,6 +1,7 @@
 //! The catalog: all templates that a campaign can use, by id.
 
 use super::{MeasuredDifficulty, Template, TemplateError, TemplateFolder};
+use crate::pack::{EmptyShelf, PackShelf};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -24,10 +25,18 @@ impl Catalog {
     pub fn read_folders<'a>(
         sources: impl IntoIterator<Item = (&'a str, Arc<TemplateFolder>)>,
     ) -> Result<Self, Vec<TemplateError>> {
+        Self::read_with_packs(sources, &EmptyShelf)
+    }
+
+    /// The same for templates that may take their tasks from these packs.
+    pub fn read_with_packs<'a>(
+        sources: impl IntoIterator<Item = (&'a str, Arc<TemplateFolder>)>,
+        shelf: &dyn PackShelf,
+    ) -> Result<Self, Vec<TemplateError>> {
         let mut catalog = Self::default();
         let mut errors = Vec::new();
         for (id, folder) in sources {
-            match Template::read(id, folder) {
+            match Template::read_with_packs(id, folder, shelf) {
                 Ok(template) => {
                     catalog.0.insert(id.to_owned(), Arc::new(template));
                 }

@@ -6,6 +6,8 @@
 //! `synthd template schema` prints. So they are part of the output.
 
 use super::draw;
+use super::pack_spec::PackSpec;
+use super::pack_task::PackTaskBuilder;
 use super::params::OrderedParams;
 use super::resource_spec::ResourceSpec;
 use super::service_spec::ServiceSpec;
@@ -18,6 +20,7 @@ use super::yaml;
 use crate::model::{
     BASE_IMAGE, Difficulty, FinalNewline, JudgePlace, Task, TaskKind, TaskResources, digest_of,
 };
+use crate::pack::{EmptyShelf, PackShelf, ProjectPack};
 use crate::supervisor::assert_may_block;
 use serde::de::{MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Deserializer};
@@ -65,7 +68,9 @@ pub struct Template {
     #[serde(default)]
     pub services: Vec<ServiceSpec>,
     pub resources: Option<ResourceSpec>,
-    /// Required, unless there are `stages`.
+    /// A pack that gives the tasks, instead of everything else that says what a task has (@2).
+    pub from_pack: Option<PackSpec>,
+    /// Required, unless there are `stages` or `from_pack`.
     pub instruction: Option<InstructionSpec>,
     /// The oracle: one entry is one turn. Required, unless there are `stages`.
     pub solution: Option<Vec<MoveSpec>>,
@@ -86,6 +91,10 @@ pub struct Template {
     #[serde(skip)]
     #[schemars(skip)]
     pub(super) folder: Arc<TemplateFolder>,
+    /// The pack of `from_pack`.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub(super) pack: Option<Arc<ProjectPack>>,
 }
 
 /// What the agent is told: one text, or a map of wordings, one of which is drawn (@2).
@@ -408,9 +417,24 @@ impl Template {
     /// without `.yaml` or `/template.yaml`; the template must have the same id. Err has all mistakes
     /// that can be found, with their places.
     pub fn read(id: &str, folder: Arc<TemplateFolder>) -> Result<Self, Vec<TemplateError>> {
+        Self::read_with_packs(id, folder, &EmptyShelf)
+    }
+
+    /// The same for a template that may take its tasks from one of these packs.
+    pub fn read_with_packs(
+        id: &str,
+        folder: Arc<TemplateFolder>,
+        shelf: &dyn PackShelf,
+    ) -> Result<Self, Vec<TemplateError>> {
         let mut template = Self::from_yaml(id, &folder)?;
         template.folder = folder;
-        let problems = template_rules::problems(&template, id);
+        let mut problems = template_rules::problems(&template, id);
+        if let (true, Some(spec)) = (problems.is_empty(), &template.from_pack) {
+            match spec.find(shelf) {
+                Ok(pack) => template.pack = Some(pack),
+                Err(problem) => problems.push(problem.below("from_pack")),
+            }
+        }
         if problems.is_empty() { Ok(template) } else { Err(template.placed(id, problems)) }
     }
 
@@ -482,6 +506,13 @@ impl Template {
         measured.unwrap_or(self.expected_steps)
     }
 
+    /// The task with what was measured of its template. Its digest is that of what the template
+    /// declares: a calibration makes no other task.
+    pub(super) fn with_measured(&self, task: Task) -> Task {
+        let (difficulty, steps) = (self.current_difficulty(), self.current_steps());
+        Task { difficulty, expected_steps: (steps.min, steps.max), ..task }
+    }
+
     /// The skills of the template that are not on the list of skills.
     pub fn unknown_skills(&self) -> Vec<&str> {
         let skills = self.skills.iter().map(String::as_str);
@@ -496,7 +527,16 @@ impl Template {
     /// The files of which the template consists, with their digests. The keys are paths below the
     /// templates directory.
     pub fn files(&self) -> BTreeMap<String, String> {
-        self.folder.digests(&self.id)
+        let mut files = self.folder.digests(&self.id);
+        // A template from a pack consists of the pack too.
+        let pack = self.pack.iter();
+        files.extend(pack.map(|pack| (format!("pack:{}", pack.head.name), pack.digest.clone())));
+        files
+    }
+
+    /// The pack from which the tasks are made. None for a template of its own files.
+    pub fn pack(&self) -> Option<&Arc<ProjectPack>> {
+        self.pack.as_ref()
     }
 
     /// The digest over all files of the template. It is the same for the same files on every
@@ -544,6 +584,10 @@ impl Template {
     fn build(&self, campaign_seed: u64, index: u32) -> Result<Task, Vec<TemplateError>> {
         assert_may_block("render a task");
         let key = draw::key(campaign_seed, &self.id, index);
-        TaskBuilder::new(self, key).make(index).map_err(|problems| self.placed(&self.id, problems))
+        let made = match (&self.from_pack, &self.pack) {
+            (Some(spec), Some(pack)) => PackTaskBuilder::new(self, spec, pack, key).make(index),
+            _ => TaskBuilder::new(self, key).make(index),
+        };
+        made.map_err(|problems| self.placed(&self.id, problems))
     }
 }

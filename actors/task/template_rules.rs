@@ -1,5 +1,6 @@
 //! The rules for templates that types cannot express. All broken rules of a template are found.
 
+use super::pack_spec::PackSpec;
 use super::service_spec;
 use super::template::{
     COMPLETE, CheckSpec, FOLDER_SCHEMA, FaultSpec, FileTemplate, InstructionSpec, MoveSpec,
@@ -25,6 +26,10 @@ pub(super) fn problems(template: &Template, id: &str) -> Vec<TemplateProblem> {
         let parts = template.parts();
         rules.head(id);
         rules.skills();
+        if let Some(spec) = &template.from_pack {
+            rules.from_pack(spec);
+            return rules.problems;
+        }
         rules.stages();
         parts.iter().for_each(|part| rules.instruction(part));
         rules.faults();
@@ -96,6 +101,30 @@ impl<'a> TemplateRules<'a> {
                 self.fail(format!("skills.{at}"), format!("{skill:?} is there twice"));
             }
         }
+    }
+
+    /// The rules for a template whose tasks a pack gives.
+    fn from_pack(&mut self, spec: &PackSpec) {
+        self.newer("from_pack".to_owned(), true);
+        let template = self.template;
+        let keys = [
+            ("parameters", !template.parameters.0.is_empty()),
+            ("faults", !template.faults.is_empty()),
+            ("environment.files", !template.environment.files.is_empty()),
+            ("environment.setup", !template.environment.setup.is_empty()),
+            ("services", !template.services.is_empty()),
+            ("instruction", template.instruction.is_some()),
+            ("solution", template.solution.is_some()),
+            ("alternatives", !template.alternatives.is_empty()),
+            ("verification", template.verification.is_some()),
+            ("stages", !template.stages.is_empty()),
+        ];
+        for (key, _) in keys.into_iter().filter(|(_, is_there)| *is_there) {
+            self.fail(key, "the pack gives it; it cannot stand beside `from_pack`");
+        }
+        let problems = spec.problems().into_iter();
+        self.problems.extend(problems.map(|problem| problem.below("from_pack")));
+        self.resources();
     }
 
     fn stages(&mut self) {

@@ -23,6 +23,7 @@ mod gateway;
 mod image;
 mod models;
 mod money;
+mod pack;
 mod prices;
 mod retry;
 mod run;
@@ -106,6 +107,9 @@ enum CliCommand {
     /// The template library: list, show, render, check, variety, calibrate, export, new
     #[command(subcommand)]
     Template(template::TemplateCommand),
+    /// Projects with tests, which give tasks: list, add, mine, check
+    #[command(subcommand)]
+    Pack(pack::PackCommand),
     /// Models and their prices: list, check, price
     #[command(subcommand)]
     Models(models::ModelsCommand),
@@ -162,7 +166,8 @@ pub(crate) fn operator() -> String {
 #[derive(clap::Args, Clone, Debug, Default)]
 pub(crate) struct TemplateDirs {
     /// A directory of templates beside the shipped ones (may be repeated)
-    #[arg(long = "templates", value_name = "DIR")]
+    // Packs may lie in the same directories.
+    #[arg(long = "templates", alias = "packs", value_name = "DIR")]
     pub(crate) directories: Vec<PathBuf>,
 }
 
@@ -220,6 +225,7 @@ fn execute(cli: Cli) -> Result<ExitCode, Error> {
         CliCommand::Doctor(args) => doctor::run(&args),
         CliCommand::Image(command) => image::run(command),
         CliCommand::Template(command) => template::run(command),
+        CliCommand::Pack(command) => pack::run(command),
         CliCommand::Episode(command) => episode::run(&command),
         CliCommand::Call(command) => call::run(&command),
         CliCommand::Campaign(command) => campaign::run(&command),

@@ -21,6 +21,7 @@ mod models;
 mod names;
 mod network;
 mod no_sandbox;
+mod packs;
 mod places;
 mod preflight;
 mod python;
