@@ -83,6 +83,9 @@ fn embed_templates(out: &Path) {
     }
     list.push(']');
     std::fs::write(out.join("templates.rs"), list).expect("OUT_DIR is writable");
+    // Nobody need have calibrated the templates.
+    let calibration = std::fs::read(templates.join("calibration.toml")).unwrap_or_default();
+    std::fs::write(out.join("calibration.toml"), calibration).expect("OUT_DIR is writable");
 }
 
 /// Lists every pack with its files: path, whether the owner may execute it, bytes.

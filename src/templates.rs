@@ -3,11 +3,13 @@
 //! A template's id is its path below the directory: the file `<directory>/git/undo-commit.yaml` and the
 //! directory `<directory>/git/undo-commit/` with a `template.yaml` have the id `git/undo-commit`. A
 //! user's template replaces a shipped one with the same id. Two templates of the user's with the same
-//! id are an error. The file also shows template errors with path, line and caret.
+//! id are an error. What calibrations have found out of the templates (`calibration.toml`) is loaded with
+//! them. The file also shows template errors with path, line and caret.
 
 use crate::config::{LibraryProblem, TemplateStore, TextDiagnostic};
 use crate::error::{Code, Error, Result};
 use crate::packs::PackLibrary;
+use crate::template_calibration::CalibrationFile;
 use crate::template_files::{TemplateSource, read_templates};
 use crate::word_suggestion::one_of;
 use std::borrow::Cow;
@@ -88,7 +90,16 @@ impl TemplateLibrary {
         }
         let catalog =
             read_catalog(&sources, &packs).map_err(|errors| invalid(&errors, &sources))?;
+        let mut catalog = CalibrationFile::shipped()?.apply(&catalog);
+        for directory in directories {
+            catalog = CalibrationFile::beside(directory)?.apply(&catalog);
+        }
         Ok(Self { catalog: Arc::new(catalog), own, packs })
+    }
+
+    /// Whether a template comes from a directory of the user's.
+    pub fn is_own(&self, id: &str) -> bool {
+        self.own.contains_key(id)
     }
 }
 
@@ -114,12 +125,16 @@ impl TemplateStore for TemplateLibrary {
             troubles.extend(errors.iter().map(|error| broken(error, &sources)));
             Catalog::default()
         });
+        let calibration = CalibrationFile::beside(directory).unwrap_or_else(|error| {
+            troubles.push(unread(&error));
+            CalibrationFile::default()
+        });
         let mut own = self.own.clone();
         for what in add_own(&mut own, &sources) {
             troubles.push(LibraryProblem { what, hint: Some(TWICE.to_owned()) });
         }
         if troubles.is_empty() {
-            self.catalog = Arc::new(self.catalog.with(read));
+            self.catalog = Arc::new(calibration.apply(&self.catalog.with(read)));
             self.own = own;
             self.packs = packs;
         }

@@ -2,7 +2,7 @@
 //! bytes and therefore the same digest. `actors/task/task_builder.rs` builds tasks, and the episode
 //! actor uses everything in them.
 
-use super::{FileSpec, TaskId, TaskResources, TaskService, TaskStage, digest_of};
+use super::{FileSpec, TaskId, TaskKind, TaskResources, TaskService, TaskStage, digest_of};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -241,6 +241,13 @@ pub struct Task {
     pub template: String,
     pub title: String,
     pub category: String,
+    /// What the task asks for. It is not part of the task's bytes, nor are the skills: a template that
+    /// gets them makes the same tasks.
+    #[serde(skip)]
+    pub kind: Option<TaskKind>,
+    /// The skills that the task needs.
+    #[serde(skip)]
+    pub skills: Vec<String>,
     pub difficulty: Difficulty,
     /// The least and the most turns that the author of the template expects.
     pub expected_steps: (u32, u32),

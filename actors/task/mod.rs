@@ -20,6 +20,7 @@ mod params;
 mod render;
 mod resource_spec;
 mod service_spec;
+mod skills;
 mod source;
 mod task_builder;
 mod template;
@@ -36,9 +37,11 @@ pub use params::{CountSpec, OrderedParams, ParamSpec};
 pub(crate) use render::fill;
 pub use resource_spec::ResourceSpec;
 pub use service_spec::ServiceSpec;
+pub use skills::SKILLS;
 pub use source::TaskSource;
 pub use template::{
-    FOLDER_SCHEMA, InstructionSpec, TEMPLATE_SCHEMA, Template, TemplatePart, VerificationSpec,
+    FOLDER_SCHEMA, InstructionSpec, MeasuredDifficulty, StepRange, TEMPLATE_SCHEMA, Template,
+    TemplatePart, VerificationSpec,
 };
 pub use template_error::{TemplateError, UnknownWord};
 pub use template_folder::{FolderFile, TEMPLATE_FILE, TemplateFolder};

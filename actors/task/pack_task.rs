@@ -6,7 +6,7 @@ use super::draw::{self, TaskRng};
 use super::pack_draw::{self, DrawnChange, DrawnChanges};
 use super::pack_spec::{PackKind, PackSpec};
 use super::pack_text::{TaskText, ToldChange};
-use super::task_builder::{judge_library, sign_programs, with_digest};
+use super::task_builder::{judge_library, sign_programs, finished};
 use super::template::Template;
 use super::template_error::TemplateProblem;
 use crate::model::{
@@ -86,7 +86,7 @@ impl<'a> PackTaskBuilder<'a> {
         };
         let hidden = self.hidden(&changes);
         let task = self.task(index, &DrawnTask { changes, hidden });
-        with_digest(task).map_err(|problem| vec![problem])
+        finished(self.template, task).map_err(|problem| vec![problem])
     }
 
     /// The task without its id and its digest.
@@ -99,6 +99,8 @@ impl<'a> PackTaskBuilder<'a> {
             template: template.id.clone(),
             title: template.title.clone(),
             category: template.category.clone(),
+            kind: template.kind,
+            skills: template.skills.clone(),
             difficulty: template.difficulty,
             expected_steps: (template.expected_steps.min, template.expected_steps.max),
             requires: template.requires.clone(),

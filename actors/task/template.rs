@@ -11,13 +11,14 @@ use super::pack_task::PackTaskBuilder;
 use super::params::OrderedParams;
 use super::resource_spec::ResourceSpec;
 use super::service_spec::ServiceSpec;
+use super::skills;
 use super::task_builder::TaskBuilder;
 use super::template_error::{TemplateError, TemplateProblem};
 use super::template_folder::TemplateFolder;
 use super::template_rules;
 use super::yaml;
 use crate::model::{
-    BASE_IMAGE, Difficulty, FinalNewline, JudgePlace, Task, TaskResources, digest_of,
+    BASE_IMAGE, Difficulty, FinalNewline, JudgePlace, Task, TaskKind, TaskResources, digest_of,
 };
 use crate::pack::{EmptyShelf, PackShelf, ProjectPack};
 use crate::supervisor::assert_may_block;
@@ -47,6 +48,11 @@ pub struct Template {
     pub id: String,
     pub title: String,
     pub category: String,
+    /// What the tasks ask for. Campaigns draw by it.
+    pub kind: Option<TaskKind>,
+    /// Two to four skills that the tasks need, such as `sql.ddl`. docs/skills.md lists them.
+    #[serde(default)]
+    pub skills: Vec<String>,
     pub difficulty: Difficulty,
     pub expected_steps: StepRange,
     /// Programs that must be on PATH inside the sandbox.
@@ -77,6 +83,10 @@ pub struct Template {
     /// `solution`, `alternatives` and `verification` (@2).
     #[serde(default)]
     pub stages: Vec<StageSpec>,
+    /// What a calibration has found out. None until somebody has calibrated this edition of it.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub measured: Option<MeasuredDifficulty>,
     /// What it was read from, for its files and for the places of errors.
     #[serde(skip)]
     #[schemars(skip)]
@@ -135,6 +145,16 @@ pub struct FaultSpec {
     pub right: String,
     /// The wrong texts by the names of their variants.
     pub wrong: BTreeMap<String, String>,
+}
+
+/// What a calibration has found out of a template. It stands in place of what the template declares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MeasuredDifficulty {
+    /// The day, such as `2026-11-30`.
+    pub date: String,
+    pub difficulty: Difficulty,
+    /// The turns of those who solve it. None if nobody did.
+    pub expected_steps: Option<StepRange>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
@@ -475,6 +495,23 @@ impl Template {
         asked.unwrap_or_default()
     }
 
+    /// The measured difficulty, or the declared one until there is a measured one.
+    pub fn current_difficulty(&self) -> Difficulty {
+        self.measured.as_ref().map_or(self.difficulty, |measured| measured.difficulty)
+    }
+
+    /// The measured turns, or the declared ones until there are measured ones.
+    pub fn current_steps(&self) -> StepRange {
+        let measured = self.measured.as_ref().and_then(|measured| measured.expected_steps);
+        measured.unwrap_or(self.expected_steps)
+    }
+
+    /// The skills of the template that are not on the list of skills.
+    pub fn unknown_skills(&self) -> Vec<&str> {
+        let skills = self.skills.iter().map(String::as_str);
+        skills.filter(|skill| !skills::SKILLS.contains(skill)).collect()
+    }
+
     /// What the template states of its sandboxes and of its time.
     pub fn resources(&self) -> TaskResources {
         self.resources.as_ref().map(ResourceSpec::resources).unwrap_or_default()
@@ -517,6 +554,18 @@ impl Template {
                 .next()
                 .unwrap_or_else(|| TemplateError::new(&self.id, "it makes no task"))
         })
+    }
+
+    /// The values of all parameters of the task with number `index` under a campaign's seed, by their
+    /// names.
+    pub fn drawn(
+        &self,
+        campaign_seed: u64,
+        index: u32,
+    ) -> Result<BTreeMap<String, serde_json::Value>, TemplateError> {
+        let key = draw::key(campaign_seed, &self.id, index);
+        let values = self.parameters.draw(&mut draw::TaskRng::new(key));
+        values.map_err(|problem| problem.in_folder(&self.id, &self.folder))
     }
 
     /// All mistakes because of which the template makes no task under this seed.

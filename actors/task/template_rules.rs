@@ -13,6 +13,8 @@ use crate::model::JudgePlace;
 const FAULT_NAMES: [&str; 3] = ["fault", "right", "fault_variant"];
 /// How many wordings an instruction may have.
 const WORDINGS: std::ops::RangeInclusive<usize> = 2..=6;
+/// How many skills a template may name.
+const SKILLS: std::ops::RangeInclusive<usize> = 2..=4;
 /// How many stages a template may have.
 const STAGES: std::ops::RangeInclusive<usize> = 2..=8;
 
@@ -23,6 +25,7 @@ pub(super) fn problems(template: &Template, id: &str) -> Vec<TemplateProblem> {
     if rules.schema() {
         let parts = template.parts();
         rules.head(id);
+        rules.skills();
         if let Some(spec) = &template.from_pack {
             rules.from_pack(spec);
             return rules.problems;
@@ -103,6 +106,25 @@ impl<'a> TemplateRules<'a> {
         let problems = spec.problems().into_iter();
         self.problems.extend(problems.map(|problem| problem.below("from_pack")));
         self.resources();
+    }
+
+    /// The names of skills are checked for their form only: a template may need a skill that the list
+    /// of skills does not have yet.
+    fn skills(&mut self) {
+        let skills = &self.template.skills;
+        if !skills.is_empty() && !SKILLS.contains(&skills.len()) {
+            let (least, most) = (SKILLS.start(), SKILLS.end());
+            self.fail("skills", format!("{} skills; {least} to {most} are allowed", skills.len()));
+        }
+        for (at, skill) in skills.iter().enumerate() {
+            if !is_skill(skill) {
+                let message = format!("{skill:?} is no skill; write AREA.SKILL, such as `sql.ddl`");
+                self.fail(format!("skills.{at}"), message);
+            }
+            if skills[..at].contains(skill) {
+                self.fail(format!("skills.{at}"), format!("{skill:?} is there twice"));
+            }
+        }
     }
 
     fn stages(&mut self) {
@@ -405,6 +427,16 @@ impl<'a> TemplateRules<'a> {
         }
         self.fail(name, "it needs exactly one of run, same, unchanged, absent and present");
     }
+}
+
+/// Whether a text has the form of a skill: two words of small letters, digits and hyphens with a dot
+/// between them.
+fn is_skill(name: &str) -> bool {
+    let is_plain = |part: &str| {
+        part.starts_with(|c: char| c.is_ascii_lowercase())
+            && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+    };
+    name.split_once('.').is_some_and(|(area, skill)| is_plain(area) && is_plain(skill))
 }
 
 /// Whether a text can be a name in a rendered text.

@@ -14,6 +14,7 @@ mod check;
 mod daemon;
 mod dataset;
 mod doctor;
+mod draw_page;
 mod dry_run;
 mod episode;
 mod estimate;
@@ -29,7 +30,12 @@ mod run;
 mod schema;
 mod store;
 mod template;
+mod template_calibrate;
+mod template_export;
+mod template_filter;
+mod template_harbor;
 mod template_new;
+mod template_variety;
 mod template_watch;
 mod terminal;
 
@@ -98,7 +104,7 @@ enum CliCommand {
     /// Images for sandboxes in containers: build, pull, list, check, prune
     #[command(subcommand)]
     Image(image::ImageCommand),
-    /// The template library: list, show, render, check, new, schema
+    /// The template library: list, show, render, check, variety, calibrate, export, new
     #[command(subcommand)]
     Template(template::TemplateCommand),
     /// Projects with tests, which give tasks: list, add, mine, check

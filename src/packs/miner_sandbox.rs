@@ -129,7 +129,7 @@ fn file(path: &str, content: String) -> FileSpec {
 
 /// The error for a project that cannot be mined.
 fn unmined(why: String) -> Error {
-    Error::new(Code::PackUnmined, why).hint("`synthd explain SYN-0212` lists the usual causes")
+    Error::new(Code::PackUnmined, why).hint("`synthd explain SYN-0222` lists the usual causes")
 }
 
 /// The error for an answer of the miner that is no JSON.

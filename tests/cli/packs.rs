@@ -120,7 +120,7 @@ fn a_project_without_tests_is_no_pack() {
     let dir = tempfile::tempdir().unwrap();
     project(&dir.path().join("project"));
     fs::remove_dir_all(dir.path().join("project/tests")).unwrap();
-    let ran = synthd_in(dir.path(), &ADD).fails(2, "SYN-0211");
+    let ran = synthd_in(dir.path(), &ADD).fails(2, "SYN-0221");
     assert!(
         ran.stderr.contains("no tests were found") && ran.stderr.contains("--tests"),
         "{ran:?}"
@@ -132,9 +132,9 @@ fn a_project_without_tests_is_no_pack() {
 fn what_is_no_pack_or_no_project_is_said() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("project"), "no archive").unwrap();
-    synthd_in(dir.path(), &ADD).fails(2, "SYN-0211");
-    synthd_in(dir.path(), &["pack", "mine", "."]).fails(2, "SYN-0211");
-    let unknown = synthd(&["pack", "check", "no-such-pack"]).fails(2, "SYN-0211");
+    synthd_in(dir.path(), &ADD).fails(2, "SYN-0221");
+    synthd_in(dir.path(), &["pack", "mine", "."]).fails(2, "SYN-0221");
+    let unknown = synthd(&["pack", "check", "no-such-pack"]).fails(2, "SYN-0221");
     assert!(unknown.stderr.contains("synthd pack list"), "{}", unknown.stderr);
 }
 
@@ -164,6 +164,6 @@ fn a_project_is_added_mined_checked_and_used() {
     // A changed project does not fit its index.
     let source = dir.join("packs/toy/project/toy/__init__.py");
     fs::write(&source, TOY.replace("A toy", "The toy")).unwrap();
-    let ran = synthd_in(dir, &check).fails(2, "SYN-0211");
+    let ran = synthd_in(dir, &check).fails(2, "SYN-0221");
     assert!(ran.stderr.contains("project_sha256"), "{}", ran.stderr);
 }

@@ -89,7 +89,7 @@ pub(super) async fn add(args: PackAddArgs) -> Result<ExitCode> {
     if number(&found, "passing") == 0 {
         let what = "no test passes every time in the sandbox";
         return Err(Error::new(Code::PackUnmined, what)
-            .hint("`synthd explain SYN-0212` lists the usual causes"));
+            .hint("`synthd explain SYN-0222` lists the usual causes"));
     }
     parts.head.deselected = left_out(&found);
     write(&folder, &parts)?;

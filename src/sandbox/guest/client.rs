@@ -338,7 +338,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
                         .map_err(|error| self.broken(error))?;
                 }
                 kind::DONE => {
-                    snapshot.skipped = self.read(&frame.payload, |reader| reader.u32())?;
+                    let skipped = self.read(&frame.payload, entries::read_skipped)?;
+                    (snapshot.skipped, snapshot.skipped_entries) = skipped;
                     self.asking = None;
                     return Ok(snapshot);
                 }

@@ -215,7 +215,7 @@ impl GuestServer {
                     (None, None) => Ok(()),
                 };
                 let skipped = skipped?;
-                stood.map(|()| done(skipped))
+                stood.map(|()| (kind::DONE, skipped.payload()))
             }
             kind::FREEZE => {
                 finish(reader)?;
@@ -263,8 +263,8 @@ impl GuestServer {
         }
     }
 
-    /// Sends the size of the copy and then its entries. Returns how many entries were left out.
-    fn pack(&mut self, id: u32, limits: &pack::CopyLimits) -> io::Result<u32> {
+    /// Sends the size of the copy and then its entries. Returns what was left out.
+    fn pack(&mut self, id: u32, limits: &pack::CopyLimits) -> io::Result<pack::SkippedEntries> {
         let size = pack::measure(limits)?;
         let mut said = PayloadWriter::default();
         said.u64(size.bytes).u64(size.entries);

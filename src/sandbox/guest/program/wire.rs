@@ -35,6 +35,10 @@ pub const MAX_PATH: usize = 4_095;
 pub const LISTED_ENTRIES: u32 = 16_384;
 /// Bytes that all paths of one LISTED may have together.
 pub const LISTED_PATHS: usize = 4 << 20;
+/// Entries that a copy leaves out and names. All are counted.
+pub const SKIPPED_NAMED: usize = 32;
+/// Bytes of the path of such an entry. A longer one is cut.
+pub const SKIPPED_PATH: usize = 256;
 /// Services at once.
 pub const MAX_SERVICES: usize = 8;
 /// Bytes of a service's log that are told, from its end. Why it is not healthy has fewer.
@@ -101,7 +105,8 @@ pub mod kind {
     pub const PONG: u8 = 129;
     /// The report of a command that has ended.
     pub const EXITED: u8 = 130;
-    /// The request has been carried out. Its one field is a number.
+    /// The request has been carried out. Its field is a number. After a copy, the first entries that
+    /// were left out follow.
     pub const DONE: u8 = 131;
     /// A part of a copy: entries to the end of the frame.
     pub const ENTRIES: u8 = 132;
@@ -190,6 +195,17 @@ pub mod entry {
     pub const HOLE: u8 = 4;
     /// A file with the guest's own program. It has no content, because the guest has it.
     pub const PROGRAM: u8 = 5;
+}
+
+/// Why an entry was left out of a copy.
+pub mod skipped {
+    pub const FIFO: u8 = 0;
+    pub const SOCKET: u8 = 1;
+    pub const DEVICE: u8 = 2;
+    /// Its path is not UTF-8.
+    pub const ODD_NAME: u8 = 3;
+    /// A link whose target is not UTF-8, or that is none any more.
+    pub const ODD_LINK: u8 = 4;
 }
 
 /// The kinds of entries of a LISTED.
