@@ -6,7 +6,7 @@ use super::draw::{self, TaskRng};
 use super::pack_draw::{self, DrawnChange, DrawnChanges};
 use super::pack_spec::{PackKind, PackSpec};
 use super::pack_text::{TaskText, ToldChange};
-use super::task_builder::{judge_library, sign_programs, finished};
+use super::task_builder::{judge_library, sign_programs, with_digest};
 use super::template::Template;
 use super::template_error::TemplateProblem;
 use crate::model::{
@@ -86,7 +86,8 @@ impl<'a> PackTaskBuilder<'a> {
         };
         let hidden = self.hidden(&changes);
         let task = self.task(index, &DrawnTask { changes, hidden });
-        finished(self.template, task).map_err(|problem| vec![problem])
+        let task = with_digest(task).map_err(|problem| vec![problem])?;
+        Ok(self.template.with_measured(task))
     }
 
     /// The task without its id and its digest.
@@ -190,7 +191,8 @@ impl<'a> PackTaskBuilder<'a> {
         let Some(test) = self.pack.tests.get(drawn.change.example) else { return String::new() };
         let text = self.pack.text(&test.file).and_then(|text| text.get(test.at.0..test.at.1));
         let text = text.unwrap_or_default().trim_end();
-        format!("{} ({}):\n\n{text}\n\n    {}", test.group, test.file, drawn.change.says)
+        let says = drawn.change.says.trim_end().replace('\n', "\n    ");
+        format!("{} ({}):\n\n{text}\n\n    {says}", test.group, test.file)
     }
 
     /// The files of the workspace: the sources with the changes, and the tests that are shown.

@@ -46,7 +46,8 @@ impl<'a> TaskBuilder<'a> {
         if !problems.is_empty() {
             return Err(problems);
         }
-        task.and_then(|task| finished(self.template, task)).map_err(|problem| vec![problem])
+        let task = task.and_then(with_digest).map_err(|problem| vec![problem])?;
+        Ok(self.template.with_measured(task))
     }
 
     /// The task without its id and its digest.
@@ -572,13 +573,10 @@ pub(super) fn judge_library() -> [FileSpec; 2] {
 }
 
 /// The task with its digest, and with its id, which contains the digest. The digest is computed while
-/// both are still empty, and is that of what the template declares: a calibration makes no other task.
-pub(super) fn finished(template: &Template, mut task: Task) -> Result<Task, TemplateProblem> {
+/// both are still empty.
+pub(super) fn with_digest(mut task: Task) -> Result<Task, TemplateProblem> {
     task.digest = digest_of_task(&task)?;
     task.id = TaskId(format!("{}@{}", task.template, &task.digest[..12]));
-    let steps = template.current_steps();
-    task.difficulty = template.current_difficulty();
-    task.expected_steps = (steps.min, steps.max);
     Ok(task)
 }
 

@@ -506,6 +506,13 @@ impl Template {
         measured.unwrap_or(self.expected_steps)
     }
 
+    /// The task with what was measured of its template. Its digest is that of what the template
+    /// declares: a calibration makes no other task.
+    pub(super) fn with_measured(&self, task: Task) -> Task {
+        let (difficulty, steps) = (self.current_difficulty(), self.current_steps());
+        Task { difficulty, expected_steps: (steps.min, steps.max), ..task }
+    }
+
     /// The skills of the template that are not on the list of skills.
     pub fn unknown_skills(&self) -> Vec<&str> {
         let skills = self.skills.iter().map(String::as_str);

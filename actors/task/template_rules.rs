@@ -84,6 +84,25 @@ impl<'a> TemplateRules<'a> {
         }
     }
 
+    /// The names of skills are checked for their form only: a template may need a skill that the list
+    /// of skills does not have yet.
+    fn skills(&mut self) {
+        let skills = &self.template.skills;
+        if !skills.is_empty() && !SKILLS.contains(&skills.len()) {
+            let (least, most) = (SKILLS.start(), SKILLS.end());
+            self.fail("skills", format!("{} skills; {least} to {most} are allowed", skills.len()));
+        }
+        for (at, skill) in skills.iter().enumerate() {
+            if !is_skill(skill) {
+                let message = format!("{skill:?} is no skill; write AREA.SKILL, such as `sql.ddl`");
+                self.fail(format!("skills.{at}"), message);
+            }
+            if skills[..at].contains(skill) {
+                self.fail(format!("skills.{at}"), format!("{skill:?} is there twice"));
+            }
+        }
+    }
+
     /// The rules for a template whose tasks a pack gives.
     fn from_pack(&mut self, spec: &PackSpec) {
         self.newer("from_pack".to_owned(), true);
@@ -106,25 +125,6 @@ impl<'a> TemplateRules<'a> {
         let problems = spec.problems().into_iter();
         self.problems.extend(problems.map(|problem| problem.below("from_pack")));
         self.resources();
-    }
-
-    /// The names of skills are checked for their form only: a template may need a skill that the list
-    /// of skills does not have yet.
-    fn skills(&mut self) {
-        let skills = &self.template.skills;
-        if !skills.is_empty() && !SKILLS.contains(&skills.len()) {
-            let (least, most) = (SKILLS.start(), SKILLS.end());
-            self.fail("skills", format!("{} skills; {least} to {most} are allowed", skills.len()));
-        }
-        for (at, skill) in skills.iter().enumerate() {
-            if !is_skill(skill) {
-                let message = format!("{skill:?} is no skill; write AREA.SKILL, such as `sql.ddl`");
-                self.fail(format!("skills.{at}"), message);
-            }
-            if skills[..at].contains(skill) {
-                self.fail(format!("skills.{at}"), format!("{skill:?} is there twice"));
-            }
-        }
     }
 
     fn stages(&mut self) {

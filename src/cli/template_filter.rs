@@ -37,7 +37,7 @@ impl TemplateFilter {
         let is = |wanted: &Option<String>, found: &str| wanted.as_ref().is_none_or(|w| w == found);
         is(&self.kind, template.kind.map_or("", TaskKind::as_str))
             && is(&self.category, &template.category)
-            && is(&self.difficulty, template.difficulty.as_str())
+            && is(&self.difficulty, template.current_difficulty().as_str())
             && self.skill.as_ref().is_none_or(|skill| template.skills.contains(skill))
     }
 

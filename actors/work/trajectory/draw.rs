@@ -29,7 +29,7 @@ pub fn draw_candidates(templates: &[Arc<Template>]) -> Vec<DrawCandidate> {
         template: template.id.clone(),
         kind: template.kind.map_or(NO_KIND, TaskKind::as_str).to_owned(),
         category: template.category.clone(),
-        difficulty: template.difficulty.as_str().to_owned(),
+        difficulty: template.current_difficulty().as_str().to_owned(),
         skills: template.skills.clone(),
     };
     templates.iter().map(candidate).collect()
