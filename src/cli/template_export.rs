@@ -17,7 +17,7 @@ use std::sync::Arc;
 use synthd_actors::task::Template;
 
 #[derive(Args)]
-#[command(after_help = "Each task is a folder of DIR with the name of its template and its seed.
+#[command(after_help = "Each task is a folder of DIR with the name of its template and its seed. \
 Checks and what they judge run in one container there, so a label is weaker.
 
 Examples:
