@@ -13,8 +13,10 @@ fn main() {
     println!("cargo::rerun-if-changed={SOURCE}");
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=templates");
+    println!("cargo::rerun-if-changed=packs");
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     embed_templates(&out);
+    embed_packs(&out);
     let guest = out.join("guest");
     if compile(&guest, true) {
         println!("cargo::rustc-env=SYNTHD_GUEST_LINKAGE=static");
@@ -81,6 +83,32 @@ fn embed_templates(out: &Path) {
     }
     list.push(']');
     std::fs::write(out.join("templates.rs"), list).expect("OUT_DIR is writable");
+    // Nobody need have calibrated the templates.
+    let calibration = std::fs::read(templates.join("calibration.toml")).unwrap_or_default();
+    std::fs::write(out.join("calibration.toml"), calibration).expect("OUT_DIR is writable");
+}
+
+/// Lists every pack with its files: path, whether the owner may execute it, bytes.
+fn embed_packs(out: &Path) {
+    let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
+    let mut packs = entries(&root.join("packs"));
+    packs.sort();
+    let mut list = String::from("&[\n");
+    for pack in packs.iter().filter(|path| path.join("pack.toml").is_file()) {
+        let name = slashed(pack.strip_prefix(root.join("packs")).expect("below it"));
+        list.push_str(&format!("EmbeddedPack {{ name: {name:?}, files: &[\n"));
+        for file in files_below(pack) {
+            let path = slashed(file.strip_prefix(pack).expect("below it"));
+            let executable = is_executable(&file);
+            let file = file.to_string_lossy();
+            list.push_str(&format!(
+                "({path:?}, {executable}, include_bytes!({file:?}) as &[u8]),\n"
+            ));
+        }
+        list.push_str("] },\n");
+    }
+    list.push(']');
+    std::fs::write(out.join("packs.rs"), list).expect("OUT_DIR is writable");
 }
 
 /// A directory with this file is a template; `src/templates.rs` reads users' templates in the same way.

@@ -5,7 +5,9 @@
 //!
 //! - `model` has the domain types: campaign, episode, task, fault, money, journal entry.
 //! - `policy` has pure functions: retries, limits, the ledger, model assignment, estimates.
+//! - `pack` has projects with tests, from which tasks are made.
 //! - `task` and `agent` are pure as well: how a task is drawn, and what a model is shown.
+//! - `variety` compares the tasks of a template, and templates with each other.
 //! - `ports` and `agent_access` are the traits that the `synthd` package implements: store,
 //!   sandboxes, models, datasets, the clock, and the agent gateway.
 //! - `judge` runs the checks of a task apart from what they judge.
@@ -22,6 +24,7 @@ pub mod collector;
 pub mod engine;
 pub mod judge;
 pub mod model;
+pub mod pack;
 pub mod policy;
 pub mod pool;
 pub mod ports;
@@ -32,4 +35,5 @@ pub mod supervisor;
 pub mod task;
 #[cfg(any(test, feature = "testkit"))]
 pub mod testkit;
+pub mod variety;
 pub mod work;

@@ -188,8 +188,7 @@ pub trait Sandbox: Send + 'static {
     /// Writes a copy into the workspace, which must be empty.
     async fn unpack(&mut self, snapshot: &WorkspaceCopy) -> Result<(), Fault>;
 
-    /// Makes the sandbox a judge's: writes the sealed files as [`Sandbox::write_files`] does, the
-    /// program at `JUDGED_PROGRAM`, and the regular files and directories of a copy below
+    /// Makes an empty sandbox a judge's: writes the sealed files, the program at `JUDGED_PROGRAM`, and the regular files and directories of a copy below
     /// `SUBMISSION`, as data that nobody can execute by accident. Links and settings of git are left
     /// out (`WorkspaceCopy::submission`).
     async fn lay_judge(
@@ -197,6 +196,10 @@ pub trait Sandbox: Send + 'static {
         files: &[FileSpec],
         submission: &WorkspaceCopy,
     ) -> Result<(), Fault>;
+
+    /// The first of these areas of the sandbox in which so many bytes cannot be written, and why. None:
+    /// there is room in each of them.
+    async fn without_room(&mut self, areas: &[&str], bytes: u32) -> Result<Option<String>, Fault>;
 
     /// Kills every program and removes every file that they left anywhere in the sandbox.
     async fn reset(&mut self) -> Result<(), Fault>;

@@ -99,6 +99,18 @@ codes! {
     ServiceUnhealthy = "0205", exit 1;
     /// A campaign has a template with stages and an external agent, which has one task only.
     StagesUnplayable = "0206", exit 2;
+    /// A Harbor task folder cannot be read within bounds, or breaks a rule of Harbor's.
+    HarborInvalid = "0211", exit 2;
+    /// A Harbor task asks for what synthd cannot give, such as services or a GPU.
+    HarborUnsupported = "0212", exit 2;
+    /// A template makes tasks for which Harbor's format has no words.
+    NoHarborForm = "0213", exit 2;
+    /// A pack, or a project for one, cannot be read or has mistakes.
+    PackInvalid = "0221", exit 2;
+    /// The tests of a project do not allow it to be mined.
+    PackUnmined = "0222", exit 1;
+    /// `pack check` found that a pack does not keep its promises.
+    PackUnproven = "0223", exit 1;
 
     /// Another process holds the lock of the data directory.
     DataDirInUse = "0301", exit 2;

@@ -6,16 +6,19 @@
 //! preflight use [`estimate_campaign`]. [`check_affordable`] refuses a budget that cannot be
 //! enough.
 
+use crate::draw_table::DrawTable;
 use crate::error::{Code, Error, Result};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use synthd_actors::agent;
-use synthd_actors::model::{CampaignConfig, ModelConfig, Money, SamplePolicy, WorkName};
-use synthd_actors::policy::{
-    AssignmentRules, CostEstimate, SampleCounts, TaskProfile, episode_estimate, more_samples,
-    shares, worst_case,
+use synthd_actors::model::{
+    CampaignConfig, DrawRule, ModelConfig, Money, SamplePolicy, Task, WorkName,
 };
-use synthd_actors::task::Catalog;
+use synthd_actors::policy::{
+    AssignmentRules, CostEstimate, SampleCounts, TaskProfile, able_models, episode_estimate,
+    more_samples, shares, worst_case,
+};
+use synthd_actors::task::{Catalog, Template};
 use synthd_actors::work::WorkInputs;
 use synthd_actors::work::completion::request;
 
@@ -109,20 +112,68 @@ fn add_tasks<'a>(
     catalog: &Catalog,
     config: &'a CampaignConfig,
 ) -> Result<()> {
-    for template in &catalog.select(&config.tasks.templates, &config.tasks.exclude) {
-        let task = template.task(config.seed, 0).map_err(|error| {
-            let what = format!("{}: {}", error.template, error.message);
-            Error::new(Code::TemplateInvalid, what)
-        })?;
+    let drawn = DrawTable::of(catalog, config).templates;
+    let count = drawn.len() as u64;
+    for (template, tasks) in drawn.iter().filter(|(_, tasks)| *tasks > 0) {
+        let task = first_task(template, config)?;
+        if config.tasks.draw.rule == DrawRule::Informative {
+            add_choices(found, config, &task, count);
+            continue;
+        }
         for name in &config.scaffolds {
             // None means that there is no opening to price for this scaffold and task; it adds
             // nothing.
             let Some(opening) = agent::opening(config, name, &task) else { continue };
             let asked = TaskProfile::of(&task, &opening, name);
-            add(found, config, &asked, config.tasks.per_template);
+            add(found, config, &asked, *tasks);
         }
     }
     Ok(())
+}
+
+/// Task 0 of a template.
+fn first_task(template: &Template, config: &CampaignConfig) -> Result<Task> {
+    template.task(config.seed, 0).map_err(|error| {
+        let what = format!("{}: {}", error.template, error.message);
+        Error::new(Code::TemplateInvalid, what)
+    })
+}
+
+/// Adds the choices of an informative draw that fall on this task. Which ones they are is not known
+/// before: likely all models and all `templates` have as many, at least a model has none, and at most
+/// it has all of them with the dearest template.
+fn add_choices<'a>(
+    found: &mut TotalsByModel<'a>,
+    config: &'a CampaignConfig,
+    task: &Task,
+    templates: u64,
+) {
+    let samples = &config.tasks.samples;
+    let choices = u64::from(config.tasks.draw.count);
+    let able = config.models.iter().filter(|model| is_able(config, model));
+    let able: Vec<&ModelConfig> = able.collect();
+    let pairs = templates * able.len() as u64;
+    for model in able {
+        let known = found.entry(&model.name).or_default();
+        let mut each = CostEstimate::default();
+        for name in &config.scaffolds {
+            let Some(opening) = agent::opening(config, name, task) else { continue };
+            let asked = TaskProfile::of(task, &opening, name);
+            each = each.plus(sampled(one_episode(config, model, &asked), samples));
+            let first = model.price.worst(worst_case(&asked.opening_for(model)));
+            known.first_call = known.first_call.max(first);
+            let episodes = u128::from(choices) * u128::from(samples.most);
+            known.parts += episodes * PARTS / u128::from(pairs.max(1));
+        }
+        let likely = part(each, u128::from(choices), pairs).likely;
+        known.sum.likely = known.sum.likely.saturating_add(likely);
+        known.sum.most = known.sum.most.max(each.times(choices).most);
+    }
+}
+
+/// Whether an informative draw may choose a model: it is no reserve, and has what is needed.
+fn is_able(config: &CampaignConfig, model: &ModelConfig) -> bool {
+    able_models(&AssignmentRules::of(config)).contains(&model.name)
 }
 
 /// Adds every prompt. An answer is an episode of one turn.
@@ -158,7 +209,11 @@ fn add<'a>(
 fn estimate_of(found: &TotalsByModel<'_>, config: &CampaignConfig) -> CampaignEstimate {
     let first_call = found.values().map(|one| one.first_call).max().unwrap_or_default();
     let caps = caps(config, found, first_call);
-    let total = found.values().fold(CostEstimate::default(), |sum, one| sum.plus(one.sum));
+    let mut total = found.values().fold(CostEstimate::default(), |sum, one| sum.plus(one.sum));
+    if config.tasks.draw.rule == DrawRule::Informative {
+        // All choices may fall on the dearest model, but no choice falls on two.
+        total.most = found.values().map(|one| one.sum.most).max().unwrap_or_default();
+    }
     let parts: u128 = found.values().map(|one| one.parts).sum();
     let episodes = u64::try_from(parts.div_ceil(PARTS)).unwrap_or(u64::MAX);
     let SamplePolicy { most, .. } = config.tasks.samples;

@@ -40,6 +40,7 @@ use synthd_actors::model::BASE_IMAGE;
 use synthd_actors::model::{
     BackendKind, BackendSign, Fault, FaultKind, ImagePullPolicy, SandboxSpec,
 };
+use synthd_actors::policy::PauseSlot;
 use synthd_actors::pool::{PoolConfig, PoolHandle};
 use synthd_actors::ports::{Clock, Journal, SandboxBackend};
 use synthd_actors::quality::{QualityHandle, QualityServices};
@@ -178,6 +179,7 @@ impl RunningEngine {
             clock,
             agents,
             units,
+            pause_slot: PauseSlot::default(),
         };
         let (handle, exit) = EngineHandle::start(EngineResources {
             services: services.clone(),

@@ -11,6 +11,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use synthd_actors::pack::PACK_FILE;
 use synthd_actors::task::{FolderFile, TEMPLATE_FILE, TemplateFolder};
 
 /// The most bytes of a YAML file, 4 MiB. No one writes more by hand.
@@ -51,6 +52,10 @@ fn read_directory(root: &Path, directory: &Path, sources: &mut Vec<TemplateSourc
         // Links to directories are not followed, because they could lead in a circle. Links to
         // files are.
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            // The project of a pack may have files that look like templates.
+            if path.join(PACK_FILE).is_file() {
+                continue;
+            }
             match is_template(root, &path)? {
                 true => sources.push(read_folder(root, &path)?),
                 false => read_directory(root, &path, sources)?,

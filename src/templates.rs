@@ -3,10 +3,13 @@
 //! A template's id is its path below the directory: the file `<directory>/git/undo-commit.yaml` and the
 //! directory `<directory>/git/undo-commit/` with a `template.yaml` have the id `git/undo-commit`. A
 //! user's template replaces a shipped one with the same id. Two templates of the user's with the same
-//! id are an error. The file also shows template errors with path, line and caret.
+//! id are an error. What calibrations have found out of the templates (`calibration.toml`) is loaded with
+//! them. The file also shows template errors with path, line and caret.
 
 use crate::config::{LibraryProblem, TemplateStore, TextDiagnostic};
 use crate::error::{Code, Error, Result};
+use crate::packs::PackLibrary;
+use crate::template_calibration::CalibrationFile;
 use crate::template_files::{TemplateSource, read_templates};
 use crate::word_suggestion::one_of;
 use std::borrow::Cow;
@@ -61,6 +64,8 @@ pub struct TemplateLibrary {
     pub catalog: Arc<Catalog>,
     /// The files of the user's templates by their ids. Shipped templates are not in it.
     own: BTreeMap<String, PathBuf>,
+    /// The packs from which templates may take their tasks.
+    packs: PackLibrary,
 }
 
 /// The shipped templates, and over them those below `directories`.
@@ -74,15 +79,27 @@ impl TemplateLibrary {
     pub fn load(directories: &[PathBuf]) -> Result<Self> {
         let mut sources: Vec<TemplateSource> =
             EMBEDDED.iter().map(EmbeddedTemplate::source).collect();
+        let mut packs = PackLibrary::shipped();
         for directory in directories {
             sources.extend(read_templates(directory)?);
+            packs.add(directory)?;
         }
         let mut own = BTreeMap::new();
         if let Some(what) = add_own(&mut own, &sources).into_iter().next() {
             return Err(Error::new(Code::TemplateInvalid, what).hint(TWICE));
         }
-        let catalog = read_catalog(&sources).map_err(|errors| invalid(&errors, &sources))?;
-        Ok(Self { catalog: Arc::new(catalog), own })
+        let catalog =
+            read_catalog(&sources, &packs).map_err(|errors| invalid(&errors, &sources))?;
+        let mut catalog = CalibrationFile::shipped()?.apply(&catalog);
+        for directory in directories {
+            catalog = CalibrationFile::beside(directory)?.apply(&catalog);
+        }
+        Ok(Self { catalog: Arc::new(catalog), own, packs })
+    }
+
+    /// Whether a template comes from a directory of the user's.
+    pub fn is_own(&self, id: &str) -> bool {
+        self.own.contains_key(id)
     }
 }
 
@@ -92,32 +109,46 @@ impl TemplateStore for TemplateLibrary {
             Ok(sources) => sources,
             Err(error) => return vec![unread(&error)],
         };
-        if sources.is_empty() {
+        let mut packs = self.packs.clone();
+        let added = match packs.add(directory) {
+            Ok(added) => added,
+            Err(error) => return vec![unread(&error)],
+        };
+        if sources.is_empty() && added == 0 {
             return vec![LibraryProblem {
                 what: format!("{} has no template", shown.display()),
                 hint: None,
             }];
         }
         let mut troubles = Vec::new();
-        let read = read_catalog(&sources).unwrap_or_else(|errors| {
+        let read = read_catalog(&sources, &packs).unwrap_or_else(|errors| {
             troubles.extend(errors.iter().map(|error| broken(error, &sources)));
             Catalog::default()
+        });
+        let calibration = CalibrationFile::beside(directory).unwrap_or_else(|error| {
+            troubles.push(unread(&error));
+            CalibrationFile::default()
         });
         let mut own = self.own.clone();
         for what in add_own(&mut own, &sources) {
             troubles.push(LibraryProblem { what, hint: Some(TWICE.to_owned()) });
         }
         if troubles.is_empty() {
-            self.catalog = Arc::new(self.catalog.with(read));
+            self.catalog = Arc::new(calibration.apply(&self.catalog.with(read)));
             self.own = own;
+            self.packs = packs;
         }
         troubles
     }
 }
 
-/// Reads templates from their files.
-fn read_catalog(sources: &[TemplateSource]) -> Result<Catalog, Vec<TemplateError>> {
-    Catalog::read_folders(sources.iter().map(|source| (source.id.as_str(), source.folder.clone())))
+/// Reads templates from their files. They may take their tasks from these packs.
+fn read_catalog(
+    sources: &[TemplateSource],
+    packs: &PackLibrary,
+) -> Result<Catalog, Vec<TemplateError>> {
+    let folders = sources.iter().map(|source| (source.id.as_str(), source.folder.clone()));
+    Catalog::read_with_packs(folders, packs)
 }
 
 /// Adds the files of the user's templates by their ids. Returns a statement for each id that two

@@ -16,6 +16,7 @@
 //! the engine shows the campaign as paused; its running episodes are cut off, because their
 //! [`RunningUnit`] is dropped.
 
+use super::choices::ChoicePlanner;
 use super::messages::{
     CampaignHandle, CancelCampaign, DrainCampaign, PauseCampaign, ResumeCampaign,
 };
@@ -63,6 +64,8 @@ pub struct CampaignActor {
     pub(super) config: Arc<CampaignConfig>,
     pub(super) pending: PendingUnits,
     pub(super) sampler: SamplePlanner,
+    /// Chooses tasks while the campaign runs. None if the plan is whole.
+    pub(super) choices: Option<ChoicePlanner>,
     pub(super) running: HashMap<EpisodeId, RunningUnit>,
     /// The number of episodes whose next attempt waits for a timer after a fault.
     pub(super) resting: usize,
@@ -109,9 +112,11 @@ impl CampaignActor {
         prepared: PreparedCampaign,
         slots: Arc<Semaphore>,
     ) -> (CampaignHandle, JoinHandle<()>, watch::Sender<CampaignProgress>) {
-        let PreparedCampaign { kind, episodes, skipped, left_open, tasks, ordinal, .. } = prepared;
+        let PreparedCampaign { kind, episodes, draw, skipped, left_open, tasks, ordinal, .. } =
+            prepared;
         let config = kind.config().clone();
         let sampler = SamplePlanner::new(&config, &episodes, ordinal);
+        let choices = draw.map(|draw| ChoicePlanner::new(draw, &episodes));
         let mut progress =
             CampaignProgress::new((config.name.clone(), config.kind), tasks, skipped);
         episodes.iter().for_each(|record| progress.add_record(record));
@@ -134,6 +139,7 @@ impl CampaignActor {
             config,
             pending: pending.into_iter().collect(),
             sampler,
+            choices,
             running: HashMap::new(),
             resting: 0,
             writing: 0,
@@ -228,6 +234,7 @@ impl CampaignActor {
         ctx: &mut Context<Self>,
     ) {
         let more = self.sampler.plan_after(ended, outcome);
+        self.choices.iter_mut().for_each(|planner| planner.add_ended(ended, outcome, &more));
         if more.is_empty() {
             return;
         }

@@ -22,6 +22,7 @@ impl CampaignActor {
             self.stop_asking(ctx);
             return self.finish_if_idle(ctx);
         }
+        self.choose_more(ctx);
         if self.asking.is_some() || full || self.pending.is_empty() {
             return self.finish_if_idle(ctx);
         }

@@ -12,7 +12,8 @@
 //! again, resumes from there.
 //!
 //! - `prepare`, `reopen`: what happens before the start.
-//! - `samples`: further samples, planned while the campaign runs.
+//! - `samples`, `choices`: further samples, and choices of an informative draw, planned while the
+//!   campaign runs.
 //! - `actor`, `admission`, `pending`: the state, and the launch of episodes.
 //! - `exits`: what follows the end of an attempt.
 //! - `finish`: publication, and coming to rest.
@@ -21,6 +22,7 @@
 
 mod actor;
 mod admission;
+mod choices;
 mod exits;
 mod finish;
 mod messages;

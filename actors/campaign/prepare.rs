@@ -10,9 +10,10 @@
 
 use super::reopen::{ChangedTemplates, RestartOptions, close_entries, reopen_entries};
 use crate::model::{
-    CampaignConfig, CampaignName, CampaignRecord, CampaignState, EpisodeRecord, Fault, FaultCounts,
-    FaultKind, JournalEntry, Outcome, PlannedEpisode, TaskId, TemplateEdition, WorkName,
+    CampaignConfig, CampaignName, CampaignRecord, CampaignState, DrawRule, EpisodeRecord, Fault,
+    FaultCounts, FaultKind, JournalEntry, Outcome, PlannedEpisode, TemplateEdition, WorkName,
 };
+use crate::policy::draw::{InformativeDraw, PassCounts};
 use crate::policy::{ChangedTemplate, changed_templates};
 use crate::ports::{Journal, StoreFault};
 use crate::task::TemplateError;
@@ -30,6 +31,8 @@ pub struct PreparedCampaign {
     pub kind: Arc<dyn WorkKind>,
     /// The episodes to run, and those that have ended. In plan order.
     pub episodes: Vec<EpisodeRecord>,
+    /// The choice of tasks that goes on while the campaign runs. None if the plan is whole.
+    pub draw: Option<InformativeDraw>,
     /// Templates that this host cannot run, and sources that lost the tasks of open episodes.
     pub skipped: Vec<SkippedTemplate>,
     /// Why planned episodes without an outcome are not run, if their tasks are gone. A campaign
@@ -96,7 +99,13 @@ pub async fn prepare(
     if let Some(record) = &earlier {
         same_settings(record, &config, &known)?;
     }
-    let sources = Arc::new(kind.sources(&services.pool).await?);
+    let created_at_ms =
+        earlier.as_ref().map_or_else(|| services.clock.now_ms(), |r| r.created_at_ms);
+    let mut sources = kind.sources(&services.pool).await?;
+    if config.tasks.draw.rule == DrawRule::Informative {
+        sources.past = past_results(&*services.journal, &config.name, created_at_ms).await?;
+    }
+    let sources = Arc::new(sources);
     if sources.usable.is_empty() {
         return Err(PrepareError::NothingToRun(sources.skipped.clone()));
     }
@@ -107,7 +116,7 @@ pub async fn prepare(
     }
     let editions = editions(services, &config.name, &sources, &known, again.changed).await?;
     let (known, plan) = plan(kind.clone(), sources.clone(), known).await?;
-    let wanted = RequestedEpisodes { kind: &*kind, sources: &sources, tasks: &plan.tasks };
+    let wanted = RequestedEpisodes { kind: &*kind, sources: &sources, plan: &plan };
     let reopened = again.reopen.choose(known.iter().filter(|record| wanted.may_reopen(record)));
     if reopened.is_empty() && again.reopen.requires_match() {
         let faults = FaultCounts::of(&known);
@@ -123,9 +132,7 @@ pub async fn prepare(
         price_table: config.price_table.clone(),
         state: CampaignState::Running,
         reason: None,
-        created_at_ms: earlier
-            .as_ref()
-            .map_or_else(|| services.clock.now_ms(), |r| r.created_at_ms),
+        created_at_ms,
     };
     let mut undo = close_entries(&reopened);
     write_down(services, record, editions, &plan.episodes, reopen_entries(&reopened)).await?;
@@ -133,6 +140,7 @@ pub async fn prepare(
     let mut episodes = services.journal.episodes(&config.name).await?;
     let tasks = episodes.iter().map(|e| &e.plan.task).collect::<HashSet<_>>().len() as u64;
     let ordinal = episodes.iter().map(|e| e.plan.ordinal + 1).max().unwrap_or(0);
+    let draw = kind.draw(&sources, &episodes, &plan.tasks);
     let lost = wanted.leave_out_others(&mut episodes);
     let work_left = episodes.iter().any(|episode| episode.outcome.is_none());
     // A campaign that is complete keeps its state. One with work left runs now, whatever it was
@@ -148,7 +156,7 @@ pub async fn prepare(
     undo.push(state_change_entry(&config.name, before.0, before.1));
     let left_open = reason_of(&lost);
     let skipped = [sources.skipped.clone(), lost].concat();
-    Ok(PreparedCampaign { kind, episodes, skipped, left_open, tasks, ordinal, undo })
+    Ok(PreparedCampaign { kind, episodes, draw, skipped, left_open, tasks, ordinal, undo })
 }
 
 /// The sources that lost tasks as one text. None if there is none.
@@ -203,6 +211,24 @@ fn same_editions(
         true => Ok(()),
         false => Err(PrepareError::ChangedTemplates(name.to_string(), changes)),
     }
+}
+
+/// What other campaigns of the store knew of templates and models when this one began. What they learn
+/// later does not count, so that this campaign makes the same choices whenever it is resumed.
+async fn past_results(
+    journal: &dyn Journal,
+    name: &CampaignName,
+    began_ms: i64,
+) -> Result<PassCounts, StoreFault> {
+    let mut past = PassCounts::default();
+    for other in journal.campaigns().await? {
+        if other.name == *name || other.kind != WorkName::Trajectories {
+            continue;
+        }
+        let episodes = journal.episodes(&other.name).await?;
+        episodes.iter().for_each(|record| past.add_record(record, began_ms));
+    }
+    Ok(past)
 }
 
 /// Makes the plan on a blocking thread, because rendering many tasks takes long. Returns `known`
@@ -296,8 +322,8 @@ struct RequestedEpisodes<'a> {
     kind: &'a dyn WorkKind,
     /// The sources of tasks that this host can use.
     sources: &'a WorkSources,
-    /// Every task of the current plan, with the current template editions.
-    tasks: &'a HashSet<TaskId>,
+    /// The current plan, with the tasks of the current template editions.
+    plan: &'a CampaignPlan,
 }
 
 impl RequestedEpisodes<'_> {
@@ -346,7 +372,7 @@ impl RequestedEpisodes<'_> {
             Some(_) => true,
             None => {
                 let config = self.kind.config();
-                self.tasks.contains(&plan.task)
+                self.plan.tasks.contains(&plan.task)
                     && config.may_answer(&plan.model)
                     && self.kind.may_run(plan)
                     && plan.id.sample() < config.tasks.samples.most
@@ -362,6 +388,6 @@ impl RequestedEpisodes<'_> {
 
     /// Whether the task of an episode has been replaced by another edition.
     fn is_superseded(&self, plan: &PlannedEpisode) -> bool {
-        self.kind.is_superseded(plan, self.sources, self.tasks)
+        self.kind.is_superseded(plan, self.sources, self.plan)
     }
 }

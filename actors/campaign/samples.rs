@@ -42,6 +42,14 @@ impl SamplePlanner {
         plans.into_iter().map(EpisodeRecord::planned).collect()
     }
 
+    /// Counts an episode of a choice, and returns its place in the plan.
+    pub(super) fn add_chosen(&mut self, plan: &PlannedEpisode) -> u64 {
+        self.trials.planned(plan);
+        let ordinal = self.ordinal;
+        self.ordinal += 1;
+        ordinal
+    }
+
     /// A copy of a planned episode with another sample number, at the next place in the plan.
     fn another(&mut self, of: &PlannedEpisode, number: u32) -> PlannedEpisode {
         let id = EpisodeId::sampled(&of.campaign, &of.task, &of.model, &of.scaffold, number);

@@ -37,6 +37,7 @@ async fn plan(kit: &Kit) {
         difficulty: String::new(),
         model: String::new(),
         scaffold: String::new(),
+        reason: None,
     };
     let entries = vec![JournalEntry::CampaignOpened(record), JournalEntry::Planned(vec![plan])];
     kit.services.collector.record(entries).await.unwrap();

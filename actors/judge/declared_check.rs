@@ -3,7 +3,8 @@
 //! words: what was expected, and what was found.
 
 use crate::model::{
-    FileComparison, FileSegment, FinalNewline, Task, TreeEntry, TreeEntryKind, WorkspaceCopy,
+    FileComparison, FileSegment, FinalNewline, SkippedEntry, Task, TreeEntry, TreeEntryKind,
+    WorkspaceCopy,
 };
 use crate::task::path_matches;
 use std::collections::BTreeMap;
@@ -12,6 +13,8 @@ use std::collections::BTreeMap;
 const MAX_MESSAGE: usize = 400;
 /// The most characters that are quoted of one line.
 const MAX_LINE: usize = 120;
+/// The most entries that are named of those that were not copied.
+const MAX_NAMED: usize = 3;
 /// The most bytes of a wrong file that are looked at beyond those that are expected.
 const MORE_BYTES: usize = 4096;
 
@@ -42,9 +45,17 @@ fn all_seen(copy: &WorkspaceCopy) -> Result<(), String> {
         0 => Ok(()),
         some => Err(format!(
             "expected: regular files, directories and links with names in UTF-8; found: {some} \
-             other entries, such as FIFOs, sockets and devices"
+             other entries, such as FIFOs, sockets and devices{}",
+            named(&copy.skipped_entries)
         )),
     }
+}
+
+/// The first entries that were not copied, in words, behind a colon.
+fn named(entries: &[SkippedEntry]) -> String {
+    let words = |entry: &SkippedEntry| format!("{} ({})", entry.shown_path(), entry.kind.words());
+    let named: Vec<String> = entries.iter().take(MAX_NAMED).map(words).collect();
+    if named.is_empty() { String::new() } else { format!(": {}", named.join(", ")) }
 }
 
 /// The entries of the workspace by their paths.
@@ -211,7 +222,7 @@ fn matches(globs: &[String], path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::FileSpec;
+    use crate::model::{FileSpec, SkippedKind};
     use crate::testkit::catalog;
     use proptest::prelude::*;
 
@@ -376,6 +387,16 @@ mod tests {
             );
         }
         assert_eq!(with(2, &FileComparison::Present(globs(&["a"]))), Ok(()));
+    }
+
+    #[test]
+    fn what_was_not_copied_is_named() {
+        let entry = SkippedEntry { path: b"run/\npipe".to_vec(), kind: SkippedKind::Fifo };
+        let skipped_entries = vec![entry; 9];
+        let copy = WorkspaceCopy { skipped: 9, skipped_entries, ..WorkspaceCopy::default() };
+        let said = evaluate(&FileComparison::Absent(globs(&["b"])), &task(&[], ""), &copy);
+        let (said, pipe) = (said.unwrap_err(), "run/\\npipe (a FIFO)");
+        assert!(said.ends_with(&format!("devices: {pipe}, {pipe}, {pipe}")), "{said}");
     }
 
     proptest! {

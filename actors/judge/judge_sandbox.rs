@@ -18,10 +18,9 @@ use super::engine_commands::run_engine_command;
 use super::judged_service::JudgedService;
 use super::left_out::LeftOutList;
 use crate::model::{
-    ExecEnd, ExecReport, Fault, FaultKind, FileSpec, FileWrite, HostAddress, InternalService,
-    JUDGED_LIBRARY, JUDGED_PORT_VARIABLE, JudgeEnvironment, JudgePlace, OperationResult,
-    SUBMISSION_LEFT_OUT, SandboxFingerprint, SandboxOperation, SandboxSpec, Task, TaskCheck,
-    WORKSPACE, WorkspaceCopy,
+    ExecEnd, ExecReport, Fault, FaultKind, FileSpec, HostAddress, InternalService, JUDGED_LIBRARY,
+    JUDGED_PORT_VARIABLE, JudgeEnvironment, JudgePlace, SUBMISSION_LEFT_OUT, SandboxFingerprint,
+    SandboxSpec, Task, TaskCheck, WORKSPACE, WorkspaceCopy,
 };
 use crate::pool::{PoolHandle, SandboxLease};
 use crate::ports::{Sandbox, StoredCopy};
@@ -42,7 +41,7 @@ const VARIABLES: [(&str, &str); 5] = [
 /// Where a check may write, and the bytes that must be left there when it ends. A program whose files
 /// could not be written may have passed.
 const WRITABLE: [&str; 5] = ["/tmp", "/home/agent", "/run", "/dev/shm", WORKSPACE];
-const ROOM_LEFT: usize = 64 << 10;
+const ROOM_LEFT: u32 = 64 << 10;
 
 /// What one check did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -249,15 +248,8 @@ impl CheckRun<'_> {
 /// what it could not write, so it does not pass. It is no fault: the agent's files may have filled the
 /// sandbox, and an agent must not be able to make its verdict void.
 async fn without_room(sandbox: &mut dyn Sandbox) -> Result<Option<String>, Fault> {
-    for area in WRITABLE {
-        let (path, content) = (format!("{area}/.room-left"), vec![0; ROOM_LEFT]);
-        let write = SandboxOperation::WriteFile(FileWrite { path, content });
-        if let OperationResult::Refused(refusal) = sandbox.perform(&write).await?.result {
-            let why = &refusal.message;
-            return Ok(Some(format!("the check left no room in {area} of its sandbox: {why}")));
-        }
-    }
-    Ok(None)
+    let area = sandbox.without_room(&WRITABLE, ROOM_LEFT).await?;
+    Ok(area.map(|area| format!("the check left no room in its sandbox: {area}")))
 }
 
 /// Ends and removes all that a check has left. A failure is the sandbox's, not the agent's.

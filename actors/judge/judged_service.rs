@@ -10,8 +10,9 @@
 //!                                                           └── sandbox failed: the run is void
 //! ```
 //!
-//! A lease begins with the services of the task that are judged. One that does not become healthy is
-//! the work of the agent: requests are refused until the next reset, and each check that asks fails.
+//! A lease begins with the services of the task that are judged, and a later check asks for their
+//! health before its first request (`service_health.rs`). One that is not healthy is the work of the
+//! agent: requests are refused until the next reset, and each check that asks fails.
 
 use super::engine_commands::ensure_started;
 use super::judged_protocol::{self, JudgedRequest, JudgedRun, read_request};
@@ -61,6 +62,8 @@ struct JudgedRunState {
     /// Why a service is not healthy, in words. It would not be in another sandbox either, so nothing is
     /// performed until a reset.
     trouble: Option<String>,
+    /// The check in which the services of the lease were last found healthy.
+    healthy_in: Option<u64>,
 }
 
 impl JudgedService {
@@ -74,8 +77,14 @@ impl JudgedService {
         let longest = task.verification.timeout;
         let judged = task.services.iter().filter(|service| service.judged);
         let services = judged.cloned().collect();
-        let (lease, trouble) = (None, None);
-        *self.run.lock().await = Some(JudgedRunState { copy, longest, services, lease, trouble });
+        *self.run.lock().await = Some(JudgedRunState {
+            copy,
+            longest,
+            services,
+            lease: None,
+            trouble: None,
+            healthy_in: None,
+        });
         self.fault_slot().take();
         self.take_unhealthy();
     }
@@ -131,7 +140,7 @@ impl JudgedService {
     }
 
     /// A sandbox in which nothing has run, with the copy laid in it.
-    async fn with_copy(&self, copy: &dyn StoredCopy) -> Result<SandboxLease, Fault> {
+    pub(super) async fn with_copy(&self, copy: &dyn StoredCopy) -> Result<SandboxLease, Fault> {
         let mut lease = self.pool.acquire(&self.spec).await?;
         // The memory comes last, so that nobody waits with it for a sandbox.
         let copy = copy.load().await?;
@@ -142,34 +151,35 @@ impl JudgedService {
     /// A sandbox with the copy, in which only the services run. Err: why one of them is not healthy.
     async fn fresh(&self, run: &mut JudgedRunState) -> Result<Result<SandboxLease, String>, Fault> {
         let mut lease = self.with_copy(&*run.copy).await?;
-        for service in &run.services {
-            if let Some(trouble) = self.start(&mut lease, service, &*run.copy).await? {
-                run.trouble = Some(trouble.clone());
-                return Ok(Err(trouble));
-            }
-        }
-        Ok(Ok(lease))
+        let trouble = self.start_all(&mut lease, &run.services, &*run.copy).await?;
+        Ok(self.if_healthy(run, lease, trouble))
     }
 
-    /// Starts a service. Its programs may take all processor time, so that the guest does not answer
-    /// in time. If another sandbox can be had, the host is not the cause. Returns why it is not
-    /// healthy, if it is not.
-    async fn start(
+    /// The sandbox of an earlier request, if its services are still healthy. They are asked once in
+    /// each check, because judged programs may have ended them. Err: why one of them is not.
+    async fn kept(
         &self,
-        lease: &mut SandboxLease,
-        service: &TaskService,
-        copy: &dyn StoredCopy,
-    ) -> Result<Option<String>, Fault> {
-        match lease.sandbox().start_service(service).await {
-            Err(fault) if fault.kind == FaultKind::SandboxLost => {
-                self.with_copy(copy).await?;
-                let name = &service.name;
-                Ok(Some(format!(
-                    "the judged sandbox did not answer while the service {name} began"
-                )))
-            }
-            report => report.map(|report| report.failure(service)),
+        run: &mut JudgedRunState,
+        mut lease: SandboxLease,
+    ) -> Result<Result<SandboxLease, String>, Fault> {
+        let check = *self.check.borrow();
+        if run.healthy_in == Some(check) {
+            return Ok(Ok(lease));
         }
+        let trouble = self.ask_all(&mut lease, &run.services, &*run.copy).await?;
+        Ok(self.if_healthy(run, lease, trouble))
+    }
+
+    /// Remembers in which check the services were healthy, or why one of them was not.
+    fn if_healthy(
+        &self,
+        run: &mut JudgedRunState,
+        lease: SandboxLease,
+        trouble: Option<String>,
+    ) -> Result<SandboxLease, String> {
+        run.healthy_in = Some(*self.check.borrow());
+        run.trouble.clone_from(&trouble);
+        trouble.map_or(Ok(lease), Err)
     }
 
     /// A program was not started in a fresh sandbox. Without services the host is the cause. With them,
@@ -227,7 +237,7 @@ impl JudgedService {
             return Ok(self.refuse(trouble));
         }
         let leased = match run.lease.take() {
-            Some(lease) => Ok(lease),
+            Some(lease) => self.kept(run, lease).await?,
             None => self.fresh(run).await?,
         };
         let mut lease = match leased {

@@ -2,7 +2,7 @@
 //! check has said. The agent has made these names, and as many as it wanted. So both are bounded, and
 //! both begin with what matters.
 
-use crate::model::{FileComparison, Task, TreeEntry, TreeEntryKind, WorkspaceCopy};
+use crate::model::{FileComparison, SkippedEntry, Task, TreeEntry, TreeEntryKind, WorkspaceCopy};
 use crate::task::path_matches;
 
 /// Lines that a failed check lists, at most, and characters of each.
@@ -18,11 +18,12 @@ const LOOKED_AT: usize = 4_000;
 /// What is left out of one workspace.
 #[derive(Debug, Default)]
 pub(super) struct LeftOutList {
-    /// Those that a comparison of the task names come first, then links, then settings of git.
+    /// Those that a comparison of the task names come first, then links, then settings of git, then
+    /// special files and odd names.
     lines: Vec<LeftOutLine>,
     /// Lines that had no room.
     more: usize,
-    /// Entries without a line of their own.
+    /// Special files and odd names. Only the first have lines of their own.
     skipped: u32,
 }
 
@@ -40,6 +41,7 @@ impl LeftOutList {
         let submission = copy.submission();
         let left = submission.links.into_iter().chain(submission.settings);
         let mut lines: Vec<LeftOutLine> = left.map(|entry| LeftOutLine::of(task, entry)).collect();
+        lines.extend(copy.skipped_entries.iter().map(|entry| LeftOutLine::skipped(task, entry)));
         lines.sort_by_key(|line| !line.is_compared);
         let mut room = LEFT_OUT_BYTES;
         let fits = |line: &&LeftOutLine| {
@@ -83,7 +85,7 @@ impl LeftOutList {
         (count > 0).then_some(shown)
     }
 
-    /// The line of the entries without names.
+    /// The line that counts special files and odd names.
     fn others(&self) -> Option<String> {
         let skipped = self.skipped;
         let line = || format!("{skipped} other entries: FIFOs, sockets, devices, odd names");
@@ -102,6 +104,13 @@ impl LeftOutLine {
             _ => format!("{name}: a setting of git"),
         };
         Self { path: entry.path.clone(), text, is_compared: is_compared(task, &entry.path) }
+    }
+
+    /// The line of an entry that was not copied.
+    fn skipped(task: &Task, entry: &SkippedEntry) -> Self {
+        let path = String::from_utf8_lossy(&entry.path).into_owned();
+        let text = format!("{}: {}", entry.shown_path(), entry.kind.words());
+        Self { text, is_compared: is_compared(task, &path), path }
     }
 }
 
@@ -128,7 +137,7 @@ fn is_named(text: &str, path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::TaskCheck;
+    use crate::model::{SkippedKind, TaskCheck};
     use crate::testkit::catalog;
 
     fn link(path: &str, target: &str) -> TreeEntry {
@@ -180,6 +189,22 @@ mod tests {
         let told =
             format!("tool/run -> /z, out/report -> /y, {others}, a0 -> /x, a1 -> /x, and 7 more");
         assert_eq!(left_out.told("sh /sealed/check.sh\nno file tool/run."), Some(told));
+    }
+
+    /// What is no file has a name too, and the agent has chosen its bytes.
+    #[test]
+    fn special_files_and_odd_names_are_told() {
+        let skipped = |path: &[u8], kind| SkippedEntry { path: path.to_vec(), kind };
+        let skipped_entries = vec![
+            skipped(b"a\x1b[2J\xff", SkippedKind::OddName),
+            skipped(b"out/pipe", SkippedKind::Fifo),
+        ];
+        let copy = WorkspaceCopy { skipped: 7, skipped_entries, ..WorkspaceCopy::default() };
+        let left_out = LeftOutList::of(&task(&["out/*"]), &copy);
+        let (pipe, odd) = ("out/pipe: a FIFO", "a\\u{1b}[2J\\xff: a name that is not UTF-8");
+        let others = "7 other entries: FIFOs, sockets, devices, odd names";
+        assert_eq!(left_out.file(), format!("{pipe}\n{odd}\n{others}\n"));
+        assert_eq!(left_out.told(""), Some(format!("{pipe}, {others}, {odd}")));
     }
 
     #[test]

@@ -20,6 +20,7 @@
 //! - `judge_sandbox`: runs the checks of a task over a copy of a workspace.
 //! - `left_out`: what of a workspace is not judged, in words.
 //! - `judged_service`: the engine's part in the middle.
+//! - `service_health`: the health of the services beside the judged programs.
 //! - `judged_protocol`: the bytes between a check and the engine.
 //! - `library/`: what a check in Python or in the shell uses of it; part of the task.
 
@@ -31,6 +32,7 @@ mod judge_sandbox;
 mod judged_protocol;
 mod judged_service;
 mod left_out;
+mod service_health;
 #[cfg(test)]
 mod tests;
 

@@ -227,6 +227,60 @@ fn judged_services_run_before_the_first_request_and_after_each_reset() {
     });
 }
 
+/// Judged programs may end a service. Within one check nobody asks for it again.
+#[test]
+fn a_judged_service_that_died_fails_the_next_check_that_asks() {
+    in_test_system(Options::default(), |kit| async move {
+        let services = services("put served 1", "is served 1");
+        let died = ["judged put served 2", "exit 0", "judged get name", "judged get name"];
+        let commands = [&died[..], &["judged reset", "judged is served 1"]].concat();
+        let checks = run_beside(&kit, services, &commands).await.unwrap();
+        let words = "\nthe service shop is not healthy any more";
+        let output: Vec<&str> = checks.iter().map(|check| check.output.as_str()).collect();
+        assert_eq!(output, ["", "", words, words, "", ""]);
+        assert_eq!(ends(checks), ended(&[0, 0, 125, 125, 0, 0]));
+    });
+}
+
+/// Judged programs may take all processes. If another sandbox can be had, the host is well.
+#[test]
+fn a_sandbox_that_is_lost_while_a_service_is_asked() {
+    in_test_system(Options::default(), |kit| async move {
+        let start = || services("put served 1", "has served");
+        let commands = ["judged get name", "judged get name"];
+        for event in ["exec has served", "spawn has served"] {
+            kit.backend.traps().once(event, Trap::Fault(FaultKind::SandboxLost));
+            let checks = run_beside(&kit, start(), &commands).await.unwrap();
+            let silent = "did not answer while the service shop was asked for its health";
+            assert!(checks[1].output.contains(silent), "{event}: {}", checks[1].output);
+            assert_eq!(ends(checks), ended(&[0, 125]), "{event}");
+        }
+        kit.backend.traps().once("exec has served", Trap::Fault(FaultKind::SandboxProtocol));
+        let fault = run_beside(&kit, start(), &commands).await.unwrap_err();
+        assert_eq!(fault.kind, FaultKind::SandboxProtocol);
+    });
+}
+
+/// For example, it has taken the port of the other one.
+#[test]
+fn a_judged_service_that_answers_for_another_fails_the_check() {
+    in_test_system(Options::default(), |kit| async move {
+        let port = |taken: &str| {
+            let mut both = services(taken, "has name");
+            both.extend(services("put port second", "has port"));
+            both[3].name = "desk".to_owned();
+            both
+        };
+        let checks = run_beside(&kit, port("put port first"), &["judged get name"]).await.unwrap();
+        let words =
+            "\nthe health of the service desk held before it began: another one answers for it";
+        assert_eq!(checks[0].output, words);
+        assert_eq!(ends(checks), ended(&[125]));
+        let checks = run_beside(&kit, port("put other 1"), &["judged get name"]).await.unwrap();
+        assert_eq!(ends(checks), ended(&[0]));
+    });
+}
+
 /// The check itself may be content with a refusal, so the engine fails it.
 #[test]
 fn a_judged_service_that_is_not_healthy_fails_each_check_that_asks() {
@@ -336,7 +390,7 @@ fn a_fault_of_the_judged_sandbox_is_one_whatever_the_check_makes_of_it() {
 fn a_check_that_fills_its_sandbox_does_not_pass() {
     in_test_system(Options::default(), |kit| async move {
         let checks = run(&kit, &["exit 0", "fill", "exit 0"]).await.unwrap();
-        let said = "\nthe check left no room in /tmp of its sandbox: No space left on device";
+        let said = "\nthe check left no room in its sandbox: /tmp: No space left on device";
         assert_eq!(checks[1].output, said);
         assert_eq!(ends(checks), ended(&[0, 1, 0]));
     });

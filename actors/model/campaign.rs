@@ -10,7 +10,7 @@ use super::sandbox::BASE_IMAGE;
 use super::{
     AgentProgram, CampaignName, ChatRequest, CompletionSettings, ModelAbility, ModelPrice,
     ModelRouting, Money, PromptOverrides, SOONEST, SamplingParams, SandboxSpec, SpendingCaps,
-    WorkName, digest_of,
+    TaskDraw, WorkName, digest_of,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -112,11 +112,29 @@ pub struct TaskSelection {
     /// serialized and are not part of the identity.
     #[serde(skip)]
     pub template_dirs: Vec<PathBuf>,
-    /// The number of tasks of each template.
+    /// The number of tasks of each template. It has no meaning for a draw.
     pub per_template: u32,
+    /// How tasks are chosen.
+    #[serde(default, skip_serializing_if = "TaskDraw::is_each")]
+    pub draw: TaskDraw,
     /// How often each task is tried.
     #[serde(default, skip_serializing_if = "SamplePolicy::is_one")]
     pub samples: SamplePolicy,
+}
+
+impl TaskSelection {
+    /// How many tasks one template may have at most.
+    pub fn most_of_template(&self) -> u32 {
+        if self.draw.is_each() { self.per_template } else { self.draw.count }
+    }
+
+    /// How many tasks there are with so many templates.
+    pub fn tasks_of(&self, templates: u64) -> u64 {
+        match self.draw.is_each() {
+            true => templates.saturating_mul(u64::from(self.per_template)),
+            false => u64::from(self.draw.count),
+        }
+    }
 }
 
 /// How many samples of a task each pair of model and scaffold makes.

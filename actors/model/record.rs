@@ -139,6 +139,9 @@ pub struct PlannedEpisode {
     pub model: String,
     /// The scaffold, such as `minimal` or `external/NAME`.
     pub scaffold: String,
+    /// Why an informative draw chose the task and the model, for people. None for every other plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// An episode as it is read back: the plan and what happened so far.

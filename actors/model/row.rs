@@ -9,7 +9,7 @@
 //! Edition 4 added `actions` of steps whose reply asked for several. Edition 5 added `task_wording`.
 //! Edition 6 added why a verdict is what it is: `judge` of the verification, and `ended`, `output` and
 //! `second` of a check. It also added `milestones_changed` of a step. Edition 7 added `reverified`, and
-//! `stage` of a step.
+//! `stage` of a step. Edition 8 added `kind` and `skills`.
 
 use super::column::row_columns;
 use super::{Money, RowMessage, SandboxFingerprint};
@@ -46,6 +46,12 @@ row_columns! {
         pub task_wording: Option<String>,
         /// The kind of work, such as `debugging`.
         pub category: String,
+        /// What the task asks for, such as `repair`. Null if the template does not say it.
+        #[since(8)]
+        pub kind: Option<String>,
+        /// What somebody must be able to do, such as `sql.ddl`. Null where no record says.
+        #[since(8)]
+        pub skills: Option<Vec<String>>,
         /// `easy`, `medium` or `hard`, as the author of the template judged it.
         pub difficulty: String,
         /// The model that acted, without the provider's name; the last of several where the label

@@ -311,7 +311,7 @@ pub enum SandboxTree {
 }
 
 /// One entry of a copied tree. A hard link becomes a copy of the file. Devices, sockets and FIFOs
-/// are not copied; they are counted in [`WorkspaceCopy::skipped`].
+/// are not copied, nor are names that are not UTF-8: [`WorkspaceCopy::skipped`] counts them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TreeEntry {
     /// A path relative to the workspace.
@@ -340,13 +340,58 @@ pub enum FileSegment {
     Hole(u64),
 }
 
+/// An entry of a workspace that is not copied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SkippedEntry {
+    /// A path relative to the workspace, as bytes that a program has chosen. A long one is cut.
+    pub path: Vec<u8>,
+    pub kind: SkippedKind,
+}
+
+/// Why an entry is not copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SkippedKind {
+    Fifo,
+    Socket,
+    Device,
+    /// Its path is not UTF-8.
+    OddName,
+    /// A link whose target is not UTF-8.
+    OddLink,
+}
+
+impl SkippedEntry {
+    /// The path in printable characters. A byte that is not UTF-8 is shown as `\xff`.
+    pub fn shown_path(&self) -> String {
+        let shown = |chunk: std::str::Utf8Chunk<'_>| {
+            format!("{}{}", chunk.valid().escape_debug(), chunk.invalid().escape_ascii())
+        };
+        self.path.utf8_chunks().map(shown).collect()
+    }
+}
+
+impl SkippedKind {
+    /// What it is, in words.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Fifo => "a FIFO",
+            Self::Socket => "a socket",
+            Self::Device => "a device",
+            Self::OddName => "a name that is not UTF-8",
+            Self::OddLink => "a link whose target is not UTF-8",
+        }
+    }
+}
+
 /// A copy of a workspace in memory. It is never unpacked on the host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WorkspaceCopy {
     /// All entries.
     pub entries: Vec<TreeEntry>,
-    /// The number of special files that were not copied.
+    /// The number of entries that were not copied: special files and names that are not UTF-8.
     pub skipped: u32,
+    /// The first of these, at most 32.
+    pub skipped_entries: Vec<SkippedEntry>,
     /// The part of the shared copy memory that this copy uses.
     pub room: MemoryReservation,
 }

@@ -2,7 +2,7 @@
 //! bytes and therefore the same digest. `actors/task/task_builder.rs` builds tasks, and the episode
 //! actor uses everything in them.
 
-use super::{FileSpec, TaskId, TaskResources, TaskService, TaskStage, digest_of};
+use super::{FileSpec, TaskId, TaskKind, TaskResources, TaskService, TaskStage, digest_of};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -161,6 +161,19 @@ impl TaskFault {
     }
 }
 
+/// Where a task from a pack comes from. The licence of the project holds for its files in the task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskPack {
+    pub name: String,
+    pub version: String,
+    /// The digest of the pack.
+    pub digest: String,
+    /// The licence of the project, as an SPDX expression.
+    pub licence: String,
+    /// The ids of the entries that were drawn.
+    pub entries: Vec<String>,
+}
+
 /// A solution with a name: an honest one beside the oracle's, which must pass, or a cheat, which must
 /// fail. Only proofs play them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -228,6 +241,13 @@ pub struct Task {
     pub template: String,
     pub title: String,
     pub category: String,
+    /// What the task asks for. It is not part of the task's bytes, nor are the skills: a template that
+    /// gets them makes the same tasks.
+    #[serde(skip)]
+    pub kind: Option<TaskKind>,
+    /// The skills that the task needs.
+    #[serde(skip)]
+    pub skills: Vec<String>,
     pub difficulty: Difficulty,
     /// The least and the most turns that the author of the template expects.
     pub expected_steps: (u32, u32),
@@ -266,6 +286,9 @@ pub struct Task {
     /// oracle must not pass.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<TaskFault>,
+    /// The pack from which the task was made. None for a task of a template's own files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pack: Option<TaskPack>,
     pub verification: TaskVerification,
     /// The stages, if the agent is told of its work in several instructions. Then `instruction` is
     /// the first one, a submission stands in `solution` between two stages, and `verification` is

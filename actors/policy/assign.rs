@@ -96,6 +96,11 @@ pub fn assign<'a>(by: &AssignmentRules<'a>, task: &TaskProfile<'_>, turn: u64) -
     one.into_iter().map(|model| model.name.as_str()).collect()
 }
 
+/// The names of the models that may have tasks at all, in the order of the campaign file.
+pub fn able_models(by: &AssignmentRules<'_>) -> Vec<String> {
+    by.able().into_iter().map(|model| model.name.clone()).collect()
+}
+
 /// The expected share of each model in tasks like this one, for cost estimates: the second number
 /// out of the third. For example `(model, 1, 3)` means one of three such tasks.
 pub fn shares<'a>(

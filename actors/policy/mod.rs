@@ -6,16 +6,22 @@
 //! - Limits and health: [`ConcurrencyWindow`], [`TokenBucket`], [`CircuitBreaker`],
 //!   [`LatencyTracker`], [`RestartIntensity`], [`RetryPolicy`].
 //! - Planning: [`assign`], [`more_samples`], [`changed_templates`], [`split_of`].
+//! - Pauses of an agent's programs: [`PauseSlot`].
+//! - Difficulty that was measured: [`measured_difficulty`], [`usual_turns`].
+//! - The choice of tasks: [`draw`].
 //! - Conversations of external agents: [`messages_since`], [`same_conversation`].
 
 mod assign;
+mod calibration;
 mod circuit_breaker;
 mod concurrency_window;
 mod conversation;
+pub mod draw;
 mod editions;
 mod estimate;
 mod latency;
 mod ledger;
+mod pause_slot;
 mod plausible;
 mod restart_intensity;
 mod retry;
@@ -24,7 +30,8 @@ mod samples;
 mod split;
 mod token_bucket;
 
-pub use assign::{AssignmentRules, TaskProfile, assign, shares};
+pub use assign::{AssignmentRules, TaskProfile, able_models, assign, shares};
+pub use calibration::{FEWEST_TRIES, MeanInterval, RateInterval, measured_difficulty, usual_turns};
 pub use circuit_breaker::{BreakerAdmission, CircuitBreaker};
 pub use concurrency_window::ConcurrencyWindow;
 pub use conversation::{messages_since, same_conversation, same_message, same_message_by, told};
@@ -34,6 +41,7 @@ pub use estimate::{
 };
 pub use latency::{LatencyRank, LatencyTracker};
 pub use ledger::{CapScope, CapStats, HoldPurpose, HoldRefusal, Ledger};
+pub use pause_slot::PauseSlot;
 pub use plausible::{UsageBounds, is_plausible};
 pub use restart_intensity::RestartIntensity;
 pub use retry::{RetryDecision, RetryPolicy, backoff};

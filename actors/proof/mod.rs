@@ -7,7 +7,7 @@ mod tests;
 use crate::agent::{Scaffold, Toolbox};
 use crate::model::{
     ChatReply, CheckResult, Fault, FaultOwner, FinishReason, MoveAction, NamedSolution,
-    SandboxSpec, ScriptedMove, Task, Usage, Verdict, staged_moves,
+    SandboxSpec, ScriptedMove, Task, Usage, Verdict, digest_of, staged_moves,
 };
 use crate::pool::{PoolHandle, SandboxLease};
 use crate::ports::{Sandbox, StoredCopy};
@@ -15,7 +15,9 @@ use crate::task::{Template, TemplateError};
 use crate::work::trajectory::{
     ActionLimits, milestone_potential, missing_programs, provision_task, run_action, verify_copy,
 };
+use serde::Serialize;
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 /// What a proof works with.
@@ -37,6 +39,34 @@ pub struct SeedProof {
     pub problems: Vec<String>,
     /// Why there is no task to try; none for one that was tried.
     pub unusable: Option<TemplateError>,
+}
+
+/// What the oracle's moves of one seed do to the tasks of other seeds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ReplayProof {
+    /// Tasks of other seeds on which the moves were played.
+    pub tries: u32,
+    /// Those of them that they solved.
+    pub solved: u32,
+}
+
+impl ReplayProof {
+    /// Of so many tasks, less than one may be solved.
+    const ONE_OF: u32 = 20;
+
+    /// Whether the moves solve less than 5 % of the other tasks.
+    pub fn holds(self) -> bool {
+        self.solved == 0 || self.solved.saturating_mul(Self::ONE_OF) < self.tries
+    }
+}
+
+/// What to do at a move that does not apply.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum MoveRule {
+    /// The moves after it are not made.
+    Stop,
+    /// The moves after it are made.
+    Skip,
 }
 
 /// A run of some moves: how far they came in each part of the task that they reached.
@@ -106,7 +136,45 @@ impl TemplateProver {
                 return Ok(SeedProof { unusable: Some(error), ..SeedProof::default() });
             }
         };
+        // The oracle is held against what the author says, also where other agents were measured.
+        let declared = (template.expected_steps.min, template.expected_steps.max);
+        let task = Task { expected_steps: declared, ..task };
+        let twin = Task { expected_steps: declared, ..twin };
         self.for_task(&task).prove_task(&task, &twin).await
+    }
+
+    /// Plays the oracle's moves of one seed on the tasks of other seeds. Whoever solves those as well
+    /// needs no look at the task. A move that does not apply is left out.
+    pub async fn replay(
+        &self,
+        template: &Template,
+        seed: u64,
+        others: RangeInclusive<u64>,
+    ) -> Result<ReplayProof, Fault> {
+        let mut proof = ReplayProof::default();
+        let Ok(task) = template.task(seed, 0) else { return Ok(proof) };
+        for other in others {
+            // A task that cannot be rendered is no proof of anything; the proof of its seed tells it.
+            let Ok(other) = template.task(other, 0) else { continue };
+            // The same work under another seed is no other task.
+            if other.cluster == task.cluster {
+                continue;
+            }
+            if let Some(solved) = self.for_task(&other).replay_on(&task, &other).await? {
+                proof.tries += 1;
+                proof.solved += u32::from(solved);
+            }
+        }
+        Ok(proof)
+    }
+
+    /// Whether the oracle's moves of a task solve another one. None if that one cannot be tried.
+    async fn replay_on(&self, task: &Task, other: &Task) -> Result<Option<bool>, Fault> {
+        match self.play_moves(other, &task.solution, 0, MoveRule::Skip).await {
+            Ok(run) => Ok(Some(run.is_solved())),
+            Err(fault) if fault.kind.policy().owner == FaultOwner::Template => Ok(None),
+            Err(fault) => Err(fault),
+        }
     }
 
     /// The prover whose sandboxes have what the task states. There is no campaign that could grant
@@ -120,7 +188,7 @@ impl TemplateProver {
     /// Tries everything that a task promises. `twin` is the same task, rendered once more.
     async fn prove_task(&self, task: &Task, twin: &Task) -> Result<SeedProof, Fault> {
         let mut proof = SeedProof {
-            digest: task.cluster.clone(),
+            digest: work_of(task),
             turns: u32::try_from(task.solution.len() + 1).unwrap_or(u32::MAX),
             ..SeedProof::default()
         };
@@ -332,13 +400,27 @@ impl TemplateProver {
         moves: &[ScriptedMove],
         first: usize,
     ) -> Result<ScriptedRun, Fault> {
+        self.play_moves(task, moves, first, MoveRule::Stop).await
+    }
+
+    /// Plays moves and judges the parts from the one with the number `first` on.
+    async fn play_moves(
+        &self,
+        task: &Task,
+        moves: &[ScriptedMove],
+        first: usize,
+        rule: MoveRule,
+    ) -> Result<ScriptedRun, Fault> {
         let mut lease = provision_task(&self.pool, task, &self.spec).await?;
         let mut tools = self.scaffold.tools();
         let (mut problem, mut left) = (None, Vec::new());
         let mut parts =
             moves.split(|step| step.action == MoveAction::Submit).enumerate().peekable();
         while let Some((at, moves)) = parts.next() {
-            let found = self.perform(&mut lease, &mut tools, moves).await?;
+            let found = match rule {
+                MoveRule::Stop => self.perform(&mut lease, &mut tools, moves).await?,
+                MoveRule::Skip => self.perform_each(&mut lease, &mut tools, moves).await?,
+            };
             problem = problem.or(found.map(|found| in_stage(task, at, found)));
             if at >= first {
                 let is_last = parts.peek().is_none();
@@ -395,6 +477,21 @@ impl TemplateProver {
         Ok(PlayedPart { stage, verdict, again, potential, copy })
     }
 
+    /// Runs moves one by one, whatever becomes of each. Returns the first one that did not apply.
+    async fn perform_each(
+        &self,
+        lease: &mut SandboxLease,
+        tools: &mut Toolbox,
+        moves: &[ScriptedMove],
+    ) -> Result<Option<String>, Fault> {
+        let mut problem = None;
+        for step in moves {
+            let found = self.perform(lease, tools, std::slice::from_ref(step)).await?;
+            problem = problem.or(found);
+        }
+        Ok(problem)
+    }
+
     /// Runs moves as an agent would; an edit that does not apply is trouble.
     async fn perform(
         &self,
@@ -425,6 +522,14 @@ impl TemplateProver {
         }
         Ok(None)
     }
+}
+
+/// What is to be done in a task, as a digest: its public content, and where its faults are.
+fn work_of(task: &Task) -> String {
+    let faults = task.faults.iter().flat_map(|fault| [&fault.path, &fault.wrong]);
+    let faults = faults.map(String::as_str);
+    let parts = ["work", task.cluster.as_str()].into_iter().chain(faults);
+    digest_of(&parts.collect::<Vec<_>>())
 }
 
 /// A problem with the name of the stage in which it was found.

@@ -1,6 +1,6 @@
 //! What a proof finds, over fake sandboxes.
 
-use super::{SeedProof, TemplateProver};
+use super::{ReplayProof, SeedProof, TemplateProver};
 use crate::agent::MinimalScaffold;
 use crate::model::FaultKind;
 use crate::task::Template;
@@ -159,4 +159,40 @@ fn a_fault_of_the_host_is_no_finding() {
         let fault = prover(&kit).prove(&letter("A letter", "B"), 3).await.unwrap_err();
         assert_eq!(fault.kind, FaultKind::SandboxLost);
     });
+}
+
+/// The word of each task is its own.
+#[test]
+fn the_oracle_of_one_seed_does_not_solve_another() {
+    in_test_system(Options::default(), |kit| async move {
+        let replay = prover(&kit).replay(&letter("A letter", "B"), 1, 2..=6).await.unwrap();
+        assert_eq!(replay, ReplayProof { tries: 5, solved: 0 });
+        assert!(replay.holds());
+    });
+}
+
+/// Also after a move that does not apply.
+#[test]
+fn an_oracle_that_solves_every_task_is_found_out() {
+    in_test_system(Options::default(), |kit| async move {
+        let (id, text) = TEMPLATES[0];
+        let text = text.replace("put letter {{ word }}", "put letter yes").replace(
+            "- {think: look, run: 'get start'}",
+            "- {edit: {path: start, search: '{{ word }}', replace: 'seen'}}",
+        );
+        let text = text.replace("is letter {{ word }}", "is letter yes");
+        let template = Template::parse(id, &text).unwrap();
+        let replay = prover(&kit).replay(&template, 1, 2..=4).await.unwrap();
+        assert_eq!(replay, ReplayProof { tries: 3, solved: 3 });
+        assert!(!replay.holds());
+    });
+}
+
+#[test]
+fn less_than_one_of_twenty_may_be_solved() {
+    for (solved, tries, holds) in
+        [(0, 0, true), (0, 3, true), (1, 3, false), (1, 20, false), (1, 21, true), (2, 40, false)]
+    {
+        assert_eq!(ReplayProof { tries, solved }.holds(), holds, "{solved} of {tries}");
+    }
 }

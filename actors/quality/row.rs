@@ -70,6 +70,8 @@ pub fn build_row(judged: &FinishedEpisode, stamp: String) -> TrajectoryRow {
         task_instruction: judged.task.instruction.clone(),
         task_wording: judged.task.wording.clone(),
         category: judged.task.category.clone(),
+        kind: judged.task.kind.map(|kind| kind.as_str().to_owned()),
+        skills: Some(judged.task.skills.clone()),
         difficulty: judged.task.difficulty.as_str().to_owned(),
         llm_model: model.to_owned(),
         llm_provider: provider.to_owned(),

@@ -1,6 +1,7 @@
 //! The catalog: all templates that a campaign can use, by id.
 
-use super::{Template, TemplateError, TemplateFolder};
+use super::{MeasuredDifficulty, Template, TemplateError, TemplateFolder};
+use crate::pack::{EmptyShelf, PackShelf};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -24,10 +25,18 @@ impl Catalog {
     pub fn read_folders<'a>(
         sources: impl IntoIterator<Item = (&'a str, Arc<TemplateFolder>)>,
     ) -> Result<Self, Vec<TemplateError>> {
+        Self::read_with_packs(sources, &EmptyShelf)
+    }
+
+    /// The same for templates that may take their tasks from these packs.
+    pub fn read_with_packs<'a>(
+        sources: impl IntoIterator<Item = (&'a str, Arc<TemplateFolder>)>,
+        shelf: &dyn PackShelf,
+    ) -> Result<Self, Vec<TemplateError>> {
         let mut catalog = Self::default();
         let mut errors = Vec::new();
         for (id, folder) in sources {
-            match Template::read(id, folder) {
+            match Template::read_with_packs(id, folder, shelf) {
                 Ok(template) => {
                     catalog.0.insert(id.to_owned(), Arc::new(template));
                 }
@@ -43,6 +52,24 @@ impl Catalog {
         let mut both = self.0.clone();
         both.extend(others.0);
         Self(both)
+    }
+
+    /// The same templates with what calibrations have found out. `measured` has it by id, with the
+    /// digest of the edition that was calibrated; another edition stays as it declares.
+    #[must_use]
+    pub fn calibrated<'a>(
+        &self,
+        measured: impl IntoIterator<Item = (&'a str, &'a str, MeasuredDifficulty)>,
+    ) -> Self {
+        let mut catalog = self.clone();
+        for (id, digest, found) in measured {
+            if let Some(template) = catalog.0.get_mut(id)
+                && template.digest() == digest
+            {
+                Arc::make_mut(template).measured = Some(found);
+            }
+        }
+        catalog
     }
 
     pub fn get(&self, id: &str) -> Option<&Arc<Template>> {
@@ -144,7 +171,36 @@ fn advance(reached: &mut [bool], id: &str, passes: impl Fn(u8) -> bool) {
 #[cfg(test)]
 mod tests {
     use super::{glob_matches, path_matches};
+    use crate::model::Difficulty;
+    use crate::task::{MeasuredDifficulty, StepRange};
     use proptest::prelude::*;
+
+    /// What was measured stands in every task; the task itself stays the same.
+    #[test]
+    fn a_calibration_holds_for_the_edition_that_was_calibrated() {
+        let declared = crate::testkit::catalog();
+        let letter = declared.get("unit/letter").unwrap();
+        let found = |steps| MeasuredDifficulty {
+            date: "2026-11-30".to_owned(),
+            difficulty: Difficulty::Hard,
+            expected_steps: steps,
+        };
+        let steps = Some(StepRange { min: 11, max: 17 });
+        let digest = letter.digest();
+        let measured = declared.calibrated([("unit/letter", digest.as_str(), found(steps))]);
+        let now = measured.get("unit/letter").unwrap();
+        let (before, after) = (letter.task(1, 0).unwrap(), now.task(1, 0).unwrap());
+        assert_eq!((before.difficulty, before.expected_steps), (Difficulty::Easy, (2, 9)));
+        assert_eq!((after.difficulty, after.expected_steps), (Difficulty::Hard, (11, 17)));
+        assert_eq!((&after.id, &after.digest), (&before.id, &before.digest));
+        assert_eq!(now.difficulty, Difficulty::Easy, "what is declared stays known");
+        let unsolved = declared.calibrated([("unit/letter", digest.as_str(), found(None))]);
+        let unsolved = unsolved.get("unit/letter").unwrap().task(1, 0).unwrap();
+        assert_eq!((unsolved.difficulty, unsolved.expected_steps), (Difficulty::Hard, (2, 9)));
+        let older = [("unit/letter", "another edition", found(None)), ("unit/x", "", found(None))];
+        let older = declared.calibrated(older);
+        assert_eq!(older.get("unit/letter").unwrap().measured, None);
+    }
 
     #[test]
     fn globs() {

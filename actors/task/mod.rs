@@ -5,16 +5,22 @@
 //! The way from files to a task: [`Template::read`] reads the YAML of a [`TemplateFolder`]
 //! (`template.rs`) and checks its rules (`template_rules.rs`); a [`Catalog`] holds all templates;
 //! [`Template::task`] draws the parameters (`params.rs`) and renders every text (`render.rs`,
-//! `field_renderer.rs`, `task_builder.rs`). An error names its place in a file (`template_error.rs`,
+//! `field_renderer.rs`, `task_builder.rs`). A template with `from_pack` takes its tasks from a pack
+//! instead (`pack_task.rs`). An error names its place in a file (`template_error.rs`,
 //! `yaml.rs`). Template authors read `docs/templates.md`.
 
 mod catalog;
 mod draw;
 mod field_renderer;
+mod pack_draw;
+mod pack_spec;
+mod pack_task;
+mod pack_text;
 mod params;
 mod render;
 mod resource_spec;
 mod service_spec;
+mod skills;
 mod source;
 mod task_builder;
 mod template;
@@ -26,13 +32,16 @@ mod tests;
 mod yaml;
 
 pub use catalog::{Catalog, glob_matches, path_matches};
+pub use pack_spec::{FaultReport, PackKind, PackSpec, ReportSpec};
 pub use params::{CountSpec, OrderedParams, ParamSpec};
 pub(crate) use render::fill;
 pub use resource_spec::ResourceSpec;
 pub use service_spec::ServiceSpec;
+pub use skills::SKILLS;
 pub use source::TaskSource;
 pub use template::{
-    FOLDER_SCHEMA, InstructionSpec, TEMPLATE_SCHEMA, Template, TemplatePart, VerificationSpec,
+    FOLDER_SCHEMA, InstructionSpec, MeasuredDifficulty, StepRange, TEMPLATE_SCHEMA, Template,
+    TemplatePart, VerificationSpec,
 };
 pub use template_error::{TemplateError, UnknownWord};
 pub use template_folder::{FolderFile, TEMPLATE_FILE, TemplateFolder};

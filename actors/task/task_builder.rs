@@ -46,11 +46,8 @@ impl<'a> TaskBuilder<'a> {
         if !problems.is_empty() {
             return Err(problems);
         }
-        let mut task = task.map_err(|problem| vec![problem])?;
-        // The id contains the digest, so the digest is computed while the id is still empty.
-        task.digest = digest_of_task(&task).map_err(|problem| vec![problem])?;
-        task.id = TaskId(format!("{}@{}", task.template, &task.digest[..12]));
-        Ok(task)
+        let task = task.and_then(with_digest).map_err(|problem| vec![problem])?;
+        Ok(self.template.with_measured(task))
     }
 
     /// The task without its id and its digest.
@@ -83,6 +80,8 @@ impl<'a> TaskBuilder<'a> {
             template: template.id.clone(),
             title,
             category: template.category.clone(),
+            kind: template.kind,
+            skills: template.skills.clone(),
             difficulty: template.difficulty,
             expected_steps: (template.expected_steps.min, template.expected_steps.max),
             requires: template.requires.clone(),
@@ -99,6 +98,7 @@ impl<'a> TaskBuilder<'a> {
             solution: work.solution,
             alternatives,
             faults: faults.into_iter().map(|drawn| drawn.fault).collect(),
+            pack: None,
             verification: work.verification,
             stages,
             digest: String::new(),
@@ -542,7 +542,7 @@ fn add_right_texts(faults: &[DrawnFault], context: &mut RenderContext) {
 /// Gives every sealed program that a check runs the canary as a last comment line. So the trajectory
 /// of an agent that reads the program contains the canary. Other sealed files stay unchanged, because
 /// checks may compare them byte for byte.
-fn sign_programs<'c>(
+pub(super) fn sign_programs<'c>(
     files: &mut [FileSpec],
     checks: impl Iterator<Item = &'c TaskCheck>,
     canary: &str,
@@ -560,7 +560,7 @@ fn sign_programs<'c>(
 
 /// The library of checks, for Python and for the shell. It is part of the task, so a task has the
 /// version that its digest covers.
-fn judge_library() -> [FileSpec; 2] {
+pub(super) fn judge_library() -> [FileSpec; 2] {
     let files = [
         (JUDGED_LIBRARY, include_str!("../judge/library/judged.py")),
         (SHELL_LIBRARY, include_str!("../judge/library/checks.sh")),
@@ -570,6 +570,14 @@ fn judge_library() -> [FileSpec; 2] {
         content: content.to_owned(),
         mode: 0o444,
     })
+}
+
+/// The task with its digest, and with its id, which contains the digest. The digest is computed while
+/// both are still empty.
+pub(super) fn with_digest(mut task: Task) -> Result<Task, TemplateProblem> {
+    task.digest = digest_of_task(&task)?;
+    task.id = TaskId(format!("{}@{}", task.template, &task.digest[..12]));
+    Ok(task)
 }
 
 /// The digest over the serialized task.

@@ -6,17 +6,21 @@
 //! `synthd template schema` prints. So they are part of the output.
 
 use super::draw;
+use super::pack_spec::PackSpec;
+use super::pack_task::PackTaskBuilder;
 use super::params::OrderedParams;
 use super::resource_spec::ResourceSpec;
 use super::service_spec::ServiceSpec;
+use super::skills;
 use super::task_builder::TaskBuilder;
 use super::template_error::{TemplateError, TemplateProblem};
 use super::template_folder::TemplateFolder;
 use super::template_rules;
 use super::yaml;
 use crate::model::{
-    BASE_IMAGE, Difficulty, FinalNewline, JudgePlace, Task, TaskResources, digest_of,
+    BASE_IMAGE, Difficulty, FinalNewline, JudgePlace, Task, TaskKind, TaskResources, digest_of,
 };
+use crate::pack::{EmptyShelf, PackShelf, ProjectPack};
 use crate::supervisor::assert_may_block;
 use serde::de::{MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Deserializer};
@@ -44,6 +48,11 @@ pub struct Template {
     pub id: String,
     pub title: String,
     pub category: String,
+    /// What the tasks ask for. Campaigns draw by it.
+    pub kind: Option<TaskKind>,
+    /// Two to four skills that the tasks need, such as `sql.ddl`. docs/skills.md lists them.
+    #[serde(default)]
+    pub skills: Vec<String>,
     pub difficulty: Difficulty,
     pub expected_steps: StepRange,
     /// Programs that must be on PATH inside the sandbox.
@@ -59,7 +68,9 @@ pub struct Template {
     #[serde(default)]
     pub services: Vec<ServiceSpec>,
     pub resources: Option<ResourceSpec>,
-    /// Required, unless there are `stages`.
+    /// A pack that gives the tasks, instead of everything else that says what a task has (@2).
+    pub from_pack: Option<PackSpec>,
+    /// Required, unless there are `stages` or `from_pack`.
     pub instruction: Option<InstructionSpec>,
     /// The oracle: one entry is one turn. Required, unless there are `stages`.
     pub solution: Option<Vec<MoveSpec>>,
@@ -72,10 +83,18 @@ pub struct Template {
     /// `solution`, `alternatives` and `verification` (@2).
     #[serde(default)]
     pub stages: Vec<StageSpec>,
+    /// What a calibration has found out. None until somebody has calibrated this edition of it.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub measured: Option<MeasuredDifficulty>,
     /// What it was read from, for its files and for the places of errors.
     #[serde(skip)]
     #[schemars(skip)]
     pub(super) folder: Arc<TemplateFolder>,
+    /// The pack of `from_pack`.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub(super) pack: Option<Arc<ProjectPack>>,
 }
 
 /// What the agent is told: one text, or a map of wordings, one of which is drawn (@2).
@@ -126,6 +145,16 @@ pub struct FaultSpec {
     pub right: String,
     /// The wrong texts by the names of their variants.
     pub wrong: BTreeMap<String, String>,
+}
+
+/// What a calibration has found out of a template. It stands in place of what the template declares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MeasuredDifficulty {
+    /// The day, such as `2026-11-30`.
+    pub date: String,
+    pub difficulty: Difficulty,
+    /// The turns of those who solve it. None if nobody did.
+    pub expected_steps: Option<StepRange>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
@@ -388,9 +417,24 @@ impl Template {
     /// without `.yaml` or `/template.yaml`; the template must have the same id. Err has all mistakes
     /// that can be found, with their places.
     pub fn read(id: &str, folder: Arc<TemplateFolder>) -> Result<Self, Vec<TemplateError>> {
+        Self::read_with_packs(id, folder, &EmptyShelf)
+    }
+
+    /// The same for a template that may take its tasks from one of these packs.
+    pub fn read_with_packs(
+        id: &str,
+        folder: Arc<TemplateFolder>,
+        shelf: &dyn PackShelf,
+    ) -> Result<Self, Vec<TemplateError>> {
         let mut template = Self::from_yaml(id, &folder)?;
         template.folder = folder;
-        let problems = template_rules::problems(&template, id);
+        let mut problems = template_rules::problems(&template, id);
+        if let (true, Some(spec)) = (problems.is_empty(), &template.from_pack) {
+            match spec.find(shelf) {
+                Ok(pack) => template.pack = Some(pack),
+                Err(problem) => problems.push(problem.below("from_pack")),
+            }
+        }
         if problems.is_empty() { Ok(template) } else { Err(template.placed(id, problems)) }
     }
 
@@ -451,6 +495,30 @@ impl Template {
         asked.unwrap_or_default()
     }
 
+    /// The measured difficulty, or the declared one until there is a measured one.
+    pub fn current_difficulty(&self) -> Difficulty {
+        self.measured.as_ref().map_or(self.difficulty, |measured| measured.difficulty)
+    }
+
+    /// The measured turns, or the declared ones until there are measured ones.
+    pub fn current_steps(&self) -> StepRange {
+        let measured = self.measured.as_ref().and_then(|measured| measured.expected_steps);
+        measured.unwrap_or(self.expected_steps)
+    }
+
+    /// The task with what was measured of its template. Its digest is that of what the template
+    /// declares: a calibration makes no other task.
+    pub(super) fn with_measured(&self, task: Task) -> Task {
+        let (difficulty, steps) = (self.current_difficulty(), self.current_steps());
+        Task { difficulty, expected_steps: (steps.min, steps.max), ..task }
+    }
+
+    /// The skills of the template that are not on the list of skills.
+    pub fn unknown_skills(&self) -> Vec<&str> {
+        let skills = self.skills.iter().map(String::as_str);
+        skills.filter(|skill| !skills::SKILLS.contains(skill)).collect()
+    }
+
     /// What the template states of its sandboxes and of its time.
     pub fn resources(&self) -> TaskResources {
         self.resources.as_ref().map(ResourceSpec::resources).unwrap_or_default()
@@ -459,7 +527,16 @@ impl Template {
     /// The files of which the template consists, with their digests. The keys are paths below the
     /// templates directory.
     pub fn files(&self) -> BTreeMap<String, String> {
-        self.folder.digests(&self.id)
+        let mut files = self.folder.digests(&self.id);
+        // A template from a pack consists of the pack too.
+        let pack = self.pack.iter();
+        files.extend(pack.map(|pack| (format!("pack:{}", pack.head.name), pack.digest.clone())));
+        files
+    }
+
+    /// The pack from which the tasks are made. None for a template of its own files.
+    pub fn pack(&self) -> Option<&Arc<ProjectPack>> {
+        self.pack.as_ref()
     }
 
     /// The digest over all files of the template. It is the same for the same files on every
@@ -486,6 +563,18 @@ impl Template {
         })
     }
 
+    /// The values of all parameters of the task with number `index` under a campaign's seed, by their
+    /// names.
+    pub fn drawn(
+        &self,
+        campaign_seed: u64,
+        index: u32,
+    ) -> Result<BTreeMap<String, serde_json::Value>, TemplateError> {
+        let key = draw::key(campaign_seed, &self.id, index);
+        let values = self.parameters.draw(&mut draw::TaskRng::new(key));
+        values.map_err(|problem| problem.in_folder(&self.id, &self.folder))
+    }
+
     /// All mistakes because of which the template makes no task under this seed.
     pub fn mistakes(&self, campaign_seed: u64, index: u32) -> Vec<TemplateError> {
         self.build(campaign_seed, index).err().unwrap_or_default()
@@ -495,6 +584,10 @@ impl Template {
     fn build(&self, campaign_seed: u64, index: u32) -> Result<Task, Vec<TemplateError>> {
         assert_may_block("render a task");
         let key = draw::key(campaign_seed, &self.id, index);
-        TaskBuilder::new(self, key).make(index).map_err(|problems| self.placed(&self.id, problems))
+        let made = match (&self.from_pack, &self.pack) {
+            (Some(spec), Some(pack)) => PackTaskBuilder::new(self, spec, pack, key).make(index),
+            _ => TaskBuilder::new(self, key).make(index),
+        };
+        made.map_err(|problems| self.placed(&self.id, problems))
     }
 }

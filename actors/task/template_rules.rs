@@ -1,5 +1,6 @@
 //! The rules for templates that types cannot express. All broken rules of a template are found.
 
+use super::pack_spec::PackSpec;
 use super::service_spec;
 use super::template::{
     COMPLETE, CheckSpec, FOLDER_SCHEMA, FaultSpec, FileTemplate, InstructionSpec, MoveSpec,
@@ -12,6 +13,8 @@ use crate::model::JudgePlace;
 const FAULT_NAMES: [&str; 3] = ["fault", "right", "fault_variant"];
 /// How many wordings an instruction may have.
 const WORDINGS: std::ops::RangeInclusive<usize> = 2..=6;
+/// How many skills a template may name.
+const SKILLS: std::ops::RangeInclusive<usize> = 2..=4;
 /// How many stages a template may have.
 const STAGES: std::ops::RangeInclusive<usize> = 2..=8;
 
@@ -22,6 +25,11 @@ pub(super) fn problems(template: &Template, id: &str) -> Vec<TemplateProblem> {
     if rules.schema() {
         let parts = template.parts();
         rules.head(id);
+        rules.skills();
+        if let Some(spec) = &template.from_pack {
+            rules.pack_spec(spec);
+            return rules.problems;
+        }
         rules.stages();
         parts.iter().for_each(|part| rules.instruction(part));
         rules.faults();
@@ -74,6 +82,49 @@ impl<'a> TemplateRules<'a> {
         if template.expected_steps.min > template.expected_steps.max {
             self.fail("expected_steps", "min is above max");
         }
+    }
+
+    /// The names of skills are checked for their form only: a template may need a skill that the list
+    /// of skills does not have yet.
+    fn skills(&mut self) {
+        let skills = &self.template.skills;
+        if !skills.is_empty() && !SKILLS.contains(&skills.len()) {
+            let (least, most) = (SKILLS.start(), SKILLS.end());
+            self.fail("skills", format!("{} skills; {least} to {most} are allowed", skills.len()));
+        }
+        for (at, skill) in skills.iter().enumerate() {
+            if !is_skill(skill) {
+                let message = format!("{skill:?} is no skill; write AREA.SKILL, such as `sql.ddl`");
+                self.fail(format!("skills.{at}"), message);
+            }
+            if skills[..at].contains(skill) {
+                self.fail(format!("skills.{at}"), format!("{skill:?} is there twice"));
+            }
+        }
+    }
+
+    /// The rules for a template whose tasks a pack gives.
+    fn pack_spec(&mut self, spec: &PackSpec) {
+        self.newer("from_pack".to_owned(), true);
+        let template = self.template;
+        let keys = [
+            ("parameters", !template.parameters.0.is_empty()),
+            ("faults", !template.faults.is_empty()),
+            ("environment.files", !template.environment.files.is_empty()),
+            ("environment.setup", !template.environment.setup.is_empty()),
+            ("services", !template.services.is_empty()),
+            ("instruction", template.instruction.is_some()),
+            ("solution", template.solution.is_some()),
+            ("alternatives", !template.alternatives.is_empty()),
+            ("verification", template.verification.is_some()),
+            ("stages", !template.stages.is_empty()),
+        ];
+        for (key, _) in keys.into_iter().filter(|(_, is_there)| *is_there) {
+            self.fail(key, "the pack gives it; it cannot stand beside `from_pack`");
+        }
+        let problems = spec.problems().into_iter();
+        self.problems.extend(problems.map(|problem| problem.below("from_pack")));
+        self.resources();
     }
 
     fn stages(&mut self) {
@@ -376,6 +427,16 @@ impl<'a> TemplateRules<'a> {
         }
         self.fail(name, "it needs exactly one of run, same, unchanged, absent and present");
     }
+}
+
+/// Whether a text has the form of a skill: two words of small letters, digits and hyphens with a dot
+/// between them.
+fn is_skill(name: &str) -> bool {
+    let is_plain = |part: &str| {
+        part.starts_with(|c: char| c.is_ascii_lowercase())
+            && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+    };
+    name.split_once('.').is_some_and(|(area, skill)| is_plain(area) && is_plain(skill))
 }
 
 /// Whether a text can be a name in a rendered text.

@@ -124,6 +124,7 @@ pub fn campaign(name: &str, tasks: u32) -> CampaignConfig {
             template_dirs: Vec::new(),
             exclude: Vec::new(),
             per_template: tasks,
+            draw: Default::default(),
             samples: Default::default(),
         },
         models: vec![priced("fake/one", 0)],

@@ -434,6 +434,11 @@ impl Sandbox for FakeSandbox {
         Ok(())
     }
 
+    async fn without_room(&mut self, areas: &[&str], _: u32) -> Result<Option<String>, Fault> {
+        let shown = areas.first().map(|area| format!("{area}: No space left on device"));
+        Ok(shown.filter(|_| self.full))
+    }
+
     async fn reset(&mut self) -> Result<(), Fault> {
         self.shared.traps.pass("empty").await?;
         self.did(Separation::Emptied);

@@ -8,6 +8,7 @@ use crate::campaign::{CampaignHandle, CampaignProgress, ReopenFilter, RestartOpt
 use crate::collector::CollectorHandle;
 use crate::engine::{EngineHandle, EngineResources};
 use crate::model::CampaignConfig;
+use crate::policy::PauseSlot;
 use crate::pool::{PoolConfig, PoolHandle};
 use crate::ports::{Clock, Journal};
 use crate::quality::{QualityHandle, QualityServices};
@@ -37,12 +38,15 @@ pub struct Options {
     pub workers: usize,
     /// A journal of an earlier life.
     pub journal: Arc<MemoryJournal>,
+    /// How coarse pauses are. None by default, so that an episode takes no time.
+    pub pause_slot: PauseSlot,
 }
 
 impl Default for Options {
     fn default() -> Self {
         let pool = PoolConfig { warm: 2, parallel_creation: 3, ..PoolConfig::default() };
-        Self { pool, slots: 64, workers: 2, journal: Arc::default() }
+        let pause_slot = PauseSlot::NONE;
+        Self { pool, slots: 64, workers: 2, journal: Arc::default(), pause_slot }
     }
 }
 
@@ -96,7 +100,7 @@ async fn all_gone(census: &LiveCounts, backend: &FakeBackend) {
 
 impl Kit {
     fn start(options: Options) -> Self {
-        let Options { pool, slots, workers, journal } = options;
+        let Options { pool, slots, workers, journal, pause_slot } = options;
         let (backend, sink) = (FakeBackend::default(), Arc::<FakeSink>::default());
         let models = Arc::<FakeModels>::default();
         let archive = Arc::<FakeArchive>::default();
@@ -130,6 +134,7 @@ impl Kit {
             clock,
             agents,
             units,
+            pause_slot,
         };
         let slots = Arc::new(Semaphore::new(slots));
         let (engine, exit) = EngineHandle::start(EngineResources {

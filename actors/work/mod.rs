@@ -28,16 +28,17 @@ pub use services::EngineServices;
 pub use unit_actor::{AttemptExit, AttemptSpec, UnitActor, UnitHandle, launch};
 
 use crate::model::{
-    CampaignConfig, EpisodeRecord, Fault, Outcome, PlannedEpisode, TaskId, TemplateEdition,
+    CampaignConfig, EpisodeRecord, Fault, Outcome, PlannedEpisode, Task, TaskId, TemplateEdition,
     WorkName,
 };
+use crate::policy::draw::{DrawChoice, InformativeDraw, PassCounts};
 use crate::pool::PoolHandle;
 use crate::quality::FinishedUnit;
 use crate::task::{Catalog, TemplateError};
 use async_trait::async_trait;
 use completion::{CompletionWork, PromptSet};
 use serde::{Deserialize, Serialize};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use trajectory::TrajectoryWork;
@@ -60,6 +61,8 @@ pub struct WorkSources {
     pub editions: Vec<TemplateEdition>,
     /// The others.
     pub skipped: Vec<SkippedTemplate>,
+    /// What was known of the sources when the campaign began. Only an informative draw asks for it.
+    pub past: PassCounts,
 }
 
 /// What is new in the plan, beside the units that were planned before.
@@ -69,6 +72,24 @@ pub struct CampaignPlan {
     pub episodes: Vec<PlannedEpisode>,
     /// Every task that is asked for now, whether it was planned before or not.
     pub tasks: HashSet<TaskId>,
+    /// The same tasks by their places: the numbers of the tasks of each template. A place stays the
+    /// same when the template changes. Empty for kinds without templates.
+    pub places: HashMap<String, HashSet<u32>>,
+}
+
+impl CampaignPlan {
+    /// Notes that a task is asked for.
+    pub fn ask_for(&mut self, task: Task) {
+        self.places.entry(task.template).or_default().insert(task.index);
+        self.tasks.insert(task.id);
+    }
+
+    /// Whether the task of a unit has been replaced: its place is asked for, and has another task.
+    pub fn replaces(&self, unit: &PlannedEpisode) -> bool {
+        let asked = self.places.get(&unit.template);
+        asked.is_some_and(|indices| indices.contains(&unit.index))
+            && !self.tasks.contains(&unit.task)
+    }
 }
 
 /// An attempt that reached an outcome. The journal has the outcome already.
@@ -106,13 +127,30 @@ pub trait WorkKind: Send + Sync + 'static {
     fn may_run(&self, unit: &PlannedEpisode) -> bool;
 
     /// Whether the task of a unit has been replaced by another edition, so that it cannot be tried
-    /// again. `tasks` are those of the present plan.
+    /// again. `plan` is the present plan.
     fn is_superseded(
         &self,
         unit: &PlannedEpisode,
         sources: &WorkSources,
-        tasks: &HashSet<TaskId>,
+        plan: &CampaignPlan,
     ) -> bool;
+
+    /// The choice of tasks that goes on while the campaign runs. `planned` are all units on record, in
+    /// the order of the plan, and `tasks` those that are asked for now. None if the plan is whole.
+    fn draw(
+        &self,
+        _sources: &WorkSources,
+        _planned: &[EpisodeRecord],
+        _tasks: &HashSet<TaskId>,
+    ) -> Option<InformativeDraw> {
+        None
+    }
+
+    /// The units of choices of [`WorkKind::draw`], without their places in the plan. It renders tasks,
+    /// so it runs on a blocking thread.
+    fn chosen_units(&self, _choices: &[DrawChoice]) -> Result<Vec<PlannedEpisode>, TemplateError> {
+        Ok(Vec::new())
+    }
 
     /// One attempt at a unit. It records its start (the fence), its turns and its outcome. Err
     /// means that there is no outcome; the campaign decides what follows. If the future is dropped

@@ -2,6 +2,7 @@
 
 use crate::agent_access::AgentAccess;
 use crate::collector::CollectorHandle;
+use crate::policy::PauseSlot;
 use crate::pool::PoolHandle;
 use crate::ports::{Clock, Journal, WorkspaceArchive};
 use crate::quality::QualityHandle;
@@ -31,6 +32,8 @@ pub struct EngineServices {
     /// Counts the panics and kills of attempts. The actors of attempts are not restarted: the
     /// campaign decides whether another attempt follows.
     pub units: Arc<ActorCounters>,
+    /// How coarse the pauses are in which agents' programs stand still. No setting changes it.
+    pub pause_slot: PauseSlot,
 }
 
 impl EngineServices {

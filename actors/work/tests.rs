@@ -14,7 +14,6 @@ use crate::supervisor::ActorStats;
 use crate::task::TemplateError;
 use crate::testkit::{Kit, Options, campaign, in_test_system};
 use async_trait::async_trait;
-use std::collections::HashSet;
 use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,7 +60,7 @@ impl WorkKind for OddWork {
         true
     }
 
-    fn is_superseded(&self, _: &PlannedEpisode, _: &WorkSources, _: &HashSet<TaskId>) -> bool {
+    fn is_superseded(&self, _: &PlannedEpisode, _: &WorkSources, _: &CampaignPlan) -> bool {
         false
     }
 
@@ -104,6 +103,7 @@ fn spec(conduct: Conduct) -> AttemptSpec {
         difficulty: "easy".to_owned(),
         model: "fake/one".to_owned(),
         scaffold: "minimal".to_owned(),
+        reason: None,
     };
     let kind = Arc::new(OddWork { config: Arc::new(campaign("c", 1)), conduct });
     AttemptSpec {

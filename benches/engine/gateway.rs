@@ -207,6 +207,7 @@ async fn ledger() -> Figure {
         difficulty: String::new(),
         model: String::new(),
         scaffold: String::new(),
+        reason: None,
     };
     let record = CampaignRecord {
         name: campaign.clone(),

@@ -20,6 +20,7 @@ mod floor;
 mod gateway;
 mod load;
 mod ordinary;
+mod packs;
 mod proof;
 mod server;
 mod starts;
@@ -134,6 +135,9 @@ fn main() {
     }
     if is_wanted("containers") {
         figures.extend(run_in_actor_system(containers::measure()).unwrap());
+    }
+    if is_wanted("packs") {
+        figures.extend(packs::measure());
     }
     if is_wanted("gateway") {
         figures.extend(run_in_actor_system(gateway::measure()).unwrap());

@@ -63,6 +63,7 @@ async fn prepare(store: &Store) {
         difficulty: "easy".to_owned(),
         model: "scripted/oracle".to_owned(),
         scaffold: "minimal".to_owned(),
+        reason: None,
     });
     store.append(vec![JournalEntry::Planned(plan.collect())]).await.unwrap();
     for n in 0..EPISODES {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use synthd::sandbox::SandboxBackends;
 use synthd_actors::model::{SandboxSpec, Task, WorkspaceCopy};
+use synthd_actors::policy::PauseSlot;
 use synthd_actors::pool::{PoolConfig, PoolHandle, SandboxLease};
 use synthd_actors::ports::SandboxBackend;
 use synthd_actors::task::Catalog;
@@ -182,7 +183,8 @@ impl VerificationBench {
         copy: Arc<WorkspaceCopy>,
     ) -> Duration {
         let started = Instant::now();
-        let mut milestones = MilestoneSandbox::new(self.pool.clone(), self.spec.clone());
+        let (pool, spec) = (self.pool.clone(), self.spec.clone());
+        let mut milestones = MilestoneSandbox::new(pool, spec, PauseSlot::NONE);
         for _ in 0..MEASURED {
             let measured = milestones.evaluate(task, live.sandbox(), &[]).await.unwrap();
             assert!(measured.is_some());

@@ -8,10 +8,12 @@
 use crate::cli::DataDir;
 use crate::cli::campaign_file::CampaignFile;
 use crate::cli::doctor::{guest_dir, this_executable};
+use crate::cli::draw_page;
 use crate::cli::dry_run::{self, DryRunReport};
 use crate::cli::terminal::output::{eprint_line, pluralize, print_json, print_line};
 use crate::config::LoadedCampaign;
 use crate::control::protocol::ErrorBody;
+use crate::draw_table::DrawTable;
 use crate::error::{Error, Result};
 use crate::estimate;
 use crate::preflight::{Preflight, PreflightReport};
@@ -165,7 +167,7 @@ fn conclude(
     match Error::combine(looked.findings) {
         Some(error) => Err(error),
         None => {
-            print_line(&valid(loaded, &plan));
+            print_line(&valid(loaded, &plan, &table(loaded, inputs)));
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -196,10 +198,8 @@ fn plan(loaded: &LoadedCampaign, inputs: &WorkInputs) -> Value {
             let selected = inputs.catalog.select(&config.tasks.templates, &config.tasks.exclude);
             vec![
                 ("templates".to_owned(), json!(selected.iter().map(|t| &t.id).collect::<Vec<_>>())),
-                (
-                    "tasks".to_owned(),
-                    json!(selected.len() as u64 * u64::from(config.tasks.per_template)),
-                ),
+                ("tasks".to_owned(), json!(config.tasks.tasks_of(selected.len() as u64))),
+                ("draw".to_owned(), table(loaded, inputs).document(config)),
                 ("stop_after_solved".to_owned(), json!(samples.stop_after_solved)),
                 ("pass_rate_width".to_owned(), json!(samples.pass_rate_width.map(share))),
                 ("scaffolds".to_owned(), json!(config.scaffolds)),
@@ -218,6 +218,11 @@ fn plan(loaded: &LoadedCampaign, inputs: &WorkInputs) -> Value {
     plan
 }
 
+/// What the campaign would draw.
+fn table(loaded: &LoadedCampaign, inputs: &WorkInputs) -> DrawTable {
+    DrawTable::of(&inputs.catalog, &loaded.config)
+}
+
 /// The number of prompts that the campaign asks for.
 fn prompts(loaded: &LoadedCampaign, inputs: &WorkInputs) -> u64 {
     let all = inputs.prompts.len() as u64;
@@ -225,7 +230,7 @@ fn prompts(loaded: &LoadedCampaign, inputs: &WorkInputs) -> u64 {
 }
 
 /// The text for a campaign without findings: `campaign.toml is valid: 3 templates, 12 tasks, ...`.
-fn valid(loaded: &LoadedCampaign, plan: &Value) -> String {
+fn valid(loaded: &LoadedCampaign, plan: &Value, drawn: &DrawTable) -> String {
     let count = |key: &str, noun: &str| {
         let count = plan[key].as_array().map_or(0, Vec::len) as u64;
         pluralize(plan[key].as_u64().unwrap_or(count), noun)
@@ -242,7 +247,8 @@ fn valid(loaded: &LoadedCampaign, plan: &Value) -> String {
             ];
             let first = format!("{name} is valid: {}", parts.join(", "));
             let sampled = sampled(&loaded.config.tasks.samples);
-            vec![Some(first), sampled, counted(&plan["episodes"], "episode")]
+            let drawn = draw_page::page(drawn, &loaded.config);
+            vec![Some(first), sampled, counted(&plan["episodes"], "episode"), drawn]
         }
         WorkName::Completions => {
             let parts = [count("prompts", "prompt"), count("models", "model")];

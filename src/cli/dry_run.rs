@@ -4,10 +4,12 @@
 
 use crate::cli::check::run_preflight;
 use crate::cli::doctor::this_executable;
+use crate::cli::draw_page;
 use crate::cli::estimate::page;
 use crate::cli::terminal::output::{eprint_line, pluralize, print_json, print_line};
 use crate::config::LoadedCampaign;
 use crate::control::protocol::ErrorBody;
+use crate::draw_table::DrawTable;
 use crate::error::{Error, Result};
 use crate::estimate;
 use crate::preflight::{LiveAnswer, LiveCheckReport, PreflightReport, ask_each};
@@ -105,6 +107,7 @@ pub(super) fn run(
     }
     let estimate = estimate::estimate_campaign(inputs, &loaded.config)?;
     let episodes = estimate.episodes;
+    let drawn = DrawTable::of(&inputs.catalog, &loaded.config);
     if json {
         let findings: Vec<ErrorBody> = looked.findings.iter().map(ErrorBody::from).collect();
         print_json(&json!({
@@ -115,6 +118,7 @@ pub(super) fn run(
             "skipped": looked.skipped,
             "answers": looked.answers,
             "episodes": episodes,
+            "draw": drawn.document(&loaded.config),
             "estimate": estimate,
         }))?;
         let first = looked.findings.first();
@@ -130,6 +134,9 @@ pub(super) fn run(
         loaded.config.name,
         pluralize(episodes, loaded.config.kind.unit())
     ));
+    if let Some(drawn) = draw_page::page(&drawn, &loaded.config) {
+        print_line(&drawn);
+    }
     print_line(&page(&estimate));
     Error::combine(looked.findings).map_or(Ok(ExitCode::SUCCESS), Err)
 }

@@ -14,6 +14,7 @@ mod check;
 mod daemon;
 mod dataset;
 mod doctor;
+mod draw_page;
 mod dry_run;
 mod episode;
 mod estimate;
@@ -22,13 +23,19 @@ mod gateway;
 mod image;
 mod models;
 mod money;
+mod pack;
 mod prices;
 mod retry;
 mod run;
 mod schema;
 mod store;
 mod template;
+mod template_calibrate;
+mod template_export;
+mod template_filter;
+mod template_harbor;
 mod template_new;
+mod template_variety;
 mod template_watch;
 mod terminal;
 
@@ -97,9 +104,12 @@ enum CliCommand {
     /// Images for sandboxes in containers: build, pull, list, check, prune
     #[command(subcommand)]
     Image(image::ImageCommand),
-    /// The template library: list, show, render, check, new, schema
+    /// The template library: list, show, render, check, variety, calibrate, export, new
     #[command(subcommand)]
     Template(template::TemplateCommand),
+    /// Projects with tests, which give tasks: list, add, mine, check
+    #[command(subcommand)]
+    Pack(pack::PackCommand),
     /// Models and their prices: list, check, price
     #[command(subcommand)]
     Models(models::ModelsCommand),
@@ -156,7 +166,8 @@ pub(crate) fn operator() -> String {
 #[derive(clap::Args, Clone, Debug, Default)]
 pub(crate) struct TemplateDirs {
     /// A directory of templates beside the shipped ones (may be repeated)
-    #[arg(long = "templates", value_name = "DIR")]
+    // Packs may lie in the same directories.
+    #[arg(long = "templates", alias = "packs", value_name = "DIR")]
     pub(crate) directories: Vec<PathBuf>,
 }
 
@@ -214,6 +225,7 @@ fn execute(cli: Cli) -> Result<ExitCode, Error> {
         CliCommand::Doctor(args) => doctor::run(&args),
         CliCommand::Image(command) => image::run(command),
         CliCommand::Template(command) => template::run(command),
+        CliCommand::Pack(command) => pack::run(command),
         CliCommand::Episode(command) => episode::run(&command),
         CliCommand::Call(command) => call::run(&command),
         CliCommand::Campaign(command) => campaign::run(&command),

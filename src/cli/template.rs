@@ -1,31 +1,43 @@
-//! `synthd template`: lists, shows, renders and checks templates, writes new ones, and prints the JSON
-//! Schema of their format. Only `check` needs sandboxes: it proves templates in real ones.
+//! `synthd template`: lists, shows, renders, compares, checks, calibrates and exports templates, writes new
+//! ones, and prints the JSON Schema of their format. Only `check` needs sandboxes: it proves templates in
+//! real ones.
 
 use crate::cli::TemplateDirs;
 use crate::cli::doctor::{guest_dir, this_executable};
+use crate::cli::template_calibrate::{self, TemplateCalibrateArgs};
+use crate::cli::template_export::{self, TemplateExportArgs};
+use crate::cli::template_filter::TemplateFilter;
+use crate::cli::template_harbor;
 use crate::cli::template_new::{self, TemplateNewArgs};
+use crate::cli::template_variety::{self, TemplateVarietyArgs, mistakes_under};
 use crate::cli::template_watch::SeenFiles;
 use crate::cli::terminal::output::{
-    eprint_line, print_error, print_json, print_line, stderr_is_terminal, table,
+    eprint_line, pluralize, print_error, print_json, print_line, stderr_is_terminal, table,
 };
 use crate::cli::terminal::terminal_text::escape_controls;
 use crate::error::{Code, Error, Result};
 use crate::running_engine::{fault_error, run_in_actor_system};
 use crate::sandbox::SandboxBackends;
-use crate::templates;
+use crate::templates::{self, TemplateLibrary};
+use crate::word_suggestion::closest;
 use clap::{Args, Subcommand};
 use serde_json::json;
 use std::collections::HashSet;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use synthd_actors::agent::MinimalScaffold;
 use synthd_actors::model::BASE_IMAGE;
-use synthd_actors::model::{JudgePlace, SandboxSpec, ShellChoice, Task};
+use synthd_actors::model::{JudgePlace, SandboxSpec, ShellChoice, Task, TaskKind};
 use synthd_actors::pool::{PoolConfig, PoolHandle};
 use synthd_actors::ports::SandboxBackend;
-use synthd_actors::proof::{SeedProof, TemplateProver};
+use synthd_actors::proof::{ReplayProof, SeedProof, TemplateProver};
 use synthd_actors::supervisor::spawn;
-use synthd_actors::task::{Catalog, InstructionSpec, Template, TemplatePart, VerificationSpec};
+use synthd_actors::task::{
+    Catalog, InstructionSpec, SKILLS, Template, TemplatePart, VerificationSpec,
+};
+use synthd_actors::variety::{FEWEST_STRUCTURES, TemplateVariety, VARIETY_SEEDS};
 use tokio::sync::Semaphore;
 
 #[derive(Subcommand)]
@@ -38,6 +50,12 @@ pub(super) enum TemplateCommand {
     Render(TemplateRenderArgs),
     /// Prove templates in real sandboxes
     Check(TemplateCheckArgs),
+    /// Compare tasks over seeds, and templates with each other
+    Variety(TemplateVarietyArgs),
+    /// Measure the difficulty of templates from finished campaigns
+    Calibrate(TemplateCalibrateArgs),
+    /// Write the tasks of templates as Harbor task folders
+    Export(TemplateExportArgs),
     /// Write a small template to start from
     New(TemplateNewArgs),
     /// Print the JSON Schema of the template format
@@ -45,9 +63,14 @@ pub(super) enum TemplateCommand {
 }
 
 #[derive(Args)]
+#[command(after_help = "Examples:
+  synthd template list --kind repair --difficulty hard
+  synthd template list --skill sql.ddl --json | jq '.[].id'")]
 pub(super) struct TemplateListArgs {
     #[command(flatten)]
     templates: TemplateDirs,
+    #[command(flatten)]
+    filter: TemplateFilter,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -94,12 +117,13 @@ pub(super) struct TemplateRenderArgs {
   - A second verification gives the same result.
   - Rendering twice gives the same bytes.
 
-Different seeds must give different tasks.
+Different seeds must give different tasks, and those of a shipped template must have 20 structures; see `synthd template variety`.
 
 Examples:
   synthd template check                    every shipped template, 5 seeds
   synthd template check 'debugging/*' --seeds 20
-  synthd template check my/task --templates ./templates --watch")]
+  synthd template check my/task --templates ./templates --watch
+  synthd template check --harbor ./tasks   what of Harbor tasks is refused")]
 pub(super) struct TemplateCheckArgs {
     /// Globs over template ids
     #[arg(default_value = "**")]
@@ -112,12 +136,24 @@ pub(super) struct TemplateCheckArgs {
     /// For which seeds the engine's own cheats are tried
     #[arg(long, value_enum, default_value_t = BatterySeeds::First)]
     battery: BatterySeeds,
+    /// Play the oracle of seed 1 on N other seeds; it must solve less than 5 %
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=1_000))]
+    replay: u64,
+    /// The fewest structurally different tasks of 40 seeds; 20 for shipped templates if nothing is said
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=40))]
+    structures: Option<u32>,
     /// Which shell the sandboxes use
     #[arg(long, default_value = "auto", value_parser = ["auto", "bash", "sh"])]
     shell: String,
     /// Check again when a file below --templates changes
     #[arg(long, requires = "directories")]
     watch: bool,
+    /// Read Harbor task folders instead (may be repeated)
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["globs", "directories", "watch"])]
+    harbor: Vec<PathBuf>,
+    /// Run the solution and the tests of each of these tasks in containers
+    #[arg(long, requires = "harbor")]
+    prove: bool,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -149,8 +185,14 @@ pub(super) fn run(command: TemplateCommand) -> Result<ExitCode> {
         TemplateCommand::List(args) => list(&args),
         TemplateCommand::Show(args) => show(&args),
         TemplateCommand::Render(args) => render(&args),
+        TemplateCommand::Check(args) if !args.harbor.is_empty() => {
+            template_harbor::check(&args.harbor, args.prove, args.json)
+        }
         TemplateCommand::Check(args) if args.watch => run_in_actor_system(check_always(&args))?,
         TemplateCommand::Check(args) => run_in_actor_system(check(&args))?,
+        TemplateCommand::Variety(args) => template_variety::run(&args),
+        TemplateCommand::Calibrate(args) => template_calibrate::run(&args),
+        TemplateCommand::Export(args) => template_export::run(&args),
         TemplateCommand::New(args) => template_new::run(&args),
         TemplateCommand::Schema => {
             print_json(&schemars::schema_for!(Template))?;
@@ -162,19 +204,37 @@ pub(super) fn run(command: TemplateCommand) -> Result<ExitCode> {
 /// `template list`: one row for each template, the shipped ones and those of `--templates`.
 fn list(args: &TemplateListArgs) -> Result<ExitCode> {
     let catalog = templates::load(&args.templates.directories)?;
+    let selected = args.filter.select(&catalog)?;
     if args.json {
-        let all: Vec<_> = catalog.iter().map(|t| summary(t)).collect();
+        let all: Vec<_> = selected.iter().map(|t| summary(t)).collect();
         print_json(&all)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut rows = table(&["template", "difficulty", "needs", "title"]);
-    for template in catalog.iter() {
-        let needs =
-            if template.requires.is_empty() { "-".into() } else { template.requires.join(" ") };
-        rows.add_row([&template.id, template.difficulty.as_str(), &needs, &template.title]);
+    let mut rows = table(&["template", "kind", "difficulty", "skills", "needs", "title"]);
+    let joined = |words: &[String]| if words.is_empty() { "-".into() } else { words.join(" ") };
+    for template in selected {
+        let (skills, needs) = (joined(&template.skills), joined(&template.requires));
+        let (kind, difficulty) = (kind_of(template), shown_difficulty(template));
+        rows.add_row([&template.id, kind, &difficulty, &skills, &needs, &template.title]);
     }
     print_line(&rows.to_string());
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where a template's difficulty is from: `measured 2026-11-30`, or `declared` by its author.
+fn calibration(template: &Template) -> String {
+    let measured = template.measured.as_ref();
+    measured.map_or("declared".to_owned(), |measured| format!("measured {}", measured.date))
+}
+
+/// The difficulty of a template, and where it is from.
+fn shown_difficulty(template: &Template) -> String {
+    format!("{}, {}", template.current_difficulty().as_str(), calibration(template))
+}
+
+/// The kind of a template as a word.
+fn kind_of(template: &Template) -> &'static str {
+    template.kind.map_or("-", TaskKind::as_str)
 }
 
 /// The names of the wordings of a template's instructions; none of those that have only one.
@@ -198,10 +258,16 @@ fn names_of(template: &Template, names: impl Fn(&TemplatePart<'_>) -> Vec<String
     template.parts().into_iter().flat_map(of_part).collect()
 }
 
-/// A template as JSON, without its texts. `turns` is the number of scripted moves of the solution
-/// plus one for each submission.
+/// A template as JSON, without its texts. `moves` is the number of scripted moves of the solution, one
+/// command a turn; `turns` has one more for each submission.
 fn summary(template: &Template) -> serde_json::Value {
     let parts = template.parts();
+    let moves = match template.from_pack {
+        // The pack has the solution.
+        Some(_) => template.task(1, 0).map_or(0, |task| task.solution.len()),
+        None => parts.iter().map(|part| part.solution.map_or(0, <[_]>::len)).sum::<usize>(),
+    };
+    let steps = template.current_steps();
     let verified = |name: fn(&VerificationSpec) -> Vec<String>| {
         names_of(template, |part| part.verification.map(name).unwrap_or_default())
     };
@@ -209,11 +275,15 @@ fn summary(template: &Template) -> serde_json::Value {
         "id": template.id,
         "title": template.title,
         "category": template.category,
-        "difficulty": template.difficulty.as_str(),
+        "kind": template.kind,
+        "skills": template.skills,
+        "difficulty": template.current_difficulty().as_str(),
+        "calibration": calibration(template),
         "requires": template.requires,
-        "expected_steps": [template.expected_steps.min, template.expected_steps.max],
+        "expected_steps": [steps.min, steps.max],
         "parameters": template.parameters.0.iter().map(|(name, _)| name).collect::<Vec<_>>(),
-        "turns": parts.iter().map(|part| part.solution.map_or(0, <[_]>::len) + 1).sum::<usize>(),
+        "moves": moves,
+        "turns": moves + parts.len(),
         "stages": template.stages.iter().map(|stage| &stage.name).collect::<Vec<_>>(),
         "checks": verified(|spec| spec.checks.iter().map(|c| c.name.clone()).collect()),
         "milestones": verified(|spec| spec.milestones.iter().map(|m| m.name.clone()).collect()),
@@ -261,8 +331,14 @@ fn show(args: &TemplateShowArgs) -> Result<ExitCode> {
         let text = words(&summary[key]);
         print_line(&format!("  {key:<11} {}", if text.is_empty() { "-" } else { &text }));
     }
-    // Only templates in folders have these.
-    for key in ["stages", "alternatives", "faults", "services", "wordings"] {
+    if template.measured.is_some() {
+        print_line(&format!("  calibration {}", calibration(&template)));
+    }
+    if let Some(kind) = template.kind {
+        print_line(&format!("  {:<11} {}", "kind", kind.as_str()));
+    }
+    // Not every template has these.
+    for key in ["skills", "stages", "alternatives", "faults", "services", "wordings"] {
         let text = words(&summary[key]);
         if !text.is_empty() {
             print_line(&format!("  {key:<12} {text}"));
@@ -345,8 +421,8 @@ async fn check_always(args: &TemplateCheckArgs) -> Result<ExitCode> {
 /// `template check`: starts a pool of sandboxes, proves the selected templates, and closes the
 /// pool. The error `TemplateUnproven` counts the templates that are not proven.
 async fn check(args: &TemplateCheckArgs) -> Result<ExitCode> {
-    let catalog = templates::load(&args.templates.directories)?;
-    let selected = catalog.select(&args.globs, &[]);
+    let library = TemplateLibrary::load(&args.templates.directories)?;
+    let selected = library.catalog.select(&args.globs, &[]);
     if selected.is_empty() {
         return Err(crate::templates::nothing_matches(&args.globs));
     }
@@ -363,7 +439,7 @@ async fn check(args: &TemplateCheckArgs) -> Result<ExitCode> {
         scaffold: Arc::new(MinimalScaffold),
         tries_battery: false,
     };
-    let proved = prove_selected(&prover, &selected, args).await;
+    let proved = prove_selected(&prover, &selected, &library, args).await;
     pool.shut_down().await;
     // Sandboxes are removed before the result is looked at, so that an error leaves nothing behind.
     let settled = backend.settle().await.map_err(|fault| fault_error(&fault));
@@ -371,6 +447,7 @@ async fn check(args: &TemplateCheckArgs) -> Result<ExitCode> {
     let unproven = proved?;
     settled?;
     warn_of_shared_judges(&selected);
+    warn_of_skills(&selected);
     if unproven == 0 {
         return Ok(ExitCode::SUCCESS);
     }
@@ -392,6 +469,18 @@ fn warn_of_shared_judges(selected: &[Arc<Template>]) {
     }
 }
 
+/// Warns of skills that are not on the list. They may be the user's own, or misspelt.
+fn warn_of_skills(selected: &[Arc<Template>]) {
+    for template in selected {
+        for skill in template.unknown_skills() {
+            let near = closest(skill, SKILLS)
+                .map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+            let id = &template.id;
+            eprint_line(&format!("warning: {id}: docs/skills.md has no skill `{skill}`{near}"));
+        }
+    }
+}
+
 /// The value of `--shell`; clap has checked it already.
 fn shell(name: &str) -> ShellChoice {
     match name {
@@ -406,31 +495,148 @@ fn shell(name: &str) -> ShellChoice {
 async fn prove_selected(
     prover: &TemplateProver,
     selected: &[Arc<Template>],
+    library: &TemplateLibrary,
     args: &TemplateCheckArgs,
 ) -> Result<usize> {
     let mut unproven = 0;
     let mut report = Vec::new();
     let mut ended = Ok(());
     for template in selected {
-        let proofs = match prove_all(prover, template, args).await {
-            Ok(proofs) => proofs,
+        let checked = match check_one(prover, template, args).await {
+            Ok(checked) => checked,
             Err(error) => {
                 ended = Err(error);
                 break;
             }
         };
-        let problems = problems_of(template, &proofs, &args.templates);
+        let fewest = fewest_structures(template, library, args);
+        let problems = checked.problems(template, fewest, &args.templates);
         unproven += usize::from(!problems.is_empty());
-        tell(template, &proofs, &problems, args.json);
-        report.push(json!({
-            "template": template.id, "seeds": proofs.len(), "proven": problems.is_empty(),
-            "problems": problems,
-        }));
+        tell(template, &checked, &problems, args.json);
+        report.push(checked.document(template, &problems));
     }
     if args.json {
         print_json(&report)?;
     }
     ended.map(|()| unproven)
+}
+
+/// The fewest structurally different tasks that a template must make. What the user's own templates
+/// are for, the user knows.
+fn fewest_structures(
+    template: &Template,
+    library: &TemplateLibrary,
+    args: &TemplateCheckArgs,
+) -> usize {
+    let usual = if library.is_own(&template.id) { 0 } else { FEWEST_STRUCTURES };
+    args.structures.map_or(usual, |asked| usize::try_from(asked).unwrap_or(usize::MAX))
+}
+
+/// What a check has found out of one template.
+struct CheckedTemplate {
+    /// In the order of the seeds, from 1.
+    proofs: Vec<SeedProof>,
+    /// None for a template that makes no task under some seed.
+    variety: Option<TemplateVariety>,
+    /// None if no replay was asked for, or there was nothing to play.
+    replay: Option<ReplayProof>,
+    /// How long all of it took.
+    wall: Duration,
+}
+
+/// Proves one template, compares its tasks, and plays its oracle on other seeds if that is asked for.
+async fn check_one(
+    prover: &TemplateProver,
+    template: &Arc<Template>,
+    args: &TemplateCheckArgs,
+) -> Result<CheckedTemplate> {
+    let begun = Instant::now();
+    let proofs = prove_all(prover, template, args).await?;
+    let is_usable = proofs.iter().all(|proof| proof.unusable.is_none());
+    let variety = match is_usable {
+        true => TemplateVariety::of(template, VARIETY_SEEDS).ok(),
+        false => None,
+    };
+    let replay = match variety.is_some() && args.replay > 0 {
+        true => Some(replay_all(prover, template, args.replay).await?),
+        false => None,
+    };
+    Ok(CheckedTemplate { proofs, variety, replay, wall: begun.elapsed() })
+}
+
+impl CheckedTemplate {
+    /// Everything that keeps the template from being proven.
+    fn problems(&self, template: &Template, fewest: usize, dirs: &TemplateDirs) -> Vec<String> {
+        let mut problems = problems_of(template, &self.proofs, dirs);
+        // Other seeds may be the ones under which it makes no task.
+        let is_usable = self.proofs.iter().all(|proof| proof.unusable.is_none());
+        if is_usable && self.variety.is_none() {
+            let mistakes = mistakes_under(template, VARIETY_SEEDS);
+            problems.push(templates::render_errors(template, &mistakes, &dirs.directories));
+        }
+        if let Some(TemplateVariety { structures, seeds, .. }) = self.variety
+            && structures < fewest
+        {
+            problems.push(format!(
+                "{seeds} seeds give only {structures} structurally different tasks; \
+                 at least {fewest} are wanted"
+            ));
+        }
+        if let Some(replay) = self.replay
+            && !replay.holds()
+        {
+            let ReplayProof { tries, solved } = replay;
+            problems.push(format!(
+                "the oracle's moves of seed 1 solve {solved} of {tries} tasks of other seeds"
+            ));
+        }
+        problems
+    }
+
+    /// The result as JSON.
+    fn document(&self, template: &Template, problems: &[String]) -> serde_json::Value {
+        json!({
+            "template": template.id, "seeds": self.proofs.len(), "proven": problems.is_empty(),
+            "problems": problems, "variety": self.variety, "replay": self.replay,
+            "wall_seconds": self.wall.as_secs_f64(),
+        })
+    }
+}
+
+/// Plays the oracle's moves of seed 1 on so many other seeds, several at a time.
+async fn replay_all(
+    prover: &TemplateProver,
+    template: &Arc<Template>,
+    others: u64,
+) -> Result<ReplayProof> {
+    let slots = proof_slots();
+    let tasks: Vec<_> = (2..=others + 1)
+        .map(|seed| {
+            let (prover, template, slots) = (prover.clone(), template.clone(), slots.clone());
+            spawn("replay", async move {
+                let _place = slots.acquire_owned().await;
+                prover.replay(&template, 1, seed..=seed).await
+            })
+        })
+        .collect();
+    let mut sum = ReplayProof::default();
+    for task in tasks {
+        let one = task.await.map_err(panicked)?.map_err(|fault| fault_error(&fault))?;
+        sum.tries += one.tries;
+        sum.solved += one.solved;
+    }
+    Ok(sum)
+}
+
+/// Places for proofs that run at the same time: at most two for each core.
+fn proof_slots() -> Arc<Semaphore> {
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    Arc::new(Semaphore::new(cores * 2))
+}
+
+/// The error for a proof that panicked.
+fn panicked(error: tokio::task::JoinError) -> Error {
+    Error::new(Code::Unexpected, "a proof panicked").with_source(error)
 }
 
 /// Proves one template under the seeds 1 to `seeds`, several at a time. The proofs are returned in
@@ -440,9 +646,7 @@ async fn prove_all(
     template: &Arc<Template>,
     args: &TemplateCheckArgs,
 ) -> Result<Vec<SeedProof>> {
-    // At most two proofs for each core run at the same time.
-    let cores = std::thread::available_parallelism().map_or(2, usize::from);
-    let slots = Arc::new(Semaphore::new(cores * 2));
+    let slots = proof_slots();
     let tasks: Vec<_> = (1..=args.seeds)
         .map(|seed| {
             let tries_battery = args.battery.include(seed);
@@ -456,9 +660,7 @@ async fn prove_all(
         .collect();
     let mut proofs = Vec::new();
     for task in tasks {
-        let proof = task
-            .await
-            .map_err(|e| Error::new(Code::Unexpected, "a proof panicked").with_source(e))?;
+        let proof = task.await.map_err(panicked)?;
         proofs.push(proof.map_err(|fault| fault_error(&fault))?);
     }
     Ok(proofs)
@@ -510,10 +712,14 @@ fn named(under: &[usize], all: usize) -> String {
 /// Prints the result for one template and its problems. With JSON, stdout is for the document; then
 /// the line goes to stderr if that is a terminal, to show that the work goes on. Problems may quote
 /// output of commands, so they are made safe.
-fn tell(template: &Template, proofs: &[SeedProof], problems: &[String], json: bool) {
+fn tell(template: &Template, checked: &CheckedTemplate, problems: &[String], json: bool) {
     let mark = if problems.is_empty() { "proven" } else { "UNPROVEN" };
-    let seeds = if proofs.len() == 1 { "seed" } else { "seeds" };
-    let line = format!("{mark:<9} {} ({} {seeds})", template.id, proofs.len());
+    let seeds = pluralize(checked.proofs.len() as u64, "seed");
+    let wall = checked.wall.as_secs_f64();
+    let replay = checked
+        .replay
+        .map_or(String::new(), |replay| format!(", replay {} of {}", replay.solved, replay.tries));
+    let line = format!("{mark:<9} {} ({seeds}), {wall:.1} s{replay}", template.id);
     if !json {
         print_line(&line);
     } else if stderr_is_terminal() {

@@ -363,6 +363,7 @@ mod tests {
             difficulty: String::new(),
             model: String::new(),
             scaffold: String::new(),
+            reason: None,
         };
         store
             .append(vec![JournalEntry::CampaignOpened(opened), JournalEntry::Planned(vec![plan])])

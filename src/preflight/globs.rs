@@ -66,6 +66,7 @@ mod tests {
             exclude,
             template_dirs: vec![],
             per_template: 1,
+            draw: Default::default(),
             samples: Default::default(),
         };
         unmatched(&catalog, &tasks).iter().map(Error::report).collect()

@@ -177,6 +177,7 @@ async fn begin(
         difficulty: String::new(),
         model: model.to_owned(),
         scaffold: "none".to_owned(),
+        reason: None,
     };
     let attempt = earlier.map_or(AttemptNumber(0), |record| record.attempt).next();
     let at_ms = engine.services.clock.now_ms();

@@ -2,7 +2,7 @@
 //! finding, and `run` and `submit` refuse to start for the same findings.
 //!
 //! ```text
-//! file:  globs ─► resources that templates state ─► stages ─► budgets
+//! file:  globs ─► shares ─► resources that templates state ─► stages ─► budgets
 //! store: free, sound, same settings, same templates (`check` only: `run` finds them as it starts)
 //! host:  keys ─► enforcement ─► images ─► programs (`check` only: `run` asks while it prepares)
 //! live:  each model is asked once (`check --live`, `run --dry-run`)
@@ -12,6 +12,7 @@
 //! them at once. Nothing here changes the store, except the live check, which records its calls.
 
 mod changes;
+mod draws;
 mod globs;
 mod live;
 mod resources;
@@ -28,6 +29,7 @@ use crate::llm::AdapterFactory;
 use crate::running_engine::fault_error;
 use crate::sandbox::SandboxBackends;
 use crate::sandbox::docker::PullProgress;
+use draws::undrawable;
 use resources::ungranted;
 use sandboxes::SandboxPreflight;
 use staged::unplayable;
@@ -75,6 +77,7 @@ impl Preflight<'_> {
         let mut findings = match self.config.kind {
             WorkName::Trajectories => {
                 let mut findings = unmatched(&self.inputs.catalog, &self.config.tasks);
+                findings.extend(undrawable(&self.inputs.catalog, self.config));
                 findings.extend(ungranted(&self.inputs.catalog, self.config));
                 findings.extend(unplayable(&self.inputs.catalog, self.config));
                 findings

@@ -91,8 +91,8 @@ pub(super) fn use_editions(
 pub(super) fn add_episodes(conn: &Connection, episodes: &[PlannedEpisode]) -> StoreResult {
     let mut add = conn.prepare_cached(
         "INSERT INTO episode (id, campaign, ordinal, task, template, task_index, category,
-             difficulty, model, scaffold)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (id) DO NOTHING",
+             difficulty, model, scaffold, draw_reason)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (id) DO NOTHING",
     )?;
     // The campaign of the episode before, with its key. A plan usually has one campaign.
     let mut last: Option<(&CampaignName, i64)> = None;
@@ -125,7 +125,8 @@ fn add_episode(
             plan.category,
             plan.difficulty,
             plan.model,
-            plan.scaffold
+            plan.scaffold,
+            plan.reason
         ])
         .map_err(|error| collision(error, plan))?;
     // An episode that is planned already has its progress, which must not be reset.

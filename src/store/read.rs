@@ -42,23 +42,29 @@ fn says_what_is_counted(conn: &Connection) -> StoreResult<bool> {
     Ok(conn.prepare_cached(sql)?.exists([])?)
 }
 
-/// The query [`EPISODE`] for the schema of this store. An older schema gives zero uncounted calls.
+/// The query [`EPISODE`] for the schema of this store. An older schema gives zero uncounted calls, and
+/// no reasons of choices.
 fn episode_sql(conn: &Connection) -> StoreResult<String> {
     let uncounted = match says_what_is_counted(conn)? {
         true => "(SELECT calls FROM uncounted WHERE uncounted.episode = episode.key)",
         false => "0",
     };
-    Ok(EPISODE.replace("{uncounted}", uncounted))
+    let has_reason = "SELECT 1 FROM pragma_table_info('episode') WHERE name = 'draw_reason'";
+    let reason = match conn.prepare_cached(has_reason)?.exists([])? {
+        true => "draw_reason",
+        false => "NULL",
+    };
+    Ok(EPISODE.replace("{uncounted}", uncounted).replace("{reason}", reason))
 }
 
-/// The query for the columns that [`episode_of`] reads. `{uncounted}` is replaced before it is
-/// used.
+/// The query for the columns that [`episode_of`] reads. `{uncounted}` and `{reason}` are replaced
+/// before it is used.
 const EPISODE: &str = "
     SELECT id, name, episode.ordinal, task, template, task_index, category, difficulty, model,
         scaffold, progress.attempt, failed_attempts, outcome.body, 
         CASE WHEN judged.episode IS NOT NULL THEN judged.rejected IS NOT NULL END,
         now.steps, now.input_tokens, now.output_tokens, now.cost, fingerprint, started_at_ms,
-        finished_at_ms, {uncounted}
+        finished_at_ms, {uncounted}, {reason}
     FROM episode
     JOIN campaign ON campaign.key = episode.campaign
     JOIN progress ON progress.episode = episode.key
@@ -513,7 +519,7 @@ fn judged_of(rejected: bool) -> RowDecision {
     if rejected { RowDecision::Rejected } else { RowDecision::Accepted }
 }
 
-/// Reads the first ten columns of the query [`EPISODE`].
+/// Reads the first ten columns of the query [`EPISODE`], and the last one.
 fn plan_of(row: &Row<'_>) -> StoreResult<PlannedEpisode> {
     Ok(PlannedEpisode {
         id: EpisodeId(row.get(0)?),
@@ -526,6 +532,7 @@ fn plan_of(row: &Row<'_>) -> StoreResult<PlannedEpisode> {
         difficulty: row.get(7)?,
         model: row.get(8)?,
         scaffold: row.get(9)?,
+        reason: row.get(22)?,
     })
 }
 

@@ -1,8 +1,10 @@
-//! A workspace as bytes: `synthd-workspace-1`, the number of special files that were left out, the
-//! number of entries, and each entry; all compressed with zstd. Numbers are little-endian, and a text
-//! or a piece of a file follows its length.
+//! A workspace as bytes: `synthd-workspace-2`, the number of entries that were left out, those of them
+//! that are named, the number of entries, and each entry; all compressed with zstd. Numbers are
+//! little-endian, and a text or a piece of a file follows its length. The first version names nothing
+//! that was left out; it is still read.
 //!
 //! ```text
+//! named:   count (kind path)*
 //! entry:   0 path mode                          a directory
 //!          1 path mode count piece*             a file
 //!          2 path target                        a link
@@ -10,11 +12,14 @@
 //! ```
 
 use std::io::{self, Read, Write};
-use synthd_actors::model::{FileSegment, TreeEntry, TreeEntryKind, WorkspaceCopy};
+use synthd_actors::model::{
+    FileSegment, SkippedEntry, SkippedKind, TreeEntry, TreeEntryKind, WorkspaceCopy,
+};
 use zstd::stream::{read::Decoder, write::Encoder};
 
-/// The first bytes of the content.
-const MAGIC: &[u8] = b"synthd-workspace-1";
+/// The first bytes of the content, in this version and in the first one.
+const MAGIC: &[u8] = b"synthd-workspace-2";
+const FIRST_MAGIC: &[u8] = b"synthd-workspace-1";
 /// The compression level of zstd: the fastest of the usual levels.
 const LEVEL: i32 = 1;
 /// The most bytes that a file is unpacked to. A workspace is copied with fewer.
@@ -26,6 +31,14 @@ const USUAL_PIECE: u64 = 1 << 20;
 const DIRECTORY: u8 = 0;
 const FILE: u8 = 1;
 const LINK: u8 = 2;
+/// The kinds of entries that were left out, by their tags.
+const SKIPPED: [SkippedKind; 5] = [
+    SkippedKind::Fifo,
+    SkippedKind::Socket,
+    SkippedKind::Device,
+    SkippedKind::OddName,
+    SkippedKind::OddLink,
+];
 const BYTES: u8 = 0;
 const HOLE: u8 = 1;
 
@@ -34,11 +47,21 @@ pub(crate) fn write(to: impl Write, copy: &WorkspaceCopy) -> io::Result<()> {
     let mut out = Encoder::new(to, LEVEL)?;
     out.write_all(MAGIC)?;
     out.write_all(&copy.skipped.to_le_bytes())?;
+    write_number(&mut out, copy.skipped_entries.len() as u64)?;
+    for skipped in &copy.skipped_entries {
+        write_skipped(&mut out, skipped)?;
+    }
     write_number(&mut out, copy.entries.len() as u64)?;
     for entry in &copy.entries {
         write_entry(&mut out, entry)?;
     }
     out.finish()?.flush()
+}
+
+fn write_skipped(out: &mut impl Write, skipped: &SkippedEntry) -> io::Result<()> {
+    let tag = SKIPPED.iter().position(|kind| *kind == skipped.kind);
+    out.write_all(&[tag.and_then(|tag| u8::try_from(tag).ok()).unwrap_or_default()])?;
+    write_bytes(out, &skipped.path)
 }
 
 fn write_entry(out: &mut impl Write, entry: &TreeEntry) -> io::Result<()> {
@@ -90,10 +113,13 @@ fn write_number(out: &mut impl Write, number: u64) -> io::Result<()> {
 /// Reads a workspace. Err if the bytes are none, or end too early.
 pub(crate) fn read(from: impl Read) -> io::Result<WorkspaceCopy> {
     let mut from = Decoder::new(from)?.take(MOST_UNPACKED);
-    if read_exactly(&mut from, MAGIC.len() as u64)? != MAGIC {
+    let magic = read_exactly(&mut from, MAGIC.len() as u64)?;
+    if magic != MAGIC && magic != FIRST_MAGIC {
         return Err(damaged("it is no workspace"));
     }
     let skipped = read_small(&mut from)?;
+    let named = if magic == MAGIC { read_number(&mut from)? } else { 0 };
+    let skipped_entries = (0..named).map(|_| read_skipped(&mut from)).collect::<io::Result<_>>()?;
     let count = read_number(&mut from)?;
     let mut entries = Vec::new();
     for _ in 0..count {
@@ -103,7 +129,13 @@ pub(crate) fn read(from: impl Read) -> io::Result<WorkspaceCopy> {
     if from.read(&mut [0])? > 0 {
         return Err(damaged("more follows it"));
     }
-    Ok(WorkspaceCopy { entries, skipped, ..WorkspaceCopy::default() })
+    Ok(WorkspaceCopy { entries, skipped, skipped_entries, ..WorkspaceCopy::default() })
+}
+
+fn read_skipped(from: &mut impl Read) -> io::Result<SkippedEntry> {
+    let kind = SKIPPED.get(usize::from(read_tag(from)?)).copied();
+    let kind = kind.ok_or_else(|| damaged("a left out entry of an unknown kind"))?;
+    Ok(SkippedEntry { path: read_bytes(from)?, kind })
 }
 
 fn read_entry(from: &mut impl Read) -> io::Result<TreeEntry> {
@@ -182,7 +214,29 @@ mod tests {
             entry("empty", TreeEntryKind::File { mode: 0o644, content: Vec::new() }),
             entry("link", TreeEntryKind::Symlink { target: "dir/ü".to_owned() }),
         ];
-        WorkspaceCopy { entries, skipped: 3, ..WorkspaceCopy::default() }
+        let skipped =
+            |(kind, path): (&SkippedKind, &[u8])| SkippedEntry { path: path.to_vec(), kind: *kind };
+        let paths: [&[u8]; 5] = [b"fifo", b"dir/socket", b"dev", b"a\xff", b""];
+        let skipped_entries = SKIPPED.iter().zip(paths).map(skipped).collect();
+        WorkspaceCopy { entries, skipped: 9, skipped_entries, ..WorkspaceCopy::default() }
+    }
+
+    /// A workspace of an earlier version: a file that is empty, and two entries without names.
+    #[test]
+    fn a_workspace_of_the_first_version_is_read() {
+        let mut plain = FIRST_MAGIC.to_vec();
+        plain.extend_from_slice(&2_u32.to_le_bytes());
+        plain.extend_from_slice(&1_u64.to_le_bytes());
+        plain.push(FILE);
+        plain.extend_from_slice(&1_u64.to_le_bytes());
+        plain.push(b'f');
+        plain.extend_from_slice(&0o644_u32.to_le_bytes());
+        plain.extend_from_slice(&0_u64.to_le_bytes());
+        let kind = TreeEntryKind::File { mode: 0o644, content: Vec::new() };
+        let entries = vec![TreeEntry { path: "f".to_owned(), kind }];
+        let expected = WorkspaceCopy { entries, skipped: 2, ..WorkspaceCopy::default() };
+        let bytes = zstd::stream::encode_all(plain.as_slice(), 1).unwrap();
+        assert_eq!(read(bytes.as_slice()).unwrap(), expected);
     }
 
     #[test]

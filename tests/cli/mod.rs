@@ -1,16 +1,19 @@
 //! The command line, through the real binary: what it prints, where, and with which exit
 //! code. Snapshots hold the words; assertions hold what matters to programs.
 
+mod calibration;
 mod campaign;
 mod check;
 mod completions;
 mod dataset;
+mod draws;
 mod editions;
 mod episodes;
 mod errors;
 mod fault_kinds;
 mod faults;
 pub(crate) mod full_disk;
+mod harbor;
 mod harness;
 mod help;
 mod images;
@@ -19,6 +22,7 @@ mod models;
 mod names;
 mod network;
 mod no_sandbox;
+mod packs;
 mod places;
 mod preflight;
 mod python;

@@ -152,6 +152,10 @@ fn a_campaign_over_stages_has_rows_that_tell_them() {
     let args = ["episode", "show", &solved.trajectory_id, "--data-dir", "data"];
     let shown = synthd_in(dir.path(), &args).succeeds().stdout;
     assert!(shown.contains("stage use\n") && shown.contains("use/sums"), "{shown}");
+    let args = ["campaign", "reverify", "staged", "--data-dir", "data", "--templates", "own"];
+    let refused = synthd_in(dir.path(), &args).fails(2, "SYN-0105");
+    let why = "not judged, the task has stages, and only its last workspace is kept: 2";
+    assert!(refused.stdout.contains(why), "{refused:?}");
 }
 
 #[test]

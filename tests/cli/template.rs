@@ -2,6 +2,7 @@
 
 use super::campaign::templates;
 use super::harness::{Ran, snapshot, synthd, synthd_in};
+use synthd_actors::task::SKILLS;
 
 fn template(args: &[&str]) -> Ran {
     let own = templates();
@@ -46,6 +47,40 @@ fn the_list_has_ones_own() {
     let list = template(&["list", "--json"]).succeeds().document();
     assert!(list.as_array().unwrap().len() >= 16);
     snapshot("template_show", &template(&["show", "tests/greeting"]).succeeds().told(), None);
+}
+
+#[test]
+fn every_shipped_template_says_its_kind_and_its_skills() {
+    let list = synthd(&["template", "list", "--json"]).succeeds().document();
+    for template in list.as_array().unwrap() {
+        let skills = template["skills"].as_array().unwrap();
+        assert!(template["kind"].is_string() && skills.len() >= 2, "{template}");
+        let known = |skill: &serde_json::Value| SKILLS.contains(&skill.as_str().unwrap());
+        assert!(skills.iter().all(known), "docs/skills.md lacks one of {template}");
+    }
+}
+
+#[test]
+fn the_list_is_filtered() {
+    let ids = |args: &[&str]| -> Vec<String> {
+        let list = synthd(&[&["template", "list", "--json"], args].concat()).succeeds().document();
+        let ids = list.as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap().to_owned());
+        ids.collect()
+    };
+    assert!(ids(&["--kind", "refactor"]).contains(&"refactoring/extract-duplicated-rules".into()));
+    let all = ["--kind", "repair", "--category", "debugging", "--difficulty", "easy"];
+    assert!(ids(&all).contains(&"debugging/off-by-one-pagination".into()));
+    let git = ids(&["--skill", "git.bisect"]);
+    assert!(git.contains(&"git/bisect-regression".into()), "{git:?}");
+    assert!(!git.contains(&"debugging/off-by-one-pagination".into()), "{git:?}");
+    for (filter, word, near) in [
+        ("--kind", "repare", "did you mean `repair`?"),
+        ("--category", "debuging", "did you mean `debugging`?"),
+        ("--skill", "git.bisct", "did you mean `git.bisect`?"),
+    ] {
+        let ran = synthd(&["template", "list", filter, word]).fails(2, "SYN-0105");
+        assert!(ran.stderr.contains(near), "{ran:?}");
+    }
 }
 
 #[test]

@@ -86,6 +86,7 @@ async fn record(directory: &Path, call: &CallContext, fault: Option<Fault>) {
         difficulty: String::new(),
         model: String::new(),
         scaffold: String::new(),
+        reason: None,
     };
     let called = CallRecord {
         place: CallPosition {

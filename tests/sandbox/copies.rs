@@ -4,7 +4,7 @@ use super::lab::{ALONE, Lab, ok, run, works};
 use nix::sys::resource::UsageWho;
 use synthd::sandbox::guest::COPY_MEMORY;
 use synthd_actors::model::{
-    ExecEnd, FaultKind, FileSegment, FileSpec, SandboxLimits, SandboxTree, TreeEntry,
+    ExecEnd, FaultKind, FileSegment, FileSpec, SandboxLimits, SandboxTree, SkippedKind, TreeEntry,
     TreeEntryKind, WorkspaceCopy,
 };
 
@@ -60,7 +60,8 @@ async fn a_copy_is_the_same_tree() {
         mkdir sticky group; chmod 1777 sticky; chmod 2755 group; cp big ids; chmod 6751 ids";
     ok(&mut *from, build).await;
     let copy = from.pack(true).await.unwrap();
-    assert_eq!(copy.skipped, 1, "the fifo");
+    let named: Vec<_> = copy.skipped_entries.iter().map(|e| (e.shown_path(), e.kind)).collect();
+    assert_eq!((copy.skipped, named), (1, vec![("fifo".to_owned(), SkippedKind::Fifo)]));
     to.unpack(&copy).await.unwrap();
     assert_eq!(ok(&mut *to, "stat -c '%a' secret closed nobig big").await, "0\n0\n0\n444\n");
     // Set-id bits are kept, special files left behind, hard links are files of their own.
@@ -175,6 +176,20 @@ async fn names_that_are_no_text_are_left_behind_and_counted() {
     .await;
     let copy = sandbox.pack(true).await.unwrap();
     assert_eq!((copy.entries.len(), copy.skipped), (1, 3));
+    let named: Vec<_> = copy.skipped_entries.iter().map(|e| (e.shown_path(), e.kind)).collect();
+    let expected = [
+        (r"a\xfe", SkippedKind::OddName),
+        (r"a\xff", SkippedKind::OddName),
+        ("l", SkippedKind::OddLink),
+    ];
+    assert_eq!(named, expected.map(|(path, kind)| (path.to_owned(), kind)));
+    // As many names as there may be, each as long as it may be.
+    let many = "d=$(printf %0200d 0); mkdir $d; for n in $(seq 100 150); do \
+        mkfifo $d/$(printf %0200d $n); done";
+    ok(&mut *sandbox, many).await;
+    let copy = sandbox.pack(true).await.unwrap();
+    let long = copy.skipped_entries.iter().all(|entry| entry.path.len() == 256);
+    assert_eq!((copy.skipped, copy.skipped_entries.len(), long), (54, 32, true));
 }
 
 /// An agent finds no place for checks, and nothing can be laid there by mistake.

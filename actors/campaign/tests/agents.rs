@@ -5,8 +5,9 @@ use crate::model::{
     ActionType, AgentProgram, AttemptNumber, CampaignConfig, CampaignState, FaultKind, Outcome,
     StopReason, Turn,
 };
+use crate::policy::PauseSlot;
 use crate::ports::Journal;
-use crate::testkit::{Kit, Line, Trap, campaign, in_test_system};
+use crate::testkit::{Kit, Line, Options, Trap, campaign, in_test_system};
 use std::time::Duration;
 
 fn external(tasks: u32) -> CampaignConfig {
@@ -491,6 +492,18 @@ async fn measured(kit: &Kit) -> Vec<f64> {
     let record = episodes(kit, "c").await.remove(0);
     let turns = kit.journal.turns(&record.plan.id, record.attempt).await.unwrap();
     turns.iter().map(|turn| turn.step.potential).collect()
+}
+
+/// The program stands still and its call waits, for longer than all of its time.
+#[test]
+fn the_pause_of_a_measurement_is_none_of_a_programs_time() {
+    let pause_slot = PauseSlot::new(Duration::from_secs(60));
+    in_test_system(Options { pause_slot, ..options() }, |kit| async move {
+        let mut config = external(1);
+        config.episode.timeout = Duration::from_secs(30);
+        assert_eq!(kit.run(&config).await.episodes.resolved, 1);
+        assert!(measured(&kit).await.contains(&0.25));
+    });
 }
 
 /// What was reached stays reached, and what was not measured is measured as soon as it can be.

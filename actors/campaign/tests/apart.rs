@@ -2,7 +2,10 @@
 
 use super::options;
 use crate::model::{CampaignConfig, FaultKind};
-use crate::testkit::{Kit, Separation, Trap, campaign, in_test_system};
+use crate::policy::PauseSlot;
+use crate::testkit::{Kit, Options, Separation, Trap, campaign, in_test_system};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// Follows the operations on the sandboxes of one episode: sealed files that were laid while the
 /// agent was frozen are gone before it is thawed.
@@ -41,6 +44,19 @@ fn milestones_are_measured_while_the_agent_stands_still() {
         assert_apart(&kit);
         let frozen = kit.backend.separation().contains(&Separation::Frozen);
         assert!(frozen, "nothing was measured");
+    });
+}
+
+/// Two turns change files, so there are two pauses. Each is longer than all of the agent's time.
+#[test]
+fn a_pause_lasts_a_slot_and_is_none_of_the_agents_time() {
+    let pause_slot = PauseSlot::new(Duration::from_secs(60));
+    in_test_system(Options { pause_slot, ..options() }, |kit| async move {
+        let mut config = one_at_a_time("minimal");
+        config.episode.timeout = Duration::from_secs(30);
+        let began = Instant::now();
+        assert_eq!(kit.run(&config).await.episodes.resolved, 1);
+        assert!(began.elapsed() >= Duration::from_secs(120), "{:?}", began.elapsed());
     });
 }
 

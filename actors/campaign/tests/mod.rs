@@ -4,6 +4,7 @@
 mod agents;
 mod apart;
 mod budget;
+mod draws;
 mod late;
 mod phases;
 mod plans;
@@ -43,6 +44,7 @@ pub(super) fn planned(model: &str, ordinal: u64) -> EpisodeRecord {
         difficulty: "easy".to_owned(),
         model: model.to_owned(),
         scaffold: "minimal".to_owned(),
+        reason: None,
     })
 }
 

@@ -92,6 +92,7 @@ fn good() -> FinishedEpisode {
             difficulty: "easy".to_owned(),
             model: "fake/org/one".to_owned(),
             scaffold: "minimal".to_owned(),
+            reason: None,
         },
         attempt: AttemptNumber(2),
         task: Arc::new(task),

@@ -59,6 +59,27 @@ fn unknown_keys_are_errors_with_their_place() {
     assert!(error.location.is_some() && error.message.contains("step"), "{}", error.message);
 }
 
+/// A template without kind and skills is valid, and one of the first format may have both.
+#[test]
+fn skills_have_a_form() {
+    let of =
+        |keys: &str| parse(&with("{}", "x").replace("title: t\n", &format!("title: t\n{keys}")));
+    let template = of("kind: speed-up\nskills: [sql.ddl, my-area.my-skill]\n").unwrap();
+    assert_eq!(template.kind, Some(crate::model::TaskKind::SpeedUp));
+    assert_eq!(template.unknown_skills(), ["my-area.my-skill"]);
+    assert_eq!(of("").unwrap().kind, None);
+    for (keys, said) in [
+        ("skills: [sql.ddl]\n", "`skills`: 1 skills; 2 to 4 are allowed"),
+        ("skills: [sql.ddl, sql]\n", "`skills.1`: \"sql\" is no skill"),
+        ("skills: [sql.ddl, Sql.Ddl]\n", "`skills.1`: \"Sql.Ddl\" is no skill"),
+        ("skills: [sql.ddl, sql.ddl]\n", "`skills.1`: \"sql.ddl\" is there twice"),
+        ("kind: mend\n", "mend"),
+    ] {
+        let error = of(keys).unwrap_err();
+        assert!(error.message.contains(said), "{}", error.message);
+    }
+}
+
 #[test]
 fn a_parameter_is_defined_once() {
     let text = with("{n: {bool: {}}, n: {bool: {}}}", "x");

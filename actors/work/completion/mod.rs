@@ -20,14 +20,11 @@ pub use row::FinishedCompletion;
 pub use stages::COMPLETION_LABELS;
 
 use super::{AttemptResult, AttemptSpec, CampaignPlan, EngineServices, WorkKind, WorkSources};
-use crate::model::{
-    CampaignConfig, EpisodeRecord, Fault, FaultKind, Outcome, PlannedEpisode, TaskId,
-};
+use crate::model::{CampaignConfig, EpisodeRecord, Fault, FaultKind, Outcome, PlannedEpisode};
 use crate::pool::PoolHandle;
 use crate::quality::FinishedUnit;
 use crate::task::TemplateError;
 use async_trait::async_trait;
-use std::collections::HashSet;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -67,9 +64,9 @@ impl WorkKind for CompletionWork {
         &self,
         unit: &PlannedEpisode,
         _sources: &WorkSources,
-        tasks: &HashSet<TaskId>,
+        plan: &CampaignPlan,
     ) -> bool {
-        !tasks.contains(&unit.task)
+        !plan.tasks.contains(&unit.task)
     }
 
     async fn attempt(

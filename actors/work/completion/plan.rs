@@ -76,6 +76,7 @@ impl CompletionWork {
             difficulty: String::new(),
             model: model.to_owned(),
             scaffold: NO_SCAFFOLD.to_owned(),
+            reason: None,
         };
         let of_model = |model: &str| {
             let trial = (prompt.id.clone(), model.to_owned(), NO_SCAFFOLD.to_owned());

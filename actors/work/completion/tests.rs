@@ -8,6 +8,7 @@ use crate::model::{
 };
 use crate::testkit::{Kit, Line, Options, Trap, campaign, in_test_system, priced};
 use proptest::prelude::*;
+use std::collections::HashSet;
 use std::time::Duration;
 
 fn settings() -> CompletionSettings {

@@ -90,7 +90,7 @@ impl<'a> ActiveAttempt<'a> {
             orders,
             attempt_state,
             lease,
-            milestones: MilestoneSandbox::new(services.pool.clone(), orders.checking.clone()),
+            milestones: milestone_sandbox(services, orders),
             fingerprint,
             history,
             turns: Vec::new(),
@@ -150,10 +150,11 @@ impl<'a> ActiveAttempt<'a> {
     /// verdict over the stage, so it ends.
     pub(super) async fn end_stage(&mut self) -> Result<(), Fault> {
         // The sandboxes of the measurements go first: an attempt has at most three.
-        let (pool, spec) = (&self.services.pool, &self.orders.checking);
-        self.milestones = MilestoneSandbox::new(pool.clone(), spec.clone());
-        let task = self.stages.part();
-        let verdict = verify::verify_live(pool, task, spec, self.lease.sandbox()).await?;
+        self.milestones = milestone_sandbox(self.services, self.orders);
+        let EngineServices { pool, pause_slot, .. } = self.services;
+        let (task, spec) = (self.stages.part(), &self.orders.checking);
+        let live = self.lease.sandbox();
+        let verdict = verify::verify_live(pool, task, spec, *pause_slot, live).await?;
         self.stages.enter_next(verdict);
         // The milestones of the next stage are others. None of them is measured yet.
         self.potential = self.stages.earned();
@@ -180,6 +181,11 @@ impl<'a> ActiveAttempt<'a> {
         turns.into_iter().for_each(|turn| keep_openings(&mut self.turns, turn));
         self.services.collector.record(entries).await
     }
+}
+
+/// The place in which the milestones of an attempt are measured.
+fn milestone_sandbox(services: &EngineServices, orders: &AttemptOrders) -> MilestoneSandbox {
+    MilestoneSandbox::new(services.pool.clone(), orders.checking.clone(), services.pause_slot)
 }
 
 /// Adds a turn. The journal gets whole requests. In memory only the first turn and the newest one

@@ -8,14 +8,16 @@
 //! All milestones together have the time of one check. Those for which it is too short are as they were
 //! before. The agent waits for the measurement, but the wait is none of its time.
 //!
-//! The agent's programs are frozen from before the copy until the second sandbox is empty again.
-//! The milestone checks are sealed, and a program must not be able to notice or influence them (ADR
-//! 17).
+//! The agent's programs are frozen from before the copy until the second sandbox is empty again, and
+//! until a slot has ended (`agent_pause`). The milestone checks are sealed, and a program must not be
+//! able to notice or influence them (ADR 17).
 
+use super::agent_pause::AgentPause;
 use crate::judge::JudgeSandbox;
 use crate::judge::check_time::CheckTime;
 use crate::judge::engine_commands::{acquire_with_copy, run_sealed};
 use crate::model::{ExecEnd, Fault, JudgePlace, SandboxSpec, Task, TaskCheck};
+use crate::policy::PauseSlot;
 use crate::pool::{PoolHandle, SandboxLease};
 use crate::ports::{Sandbox, StoredCopy};
 use std::sync::Arc;
@@ -53,13 +55,15 @@ pub struct MilestoneSandbox {
     lease: Option<SandboxLease>,
     /// Measures the tasks whose judge is apart, in place of the lease.
     judge: JudgeSandbox,
+    /// How coarse the pauses of the agent's programs are.
+    slot: PauseSlot,
 }
 
 impl MilestoneSandbox {
     /// It takes no sandbox yet.
-    pub fn new(pool: PoolHandle, spec: Arc<SandboxSpec>) -> Self {
+    pub fn new(pool: PoolHandle, spec: Arc<SandboxSpec>, slot: PauseSlot) -> Self {
         let judge = JudgeSandbox::new(pool.clone(), spec.clone());
-        Self { pool, spec, lease: None, judge }
+        Self { pool, spec, lease: None, judge, slot }
     }
 
     /// The milestones that hold now. For a task without milestones, nothing is run or copied. None if
@@ -77,10 +81,10 @@ impl MilestoneSandbox {
         if task.verification.milestones.is_empty() {
             return Ok(Some(MeasuredMilestones::default()));
         }
-        match live.freeze().await {
-            Ok(()) => {}
+        let pause = match AgentPause::begin(self.slot, live).await {
+            Ok(pause) => pause,
             Err(fault) => return unmeasured(fault),
-        }
+        };
         let measured = match live.pack(false).await {
             // A workspace that cannot be laid again is not measured either.
             Ok(snapshot) => {
@@ -92,7 +96,7 @@ impl MilestoneSandbox {
         // After a fault the attempt ends, and the agent's sandbox is dropped while its programs are
         // frozen.
         let measured = measured?;
-        match live.thaw().await {
+        match pause.end(live).await {
             Ok(()) => Ok(measured),
             // A program of the agent ran in the meantime, so the measurement is void.
             Err(fault) => unmeasured(fault),
@@ -167,14 +171,14 @@ fn unmeasured(fault: Fault) -> Result<Option<MeasuredMilestones>, Fault> {
 }
 
 /// Measures the potential once, with a sandbox that is dropped afterwards. The template prover uses
-/// it. What cannot be measured has no potential.
+/// it: no agent goes on, so the pause has no slots. What cannot be measured has no potential.
 pub async fn milestone_potential(
     pool: &PoolHandle,
     task: &Task,
     spec: &Arc<SandboxSpec>,
     live: &mut dyn Sandbox,
 ) -> Result<f64, Fault> {
-    let mut milestones = MilestoneSandbox::new(pool.clone(), spec.clone());
+    let mut milestones = MilestoneSandbox::new(pool.clone(), spec.clone(), PauseSlot::NONE);
     let measured = milestones.evaluate(task, live, &[]).await?;
     Ok(measured.unwrap_or_default().potential)
 }
@@ -214,7 +218,7 @@ mod tests {
                 let (task, pool) = (task(judge, milestones), kit.services.pool.clone());
                 let before: Vec<String> = before.iter().map(|name| (*name).to_owned()).collect();
                 let mut live = pool.acquire(&Arc::default()).await.unwrap();
-                let mut sandbox = MilestoneSandbox::new(pool, Arc::default());
+                let mut sandbox = MilestoneSandbox::new(pool, Arc::default(), PauseSlot::NONE);
                 let began = Instant::now();
                 let measured = sandbox.evaluate(&task, live.sandbox(), &before).await;
                 assert_eq!(measured.unwrap().unwrap().held, expected, "{judge:?}");
@@ -234,6 +238,27 @@ mod tests {
         ];
         held(&ALL, &["cut", "kept"], &["done", "slow", "cut", "kept"]);
         held(&ALL, &[], &["done", "slow"]);
+    }
+
+    /// Judged code could sleep as long as what it has to tell, and the agent's programs have a clock.
+    #[test]
+    fn a_pause_does_not_tell_how_long_a_milestone_took() {
+        let slot = PauseSlot::new(Duration::from_secs(5));
+        for judge in [JudgePlace::Shared, JudgePlace::Apart] {
+            for (run, seconds) in
+                [("exit 0", 5), ("sleep 4", 5), ("sleep 11", 20), ("sleep 19", 20)]
+            {
+                in_test_system(Options::default(), move |kit| async move {
+                    let (task, pool) = (task(judge, &[("slow", run)]), kit.services.pool.clone());
+                    let mut live = pool.acquire(&Arc::default()).await.unwrap();
+                    let mut sandbox = MilestoneSandbox::new(pool, Arc::default(), slot);
+                    let began = Instant::now();
+                    let measured = sandbox.evaluate(&task, live.sandbox(), &[]).await.unwrap();
+                    assert_eq!(began.elapsed().as_secs(), seconds, "{judge:?}: {run}");
+                    assert_eq!(measured.unwrap().held, ["slow"], "{judge:?}: {run}");
+                });
+            }
+        }
     }
 
     #[test]

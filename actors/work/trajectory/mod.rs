@@ -6,18 +6,22 @@
 //! sandboxes, and record the verdict. If the future is dropped, its sandbox and its calls end with
 //! it.
 //!
-//! - `sources`, `plan`: which templates this host can run, and which episodes they make.
+//! - `sources`, `plan`: which templates this host can run, and which episodes they make. `draw`: the
+//!   plans that do not take the same number of tasks of each template.
 //! - `orders`: what an attempt is made from. `phase`: the state machine of an attempt.
 //! - `run`: the whole attempt. `active_attempt`: what every agent's attempt has. `native_agent`: the
 //!   turns of a scaffold. `external_agent`: the turns of an agent that is a program.
 //! - `actions`: runs one action of a native agent through its tool.
 //! - `replay_match`: whether a recorded turn has repeated.
 //! - `milestones`, `verify`: measuring and judging a workspace, through `crate::judge`.
+//! - `agent_pause`: the pause of the agent's programs meanwhile.
 //! - `stage_progress`: how far an attempt is in the stages of its task.
 
 mod actions;
 mod active_attempt;
+mod agent_pause;
 mod changes;
+mod draw;
 mod external_agent;
 mod milestones;
 mod native_agent;
@@ -31,6 +35,7 @@ mod stage_progress;
 mod verify;
 
 pub use actions::{ActionLimits, PerformedAction, run_action};
+pub use draw::draw_candidates;
 pub use milestones::{MeasuredMilestones, MilestoneSandbox, milestone_potential};
 pub use orders::{AttemptAgent, AttemptOrders};
 pub use phase::AttemptPhase;
@@ -42,8 +47,9 @@ pub use verify::{verify_copy, verify_snapshot};
 
 use super::{AttemptResult, AttemptSpec, CampaignPlan, EngineServices, WorkKind, WorkSources};
 use crate::model::{
-    CampaignConfig, EpisodeRecord, Fault, FaultKind, Outcome, PlannedEpisode, TaskId,
+    CampaignConfig, DrawRule, EpisodeRecord, Fault, FaultKind, Outcome, PlannedEpisode, TaskId,
 };
+use crate::policy::draw::{DrawChoice, InformativeDraw, PassCounts};
 use crate::pool::PoolHandle;
 use crate::quality::{FinishedEpisode, FinishedUnit};
 use crate::task::{Catalog, TemplateError};
@@ -71,6 +77,7 @@ impl WorkKind for TrajectoryWork {
             editions: self.editions(&templates),
             usable: templates.iter().map(|template| template.id.clone()).collect(),
             skipped,
+            past: PassCounts::default(),
         })
     }
 
@@ -80,9 +87,32 @@ impl WorkKind for TrajectoryWork {
         known: &[EpisodeRecord],
         wanted: &dyn Fn() -> bool,
     ) -> Result<CampaignPlan, TemplateError> {
-        let mut templates = self.templates();
-        templates.retain(|template| sources.usable.contains(&template.id));
-        self.plan_templates(&templates, known, wanted)
+        let templates = self.usable_templates(sources);
+        match self.config.tasks.draw.rule {
+            DrawRule::Informative => self.plan_choices(&templates, &sources.past, known, wanted),
+            DrawRule::Each | DrawRule::Shares => self.plan_templates(&templates, known, wanted),
+        }
+    }
+
+    fn draw(
+        &self,
+        sources: &WorkSources,
+        planned: &[EpisodeRecord],
+        tasks: &HashSet<TaskId>,
+    ) -> Option<InformativeDraw> {
+        if self.config.tasks.draw.rule != DrawRule::Informative {
+            return None;
+        }
+        let templates = self.usable_templates(sources);
+        Some(self.informative_draw(&templates, &sources.past, planned.iter(), tasks))
+    }
+
+    fn chosen_units(&self, choices: &[DrawChoice]) -> Result<Vec<PlannedEpisode>, TemplateError> {
+        let mut units = Vec::new();
+        for choice in choices {
+            units.extend(self.units_of(choice)?.1);
+        }
+        Ok(units)
     }
 
     fn may_run(&self, unit: &PlannedEpisode) -> bool {
@@ -94,11 +124,9 @@ impl WorkKind for TrajectoryWork {
         &self,
         unit: &PlannedEpisode,
         sources: &WorkSources,
-        tasks: &HashSet<TaskId>,
+        plan: &CampaignPlan,
     ) -> bool {
-        sources.usable.contains(&unit.template)
-            && unit.index < self.config.tasks.per_template
-            && !tasks.contains(&unit.task)
+        sources.usable.contains(&unit.template) && plan.replaces(unit)
     }
 
     async fn attempt(

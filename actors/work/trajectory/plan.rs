@@ -1,9 +1,10 @@
 //! The plan of trajectories: which episodes a campaign consists of.
 //!
-//! The plan has every task of every template, with the models that are assigned to it, every
-//! scaffold, and the samples. The same campaign file gives the same plan, because tasks are drawn
-//! from the seed and ids are digests of what they name. The plan may grow: more tasks, models or
-//! samples add episodes behind the existing ones, and planned episodes keep their ids and places.
+//! The plan has every task of every template, or those that a draw by shares gives, with the models
+//! that are assigned to it, every scaffold, and the samples. The same campaign file gives the same
+//! plan, because tasks are drawn from the seed and ids are digests of what they name. The plan may
+//! grow: more tasks, models or samples add episodes behind the existing ones, and planned episodes
+//! keep their ids and places. The plan of an informative draw is in `draw.rs`.
 
 use super::TrajectoryWork;
 use crate::agent;
@@ -21,15 +22,18 @@ use std::sync::Arc;
 
 /// The place of a task: the template's id, and the index of the task within the template. The place
 /// stays the same when the template changes; the task id does not.
-type TaskPlace<'a> = (&'a str, u32);
+pub(super) type TaskPlace<'a> = (&'a str, u32);
+
+/// The tasks that a plan asks for, in their order: the template and the index of each.
+pub(super) type AskedTasks<'a> = Box<dyn Iterator<Item = (&'a Arc<Template>, u32)> + 'a>;
 
 /// The place of an episode's task.
-fn place(record: &EpisodeRecord) -> TaskPlace<'_> {
+pub(super) fn place(record: &EpisodeRecord) -> TaskPlace<'_> {
     (&record.plan.template, record.plan.index)
 }
 
 /// What was planned before, with whatever editions of the templates.
-struct EarlierPlan<'a> {
+pub(super) struct EarlierPlan<'a> {
     trials: SampleTracker,
     /// The tasks of each place. There are several where the template has changed.
     tasks: HashMap<TaskPlace<'a>, HashSet<&'a TaskId>>,
@@ -37,7 +41,7 @@ struct EarlierPlan<'a> {
 
 impl<'a> EarlierPlan<'a> {
     /// Collects the episodes that the journal has.
-    fn of(known: &'a [EpisodeRecord]) -> Self {
+    pub(super) fn of(known: &'a [EpisodeRecord]) -> Self {
         let mut tasks: HashMap<TaskPlace<'a>, HashSet<&'a TaskId>> = HashMap::new();
         for record in known {
             tasks.entry(place(record)).or_default().insert(&record.plan.task);
@@ -73,7 +77,7 @@ impl TrajectoryWork {
 
     /// The current digests of these templates and of their files, to be recorded.
     pub fn editions(&self, templates: &[Arc<Template>]) -> Vec<TemplateEdition> {
-        let tasks = self.config.tasks.per_template;
+        let tasks = self.config.tasks.most_of_template();
         let edition = |template: &Arc<Template>| TemplateEdition {
             template: template.id.clone(),
             digest: template.digest(),
@@ -105,42 +109,64 @@ impl TrajectoryWork {
         let mut turn = chosen.len() as u64;
         let earlier = EarlierPlan::of(known);
         let mut plan = CampaignPlan::default();
-        for template in templates {
-            for index in (0..self.config.tasks.per_template).take_while(|_| wanted()) {
-                let task = template.task(self.config.seed, index)?;
-                let choice = chosen.get(&(template.id.as_str(), index)).copied();
-                let episodes = self.episodes(&task, turn, choice, &earlier);
-                turn += u64::from(choice.is_none());
-                for mut episode in episodes.into_iter().filter(|e| !taken.contains(&e.id)) {
-                    episode.ordinal = next;
-                    next += 1;
-                    plan.episodes.push(episode);
-                }
-                plan.tasks.insert(task.id);
+        for (template, index) in self.asked_tasks(templates, known).take_while(|_| wanted()) {
+            let task = template.task(self.config.seed, index)?;
+            let choice = chosen.get(&(template.id.as_str(), index)).copied();
+            let models = self.models_for(&task, turn, choice);
+            let episodes = self.episodes(&task, &models, &earlier, None);
+            turn += u64::from(choice.is_none());
+            for mut episode in episodes.into_iter().filter(|e| !taken.contains(&e.id)) {
+                episode.ordinal = next;
+                next += 1;
+                plan.episodes.push(episode);
             }
+            plan.ask_for(task);
         }
         Ok(plan)
     }
 
-    /// The episodes of one task: models × scaffolds × samples. Their ordinals are set by the
-    /// caller. With `ModelAssignment::Cross`, every model tries every task, so `chosen` has no
-    /// effect.
-    fn episodes(
+    /// The tasks that the campaign asks for: the same number of each template, or those of a draw by
+    /// shares.
+    fn asked_tasks<'a>(
         &self,
-        task: &Task,
-        turn: u64,
-        chosen: Option<&str>,
-        earlier: &EarlierPlan<'_>,
-    ) -> Vec<PlannedEpisode> {
+        templates: &'a [Arc<Template>],
+        known: &'a [EpisodeRecord],
+    ) -> AskedTasks<'a> {
+        let count = self.config.tasks.per_template;
+        match self.config.tasks.draw.is_each() {
+            true => Box::new(
+                templates
+                    .iter()
+                    .flat_map(move |template| (0..count).map(move |index| (template, index))),
+            ),
+            false => self.drawn_tasks(templates, known),
+        }
+    }
+
+    /// The models that try a task. With `ModelAssignment::Cross`, every model tries every task, so
+    /// `chosen` has no effect.
+    fn models_for(&self, task: &Task, turn: u64, chosen: Option<&str>) -> Vec<&str> {
         let config = &self.config;
         let known = chosen.filter(|_| config.assign != ModelAssignment::Cross);
-        let models = match known.and_then(|name| config.model(name)) {
+        match known.and_then(|name| config.model(name)) {
             Some(model) => vec![model.name.as_str()],
             None => self.assigned(task, turn),
-        };
+        }
+    }
+
+    /// The episodes of one task: models × scaffolds × samples. Their ordinals are set by the caller.
+    /// `reason` says why an informative draw chose the task.
+    pub(super) fn episodes(
+        &self,
+        task: &Task,
+        models: &[&str],
+        earlier: &EarlierPlan<'_>,
+        reason: Option<&str>,
+    ) -> Vec<PlannedEpisode> {
+        let config = &self.config;
         let pairs = models
-            .into_iter()
-            .flat_map(|model| config.scaffolds.iter().map(move |scaffold| (model, scaffold)));
+            .iter()
+            .flat_map(|model| config.scaffolds.iter().map(move |scaffold| (*model, scaffold)));
         let samples = pairs.flat_map(|(model, scaffold)| {
             let trial = (task.id.clone(), model.to_owned(), scaffold.clone());
             let wanted = match earlier.is_tried(task, &trial, &config.tasks.samples) {
@@ -162,6 +188,7 @@ impl TrajectoryWork {
                 difficulty: task.difficulty.as_str().to_owned(),
                 model: model.to_owned(),
                 scaffold: scaffold.clone(),
+                reason: reason.map(str::to_owned),
             })
             .collect()
     }

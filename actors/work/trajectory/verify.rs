@@ -5,12 +5,14 @@
 //! Where the judge is apart, checks and workspace are in different sandboxes (`crate::judge`). In the
 //! shared sandbox of old templates, judged code can reach the check.
 
+use super::agent_pause::AgentPause;
 use crate::judge::engine_commands::{acquire_with_copy, run_sealed};
 use crate::judge::{JudgeSandbox, JudgedCheck};
 use crate::model::{
     CheckResult, ExecReport, Fault, FaultKind, JudgeEnvironment, JudgePlace, SandboxFingerprint,
     SandboxSpec, Task, TaskCheck, Verdict, WorkspaceCopy,
 };
+use crate::policy::PauseSlot;
 use crate::pool::PoolHandle;
 use crate::ports::{Sandbox, StoredCopy};
 use std::sync::Arc;
@@ -19,24 +21,26 @@ use std::sync::Arc;
 const OUTPUT_SHOWN: usize = 2_000;
 
 /// The verdict over a workspace in which the agent goes on afterwards. Its programs stand still from
-/// before the copy until the verdict: they must not be able to notice or influence the checks (ADR
-/// 17). Err means that a sandbox failed. Then the agent's programs are not thawed, because the attempt
+/// before the copy until the end of the slot in which the verdict is there: they must not be able to
+/// notice or influence the checks (ADR 17). Err means that a sandbox failed. Then the agent's programs are not thawed, because the attempt
 /// ends.
 pub(super) async fn verify_live(
     pool: &PoolHandle,
     task: &Task,
     spec: &Arc<SandboxSpec>,
+    slot: PauseSlot,
     live: &mut dyn Sandbox,
 ) -> Result<Verdict, Fault> {
-    if let Err(fault) = live.freeze().await {
-        return uncopied_verdict(fault);
-    }
+    let pause = match AgentPause::begin(slot, live).await {
+        Ok(pause) => pause,
+        Err(fault) => return uncopied_verdict(fault),
+    };
     let verdict = match live.pack(false).await {
         Ok(snapshot) => verify_snapshot(pool, task, spec, Arc::new(snapshot)).await,
         Err(fault) => Err(fault),
     };
     let verdict = verdict.or_else(uncopied_verdict)?;
-    match live.thaw().await {
+    match pause.end(live).await {
         Ok(()) => Ok(verdict),
         // A program of the agent ran in the meantime, so nobody knows what was copied.
         Err(fault) => uncopied_verdict(fault),
@@ -170,6 +174,32 @@ pub(super) fn uncopied_verdict(fault: Fault) -> Result<Verdict, Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testkit::{Options, catalog, in_test_system};
+    use std::time::Duration;
+    use tokio::time::Instant;
+
+    /// A task with one check.
+    fn task(run: &str) -> Task {
+        let mut task = catalog().get("unit/letter").unwrap().task(7, 0).unwrap();
+        task.verification.checks.truncate(1);
+        task.verification.checks[0].run = run.to_owned();
+        task
+    }
+
+    #[test]
+    fn a_pause_does_not_tell_how_long_a_stage_was_judged() {
+        let slot = PauseSlot::new(Duration::from_secs(5));
+        for (run, seconds) in [("exit 0", 5), ("exit 1", 5), ("sleep 11", 20), ("sleep 19", 20)] {
+            in_test_system(Options::default(), move |kit| async move {
+                let (task, pool) = (task(run), &kit.services.pool);
+                let mut live = pool.acquire(&Arc::default()).await.unwrap();
+                let began = Instant::now();
+                let verdict = verify_live(pool, &task, &Arc::default(), slot, live.sandbox()).await;
+                assert_eq!(verdict.unwrap().passed, run != "exit 1", "{run}");
+                assert_eq!(began.elapsed().as_secs(), seconds, "{run}");
+            });
+        }
+    }
 
     #[test]
     fn a_long_output_keeps_its_end_and_says_what_is_missing() {

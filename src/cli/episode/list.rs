@@ -150,6 +150,9 @@ fn entry(record: &EpisodeRecord) -> Value {
         "cost_usd": record.cost, "started_at_ms": record.started_at_ms,
         "finished_at_ms": record.finished_at_ms,
     });
+    if let Some(reason) = &plan.reason {
+        entry["reason"] = reason.as_str().into();
+    }
     if record.uncounted_calls > 0 {
         entry["uncounted_calls"] = record.uncounted_calls.into();
     }

@@ -71,8 +71,8 @@ impl EpisodePage {
         self.lines.push(format!("  {name} {}", value.as_ref()));
     }
 
-    /// Adds everything above the steps: task, model, sandbox, outcome, row, cost, attempts,
-    /// instruction.
+    /// Adds everything above the steps: task, model, reason of the choice, sandbox, outcome, row,
+    /// cost, attempts, instruction.
     pub(super) fn header(&mut self, whole: &FullEpisode) {
         let plan = &whole.episode.plan;
         let id = self.styler.styled(TextStyle::Strong, plan.id.as_str());
@@ -90,6 +90,9 @@ impl EpisodePage {
             false => format!("{} through {}", plan.model, plan.scaffold),
         };
         self.field("model", escape_line(&through));
+        if let Some(reason) = &plan.reason {
+            self.field("chosen", escape_line(reason));
+        }
         self.sandbox(whole.episode.fingerprint.as_ref());
         self.outcome(whole);
         whole.later.iter().for_each(|again| self.later_verdict(again));

@@ -11,6 +11,7 @@ use crate::config::campaign::names::{self, KnownNames};
 use crate::config::campaign::prompts::RawPrompts;
 use crate::config::campaign::raw_agents::RawAgent;
 use crate::config::campaign::raw_completions::RawCompletions;
+use crate::config::campaign::raw_draw::RawDraw;
 use crate::config::campaign::raw_models::{RawModel, RawProvider, RawRouting};
 use crate::config::campaign::whole_paths;
 use crate::config::reading::reader::RawField;
@@ -71,6 +72,8 @@ pub(in crate::config) struct RawTasks {
     pub(in crate::config) template_dirs: RawList<String>,
     /// Different tasks from each template.
     pub(in crate::config) per_template: RawField<u32>,
+    /// How tasks are chosen.
+    pub(in crate::config) draw: RawDraw,
     /// How often each model tries each task with each scaffold.
     pub(in crate::config) samples: RawField<u32>,
     /// No further sample of a task starts when so many have solved the task.
@@ -330,6 +333,7 @@ impl RawTasks {
             exclude: section.list("exclude", 0, text(names::template_glob)),
             template_dirs: section.list("template_dirs", 0, text(whole_paths::whole_path)),
             per_template: section.optional("per_template", whole(1..=1_000_000)),
+            draw: RawDraw::read(&mut section),
             samples: section.optional("samples", whole(1..=MOST_SAMPLES)),
             stop_after_solved: section.optional("stop_after_solved", solved),
             pass_rate_width: section.optional("pass_rate_width", thousandths(0.01..=1.0)),

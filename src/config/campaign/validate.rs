@@ -29,7 +29,7 @@ use synthd_actors::agent;
 use synthd_actors::model::{
     AllowedHost, BackendKind, CampaignConfig, CampaignName, DatasetConfig, EpisodeLimits,
     ImagePullPolicy, MOST_SEED, ModelAssignment, ModelConfig, ModelPrice, Money, NetworkPolicy,
-    QualityPolicy, SamplePolicy, SandboxLimits, SandboxSpec, SeccompProfile, ShellChoice,
+    QualityPolicy, SamplePolicy, SandboxLimits, SandboxSpec, SeccompProfile, ShellChoice, TaskDraw,
     TaskSelection, TokenRates, WorkName,
 };
 
@@ -121,6 +121,7 @@ fn answers(raw: &RawCompletions) -> TaskSelection {
         exclude: Vec::new(),
         template_dirs: Vec::new(),
         per_template: 1,
+        draw: TaskDraw::default(),
         samples: SamplePolicy { most, ..SamplePolicy::default() },
     }
 }
@@ -136,6 +137,7 @@ fn check(raw: &RawCampaign, known_names: &KnownNames<'_>, reader: &ConfigReader)
     check_sampling(raw, known_names, reader);
     check_exclude(&raw.tasks, reader);
     check_samples(&raw.tasks, reader);
+    check_draw(raw, reader);
     check_output(&raw.sandbox, reader);
     check_image(&raw.sandbox, reader);
     check_images(&raw.sandbox, reader);
@@ -259,6 +261,14 @@ fn check_samples(tasks: &RawTasks, reader: &ConfigReader) {
         ));
         reader.value(span, fault.hint(format!("anything from 1 to {most}")));
     }
+}
+
+/// Holds the keys of a draw against each other and against the assignment of models.
+fn check_draw(raw: &RawCampaign, reader: &ConfigReader) {
+    let assign = &raw.routing.assign;
+    let is_cross = assign.given().is_none_or(|rule| *rule == ModelAssignment::Cross);
+    let other = assign.span().filter(|_| !is_cross);
+    raw.tasks.draw.check(raw.tasks.per_template.span(), other, reader);
 }
 
 /// Reports a glob that is both in `templates` and in `exclude`, and an `exclude` of everything.
@@ -421,6 +431,7 @@ fn tasks(raw: RawTasks) -> TaskSelection {
         exclude: entries(raw.exclude, Vec::new),
         template_dirs: entries(raw.template_dirs, Vec::new).into_iter().map(Into::into).collect(),
         per_template: raw.per_template.or(1),
+        draw: raw.draw.draw(),
         samples: SamplePolicy {
             most: raw.samples.or(1),
             stop_after_solved: raw.stop_after_solved.into_option(),

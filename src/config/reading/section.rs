@@ -148,6 +148,25 @@ impl<'r, 't> ConfigSection<'r, 't> {
         entries
     }
 
+    /// The same for a table with values of any type: the name, its position, and the value.
+    pub(in crate::config) fn named_values<T>(
+        &mut self,
+        key: &'static str,
+        read: impl Fn(&DeValue<'_>) -> ValueResult<T>,
+    ) -> Vec<(String, Span, T)> {
+        let Some(table) = self.get(key).and_then(|value| self.as_table(key, value)) else {
+            return vec![];
+        };
+        let mut entries = vec![];
+        for (name, value) in table {
+            let path = format!("{key}.{}", name.get_ref());
+            if let RawField::Given(read, _) = self.read(&path, value, &read) {
+                entries.push((name.get_ref().to_string(), name.span(), read));
+            }
+        }
+        entries
+    }
+
     /// The same for a table whose values are lists: the name, its position, and the valid elements.
     /// A name with wrong elements is still returned, so that a reference to it is found.
     pub(in crate::config) fn text_lists<T: Ord + Clone>(

@@ -4,7 +4,7 @@ use super::*;
 use crate::config::reading::reader::KnownKeys;
 use std::collections::BTreeSet;
 use std::fs;
-use synthd_actors::model::CampaignName;
+use synthd_actors::model::{CampaignName, DrawAspect};
 
 fn config_dir() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("config")
@@ -79,8 +79,18 @@ fn the_reference_has_every_key_and_no_other() {
     let text = switched_on(&read("reference.toml"));
     let mut written = written(&text);
     // Below these the keys are the user's own.
-    let own =
-        ["sandbox.images.", "networks.", "providers.", "agents.", "models.extra.", "prompts."];
+    let own = [
+        "sandbox.images.",
+        "networks.",
+        "providers.",
+        "agents.",
+        "models.extra.",
+        "prompts.",
+        "tasks.shares.kind.",
+        "tasks.shares.category.",
+        "tasks.shares.skill.",
+        "tasks.shares.difficulty.",
+    ];
     written.retain(|key| !own.iter().any(|above| key.starts_with(above)));
     assert_eq!(written, flat(campaign_keys()));
     // The last section is for another kind of work.
@@ -95,6 +105,10 @@ fn the_reference_has_every_key_and_no_other() {
         ("\"prompts/system.md\"", "{ file = \"s\", text = \"s\" }"),
         ("\"prompts/instruction.md\"", "{ file = \"i\", text = \"{{ builtin }}\" }"),
         ("\nsamples = 1\n", "\nsamples = 8\n"),
+        ("\nper_template = 1\n", "\n"),
+        ("\ndraw = \"each\"\n", "\ndraw = \"shares\"\n"),
+        ("\nleast = 1\n", "\n"),
+        ("\nbetween = [0.2, 0.8]\n", "\n"),
         ("name = \"scripted/oracle\"", "name = \"openrouter/some\""),
         ("thinking_budget = 2048\n", ""),
         ("\"./my-templates\"", "\"/srv/my-templates\""),
@@ -103,6 +117,7 @@ fn the_reference_has_every_key_and_no_other() {
     let text = changes.into_iter().fold(text, |text, (from, to)| text.replace(from, to));
     let config = campaign(&format!("{text}\n[[models]]\nname = \"scripted/echo\"\n"));
     assert_eq!(config.concurrency, 8);
+    assert_eq!(config.tasks.draw.share(DrawAspect::Skill, "git.bisect"), Some(100));
     assert!(config.budget.is_some() && !config.models[0].price.is_free());
     let least =
         "[campaign]\nname = \"c\"\nkind = \"completions\"\n[[models]]\nname = \"scripted/echo\"\n";

@@ -3,6 +3,7 @@
 mod accepts;
 mod broken;
 mod completions;
+mod draws;
 mod files;
 mod fuzz;
 mod mistakes;

@@ -178,6 +178,7 @@ impl StandaloneSessions {
             difficulty: String::new(),
             model: String::new(),
             scaffold: "external".to_owned(),
+            reason: None,
         }
     }
 }

@@ -24,6 +24,7 @@
 //! - `container_remover`, `container_tracker`, `owner` and `leftovers` see to it that nothing
 //!   stays;
 //! - `guest_program` and `stream` bring the guest in and its bytes out;
+//! - `trial_container` runs a script in an ordinary container, for proofs of tasks of others;
 //! - `images` builds, pulls and prunes images; `engine_faults` turns errors into typed faults.
 
 mod backend;
@@ -42,9 +43,11 @@ mod owner;
 mod seccomp;
 mod ssh;
 mod stream;
+mod trial_container;
 
 pub use backend::{DockerBackend, DockerSettings};
 pub use connection::DockerAddress;
 pub use images::{
     DebianRecipe, DockerImages, DockerfileRecipe, ImageRecipe, MADE_HERE, PruneLimit, PullProgress,
 };
+pub use trial_container::{EndedTrial, TrialContainers, TrialRun};

@@ -15,7 +15,6 @@
 //! [`FaultKind::SandboxLost`]: the guest is gone or silent. After the last two, the client is lost
 //! and answers every request with the same fault.
 
-use super::PROGRAM;
 use super::copy_memory::COPIES;
 use super::entries::{self, CopyAllowance};
 use super::report::{read_report, read_scan, read_service, shown};
@@ -247,26 +246,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
         self.send_entries(frames).await
     }
 
-    /// Writes what a judge needs into the sealed tree, see `Sandbox::lay_judge`. Only a submission
-    /// that cannot be written is a [`FaultKind::SandboxCopy`]: the agent has made it too large.
+    /// Writes what a judge needs into the sealed tree, see `Sandbox::lay_judge`. The sandbox is fresh,
+    /// or [`Self::empty`] has emptied it. Only a submission that cannot be written is a
+    /// [`FaultKind::SandboxCopy`]: the agent has made it too large.
     pub async fn lay_judge(
         &mut self,
         files: &[FileSpec],
         submission: &WorkspaceCopy,
     ) -> Result<(), Fault> {
-        self.lay(SandboxTree::Sealed, files).await.map_err(no_start)?;
-        let program = self.send_entries(entries::of_program(JUDGED_PROGRAM, PROGRAM)).await;
-        program.map_err(no_start)?;
+        let sealed = entries::of_files(SandboxTree::Sealed, files).ok_or_else(outside)?;
+        let judge = sealed.chain(entries::of_own_program(JUDGED_PROGRAM));
+        self.send_entries(judge).await.map_err(no_start)?;
         self.send_entries(entries::of_submission(submission).ok_or_else(outside)?).await
     }
 
     /// Kills every process and empties everything that programs can write to: the workspace,
     /// the sealed tree and the scratch areas.
     pub async fn empty(&mut self) -> Result<(), Fault> {
-        for tree in [wire::tree::SEALED, wire::tree::WORKSPACE] {
-            self.ask(kind::CLEAR, &[tree], kind::DONE, PATIENCE).await?;
-        }
-        Ok(())
+        self.ask(kind::CLEAR, &[wire::tree::ALL], kind::DONE, PATIENCE).await.map(|_| ())
     }
 
     /// Writes a copy of a workspace into the workspace. The workspace should be empty, because
@@ -341,7 +338,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
                         .map_err(|error| self.broken(error))?;
                 }
                 kind::DONE => {
-                    snapshot.skipped = self.read(&frame.payload, |reader| reader.u32())?;
+                    let skipped = self.read(&frame.payload, entries::read_skipped)?;
+                    (snapshot.skipped, snapshot.skipped_entries) = skipped;
                     self.asking = None;
                     return Ok(snapshot);
                 }

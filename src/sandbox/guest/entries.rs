@@ -7,12 +7,15 @@
 //! Each function that makes frames is lazy, so at most one frame is in memory beside the tree
 //! itself.
 
-use super::wire::{CHUNK, MalformedFrame, PayloadReader, PayloadWriter, entry, tree};
+use super::wire::{
+    CHUNK, MalformedFrame, PayloadReader, PayloadWriter, SKIPPED_NAMED, SKIPPED_PATH, entry,
+    skipped, tree,
+};
 use std::borrow::Cow;
 use std::iter;
 use synthd_actors::model::{
-    FileSegment, FileSpec, SUBMISSION, SandboxLimits, SandboxTree, TreeEntry, TreeEntryKind,
-    WorkspaceCopy,
+    FileSegment, FileSpec, SUBMISSION, SandboxLimits, SandboxTree, SkippedEntry, SkippedKind,
+    TreeEntry, TreeEntryKind, WorkspaceCopy,
 };
 
 /// Bytes of an entry besides its path and its content: kind (1), the lengths of path and
@@ -53,10 +56,11 @@ pub(super) fn of_snapshot(snapshot: &WorkspaceCopy) -> Option<impl Iterator<Item
     plain.then(|| frames(SandboxTree::Workspace, items))
 }
 
-/// The payloads of the LAY frames that write one program into the sealed tree.
-pub(super) fn of_program(path: &str, program: &'static [u8]) -> impl Iterator<Item = Vec<u8>> {
-    let content = program.chunks(CHUNK).map(|chunk| (entry::MORE, Cow::from(chunk)));
-    frames(SandboxTree::Sealed, of_file(path.as_bytes(), 0o555, content))
+/// The payload of the LAY frame that writes the guest's own program into the sealed tree.
+pub(super) fn of_own_program(path: &str) -> impl Iterator<Item = Vec<u8>> {
+    let (kind, content) = (entry::PROGRAM, Cow::default());
+    let program = WireEntry { kind, path: path.as_bytes().into(), mode: 0o555, content };
+    frames(SandboxTree::Sealed, iter::once(program))
 }
 
 /// The payloads of the LAY frames that write the directories and regular files of a copy below
@@ -279,6 +283,37 @@ pub(super) fn read(payload: &[u8], entries: &mut Vec<TreeEntry>) -> Result<usize
         return Err(MalformedFrame("a frame of entries without any"));
     }
     Ok(count)
+}
+
+/// Reads what a copy left out: how many entries, and the first of them. An error means that the guest
+/// broke the protocol: more names than entries or than the limit, a path that is too long, or an
+/// unknown reason.
+pub(super) fn read_skipped(
+    reader: &mut PayloadReader<'_>,
+) -> Result<(u32, Vec<SkippedEntry>), MalformedFrame> {
+    let count = reader.u32()?;
+    let most = SKIPPED_NAMED.min(count as usize);
+    let mut named = Vec::new();
+    while !reader.at_end() {
+        let kind = skipped_kind(reader.u8()?)?;
+        let path = reader.bytes()?;
+        if path.len() > SKIPPED_PATH || named.len() == most {
+            return Err(MalformedFrame("more names of left out entries than allowed"));
+        }
+        named.push(SkippedEntry { path: path.to_vec(), kind });
+    }
+    Ok((count, named))
+}
+
+fn skipped_kind(why: u8) -> Result<SkippedKind, MalformedFrame> {
+    match why {
+        skipped::FIFO => Ok(SkippedKind::Fifo),
+        skipped::SOCKET => Ok(SkippedKind::Socket),
+        skipped::DEVICE => Ok(SkippedKind::Device),
+        skipped::ODD_NAME => Ok(SkippedKind::OddName),
+        skipped::ODD_LINK => Ok(SkippedKind::OddLink),
+        _ => Err(MalformedFrame("an unknown reason to leave an entry out")),
+    }
 }
 
 /// A path or a link target as text. The guest leaves out names that are not UTF-8, because a

@@ -56,6 +56,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
         Ok(report)
     }
 
+    /// The first of these areas in which so many bytes cannot be written, and why. None: there is room
+    /// in each of them.
+    pub async fn without_room(
+        &mut self,
+        areas: &[&str],
+        bytes: u32,
+    ) -> Result<Option<String>, Fault> {
+        let mut writer = PayloadWriter::default();
+        writer.u32(bytes);
+        areas.iter().for_each(|area| {
+            writer.bytes(area.as_bytes());
+        });
+        match self.ask_operation(kind::ROOM, &writer.0, kind::DONE, PATIENCE).await? {
+            Ok(payload) => self.read(&payload, |reader| reader.u32()).map(|_| None),
+            Err(OperationResult::Refused(refusal)) => Ok(Some(refusal.message)),
+            Err(_) => Ok(None),
+        }
+    }
+
     /// Reads a file, which comes in parts.
     async fn read_file(&mut self, read: &FileRead) -> Result<OperationResult, Fault> {
         if let Some(refused) = refused_path(&read.path) {

@@ -221,6 +221,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, K: SandboxGuard> Sandbo
         blamed(&self.guard, answer).await
     }
 
+    async fn without_room(&mut self, areas: &[&str], bytes: u32) -> Result<Option<String>, Fault> {
+        let answer = self.client.without_room(areas, bytes).await;
+        blamed(&self.guard, answer).await
+    }
+
     async fn reset(&mut self) -> Result<(), Fault> {
         let answer = self.client.empty().await;
         blamed(&self.guard, answer).await

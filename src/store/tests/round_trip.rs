@@ -91,6 +91,22 @@ async fn the_plan_is_read_in_order_and_planned_once() {
     assert_eq!(store.episodes(&name("d")).await.unwrap(), Vec::new());
 }
 
+/// It stays as it was planned first.
+#[tokio::test]
+async fn the_reason_of_a_choice_is_kept() {
+    let (_dir, store) = store();
+    keep(&store, opened("c")).await;
+    let because = |reason: &str| {
+        let reason = Some(reason.to_owned());
+        JournalEntry::Planned(vec![PlannedEpisode { reason, ..plan("c", 0) }, plan("c", 1)])
+    };
+    keep(&store, because("tried least")).await;
+    keep(&store, because("another reason")).await;
+    let found = store.episodes(&name("c")).await.unwrap();
+    let reasons: Vec<_> = found.iter().map(|record| record.plan.reason.as_deref()).collect();
+    assert_eq!(reasons, [Some("tried least"), None]);
+}
+
 #[tokio::test]
 async fn two_episodes_cannot_share_a_place() {
     let (_dir, store) = started(1).await;

@@ -43,6 +43,7 @@ pub(in crate::store) fn plan(campaign: &str, ordinal: u64) -> PlannedEpisode {
         difficulty: "medium".to_owned(),
         model: "scripted/oracle".to_owned(),
         scaffold: "minimal".to_owned(),
+        reason: None,
     }
 }
 
@@ -238,6 +239,8 @@ fn trajectory(campaign: &str, ordinal: u64) -> TrajectoryRow {
         task_instruction: "mend it".to_owned(),
         task_wording: None,
         category: "debugging".to_owned(),
+        kind: None,
+        skills: None,
         difficulty: "medium".to_owned(),
         llm_model: "scripted/oracle".to_owned(),
         llm_provider: "scripted".to_owned(),

@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use std::time::Duration;
 use synthd::sandbox::guest::GuestClient;
 use synthd::sandbox::guest::wire::{
-    CHUNK, LOG_TOLD, MAX_FRAME, PROTOCOL, PayloadWriter, change, encode, end, entry, kind,
+    CHUNK, LOG_TOLD, MAX_FRAME, PROTOCOL, PayloadWriter, SKIPPED_NAMED, SKIPPED_PATH, change,
+    encode, end, entry, kind, skipped,
 };
 use synthd_actors::model::{
     ExecEnd, ExecReport, Fault, FaultKind, FileSpec, SandboxLimits, SandboxTree, ServiceReport,
@@ -263,6 +264,33 @@ async fn hostile_entries_are_told() {
         let frames = [(kind::ENTRIES, payload.clone()), (kind::DONE, vec![0; 4])];
         let outcome = pack_answered(&frames, &SandboxLimits::default()).await;
         assert_eq!(kind_of(outcome), FaultKind::SandboxProtocol, "{payload:?}");
+    }
+}
+
+#[tokio::test]
+async fn names_of_left_out_entries_are_checked() {
+    let done = |count: u32, names: usize, why: u8, length: usize| {
+        let mut done = PayloadWriter::default();
+        done.u32(count);
+        for _ in 0..names {
+            done.u8(why).bytes(&vec![b'x'; length]);
+        }
+        [(kind::DONE, done.0)]
+    };
+    let limits = SandboxLimits::default();
+    let right = done(40, SKIPPED_NAMED, skipped::ODD_LINK, SKIPPED_PATH);
+    let copy = pack_answered(&right, &limits).await.unwrap();
+    assert_eq!((copy.skipped, copy.skipped_entries.len()), (40, SKIPPED_NAMED));
+    let hostile = [
+        done(40, SKIPPED_NAMED + 1, skipped::FIFO, 3),
+        done(1, 2, skipped::FIFO, 3),
+        done(1, 1, skipped::FIFO, SKIPPED_PATH + 1),
+        done(1, 1, skipped::ODD_LINK + 1, 3),
+        [(kind::DONE, vec![1, 0, 0, 0, skipped::FIFO])],
+    ];
+    for frames in hostile {
+        let outcome = pack_answered(&frames, &limits).await;
+        assert_eq!(kind_of(outcome), FaultKind::SandboxProtocol);
     }
 }
 

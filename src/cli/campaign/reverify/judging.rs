@@ -50,6 +50,8 @@ pub(super) enum UnjudgedReason {
     NotKept,
     /// The file of the workspace cannot be read.
     Unreadable,
+    /// The task has stages. Each was judged at its own end, and only the last workspace is kept.
+    Staged,
     /// The template is gone, makes no task, or asks for other work.
     OtherWork,
     /// A sandbox failed. That says nothing about the work.
@@ -62,6 +64,7 @@ impl UnjudgedReason {
         match self {
             Self::NotKept => "not_kept",
             Self::Unreadable => "unreadable",
+            Self::Staged => "staged",
             Self::OtherWork => "other_work",
             Self::Faulted => "faulted",
         }
@@ -72,6 +75,7 @@ impl UnjudgedReason {
         match self {
             Self::NotKept => "the workspace is not kept",
             Self::Unreadable => "the kept workspace cannot be read",
+            Self::Staged => "the task has stages, and only its last workspace is kept",
             Self::OtherWork => "the template is gone, or asks for other work",
             Self::Faulted => "a fault, which is no verdict",
         }
@@ -142,7 +146,8 @@ impl ReverifyWork {
     async fn task(&self, episode: &EpisodeRecord) -> Result<JudgedPart<Task>> {
         let plan = &episode.plan;
         let task = match todays_task(plan, &self.config, &self.catalog) {
-            Ok(task) => task,
+            Ok(task) if task.stages.is_empty() => task,
+            Ok(_) => return Ok(Err((UnjudgedReason::Staged, String::new()))),
             Err(error) => return Ok(Err((UnjudgedReason::OtherWork, error.to_string()))),
         };
         if task.id == plan.task {

@@ -154,9 +154,11 @@ impl ReverifyReport {
             return Ok(ExitCode::SUCCESS);
         }
         let what = format!("no episode of campaign {} could be judged again", self.campaign);
-        let hint = match unjudged.contains_key(&UnjudgedReason::OtherWork) {
-            true => "name the directory of the campaign's templates with --templates",
-            false => KEEPING,
+        let has = |reason| unjudged.contains_key(&reason);
+        let hint = match (has(UnjudgedReason::OtherWork), has(UnjudgedReason::Staged)) {
+            (true, _) => "name the directory of the campaign's templates with --templates",
+            (false, true) => "tasks with stages cannot be judged again",
+            (false, false) => KEEPING,
         };
         Err(Error::new(Code::BadUsage, what).hint(hint))
     }

@@ -39,6 +39,11 @@ const NAME_IN_USE: [io::ErrorKind; 3] = [
     io::ErrorKind::NotADirectory,
 ];
 
+/// The guest's own program, opened before the guest becomes unable to. None: it cannot be read.
+pub fn own_program() -> Option<File> {
+    File::open("/proc/self/exe").ok()
+}
+
 /// The directory of a tree by its number on the wire.
 fn root_of(which: u8) -> io::Result<&'static Path> {
     match which {
@@ -54,6 +59,9 @@ const SCRATCH: [&str; 4] = ["/tmp", "/home/agent", "/run", "/dev/shm"];
 /// Empties a tree. No program may run meanwhile. Together with the sealed tree it empties the
 /// scratch areas, so that a check finds nothing there that earlier programs left.
 pub fn clear(which: u8) -> io::Result<()> {
+    if which == tree::ALL {
+        return clear(tree::SEALED).and_then(|()| clear(tree::WORKSPACE));
+    }
     let root = root_of(which)?;
     if which == tree::SEALED {
         let more = std::env::var(shell_session::SCRATCH).unwrap_or_default();
@@ -135,8 +143,9 @@ fn open_to_owner(entry: &DirEntry) -> io::Result<bool> {
 /// Writes the entries of LAY frames below a tree. The file that was begun last stays open
 /// between frames, because its next chunk may come with the next frame and its mode may forbid
 /// opening it again.
-#[derive(Default)]
 pub struct TreeWriter {
+    /// The guest's own program. None: it cannot be read.
+    program: Option<File>,
     /// The file that was begun last.
     open: Option<LaidFile>,
     /// Directories that have changed since [`TreeWriter::finish`] last set their times.
@@ -179,6 +188,11 @@ fn stamp_at(path: &Path) {
 }
 
 impl TreeWriter {
+    /// `program` is the guest's own, see [`own_program`].
+    pub fn new(program: Option<File>) -> Self {
+        Self { program, open: None, touched: BTreeSet::new() }
+    }
+
     /// Closes the open file and sets the times of what was laid. It must be called before
     /// anything else runs, because a program that is open for writing cannot be executed.
     pub fn finish(&mut self) {
@@ -231,6 +245,7 @@ impl TreeWriter {
                 self.more(&path, |file| leave_hole(file, length))?
             }
             entry::SYMLINK => link(&path, content),
+            entry::PROGRAM if content.is_empty() => self.own_program(&path, mode),
             _ => return Err(invalid(MalformedFrame("unknown kind of entry"))),
         };
         self.touch(root, &path);
@@ -260,6 +275,15 @@ impl TreeWriter {
             before.finish();
         }
         Ok(())
+    }
+
+    /// Writes the guest's own program as a file.
+    fn own_program(&mut self, path: &Path, mode: u32) -> io::Result<()> {
+        let missing = || io::Error::other("the program of the sandbox cannot be read");
+        let mut program = self.program.as_ref().ok_or_else(missing)?.try_clone()?;
+        self.begin(path, &[], mode)?;
+        program.seek(SeekFrom::Start(0))?;
+        self.more(path, |file| io::copy(&mut program, file).map(|_| ()))?
     }
 
     /// Adds to the open file. The outer error is a breach of the protocol: `path` is not the

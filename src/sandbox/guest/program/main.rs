@@ -37,6 +37,7 @@ mod pack;
 mod path_resolver;
 mod command_runner;
 mod read_file;
+mod room;
 mod scan;
 mod service_keeper;
 mod service_log;
@@ -80,6 +81,7 @@ fn main() {
 fn serve() -> io::Result<()> {
     // Before `become_init`, after which the guest can no longer open files about itself.
     let spawner = spawn::CommandSpawner::new();
+    let program = files::own_program();
     sys::become_init()?;
     let (input, output) = match std::env::args().nth(1).as_deref() {
         Some(STDIO) => stdio()?,
@@ -87,7 +89,7 @@ fn serve() -> io::Result<()> {
     };
     let shell = command_runner::CommandRunner::new(spawner)?;
     let host = host_channel::HostChannel::new(input, output);
-    let (layer, upload) = (files::TreeWriter::default(), write_file::FileUpload::default());
+    let (layer, upload) = (files::TreeWriter::new(program), write_file::FileUpload::default());
     let mut guest = GuestServer { host, shell, layer, upload, frozen: None };
     loop {
         let frame = guest.shell.idle(&mut guest.host)?;
@@ -213,7 +215,7 @@ impl GuestServer {
                     (None, None) => Ok(()),
                 };
                 let skipped = skipped?;
-                stood.map(|()| done(skipped))
+                stood.map(|()| (kind::DONE, skipped.payload()))
             }
             kind::FREEZE => {
                 finish(reader)?;
@@ -248,6 +250,10 @@ impl GuestServer {
             kind::WRITE => self.write_file(reader),
             kind::LIST => self.list_directory(reader),
             kind::KEYS => self.send_keys(reader),
+            kind::ROOM => {
+                let room = room::RoomRequest::read(&mut reader).map_err(invalid)?;
+                Ok(room.check().map_or_else(|refused| refused.answer(), |()| done(0)))
+            }
             kind::SERVICE => {
                 let request = service_keeper::ServiceRequest::read(&mut reader).map_err(invalid)?;
                 finish(reader)?;
@@ -257,8 +263,8 @@ impl GuestServer {
         }
     }
 
-    /// Sends the size of the copy and then its entries. Returns how many entries were left out.
-    fn pack(&mut self, id: u32, limits: &pack::CopyLimits) -> io::Result<u32> {
+    /// Sends the size of the copy and then its entries. Returns what was left out.
+    fn pack(&mut self, id: u32, limits: &pack::CopyLimits) -> io::Result<pack::SkippedEntries> {
         let size = pack::measure(limits)?;
         let mut said = PayloadWriter::default();
         said.u64(size.bytes).u64(size.entries);

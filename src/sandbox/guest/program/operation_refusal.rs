@@ -3,6 +3,7 @@
 
 use crate::wire::{PayloadWriter, kind, refusal};
 use std::io::{self, ErrorKind};
+use std::path::Path;
 
 // Errors of the kernel by their numbers.
 pub const ENOENT: i32 = 2;
@@ -30,6 +31,11 @@ impl GuestRefusal {
     /// The refusal for an error of the kernel.
     pub fn of(errno: i32) -> Self {
         io::Error::from_raw_os_error(errno).into()
+    }
+
+    /// The same refusal, which begins with the path that it is about.
+    pub fn about(self, path: &Path) -> Self {
+        Self { why: format!("{}: {}", path.display(), self.why), ..self }
     }
 
     /// Whether the refusal says that something is not there.

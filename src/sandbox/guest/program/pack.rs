@@ -11,12 +11,15 @@
 
 use crate::files::{MAX_DEPTH, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK};
 use crate::sys;
-use crate::wire::{CHUNK, LEAST_HOLE, MalformedFrame, PayloadReader, PayloadWriter, entry};
-use std::fs::{self, File, Metadata, OpenOptions, Permissions};
+use crate::wire::{
+    CHUNK, LEAST_HOLE, MalformedFrame, PayloadReader, PayloadWriter, SKIPPED_NAMED, SKIPPED_PATH,
+    entry, skipped,
+};
+use std::fs::{self, File, FileType, Metadata, OpenOptions, Permissions};
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// Opens an entry without access to its content; this works for any mode and any kind.
@@ -55,6 +58,44 @@ pub struct CopySize {
     pub entries: u64,
 }
 
+/// The entries that a copy leaves out.
+#[derive(Default)]
+pub struct SkippedEntries {
+    count: u32,
+    /// The first ones: why, and the path, which may be cut.
+    named: Vec<(u8, Vec<u8>)>,
+}
+
+impl SkippedEntries {
+    fn add(&mut self, why: u8, path: &[u8]) {
+        self.count += 1;
+        if self.named.len() < SKIPPED_NAMED {
+            self.named.push((why, path[..path.len().min(SKIPPED_PATH)].to_vec()));
+        }
+    }
+
+    /// The fields of the DONE that ends the copy.
+    pub fn payload(&self) -> Vec<u8> {
+        let mut writer = PayloadWriter::default();
+        writer.u32(self.count);
+        for (why, path) in &self.named {
+            writer.u8(*why).bytes(path);
+        }
+        writer.0
+    }
+}
+
+/// Why a special file is left out.
+fn special(kind: FileType) -> u8 {
+    if kind.is_fifo() {
+        skipped::FIFO
+    } else if kind.is_socket() {
+        skipped::SOCKET
+    } else {
+        skipped::DEVICE
+    }
+}
+
 /// The size of the copy, found without reading a file. An error means that the workspace
 /// exceeds `limits` or cannot be read.
 pub fn measure(limits: &CopyLimits) -> io::Result<CopySize> {
@@ -68,14 +109,14 @@ pub fn measure(limits: &CopyLimits) -> io::Result<CopySize> {
 }
 
 /// Sends every directory, regular file and symbolic link of the workspace to `send`, as
-/// payloads of entries in the order of their paths. Returns how many others were left out:
-/// special files, and names that are not UTF-8, which a record could not tell apart. `left` is
-/// what was measured. Where more is found, the copy fails.
+/// payloads of entries in the order of their paths. Returns what was left out: special files, and
+/// names that are not UTF-8, which a record could not tell apart. `left` is what was measured. Where
+/// more is found, the copy fails.
 pub fn pack(
     limits: &CopyLimits,
     mut left: CopySize,
     mut send: impl FnMut(&[u8]) -> io::Result<()>,
-) -> io::Result<u32> {
+) -> io::Result<SkippedEntries> {
     let mut pending = PayloadWriter::default();
     let skipped = walk(limits, false, &mut |bytes, length| {
         let grown = || io::Error::other("the workspace grew while it was copied");
@@ -93,12 +134,12 @@ pub fn pack(
     Ok(skipped)
 }
 
-/// Walks the workspace and calls `found` for each entry. Returns how many entries were left
-/// out.
-fn walk(limits: &CopyLimits, measures: bool, found: EntryCallback<'_>) -> io::Result<u32> {
-    let (bytes_left, entries_left) = (limits.bytes, limits.entries);
+/// Walks the workspace and calls `found` for each entry. Returns what was left out.
+fn walk(limits: &CopyLimits, measures: bool, found: EntryCallback<'_>) -> io::Result<SkippedEntries> {
+    let (bytes_left, entries_left, pieces_left) = (limits.bytes, limits.entries, MAX_PIECES);
+    let skipped = SkippedEntries::default();
     let mut packer =
-        WorkspacePacker { bytes_left, entries_left, pieces_left: MAX_PIECES, skipped: 0, measures, found };
+        WorkspacePacker { bytes_left, entries_left, pieces_left, skipped, measures, found };
     packer.directory(&HeldEntry::open(Path::new("/work"))?, &mut Vec::new(), 0)?;
     Ok(packer.skipped)
 }
@@ -171,7 +212,7 @@ struct WorkspacePacker<'a> {
     bytes_left: u64,
     entries_left: u64,
     pieces_left: u64,
-    skipped: u32,
+    skipped: SkippedEntries,
     /// Only count: no file is read, and `found` gets no bytes.
     measures: bool,
     found: EntryCallback<'a>,
@@ -211,7 +252,7 @@ impl WorkspacePacker<'_> {
         Ok(names)
     }
 
-    /// Copies one entry of a directory, or counts it as left out.
+    /// Copies one entry of a directory, or leaves it out.
     fn child(
         &mut self,
         parent: &HeldEntry,
@@ -224,7 +265,7 @@ impl WorkspacePacker<'_> {
         }
         let kind = child.facts.file_type();
         if std::str::from_utf8(name).is_err() {
-            self.skipped += 1;
+            self.skipped.add(skipped::ODD_NAME, name);
             return Ok(());
         }
         if kind.is_dir() {
@@ -238,7 +279,7 @@ impl WorkspacePacker<'_> {
         if kind.is_file() {
             return self.file(child, name);
         }
-        self.skipped += 1;
+        self.skipped.add(special(kind), name);
         Ok(())
     }
 
@@ -254,7 +295,7 @@ impl WorkspacePacker<'_> {
             }
             // The target is not UTF-8, or the entry is not a link any more.
             _ => {
-                self.skipped += 1;
+                self.skipped.add(skipped::ODD_LINK, name);
                 Ok(())
             }
         }

@@ -13,7 +13,7 @@
 
 /// The version of the protocol, sent in PONG. It changes with every change in the meaning of
 /// the frames.
-pub const PROTOCOL: u32 = 10;
+pub const PROTOCOL: u32 = 11;
 /// The most bytes that a frame may have after its length field.
 pub const MAX_FRAME: usize = 8 << 20;
 /// The most bytes of file content in one entry. A longer file takes several entries.
@@ -22,6 +22,8 @@ pub const CHUNK: usize = 1 << 20;
 /// data.
 #[allow(dead_code, reason = "only the guest looks for holes")]
 pub const LEAST_HOLE: u64 = 64 << 10;
+/// Bytes of the largest room that ROOM asks for.
+pub const MAX_ROOM: u32 = 1 << 20;
 /// Bytes that all paths in the list of a scan may have together. The list of changes has the
 /// same limit.
 pub const LISTED: usize = 32 << 10;
@@ -33,6 +35,10 @@ pub const MAX_PATH: usize = 4_095;
 pub const LISTED_ENTRIES: u32 = 16_384;
 /// Bytes that all paths of one LISTED may have together.
 pub const LISTED_PATHS: usize = 4 << 20;
+/// Entries that a copy leaves out and names. All are counted.
+pub const SKIPPED_NAMED: usize = 32;
+/// Bytes of the path of such an entry. A longer one is cut.
+pub const SKIPPED_PATH: usize = 256;
 /// Services at once.
 pub const MAX_SERVICES: usize = 8;
 /// Bytes of a service's log that are told, from its end. Why it is not healthy has fewer.
@@ -65,7 +71,7 @@ pub mod kind {
     pub const LAY: u8 = 3;
     /// Copy the workspace out. Answer: SIZE, any number of ENTRIES, DONE.
     pub const PACK: u8 = 4;
-    /// Kill every process and empty a tree. Answer: DONE.
+    /// Kill every process and empty a tree, or all. Answer: DONE.
     pub const CLEAR: u8 = 5;
     /// Listen on a port of the loopback for the tunnel. Answer: DONE.
     pub const TUNNEL: u8 = 6;
@@ -92,12 +98,15 @@ pub mod kind {
     /// Start a service and keep it running. Answer: SERVING when it is healthy, has ended for good,
     /// or its time is up.
     pub const SERVICE: u8 = 17;
+    /// Is there room for so many bytes in each of these areas? Answer: DONE, or REFUSED with the area.
+    pub const ROOM: u8 = 18;
 
     /// The version of the guest and the shells that it found.
     pub const PONG: u8 = 129;
     /// The report of a command that has ended.
     pub const EXITED: u8 = 130;
-    /// The request has been carried out. Its one field is a number.
+    /// The request has been carried out. Its field is a number. After a copy, the first entries that
+    /// were left out follow.
     pub const DONE: u8 = 131;
     /// A part of a copy: entries to the end of the frame.
     pub const ENTRIES: u8 = 132;
@@ -168,6 +177,8 @@ pub mod tree {
     pub const WORKSPACE: u8 = 0;
     /// `/sealed`, where the files of checks are laid.
     pub const SEALED: u8 = 1;
+    /// Both trees and the scratch areas. Only CLEAR takes it.
+    pub const ALL: u8 = 2;
 }
 
 /// The kinds of entries of a tree. `docs/guest-protocol.md` has their layout.
@@ -182,6 +193,19 @@ pub mod entry {
     /// A run of zeros in the file that was begun last. The content is its length as eight
     /// bytes.
     pub const HOLE: u8 = 4;
+    /// A file with the guest's own program. It has no content, because the guest has it.
+    pub const PROGRAM: u8 = 5;
+}
+
+/// Why an entry was left out of a copy.
+pub mod skipped {
+    pub const FIFO: u8 = 0;
+    pub const SOCKET: u8 = 1;
+    pub const DEVICE: u8 = 2;
+    /// Its path is not UTF-8.
+    pub const ODD_NAME: u8 = 3;
+    /// A link whose target is not UTF-8, or that is none any more.
+    pub const ODD_LINK: u8 = 4;
 }
 
 /// The kinds of entries of a LISTED.

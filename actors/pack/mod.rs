@@ -1,0 +1,30 @@
+//! Packs: projects with tests, from which templates make tasks without a model. What may be wrong in
+//! a project, and which tests tell, was found out when the pack was mined (`synthd pack mine`). Here
+//! a pack is only data: files, tests, and an index of entries. An entry is a byte range of a file and
+//! the text that stands there in a task, so that a task depends on no parser and no test runner.
+//!
+//! ```text
+//!  NAME/pack.toml      what the pack is                      PackHead
+//!       project/…      the files of the project              PackFile
+//!       map.jsonl      one test a line, and where it stands  PackTest
+//!       index.jsonl    one entry a line                      PackChange, TestTwin, ChangeGroup
+//!       notices        licences, as they came
+//! ```
+//!
+//! The application reads the folder; [`ProjectPack::read`] checks every line against the files. The
+//! tasks are made in `actors/task/pack_task.rs`. Authors of packs read `docs/packs.md`.
+
+mod head;
+mod index;
+mod project_pack;
+mod shelf;
+#[cfg(test)]
+pub(crate) mod tests;
+
+pub use head::{PACK_FILE, PACK_SCHEMA, PackHead, PackLanguage, PackRunner};
+pub use index::{ChangeGroup, ChangeKind, FailureSign, PackChange, PackTest, TestTwin};
+pub use project_pack::{
+    INDEX_FILE, MAP_FILE, NOTICES_FILE, PROJECT_DIRECTORY, PackFile, PackParts, PackProblem,
+    ProjectPack, project_digest,
+};
+pub use shelf::{EmptyShelf, PackShelf};

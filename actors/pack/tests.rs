@@ -1,0 +1,139 @@
+//! Packs: what is checked of their parts.
+
+use super::*;
+
+pub(crate) const CODE: &str = "def twice(n):\n    \"\"\"Twice n.\"\"\"\n    return n + n\n";
+const TEST: &str = "import unittest\nfrom lib import twice\n\n\nclass Twice(unittest.TestCase):\n    def test_two(self):\n        self.assertEqual(twice(2), 4)\n";
+
+fn file(path: &str, content: &str) -> PackFile {
+    PackFile { path: path.to_owned(), content: content.to_owned(), executable: false }
+}
+
+/// The bytes of a text in another one.
+fn at(text: &str, part: &str) -> (usize, usize) {
+    let start = text.find(part).unwrap();
+    (start, start + part.len())
+}
+
+fn head(files: &[PackFile]) -> PackHead {
+    PackHead {
+        schema: PACK_SCHEMA.to_owned(),
+        name: "lib".to_owned(),
+        version: "1".to_owned(),
+        language: PackLanguage::Python,
+        licence: "MIT".to_owned(),
+        summary: "`lib` doubles.".to_owned(),
+        runner: PackRunner::Unittest,
+        source: vec!["lib.py".to_owned()],
+        tests: vec!["tests".to_owned()],
+        docs: Vec::new(),
+        source_sha256: None,
+        project_sha256: project_digest(files),
+        test_seconds: 20,
+        deselected: std::collections::BTreeMap::new(),
+    }
+}
+
+/// The parts of a small pack: a fault, a stub, a twin.
+pub(crate) fn parts() -> PackParts {
+    let files = vec![file("lib.py", CODE), file("tests/test_lib.py", TEST)];
+    let start = TEST.find("    def test_two").unwrap();
+    let map = serde_json::json!({
+        "test": "tests.test_lib.Twice.test_two", "file": "tests/test_lib.py", "class": "Twice",
+        "at": [start, TEST.len()], "lines": {"lib.py": "3"},
+    });
+    let change = |kind: &str, id: &str, old: &str, new: &str| {
+        serde_json::json!({
+            "kind": kind, "id": id, "file": "lib.py", "at": at(CODE, old), "text": new,
+            "operator": "x", "function": "lib.twice", "failure": "wrong", "tests": [0],
+            "example": 0, "says": "AssertionError: 0 != 4",
+        })
+    };
+    let twin = serde_json::json!({
+        "kind": "twin", "id": "t0001", "file": "tests/test_lib.py", "at": at(TEST, "4)"),
+        "text": "5)", "test": 0,
+    });
+    let index = [
+        change("fault", "f0001", "n + n", "n - n"),
+        change("stub", "s0001", "return n + n", "raise NotImplementedError"),
+        twin,
+    ];
+    PackParts {
+        head: head(&files),
+        head_text: String::new(),
+        files,
+        map: format!("{map}\n"),
+        index: index.iter().map(|line| format!("{line}\n")).collect(),
+        notices: String::new(),
+    }
+}
+
+/// The problem of parts after a change.
+fn problem(change: impl Fn(&mut PackParts)) -> String {
+    let mut parts = parts();
+    change(&mut parts);
+    ProjectPack::read(parts).unwrap_err().to_string()
+}
+
+#[test]
+fn a_pack_is_read_with_all_its_entries() {
+    let pack = ProjectPack::read(parts()).unwrap();
+    let counts = (pack.tests.len(), pack.faults.len(), pack.stubs.len(), pack.twins.len());
+    assert_eq!(counts, (1, 1, 1, 1));
+    assert_eq!(pack.tests[0].method(), "test_two");
+    assert_eq!(pack.faults[0].failure, FailureSign::Wrong);
+}
+
+#[test]
+fn every_part_counts_for_the_digest() {
+    let digest = |change: fn(&mut PackParts)| {
+        let mut parts = parts();
+        change(&mut parts);
+        ProjectPack::read(parts).unwrap().digest
+    };
+    let plain = digest(|_| ());
+    assert_eq!(plain, digest(|_| ()));
+    assert_ne!(plain, digest(|parts| parts.notices.push('x')));
+    assert_ne!(plain, digest(|parts| parts.head_text.push('x')));
+    assert_ne!(plain, digest(|parts| parts.map.push('\n')));
+}
+
+#[test]
+fn what_is_wrong_is_said_with_its_place() {
+    let changed = problem(|parts| parts.files[0].content.push('\n'));
+    assert!(changed.starts_with("pack.toml: the files below project/"), "{changed}");
+    let outside = problem(|parts| {
+        parts.index = parts.index.replace("\"file\":\"lib.py\"", "\"file\":\"../x\"")
+    });
+    assert!(outside.starts_with("index.jsonl:1: the project has no file"), "{outside}");
+    let test = problem(|parts| parts.index = parts.index.replace("\"tests\":[0]", "\"tests\":[7]"));
+    assert_eq!(test, "index.jsonl:1: there is no test number 7");
+    let json = problem(|parts| parts.map.push_str("{\n"));
+    assert!(json.starts_with("map.jsonl:2: "), "{json}");
+    let schema = problem(|parts| parts.head.schema = "synthd/pack@9".to_owned());
+    assert!(schema.contains("synthd/pack@1"), "{schema}");
+    let name = problem(|parts| parts.head.name = "../lib".to_owned());
+    assert!(name.contains("characters"), "{name}");
+    let root = problem(|parts| parts.head.source = vec!["/etc".to_owned()]);
+    assert!(root.contains("must stay below"), "{root}");
+}
+
+#[test]
+fn a_group_names_earlier_entries_of_its_kind() {
+    let mut good = parts();
+    good.index.push_str(r#"{"kind":"group","id":"g1","of":"fault","parts":["f0001"],"tests":[0]}"#);
+    assert_eq!(ProjectPack::read(good).unwrap().groups[0].parts, [0]);
+    let wrong = problem(|parts| {
+        parts.index.push_str(r#"{"kind":"group","id":"g1","of":"fault","parts":["s0001"]}"#);
+    });
+    assert!(wrong.contains("no earlier line of its kind"), "{wrong}");
+}
+
+#[test]
+fn a_source_is_a_root_or_below_one() {
+    let mut head = head(&[]);
+    head.source = vec!["lib".to_owned(), "tool.py".to_owned()];
+    let is_source = |path: &str| head.is_source(path);
+    assert!(is_source("lib/a.py") && is_source("tool.py"));
+    assert!(!is_source("library/a.py") && !is_source("tool.py.orig"));
+}

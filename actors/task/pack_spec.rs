@@ -1,0 +1,133 @@
+//! How a template takes its tasks from a pack (`from_pack`).
+
+use super::template::StepRange;
+use super::template_error::{TemplateProblem, UnknownWord};
+use crate::pack::{PackShelf, ProjectPack};
+use serde::Deserialize;
+use std::sync::Arc;
+
+/// The most changes of one task.
+const MOST_CHANGES: u32 = 4;
+
+/// The pack, and what kind of task is made of it (@2). It stands instead of everything that says what
+/// a task has and how it is judged.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "FromPack")]
+pub struct PackSpec {
+    /// The name of the pack, or `NAME@VERSION`.
+    pub pack: String,
+    pub kind: PackKind,
+    /// How many faults a task of the kind `repair-many` has; 2 or 3 if nothing is said.
+    pub faults: Option<StepRange>,
+    /// How many functions are missing in a task of the kind `implement`; 1 or 2 if nothing is said.
+    pub functions: Option<StepRange>,
+    /// What the agent is told of a fault.
+    pub report: Option<ReportSpec>,
+}
+
+/// What is asked of the agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PackKind {
+    /// One fault is in the sources.
+    Repair,
+    /// Several faults are in different functions.
+    RepairMany,
+    /// Functions have no body.
+    Implement,
+}
+
+/// The forms of a report, one of which is drawn.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Report")]
+pub struct ReportSpec {
+    pub choice: Vec<FaultReport>,
+}
+
+/// What a report says of a fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum FaultReport {
+    /// The file in which it is.
+    Area,
+    /// A test that fails, and what it says.
+    Example,
+}
+
+impl PackSpec {
+    /// The pack on a shelf. Err says what is wrong with it, at the field `pack`.
+    pub(super) fn find(&self, shelf: &dyn PackShelf) -> Result<Arc<ProjectPack>, TemplateProblem> {
+        let (name, version) = self.wanted();
+        let Some(found) = shelf.pack(name) else {
+            let unknown = UnknownWord { word: name.to_owned(), known: shelf.names() };
+            let problem = TemplateProblem::at("pack", format!("there is no pack {name:?}"));
+            let unknown = (!unknown.known.is_empty()).then(|| Box::new(unknown));
+            return Err(TemplateProblem { unknown, ..problem });
+        };
+        let pack = found.map_err(|why| TemplateProblem::at("pack", why))?;
+        match version {
+            Some(version) if version != pack.head.version => {
+                let found = &pack.head.version;
+                let message = format!("the pack {name:?} has the version {found:?}");
+                Err(TemplateProblem::at("pack", message))
+            }
+            _ => Ok(pack),
+        }
+    }
+
+    /// The name of the pack, and the version if one is wanted.
+    fn wanted(&self) -> (&str, Option<&str>) {
+        match self.pack.split_once('@') {
+            Some((name, version)) => (name, Some(version)),
+            None => (&self.pack, None),
+        }
+    }
+
+    /// How many changes a task has.
+    pub(super) fn count(&self) -> StepRange {
+        let (given, usual) = match self.kind {
+            PackKind::Repair => (None, StepRange { min: 1, max: 1 }),
+            PackKind::RepairMany => (self.faults, StepRange { min: 2, max: 3 }),
+            PackKind::Implement => (self.functions, StepRange { min: 1, max: 2 }),
+        };
+        given.unwrap_or(usual)
+    }
+
+    /// The forms that a report may have.
+    pub(super) fn reports(&self) -> Vec<FaultReport> {
+        let given = self.report.as_ref().map(|report| report.choice.clone());
+        given.unwrap_or_else(|| vec![FaultReport::Example])
+    }
+
+    /// Every mistake, below the field of the specification.
+    pub(super) fn problems(&self) -> Vec<TemplateProblem> {
+        let mut found = Vec::new();
+        let mut fail = |field: &str, message: &str| {
+            found.push(TemplateProblem::at(field, message));
+        };
+        if self.faults.is_some() && self.kind != PackKind::RepairMany {
+            fail("faults", "only the kind `repair-many` has it");
+        }
+        if self.functions.is_some() && self.kind != PackKind::Implement {
+            fail("functions", "only the kind `implement` has it");
+        }
+        if self.report.is_some() && self.kind == PackKind::Implement {
+            fail("report", "the kind `implement` has no faults to report");
+        }
+        if self.report.as_ref().is_some_and(|report| report.choice.is_empty()) {
+            fail("report.choice", "there is no form to draw");
+        }
+        let least = if self.kind == PackKind::RepairMany { 2 } else { 1 };
+        for (field, range) in [("faults", self.faults), ("functions", self.functions)] {
+            let Some(range) = range else { continue };
+            if range.min > range.max {
+                fail(field, "min is above max");
+            } else if range.min < least || range.max > MOST_CHANGES {
+                fail(field, &format!("{least} to {MOST_CHANGES} are possible"));
+            }
+        }
+        found
+    }
+}

@@ -1,0 +1,390 @@
+//! Builds a task from a pack: the files of the project with the drawn changes, the tests that are
+//! shown, the report, the oracle, and the sealed check. Everything is text of the pack or of this
+//! file; nothing of it is rendered.
+
+use super::draw::{self, TaskRng};
+use super::pack_draw::{self, DrawnChange, DrawnChanges};
+use super::pack_spec::{PackKind, PackSpec};
+use super::pack_text::{TaskText, ToldChange};
+use super::task_builder::{judge_library, sign_programs, with_digest};
+use super::template::Template;
+use super::template_error::TemplateProblem;
+use crate::model::{
+    FileSpec, JudgePlace, MoveAction, NamedSolution, ScriptedMove, Task, TaskCheck, TaskFault,
+    TaskId, TaskPack, TaskVerification,
+};
+use crate::pack::{PackFile, PackTest, ProjectPack};
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// The program that judges every task from a pack of the language Python.
+const CHECK: &str = include_str!("../pack/sealed/check.py");
+/// The command that runs it.
+const RUN_CHECK: &str = "python3 /sealed/check.py";
+/// The part for the tests that pass from the start.
+const KEPT: &str = "kept";
+/// Wall time of the check. The tests have limits of their own, so this is only reached if they hang.
+const TIMEOUT: Duration = Duration::from_secs(300);
+
+/// Makes every assertion of the test runner pass.
+const PATCHED_ASSERTIONS: &str = "
+import unittest as _unittest
+for _name in dir(_unittest.TestCase):
+    if _name.startswith('assert') and not _name.startswith('assertRaises'):
+        setattr(_unittest.TestCase, _name, lambda *a, **k: None)
+";
+/// Makes every test pass without running it.
+const PATCHED_RUNNER: &str = "
+import unittest as _unittest
+def _run(self, result=None):
+    result.startTest(self)
+    result.addSuccess(self)
+    result.stopTest(self)
+_unittest.TestCase.run = _run
+";
+/// Skips every test.
+const SKIPPED_TESTS: &str = "
+import unittest as _unittest
+def _skip(self, *a, **k):
+    raise _unittest.SkipTest('later')
+_unittest.TestCase._callTestMethod = _skip
+";
+
+/// Builds one task of a template that takes its tasks from a pack.
+pub(super) struct PackTaskBuilder<'a> {
+    template: &'a Template,
+    spec: &'a PackSpec,
+    pack: &'a ProjectPack,
+    /// The key of the task, see `draw::key`.
+    key: [u8; 32],
+}
+
+/// What was drawn for a task.
+struct DrawnTask<'p> {
+    changes: DrawnChanges<'p>,
+    /// The tests that the agent does not see.
+    hidden: BTreeSet<usize>,
+}
+
+impl<'a> PackTaskBuilder<'a> {
+    pub(super) fn new(
+        template: &'a Template,
+        spec: &'a PackSpec,
+        pack: &'a ProjectPack,
+        key: [u8; 32],
+    ) -> Self {
+        Self { template, spec, pack, key }
+    }
+
+    /// The task. Err if the pack has nothing of this kind.
+    pub(super) fn make(&self, index: u32) -> Result<Task, Vec<TemplateProblem>> {
+        let mut rng = TaskRng::new(self.key);
+        let Some(changes) = pack_draw::draw(self.pack, self.spec, &mut rng) else {
+            let message = format!("the pack {:?} has no entries for this", self.pack.head.name);
+            return Err(vec![TemplateProblem::at("from_pack", message)]);
+        };
+        let hidden = self.hidden(&changes);
+        let task = self.task(index, &DrawnTask { changes, hidden });
+        let task = with_digest(task).map_err(|problem| vec![problem])?;
+        Ok(self.template.with_measured(task))
+    }
+
+    /// The task without its id and its digest.
+    fn task(&self, index: u32, drawn: &DrawnTask<'_>) -> Task {
+        let template = self.template;
+        let canary = format!("synthd-canary-{}", draw::derived_hex(&self.key, "canary"));
+        let (wording, told) = self.told(drawn);
+        Task {
+            id: TaskId(String::new()),
+            template: template.id.clone(),
+            title: template.title.clone(),
+            category: template.category.clone(),
+            kind: template.kind,
+            skills: template.skills.clone(),
+            difficulty: template.difficulty,
+            expected_steps: (template.expected_steps.min, template.expected_steps.max),
+            requires: template.requires.clone(),
+            index,
+            seed: draw::seed_of(&self.key),
+            image: template.environment.image.clone(),
+            files: self.files(drawn),
+            setup: Vec::new(),
+            services: Vec::new(),
+            resources: template.resources(),
+            instruction: format!("{}\n\n[{canary}]\n", told.trim_end()),
+            wording: Some(wording),
+            canary,
+            solution: self.solution(drawn),
+            alternatives: vec![self.rewritten(drawn)],
+            faults: drawn.changes.changes.iter().map(fault).collect(),
+            pack: Some(self.origin(drawn)),
+            verification: self.verification(drawn),
+            stages: Vec::new(),
+            digest: String::new(),
+            template_digest: template.digest(),
+            cluster: self.cluster(drawn),
+        }
+    }
+
+    /// The pack and the entries of the task, for the record.
+    fn origin(&self, drawn: &DrawnTask<'_>) -> TaskPack {
+        let head = &self.pack.head;
+        TaskPack {
+            name: head.name.clone(),
+            version: head.version.clone(),
+            digest: self.pack.digest.clone(),
+            licence: head.licence.clone(),
+            entries: drawn.changes.changes.iter().map(|drawn| drawn.change.id.clone()).collect(),
+        }
+    }
+
+    /// Tasks about the same functions of a pack are in one cluster, whatever their kind: the repair
+    /// of one teaches that of the other.
+    fn cluster(&self, drawn: &DrawnTask<'_>) -> String {
+        let changes = drawn.changes.changes.iter();
+        let functions: BTreeSet<&str> =
+            changes.map(|drawn| drawn.change.function.as_str()).collect();
+        let functions: Vec<&str> = functions.into_iter().collect();
+        Task::cluster_of(&format!("pack:{}", self.pack.head.name), &functions.join(" "))
+    }
+
+    /// The tests that are kept back: all that a fault breaks. Of the tests of a missing function, one
+    /// half is shown.
+    fn hidden(&self, changes: &DrawnChanges<'_>) -> BTreeSet<usize> {
+        let mut hidden = BTreeSet::new();
+        for drawn in &changes.changes {
+            let mut tests = drawn.change.tests.clone();
+            if self.spec.kind == PackKind::Implement {
+                let purpose = format!("hidden.{}", drawn.change.id);
+                let mut rng = draw::derived_rng(&self.key, &purpose);
+                let kept = tests.len().div_ceil(2);
+                while tests.len() > kept {
+                    tests.remove(rng.index(tests.len()));
+                }
+            }
+            hidden.extend(tests);
+        }
+        hidden
+    }
+
+    /// The name of the drawn wording, and what the agent is told.
+    fn told(&self, drawn: &DrawnTask<'_>) -> (String, String) {
+        let reports = self.spec.reports();
+        let report = draw::derived_rng(&self.key, "report").index(reports.len());
+        let told = |drawn: &DrawnChange<'_>| ToldChange {
+            file: drawn.change.file.clone(),
+            function: drawn.change.function.clone(),
+            example: self.example(drawn),
+        };
+        let text = TaskText {
+            head: &self.pack.head,
+            kind: self.spec.kind,
+            report: reports.get(report).copied(),
+            changes: drawn.changes.changes.iter().map(told).collect(),
+        };
+        text.drawn(draw::derived_rng(&self.key, "wording").index(TaskText::WORDINGS))
+    }
+
+    /// A test that a change breaks, and what it says.
+    fn example(&self, drawn: &DrawnChange<'_>) -> String {
+        let Some(test) = self.pack.tests.get(drawn.change.example) else { return String::new() };
+        let text = self.pack.text(&test.file).and_then(|text| text.get(test.at.0..test.at.1));
+        let text = text.unwrap_or_default().trim_end();
+        let says = drawn.change.says.trim_end().replace('\n', "\n    ");
+        format!("{} ({}):\n\n{text}\n\n    {says}", test.group, test.file)
+    }
+
+    /// The files of the workspace: the sources with the changes, and the tests that are shown.
+    fn files(&self, drawn: &DrawnTask<'_>) -> Vec<FileSpec> {
+        let shown = |file: &PackFile| {
+            let content = match drawn.changes.wrong.get(file.path.as_str()) {
+                Some(wrong) => wrong.clone(),
+                None => self.shown(file, &drawn.hidden),
+            };
+            laid(file, file.path.clone(), content)
+        };
+        self.pack.files.iter().map(shown).collect()
+    }
+
+    /// A file without the tests that are hidden, and those that decide nothing. A class of which nothing is left says `pass`.
+    fn shown(&self, file: &PackFile, hidden: &BTreeSet<usize>) -> String {
+        let mut text = file.content.clone();
+        let mut left: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut cut: Vec<&PackTest> = Vec::new();
+        let tests = self.pack.tests.iter().zip(0..).map(|(test, at)| (test, hidden.contains(&at)));
+        let deselected = self.pack.deselected.iter().map(|test| (test, true));
+        for (test, is_cut) in tests.chain(deselected).filter(|(test, _)| test.file == file.path) {
+            *left.entry(&test.group).or_default() += usize::from(!is_cut);
+            if is_cut {
+                cut.push(test);
+            }
+        }
+        cut.sort_by_key(|test| std::cmp::Reverse(test.at));
+        for test in cut {
+            let old = text.get(test.at.0..test.at.1).unwrap_or_default();
+            let indent: String = old.chars().take_while(|c| *c == ' ' || *c == '\t').collect();
+            // The first hidden test of a class without others leaves a statement behind.
+            let is_empty = left.insert(&test.group, 1) == Some(0);
+            let new = if is_empty { format!("{indent}pass\n") } else { String::new() };
+            text.replace_range(test.at.0..test.at.1, &new);
+        }
+        text
+    }
+
+    /// The oracle: it looks, runs the tests, mends one place after the other, and runs them again.
+    fn solution(&self, drawn: &DrawnTask<'_>) -> Vec<ScriptedMove> {
+        let head = &self.pack.head;
+        let tests = format!("{} 2>&1 | tail -n 15", head.runner.command());
+        let docs: Vec<String> = head.docs.iter().map(|path| quoted(path)).collect();
+        let look = format!("ls -R . | head -n 200; cat {} /dev/null", docs.join(" "));
+        let mut moves = vec![
+            run("First I look at the project and its documentation.", look),
+            run("Which tests pass now?", tests.clone()),
+        ];
+        let mut read = BTreeSet::new();
+        for drawn in &drawn.changes.changes {
+            let path = &drawn.change.file;
+            if read.insert(path) {
+                let look = format!("cat {}", quoted(path));
+                moves.push(run("The report leads to this file.", look));
+            }
+            let think = format!("This place in {} is not right.", drawn.change.function);
+            moves.push(ScriptedMove { think, action: fault(drawn).repair() });
+        }
+        moves.push(run("All tests must pass now.", tests));
+        moves
+    }
+
+    /// Another honest solution: it writes the files anew.
+    fn rewritten(&self, drawn: &DrawnTask<'_>) -> NamedSolution {
+        let write = |path: &&str| ScriptedMove {
+            think: String::new(),
+            action: MoveAction::Write {
+                path: (*path).to_owned(),
+                content: self.pack.text(path).unwrap_or_default().to_owned(),
+            },
+        };
+        let moves = drawn.changes.wrong.keys().map(write).collect();
+        NamedSolution { name: "rewritten".to_owned(), moves }
+    }
+
+    /// The verification: one part for each change, and one for all other tests.
+    fn verification(&self, drawn: &DrawnTask<'_>) -> TaskVerification {
+        let canary = format!("synthd-sealed-{}", draw::derived_hex(&self.key, "sealed"));
+        let parts = self.parts(drawn);
+        let check = |part: &str| TaskCheck {
+            name: part.to_owned(),
+            weight: 1.0,
+            run: RUN_CHECK.to_owned(),
+            part: Some(part.to_owned()),
+            compare: None,
+        };
+        let checks: Vec<TaskCheck> = parts.iter().map(|(part, _)| check(part.as_str())).collect();
+        let mut files = self.sealed(&parts);
+        sign_programs(&mut files, checks.iter(), &canary);
+        files.push(sealed_file(".canary", format!("{canary}\n")));
+        files.extend(judge_library());
+        TaskVerification {
+            files,
+            milestones: milestones(&checks),
+            checks,
+            cheats: self.cheats(drawn),
+            judge: JudgePlace::Apart,
+            timeout: TIMEOUT,
+            canary,
+        }
+    }
+
+    /// The names of the parts, each with the numbers of its tests. None of them is empty.
+    fn parts(&self, drawn: &DrawnTask<'_>) -> Vec<(String, Vec<usize>)> {
+        let word = if self.spec.kind == PackKind::Implement { "function" } else { "fault" };
+        let changes = drawn.changes.changes.iter().zip(1..);
+        let mut parts: Vec<(String, Vec<usize>)> = changes
+            .map(|(drawn, number)| (format!("{word}-{number}"), drawn.change.tests.clone()))
+            .collect();
+        let broken: BTreeSet<usize> = parts.iter().flat_map(|(_, tests)| tests.clone()).collect();
+        let others: Vec<usize> =
+            (0..self.pack.tests.len()).filter(|test| !broken.contains(test)).collect();
+        if !others.is_empty() {
+            parts.push((KEPT.to_owned(), others));
+        }
+        parts
+    }
+
+    /// The sealed files: the check, what it is told, and the project without its sources.
+    fn sealed(&self, parts: &[(String, Vec<usize>)]) -> Vec<FileSpec> {
+        let parts: BTreeMap<&str, &[usize]> =
+            parts.iter().map(|(part, tests)| (part.as_str(), tests.as_slice())).collect();
+        let plan = json!({ "parts": parts });
+        let mut files = vec![
+            sealed_file("check.py", CHECK.to_owned()),
+            sealed_file("pack.json", self.pack.listing.clone()),
+            sealed_file("plan.json", format!("{plan}\n")),
+        ];
+        let others = self.pack.files.iter().filter(|file| !self.pack.head.is_source(&file.path));
+        files.extend(
+            others.map(|file| laid(file, format!("project/{}", file.path), file.content.clone())),
+        );
+        files
+    }
+
+    /// Cheats: the sources of the task with something that makes the tests silent.
+    fn cheats(&self, drawn: &DrawnTask<'_>) -> Vec<NamedSolution> {
+        let Some((path, text)) = drawn.changes.wrong.iter().next() else { return Vec::new() };
+        let written = |name: &str, content: String| {
+            let action = MoveAction::Write { path: (*path).to_owned(), content };
+            let moves = vec![ScriptedMove { think: String::new(), action }];
+            NamedSolution { name: name.to_owned(), moves }
+        };
+        vec![
+            written("patched-assertions", format!("{text}{PATCHED_ASSERTIONS}")),
+            written("patched-runner", format!("{text}{PATCHED_RUNNER}")),
+            written("skipped-tests", format!("{text}{SKIPPED_TESTS}")),
+            written("emptied-source", String::new()),
+        ]
+    }
+}
+
+/// A change as a fault of the task: put back into the work of the oracle, it must not pass.
+fn fault(drawn: &DrawnChange<'_>) -> TaskFault {
+    TaskFault {
+        name: drawn.change.id.clone(),
+        variant: drawn.change.operator.clone(),
+        path: drawn.change.file.clone(),
+        right: drawn.right.clone(),
+        wrong: drawn.wrong.clone(),
+    }
+}
+
+/// The milestones of a task with several changes: each that is mended. A task with one change has
+/// none, because the milestone would be its check.
+fn milestones(checks: &[TaskCheck]) -> Vec<TaskCheck> {
+    let parts: Vec<&TaskCheck> = checks.iter().filter(|check| check.name != KEPT).collect();
+    if parts.len() < 2 {
+        return Vec::new();
+    }
+    let count = u32::try_from(parts.len()).unwrap_or(1);
+    let share = |check: &TaskCheck| TaskCheck { weight: 1.0 / f64::from(count), ..check.clone() };
+    parts.into_iter().map(share).collect()
+}
+
+/// A move that runs a command.
+fn run(think: &str, command: String) -> ScriptedMove {
+    ScriptedMove { think: think.to_owned(), action: MoveAction::Run(command) }
+}
+
+/// A path as a word of the shell.
+fn quoted(path: &str) -> String {
+    format!("'{}'", path.replace('\'', r"'\''"))
+}
+
+/// A file of the project, with another path and another content.
+fn laid(file: &PackFile, path: String, content: String) -> FileSpec {
+    FileSpec { path, content, mode: if file.executable { 0o755 } else { 0o644 } }
+}
+
+/// A sealed file of the engine's own.
+fn sealed_file(path: &str, content: String) -> FileSpec {
+    FileSpec { path: path.to_owned(), content, mode: 0o444 }
+}

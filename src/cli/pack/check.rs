@@ -1,0 +1,167 @@
+//! `synthd pack check`: tries a sample of a pack's entries again, each in a fresh process, and proves
+//! tasks of every kind that the pack has entries for.
+
+use super::{number, tell, with_sandboxes};
+use crate::cli::TemplateDirs;
+use crate::cli::terminal::output::{print_json, print_line};
+use crate::error::{Code, Error, Result};
+use crate::packs::{MinerSandbox, MiningSettings, PackLibrary};
+use crate::running_engine::fault_error;
+use clap::Args;
+use serde_json::{Value, json};
+use std::process::ExitCode;
+use std::sync::Arc;
+use synthd_actors::agent::MinimalScaffold;
+use synthd_actors::model::{BASE_IMAGE, SandboxSpec};
+use synthd_actors::pack::{INDEX_FILE, MAP_FILE, PackShelf, ProjectPack};
+use synthd_actors::pool::PoolHandle;
+use synthd_actors::proof::TemplateProver;
+use synthd_actors::task::{Catalog, Template, TemplateFolder};
+
+#[derive(Args)]
+#[command(after_help = "Examples:
+  synthd pack check tabq
+  synthd pack check ledger --packs ./packs --sample 200 --seeds 5")]
+pub(in crate::cli) struct PackCheckArgs {
+    /// The pack's name, as `pack list` prints it
+    name: String,
+    #[command(flatten)]
+    templates: TemplateDirs,
+    /// How many entries to try again
+    #[arg(long, default_value_t = 40)]
+    sample: u64,
+    /// For how many seeds a task of each kind is proven
+    #[arg(long, default_value_t = 1)]
+    seeds: u64,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+/// The kinds of tasks that a pack may have entries for.
+const KINDS: [&str; 3] = ["repair", "repair-many", "implement"];
+
+/// Checks a pack. The error `PackUnproven` counts what is wrong.
+pub(super) async fn check(args: PackCheckArgs) -> Result<ExitCode> {
+    let library = library(&args)?;
+    let pack = find(&library, &args.name)?;
+    let (entries, problems) = with_sandboxes(async |pool| {
+        let entries = entries(pool, &pack, args.sample).await?;
+        let problems = proofs(pool, &library, &pack, args.seeds).await?;
+        Ok((entries, problems))
+    })
+    .await?;
+    let differing = entries.get("differing").and_then(Value::as_array).map_or(0, Vec::len);
+    if args.json {
+        print_json(&json!({ "pack": args.name, "entries": entries, "problems": problems }))?;
+    } else {
+        let (checked, of) = (number(&entries, "checked"), number(&entries, "of"));
+        print_line(&format!("{}: {checked} of {of} entries were tried again", args.name));
+    }
+    for entry in entries.get("differing").and_then(Value::as_array).into_iter().flatten() {
+        tell(&format!("  differs: {}", entry.as_str().unwrap_or_default()));
+    }
+    problems.iter().for_each(|problem| tell(&format!("  {problem}")));
+    if differing == 0 && problems.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let wrong = differing + problems.len();
+    Err(Error::new(Code::PackUnproven, format!("the pack {} has {wrong} problems", args.name))
+        .hint("mine it again: `synthd pack mine`"))
+}
+
+/// All packs that the command knows.
+fn library(args: &PackCheckArgs) -> Result<PackLibrary> {
+    let mut library = PackLibrary::shipped();
+    for directory in &args.templates.directories {
+        library.add(directory)?;
+    }
+    Ok(library)
+}
+
+/// The pack with this name.
+fn find(library: &PackLibrary, name: &str) -> Result<Arc<ProjectPack>> {
+    let Some(found) = library.pack(name) else {
+        let what = format!("there is no pack {name:?}");
+        return Err(Error::new(Code::PackInvalid, what).hint("`synthd pack list` shows all packs"));
+    };
+    found.map_err(|why| Error::new(Code::PackInvalid, format!("the pack {name}: {why}")))
+}
+
+/// Tries a sample of the entries. The answer of the miner.
+async fn entries(pool: &PoolHandle, pack: &ProjectPack, sample: u64) -> Result<Value> {
+    let settings = MiningSettings {
+        source: pack.head.source.clone(),
+        tests: pack.head.tests.clone(),
+        deselected: Vec::new(),
+    };
+    let state = vec![(MAP_FILE, map(pack)?), (INDEX_FILE, index(pack)?)];
+    let mut miner = MinerSandbox::start(pool, &pack.files, &settings, state).await?;
+    tell(&format!("trying {sample} entries again"));
+    miner.step(&format!("check 0 {sample}")).await
+}
+
+/// The map of a pack as the miner reads it.
+fn map(pack: &ProjectPack) -> Result<String> {
+    let lines = pack.tests.iter().map(|test| serde_json::to_string(test).map_err(no_json));
+    Ok(lines.collect::<Result<Vec<_>>>()?.join("\n"))
+}
+
+/// The changes of a pack as the miner reads them.
+fn index(pack: &ProjectPack) -> Result<String> {
+    let changes = pack.faults.iter().chain(&pack.stubs);
+    let lines = changes.map(|change| {
+        let mut line = serde_json::to_value(change).map_err(no_json)?;
+        line["kind"] = "change".into();
+        Ok(line.to_string())
+    });
+    Ok(lines.collect::<Result<Vec<_>>>()?.join("\n"))
+}
+
+fn no_json(error: serde_json::Error) -> Error {
+    Error::new(Code::Unexpected, "an entry of the pack is no JSON").with_source(error)
+}
+
+/// Proves tasks of every kind. What is wrong, in words.
+async fn proofs(
+    pool: &PoolHandle,
+    library: &PackLibrary,
+    pack: &ProjectPack,
+    seeds: u64,
+) -> Result<Vec<String>> {
+    let spec = SandboxSpec { image: BASE_IMAGE.to_owned(), ..SandboxSpec::default() };
+    let prover = TemplateProver {
+        pool: pool.clone(),
+        spec: Arc::new(spec),
+        scaffold: Arc::new(MinimalScaffold),
+        tries_battery: false,
+    };
+    let mut problems = Vec::new();
+    for kind in KINDS {
+        let template = template(library, &pack.head.name, kind)?;
+        for seed in 1..=seeds {
+            tell(&format!("proving a task of the kind {kind}, seed {seed}"));
+            let proof = Box::pin(prover.prove(&template, seed)).await;
+            let proof = proof.map_err(|fault| fault_error(&fault))?;
+            let unusable = proof.unusable.iter().map(|error| error.message.clone());
+            let found = unusable.chain(proof.problems);
+            problems.extend(found.map(|problem| format!("{kind}, seed {seed}: {problem}")));
+        }
+    }
+    Ok(problems)
+}
+
+/// A template of a kind over the pack, as an author would write it.
+fn template(library: &PackLibrary, pack: &str, kind: &str) -> Result<Arc<Template>> {
+    let id = format!("pack/{pack}-{kind}");
+    let text = format!(
+        "schema: synthd/template@2\nid: {id}\ntitle: {kind}\ncategory: pack\ndifficulty: medium\n\
+         expected_steps: {{min: 1, max: 60}}\nrequires: [python3]\nenvironment: {{image: base}}\n\
+         from_pack: {{pack: {pack}, kind: {kind}}}\n"
+    );
+    let folder = Arc::new(TemplateFolder::single(text.into_bytes()));
+    let catalog = Catalog::read_with_packs([(id.as_str(), folder)], library);
+    let wrong = || Error::new(Code::PackInvalid, format!("the pack {pack} makes no template"));
+    let catalog = catalog.map_err(|_| wrong())?;
+    catalog.get(&id).cloned().ok_or_else(wrong)
+}

@@ -1,0 +1,105 @@
+//! `synthd pack mine`: finds entries for the index of a pack. All work is done in a sandbox, by the
+//! miner; the parts of the pack are replaced when everything is done.
+
+use super::{checked, number, parts_of, tell, with_sandboxes};
+use crate::cli::terminal::output::{print_json, print_line};
+use crate::error::{Code, Error, Result};
+use crate::packs::{MinerSandbox, MiningSettings, replace_file};
+use clap::Args;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use synthd_actors::pack::{INDEX_FILE, MAP_FILE, PackParts};
+use synthd_actors::pool::PoolHandle;
+
+#[derive(Args)]
+#[command(after_help = "Faults are tried where a test runs, and kept if tests tell them. Each is \
+confirmed in a fresh process. An unchanged project must pass before and after.
+
+Examples:
+  synthd pack mine packs/tabq
+  synthd pack mine packs/tabq --groups 80 --batch 50")]
+pub(in crate::cli) struct PackMineArgs {
+    /// The pack's folder
+    folder: PathBuf,
+    /// How many combinations of entries to try
+    #[arg(long, default_value_t = 400)]
+    groups: u64,
+    /// How many entries to try between two lines of progress
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
+    batch: u64,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+/// Mines a pack and replaces its map and its index.
+pub(super) async fn mine(args: PackMineArgs) -> Result<ExitCode> {
+    let parts = parts_of(&args.folder)?;
+    let (summary, map, index) =
+        with_sandboxes(async |pool| mined(pool, &args, &parts).await).await?;
+    let parts = PackParts { map, index, ..parts };
+    // What is written must be readable; the old parts stay if it is not.
+    let pack = checked(&args.folder, parts.clone())?;
+    replace_file(&args.folder.join(MAP_FILE), &parts.map)?;
+    replace_file(&args.folder.join(INDEX_FILE), &parts.index)?;
+    if args.json {
+        print_json(&json!({ "pack": pack.head.name, "digest": pack.digest, "mined": summary }))?;
+    } else {
+        let (name, faults, stubs) = (&pack.head.name, pack.faults.len(), pack.stubs.len());
+        let (groups, twins) = (pack.groups.len(), pack.twins.len());
+        print_line(&format!(
+            "{name}: {faults} faults, {stubs} stubs, {groups} groups, {twins} twins of tests"
+        ));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs all steps of the miner. The answer of the last one, the map and the index.
+async fn mined(
+    pool: &PoolHandle,
+    args: &PackMineArgs,
+    parts: &PackParts,
+) -> Result<(Value, String, String)> {
+    let settings = MiningSettings {
+        source: parts.head.source.clone(),
+        tests: parts.head.tests.clone(),
+        deselected: parts.head.deselected.keys().cloned().collect(),
+    };
+    let mut miner = MinerSandbox::start(pool, &parts.files, &settings, Vec::new()).await?;
+    let baseline = miner.step("baseline").await?;
+    tell(&format!("{} tests pass every time", number(&baseline, "passing")));
+    let found = number(&miner.step("candidates").await?, "candidates");
+    tell(&format!("{found} candidates on lines that tests run"));
+    in_batches(&mut miner, "try", found, args.batch).await?;
+    let confirmed = miner.step("confirm 0 0").await?;
+    in_batches(&mut miner, "confirm", number(&confirmed, "of"), args.batch).await?;
+    in_batches(&mut miner, "groups", args.groups, args.batch).await?;
+    let summary = miner.step("write").await?;
+    let mut state = miner.state().await?;
+    let mut take = |name: &str| {
+        let missing = || Error::new(Code::Unexpected, format!("the miner left no {name}"));
+        state.remove(name).ok_or_else(missing)
+    };
+    Ok((summary, take(MAP_FILE)?, take(INDEX_FILE)?))
+}
+
+/// Runs a step over `count` entries, some at a time.
+async fn in_batches(miner: &mut MinerSandbox, step: &str, count: u64, batch: u64) -> Result<()> {
+    let mut done = 0;
+    while done < count {
+        let next = (done + batch).min(count);
+        let answer = miner.step(&format!("{step} {done} {next}")).await?;
+        done = next;
+        tell(&format!("{step} {done} of {count}: {}", in_words(&answer)));
+    }
+    Ok(())
+}
+
+/// An answer of the miner on one line: its numbers.
+fn in_words(answer: &Value) -> String {
+    let counts = answer.get("verdicts").unwrap_or(answer);
+    let Some(counts) = counts.as_object() else { return String::new() };
+    let count = |(name, value): (&String, &Value)| format!("{value} {name}");
+    counts.iter().map(count).collect::<Vec<_>>().join(", ")
+}

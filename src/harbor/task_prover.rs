@@ -1,0 +1,295 @@
+//! Proves a task folder in containers: its solution must have the whole reward, and doing nothing less.
+//!
+//! ```text
+//!  image ─► [solution] ─► kept as an image ─► tests in a fresh container of it ─► reward
+//!                               └─► next step
+//!  image ───────────────────────────────────► tests ─► reward of nothing
+//! ```
+//! The tests run after the solution, in another container: no process of the solution is left, and all of
+//! its files are there. `/tests` and `/logs/verifier` are empty before, whatever the solution has left
+//! there. There is no network.
+
+use super::harbor_task::{HarborImage, HarborPart, HarborTask};
+use super::reward_file::TaskRewards;
+use super::terminal_folder;
+use crate::sandbox::docker::{
+    DockerImages, DockerfileRecipe, EndedTrial, ImageRecipe, TrialContainers, TrialRun,
+};
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use synthd_actors::model::{Fault, FaultKind};
+
+/// The time of a solution if the task states none for agents.
+const SOLUTION_TIME: Duration = Duration::from_secs(30 * 60);
+/// The memory of a container if the task states none.
+const MEMORY_MB: u64 = 2_048;
+/// Characters of what tests have printed that a problem quotes, from the end.
+const QUOTED: usize = 600;
+/// The whole reward.
+const WHOLE: f64 = 1.0;
+/// The name of the images of tasks. Each has a tag of its own.
+const IMAGE: &str = "synthd/harbor-task";
+/// Plays the solution. What it ends with does not matter: its work is judged.
+const SOLVE: &str = "mkdir -p /logs/agent 2>/dev/null; /solution/solve.sh > /dev/null 2>&1; exit 0";
+/// Runs the tests.
+const TEST: &str = "/tests/test.sh > /logs/verifier/test-stdout.txt 2>&1; exit 0";
+/// What Harbor adds to the tests of Terminal-Bench, which pass by their exit code.
+const BY_EXIT_CODE: &str =
+    "\nif [ $? -eq 0 ]; then echo 1; else echo 0; fi > /logs/verifier/reward.txt\n";
+
+/// Proves tasks with one container engine.
+pub struct TaskProver {
+    images: DockerImages,
+    containers: TrialContainers,
+    /// The directory of the logs of builds.
+    logs: PathBuf,
+}
+
+/// A task that is being proven.
+struct ProvenTask<'t> {
+    task: &'t HarborTask,
+    folder: &'t Path,
+    /// The image of the environment, and its user.
+    image: String,
+    user: String,
+}
+
+/// A script as it is laid into a container.
+struct ScriptFile<'t> {
+    /// The directory at the root of the container, and the name of the script in it.
+    directory: &'t str,
+    name: &'t str,
+    /// Where the task has it.
+    path: &'t str,
+    /// Lines behind its own.
+    more: &'t str,
+}
+
+impl TaskProver {
+    /// Connects to the container engine that the environment names. Logs of builds go to `logs`.
+    pub async fn connect(logs: PathBuf) -> Result<Self, Fault> {
+        let images = DockerImages::connect().await?;
+        Ok(Self { images, containers: TrialContainers::connect().await?, logs })
+    }
+
+    /// What does not hold of a task; empty if it is proven. Err is a fault of the engine, or of an image
+    /// that cannot be had.
+    pub async fn prove(&self, task: &HarborTask, folder: &Path) -> Result<Vec<String>, Fault> {
+        let image = self.image_of(task, folder).await?;
+        let user = self.containers.user_of(&image).await?;
+        let proven = ProvenTask { task, folder, image, user };
+        let mut problems = Vec::new();
+        self.try_nothing(&proven, &mut problems).await?;
+        let mut kept = Vec::new();
+        let tried = self.try_solution(&proven, &mut kept, &mut problems).await;
+        // The newest first: an image that another one is made from cannot be removed.
+        for image in kept.iter().rev() {
+            self.containers.remove_image(image).await;
+        }
+        tried.map(|()| problems)
+    }
+
+    /// The image of the environment, built if it is not there.
+    async fn image_of(&self, task: &HarborTask, folder: &Path) -> Result<String, Fault> {
+        let path = match &task.image {
+            HarborImage::Prebuilt(name) => return Ok(name.clone()),
+            HarborImage::Dockerfile(path) => folder.join(path),
+        };
+        let read = DockerfileRecipe::read(IMAGE.to_owned(), &path, None, BTreeMap::new(), None);
+        let recipe = ImageRecipe::Dockerfile(read.map_err(|error| unread(&error))?);
+        let reference = recipe.reference();
+        if !self.images.has(&reference).await? {
+            let log = self.logs.join(format!("{}.log", reference.replace(['/', ':'], "-")));
+            self.images.build(&recipe, &log, &|_: &str| {}).await?;
+        }
+        Ok(reference)
+    }
+
+    /// Doing nothing must not have the whole reward in every step.
+    async fn try_nothing(
+        &self,
+        proven: &ProvenTask<'_>,
+        problems: &mut Vec<String>,
+    ) -> Result<(), Fault> {
+        for part in &proven.task.steps {
+            match self.test(proven, part, &proven.image).await? {
+                Ok(reward) if reward >= WHOLE => {}
+                Ok(_) => return Ok(()),
+                Err(why) => {
+                    problems.push(format!("doing nothing{}: {why}", of_step(part)));
+                    return Ok(());
+                }
+            }
+        }
+        problems.push("doing nothing has the whole reward".to_owned());
+        Ok(())
+    }
+
+    /// The solution of each step must have the whole reward. `kept` has the images that it left.
+    async fn try_solution(
+        &self,
+        proven: &ProvenTask<'_>,
+        kept: &mut Vec<String>,
+        problems: &mut Vec<String>,
+    ) -> Result<(), Fault> {
+        let mut image = proven.image.clone();
+        for part in &proven.task.steps {
+            let step = of_step(part);
+            let Some(solution) = &part.solution else {
+                problems.push(format!("there is no solution{step}"));
+                return Ok(());
+            };
+            match self.solve(proven, part, solution, &image).await? {
+                Some(next) => {
+                    kept.push(next.clone());
+                    image = next;
+                }
+                None => {
+                    problems.push(format!("the solution{step} does not end in its time"));
+                    return Ok(());
+                }
+            }
+            match self.test(proven, part, &image).await? {
+                Ok(reward) if reward >= WHOLE => {}
+                Ok(reward) => problems.push(format!("the solution{step} has the reward {reward}")),
+                Err(why) => problems.push(format!("the solution{step}: {why}")),
+            }
+        }
+        Ok(())
+    }
+
+    /// Plays a solution and keeps what it has done. None: it did not end.
+    async fn solve(
+        &self,
+        proven: &ProvenTask<'_>,
+        part: &HarborPart,
+        solution: &str,
+        image: &str,
+    ) -> Result<Option<String>, Fault> {
+        let (directory, name) = ("solution", "solve.sh");
+        let files = proven.files(part, &ScriptFile { directory, name, path: solution, more: "" });
+        let run = TrialRun {
+            image,
+            user: Some(part.agent_user.as_deref().unwrap_or(&proven.user)),
+            directory: proven.task.workdir.as_deref(),
+            variables: variables([&proven.task.variables, &proven.task.solution_variables]),
+            script: SOLVE,
+            files: files.map_err(|error| unread(&error))?,
+            fresh: &["/solution"],
+            memory_bytes: proven.memory_bytes(),
+            timeout: part.agent_timeout.unwrap_or(SOLUTION_TIME),
+        };
+        let ended = self.containers.run(&run).await?;
+        let kept = match ended.exit_code {
+            Some(_) => self.containers.keep(&ended).await.map(Some),
+            None => Ok(None),
+        };
+        self.containers.remove(ended).await;
+        kept
+    }
+
+    /// Runs the tests of a step in a fresh container of an image. The inner Err says why there is no
+    /// reward.
+    async fn test(
+        &self,
+        proven: &ProvenTask<'_>,
+        part: &HarborPart,
+        image: &str,
+    ) -> Result<Result<f64, String>, Fault> {
+        let is_legacy = proven.task.format == terminal_folder::FORMAT;
+        let more = if is_legacy { BY_EXIT_CODE } else { "" };
+        let (directory, name) = ("tests", "test.sh");
+        let files = proven.files(part, &ScriptFile { directory, name, path: &part.tests, more });
+        let run = TrialRun {
+            image,
+            user: Some(part.tests_user.as_deref().unwrap_or(&proven.user)),
+            directory: proven.task.workdir.as_deref(),
+            variables: variables([&proven.task.variables, &proven.task.tests_variables]),
+            script: TEST,
+            files: files.map_err(|error| unread(&error))?,
+            fresh: &["/tests", "/logs/verifier"],
+            memory_bytes: proven.memory_bytes(),
+            timeout: part.tests_timeout,
+        };
+        let ended = self.containers.run(&run).await?;
+        let reward = self.reward(&ended).await;
+        self.containers.remove(ended).await;
+        reward
+    }
+
+    /// The reward that tests have written.
+    async fn reward(&self, ended: &EndedTrial) -> Result<Result<f64, String>, Fault> {
+        if ended.exit_code.is_none() {
+            return Ok(Err("the tests did not end in their time".to_owned()));
+        }
+        let file = |name: &'static str| self.containers.file(ended, name);
+        let json = file("/logs/verifier/reward.json").await?;
+        let text = file("/logs/verifier/reward.txt").await?;
+        let why = match TaskRewards::read(json.as_deref(), text.as_deref()) {
+            Ok(rewards) => return Ok(Ok(rewards.main())),
+            Err(why) => why,
+        };
+        let printed = file("/logs/verifier/test-stdout.txt").await?.unwrap_or_default();
+        let printed = last_characters(&String::from_utf8_lossy(&printed));
+        Ok(Err(format!("{why}; the tests have printed {printed:?}")))
+    }
+}
+
+impl ProvenTask<'_> {
+    fn memory_bytes(&self) -> u64 {
+        self.task.memory_mb.unwrap_or(MEMORY_MB).saturating_mul(1 << 20)
+    }
+
+    /// An archive of a directory of the container: the folder of that name of the task, over it that of
+    /// the step, and the script, which can be run. `more` goes behind the script.
+    fn files(&self, part: &HarborPart, script: &ScriptFile<'_>) -> io::Result<Vec<u8>> {
+        let ScriptFile { directory, name, path, more } = script;
+        let mut archive = tar::Builder::new(Vec::new());
+        add_directory(&mut archive, "logs/verifier", 0o777)?;
+        let of_step = part.name.as_ref().map(|step| self.folder.join("steps").join(step));
+        for folder in [Some(self.folder.to_owned()), of_step].into_iter().flatten() {
+            if folder.join(directory).is_dir() {
+                archive.append_dir_all(directory, folder.join(directory))?;
+            }
+        }
+        let mut text = std::fs::read(self.folder.join(path))?;
+        text.extend_from_slice(more.as_bytes());
+        let mut header = tar::Header::new_gnu();
+        header.set_size(text.len() as u64);
+        header.set_mode(0o755);
+        archive.append_data(&mut header, format!("{directory}/{name}"), text.as_slice())?;
+        archive.into_inner()
+    }
+}
+
+fn add_directory(archive: &mut tar::Builder<Vec<u8>>, path: &str, mode: u32) -> io::Result<()> {
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(tar::EntryType::Directory);
+    header.set_size(0);
+    header.set_mode(mode);
+    archive.append_data(&mut header, path, io::empty())
+}
+
+/// Variables as a container takes them. The later ones win.
+fn variables(maps: [&BTreeMap<String, String>; 2]) -> Vec<String> {
+    let mut all = maps[0].clone();
+    all.extend(maps[1].clone());
+    all.into_iter().map(|(name, value)| format!("{name}={value}")).collect()
+}
+
+/// ` of the step "name"`, or nothing.
+fn of_step(part: &HarborPart) -> String {
+    part.name.as_ref().map_or_else(String::new, |name| format!(" of the step {name:?}"))
+}
+
+fn last_characters(text: &str) -> String {
+    let text = text.trim_end();
+    let skip = text.chars().count().saturating_sub(QUOTED);
+    text.chars().skip(skip).collect()
+}
+
+fn unread(error: &io::Error) -> Fault {
+    Fault::new(FaultKind::TaskSetup, format!("read the task's files: {error}"))
+}

@@ -1,0 +1,1067 @@
+"""Mines a project in Python for tasks. Version 1.
+
+It runs in a sandbox: the project is in `project/` below the working directory, what is known so far
+in `state/`. Each command does one step, so that whoever calls it can show progress:
+
+    miner.py baseline               which tests pass every time            -> state/tests.json
+    miner.py candidates             where a fault may go, what covers it   -> state/candidates.json
+    miner.py try FROM TO            which candidates break which tests     -> state/tried.jsonl
+    miner.py confirm FROM TO        the same, each in a fresh process      -> state/confirmed.jsonl
+    miner.py groups FROM TO         several faults at once                 -> state/groups.jsonl
+    miner.py write                  the parts of the pack                  -> state/map.jsonl, index.jsonl
+    miner.py check FROM TO          entries of a finished pack again       -> prints what differs
+
+A step prints one line of JSON. A fork server validates candidates: all modules are compiled once, and
+each candidate has a child that imports the project anew from the compiled modules, with one changed.
+The child runs the tests that cover the change. A child with no change must pass everything: the control.
+"""
+
+import ast
+import importlib.abc
+import importlib.util
+import io
+import json
+import os
+import random
+import resource
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+ROOT = os.path.abspath("project")
+STATE = os.path.abspath("state")
+#: Where the modules of the project are, whatever the directory is called.
+MOUNT = "/work/project"
+
+
+def settings():
+    with open(os.path.join(STATE, "settings.json"), encoding="utf-8") as file:
+        return json.load(file)
+
+
+# Files
+
+
+def load(name):
+    with open(os.path.join(STATE, name), encoding="utf-8") as file:
+        return json.load(file)
+
+
+def save(name, value):
+    path = os.path.join(STATE, name)
+    with open(path + ".new", "w", encoding="utf-8") as file:
+        json.dump(value, file)
+    os.replace(path + ".new", path)
+
+
+def lines(name):
+    path = os.path.join(STATE, name)
+    if not os.path.exists(path):
+        return []
+    with open(path, encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def append(name, values):
+    with open(os.path.join(STATE, name), "a", encoding="utf-8") as file:
+        for value in values:
+            file.write(json.dumps(value) + "\n")
+
+
+def python_files(below):
+    """All modules below some directories or files of the project, sorted, as relative paths."""
+    found = []
+    for top in below:
+        path = os.path.join(ROOT, top)
+        if os.path.isfile(path):
+            found.append(top)
+        for directory, names, files in os.walk(path):
+            names.sort()
+            for name in sorted(files):
+                if name.endswith(".py"):
+                    found.append(os.path.relpath(os.path.join(directory, name), ROOT))
+    return sorted(set(found))
+
+
+def read(path):
+    with open(os.path.join(ROOT, path), "rb") as file:
+        return file.read()
+
+
+def module_name(path):
+    name = path[: -len(".py")].replace("/", ".")
+    return name[: -len(".__init__")] if name.endswith(".__init__") else name
+
+
+# The fork server
+
+
+class Compiled(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Gives out the modules of the project from compiled code, without looking at files."""
+
+    def __init__(self, paths):
+        self.paths = {module_name(path): path for path in paths}
+        self.sources = {path: read(path) for path in paths}
+        self.code = {}
+        for path, source in self.sources.items():
+            self.code[path] = self.compiled(path, source)
+
+    def compiled(self, path, source):
+        return compile(source, os.path.join(ROOT, path), "exec", dont_inherit=True)
+
+    def find_spec(self, name, path=None, target=None):
+        if name not in self.paths:
+            return None
+        place = self.paths[name]
+        spec = importlib.util.spec_from_loader(
+            name, self, origin=os.path.join(ROOT, place), is_package=place.endswith("__init__.py")
+        )
+        spec.has_location = True
+        if spec.submodule_search_locations is not None:
+            spec.submodule_search_locations.append(os.path.dirname(os.path.join(ROOT, place)))
+        return spec
+
+    def create_module(self, spec):
+        return None
+
+    def exec_module(self, module):
+        exec(self.code[self.paths[module.__name__]], module.__dict__)
+
+
+class Outcome(unittest.TestResult):
+    """Writes what came of each test to a pipe, as it ends."""
+
+    def __init__(self, out):
+        super().__init__()
+        self.out = out
+        self.known = None
+
+    def say(self, *what):
+        os.write(self.out, (json.dumps(what) + "\n").encode())
+
+    def startTest(self, test):
+        super().startTest(test)
+        self.known = None
+
+    def stopTest(self, test):
+        super().stopTest(test)
+        kind, message = self.known or ("ok", "")
+        self.say(test.id(), kind, message)
+
+    def note(self, kind, error):
+        if self.known is None or self.known[0] == "ok":
+            name, text = error[0].__name__, str(error[1])
+            self.known = (kind, ("%s: %s" % (name, text))[:400])
+
+    def addError(self, test, error):
+        # The parent tells faults of a class or a module by their names.
+        self.note("error", error)
+        if not isinstance(test, unittest.TestCase):
+            self.say(test.id(), "error", self.known[1])
+
+    def addFailure(self, test, error):
+        self.note("fail", error)
+
+    def addSubTest(self, test, subtest, error):
+        if error is not None:
+            is_fail = issubclass(error[0], test.failureException)
+            self.note("fail" if is_fail else "error", error)
+
+    def addSkip(self, test, reason):
+        self.known = ("skip", reason)
+
+    def addExpectedFailure(self, test, error):
+        self.known = ("ok", "")
+
+    def addUnexpectedSuccess(self, test):
+        self.known = ("fail", "it passes, which was not expected")
+
+
+def flat(suite):
+    for test in suite:
+        if isinstance(test, unittest.TestSuite):
+            yield from flat(test)
+        else:
+            yield test
+
+
+def all_tests(modules):
+    """All tests. ImportError if a module with tests cannot be imported."""
+    loader = unittest.TestLoader()
+    found = []
+    for module in modules:
+        found.extend(flat(loader.loadTestsFromName(module)))
+    if loader.errors:
+        raise ImportError(str(loader.errors[0]).strip().rpartition("\n")[2])
+    return found
+
+
+def quiet():
+    """Sends everything that tests print nowhere."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(nothing, stream)
+    sys.stdin, sys.stdout, sys.stderr = io.StringIO(), io.StringIO(), io.StringIO()
+
+
+class Server:
+    """Forks a child for each candidate."""
+
+    def __init__(self, known=()):
+        spec = settings()
+        self.sources = python_files(spec["source"])
+        self.tests = [path for path in python_files(spec["tests"]) if is_test(path)]
+        self.finder = Compiled(sorted(set(self.sources + python_files(spec["tests"]))))
+        self.modules = [module_name(path) for path in self.tests]
+        self.times = dict(known)
+        os.chdir(ROOT)
+        sys.path.insert(0, ROOT)
+        sys.meta_path.insert(0, self.finder)
+        # What the project imports of the standard library is imported here, once.
+        before = set(sys.modules)
+        # What runs in functions of the project while a module of tests is imported.
+        self.imported = {}
+        for module in self.modules:
+            tracer = Tracer()
+            sys.settrace(tracer.call)
+            try:
+                all_tests([module])
+            finally:
+                sys.settrace(None)
+            self.imported[module] = tracer.found(0)["lines"]
+        for name in set(sys.modules) - before:
+            if name.split(".")[0] in {module.split(".")[0] for module in self.finder.paths}:
+                del sys.modules[name]
+
+    def run(self, changes, wanted, trace=False):
+        """Runs the tests `wanted` (all if None) with changes `(path, source)`. The result is a map
+        from tests to `(kind, message)`, the lines per test if `trace`, and how the child ended:
+        "done", "hung" or "died"."""
+        source, target = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                os.close(source)
+                self.child(changes, wanted, target, trace)
+            finally:
+                os._exit(0)
+        os.close(target)
+        said, ended = self.listen(source, child)
+        results, covered = {}, {}
+        for record in said:
+            if record[0] == "lines":
+                covered[record[1]] = record[2]
+            elif record[0] == "end":
+                ended = "done"
+            elif record[0] == "broken":
+                results["(import)"] = ("error", record[1])
+            else:
+                results[record[0]] = (record[1], record[2])
+        return results, covered, ended
+
+    def listen(self, source, child):
+        """What a child says, until it ends or for ten minutes. A test that waits is ended before."""
+        data, end = [], time.monotonic() + 600
+        while True:
+            ready, _, _ = select.select([source], [], [], max(0, end - time.monotonic()))
+            if not ready:
+                break
+            part = os.read(source, 1 << 16)
+            if not part:
+                break
+            data.append(part)
+        os.close(source)
+        try:
+            os.killpg(child, signal.SIGKILL)
+        except OSError:
+            pass
+        try:
+            os.kill(child, signal.SIGKILL)
+        except OSError:
+            pass
+        _, status = os.waitpid(child, 0)
+        hung = os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGPROF, signal.SIGALRM, signal.SIGXCPU)
+        said = []
+        for line in b"".join(data).split(b"\n"):
+            try:
+                said.append(json.loads(line))
+            except ValueError:
+                continue
+        return said, "hung" if hung or not data else "died"
+
+    def child(self, changes, wanted, target, trace):
+        os.setpgid(0, 0)
+        quiet()
+        memory = settings_memory()
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+        out = Outcome(target)
+        try:
+            for path, text in changes:
+                self.finder.code[path] = self.finder.compiled(path, text)
+            tests = all_tests(self.modules)
+        except BaseException as error:
+            out.say("broken", ("%s: %s" % (type(error).__name__, error))[:400])
+            out.say("end")
+            os._exit(0)
+        scratch = tempfile.mkdtemp()
+        for test in tests:
+            if wanted is not None and test.id() not in wanted:
+                continue
+            limit = max(0.2, 10 * self.times.get(test.id(), 0.1))
+            signal.setitimer(signal.ITIMER_PROF, limit)
+            signal.setitimer(signal.ITIMER_REAL, limit + 60)
+            tracer = Tracer() if trace else None
+            if tracer:
+                sys.settrace(tracer.call)
+            began = time.process_time()
+            try:
+                test.run(out)
+            finally:
+                sys.settrace(None)
+            if tracer:
+                out.say("lines", test.id(), tracer.found(time.process_time() - began))
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        shutil.rmtree(scratch, ignore_errors=True)
+        out.say("end")
+        os._exit(0)
+
+
+def settings_memory():
+    return 1 << 30
+
+
+def is_test(path):
+    name = path.rsplit("/", 1)[-1]
+    return name.startswith("test") or name.endswith("_test.py")
+
+
+class Tracer:
+    """Which lines of the project run."""
+
+    def __init__(self):
+        self.lines = {}
+
+    def call(self, frame, event, argument):
+        path = frame.f_code.co_filename
+        if not path.startswith(ROOT + "/"):
+            return None
+        self.lines.setdefault(path, set()).add(frame.f_lineno)
+        return self.line
+
+    def line(self, frame, event, argument):
+        self.lines[frame.f_code.co_filename].add(frame.f_lineno)
+        return self.line
+
+    def found(self, seconds):
+        below = {os.path.relpath(path, ROOT): sorted(lines) for path, lines in self.lines.items()}
+        return {"seconds": seconds, "lines": below}
+
+
+# A fresh process
+
+FRESH = r"""
+import json, os, sys, unittest
+sys.path.insert(0, os.getcwd())
+class Result(unittest.TestResult):
+    def __init__(self):
+        super().__init__()
+        self.found, self.now = {}, None
+    def startTest(self, test):
+        super().startTest(test)
+        self.now = "ok"
+    def stopTest(self, test):
+        super().stopTest(test)
+        self.found[test.id()] = self.now
+    def addError(self, test, error):
+        self.now = "error"
+        if not isinstance(test, unittest.TestCase):
+            self.found[test.id()] = "error"
+    def addFailure(self, test, error):
+        self.now = "fail"
+    def addSubTest(self, test, subtest, error):
+        if error is not None:
+            self.now = "fail" if issubclass(error[0], test.failureException) else "error"
+    def addSkip(self, test, reason):
+        self.now = "skip"
+def flat(suite):
+    for test in suite:
+        if isinstance(test, unittest.TestSuite):
+            yield from flat(test)
+        else:
+            yield test
+out = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)
+given = json.loads(sys.argv[1])
+tests = []
+for module in given["modules"]:
+    tests.extend(flat(unittest.TestLoader().loadTestsFromName(module)))
+if given["reverse"]:
+    tests.reverse()
+result = Result()
+for test in tests:
+    test.run(result)
+out.write("\n" + json.dumps(result.found) + "\n")
+out.flush()
+os._exit(0)
+"""
+
+
+def fresh(changes, modules, hash_seed, reverse=False, limit=60):
+    """All tests in a fresh process over a copy of the project. A map from tests to kinds, or None
+    if the process gave no answer. `limit` is its processor time; a busy host may give it late."""
+    with tempfile.TemporaryDirectory() as place:
+        tree = os.path.join(place, "project")
+        shutil.copytree(ROOT, tree)
+        for path, text in changes:
+            with open(os.path.join(tree, path), "wb") as file:
+                file.write(text)
+        environment = {
+            "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
+            "PYTHONHASHSEED": str(hash_seed),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "TZ": "UTC",
+            "LANG": "C.UTF-8",
+            "HOME": place,
+        }
+        given = json.dumps({"modules": modules, "reverse": reverse})
+
+        def limits():
+            resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
+            memory = settings_memory()
+            resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+
+        try:
+            done = subprocess.run(
+                [sys.executable, "-B", "-c", FRESH, given], cwd=tree, env=environment, timeout=limit * 20,
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, preexec_fn=limits,
+            )
+            return json.loads(done.stdout.decode("utf-8", "replace").strip().rpartition("\n")[2])
+        except (ValueError, subprocess.TimeoutExpired):
+            return None
+
+
+# Baseline
+
+
+def baseline():
+    """Runs all tests in three fresh processes: other hash seeds, and once in reverse order."""
+    spec = settings()
+    modules = [module_name(path) for path in python_files(spec["tests"]) if is_test(path)]
+    if not modules:
+        return fail("there are no tests in Python below %s" % ", ".join(spec["tests"]))
+    runs = [fresh([], modules, 0), fresh([], modules, 1, reverse=True), fresh([], modules, 2)]
+    if any(run is None for run in runs):
+        return fail("the tests gave no answer: they hang, or do not end by themselves")
+    names = sorted(set().union(*runs))
+    passing, left_out = [], {}
+    for name in names:
+        kinds = [run.get(name, "missing") for run in runs]
+        if kinds == ["ok"] * 3:
+            passing.append(name)
+        elif len(set(kinds)) == 1:
+            left_out[name] = {"fail": "fails", "error": "fails", "skip": "is skipped"}.get(kinds[0], kinds[0])
+        else:
+            left_out[name] = "is flaky: %s" % ", ".join(kinds)
+    for name in spec.get("deselected", []):
+        if name in passing:
+            passing.remove(name)
+            left_out[name] = "was deselected by hand"
+    save("tests.json", {"passing": passing, "left_out": left_out, "modules": modules})
+    return {"passing": len(passing), "left_out": left_out}
+
+
+def fail(message):
+    return {"error": message}
+
+
+# Candidates
+
+
+class Text:
+    """A source with the byte places of its syntax tree."""
+
+    def __init__(self, path):
+        self.path = path
+        self.bytes = read(path)
+        self.tree = ast.parse(self.bytes)
+        starts, at = [], 0
+        for line in self.bytes.splitlines(True):
+            starts.append(at)
+            at += len(line)
+        self.starts = starts + [at]
+
+    def start(self, node):
+        return self.starts[node.lineno - 1] + node.col_offset
+
+    def end(self, node):
+        return self.starts[node.end_lineno - 1] + node.end_col_offset
+
+    def of(self, node):
+        return self.bytes[self.start(node) : self.end(node)].decode()
+
+    def between(self, first, second):
+        return self.end(first), self.start(second)
+
+
+NEGATED = {"==": "!=", "!=": "==", "<": ">=", "<=": ">", ">": "<=", ">=": "<", "in": "not in", "not in": "in",
+           "is": "is not", "is not": "is"}
+BOUNDARY = {"<": "<=", "<=": "<", ">": ">=", ">=": ">"}
+ARITHMETIC = {"+": "-", "-": "+", "*": "+", "//": "*", "/": "*"}
+SIGNS = {ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.In: "in",
+         ast.NotIn: "not in", ast.Is: "is", ast.IsNot: "is not", ast.Add: "+", ast.Sub: "-", ast.Mult: "*",
+         ast.Div: "/", ast.FloorDiv: "//"}
+UNWRAPPED = {"list", "tuple", "sorted", "set", "int", "str", "abs", "dict"}
+UNWRAPPED_METHODS = {"strip", "lower", "upper", "rstrip", "lstrip", "copy"}
+
+
+class Sites:
+    """All changes of one file, each `(operator, start, end, replacement, line)`, by functions."""
+
+    def __init__(self, text):
+        self.text = text
+        self.found = []
+        self.stubs = []
+        self.names = []
+        self.function = None
+        for node in text.tree.body:
+            self.visit(node)
+
+    def add(self, operator, start, end, new, line):
+        old = self.text.bytes[start:end].decode()
+        if old != new:
+            self.found.append((self.function, operator, start, end, new, line))
+
+    def replace(self, operator, node, new):
+        self.add(operator, self.text.start(node), self.text.end(node), new, node.lineno)
+
+    def visit(self, node):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            self.names.append(node.name)
+            outer = self.function
+            if not isinstance(node, ast.ClassDef):
+                self.function = outer or ".".join(self.names)
+                if outer is None:
+                    self.stub(node)
+            body = node.body
+            if is_docstring(body[0]):
+                body = body[1:]
+            self.block(body)
+            for child in body:
+                self.visit(child)
+            self.function = outer
+            self.names.pop()
+            return
+        # Messages are no behaviour.
+        if isinstance(node, (ast.Raise, ast.Assert, ast.Import, ast.ImportFrom, ast.JoinedStr)):
+            return
+        if self.function is not None:
+            self.operators(node)
+        for field in ("body", "orelse", "finalbody"):
+            block = getattr(node, field, None)
+            if self.function is not None and isinstance(block, list):
+                self.block(block)
+        for child in ast.iter_child_nodes(node):
+            self.visit(child)
+
+    def stub(self, node):
+        """A function whose docstring says what it does: its body can be written anew."""
+        if not is_docstring(node.body[0]) or len(node.body) < 2:
+            return
+        statements = sum(isinstance(below, ast.stmt) for part in node.body[1:] for below in ast.walk(part))
+        if statements < 3:
+            return
+        text = self.text
+        start, end = text.start(node.body[1]), text.end(node.body[-1])
+        self.stubs.append((self.function, "stub", start, end, "raise NotImplementedError", node.body[1].lineno))
+
+    def block(self, body):
+        """Whole statements."""
+        for at, statement in enumerate(body):
+            alone = len(body) == 1
+            is_call = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call)
+            if is_call or isinstance(statement, ast.AugAssign):
+                self.drop("stmt_drop", statement)
+            if isinstance(statement, ast.If) and not statement.orelse and not alone and len(statement.body) == 1:
+                if isinstance(statement.body[0], (ast.Return, ast.Continue, ast.Break)):
+                    self.drop("guard_drop", statement)
+            if at + 1 < len(body):
+                self.reorder(statement, body[at + 1])
+
+    def drop(self, operator, statement):
+        self.replace(operator, statement, "pass")
+
+    def reorder(self, first, second):
+        simple = (ast.Assign, ast.AugAssign, ast.Expr)
+        if isinstance(first, simple) and isinstance(second, simple) and not is_docstring(first):
+            text = self.text
+            gap = text.bytes[text.end(first) : text.start(second)].decode()
+            new = text.of(second) + gap + text.of(first)
+            self.add("stmt_reorder", text.start(first), text.end(second), new, first.lineno)
+
+    def operators(self, node):
+        name = "on_" + type(node).__name__
+        if hasattr(self, name):
+            getattr(self, name)(node)
+
+    def sign(self, operator, left, right, old, new):
+        """Replaces the operator between two operands."""
+        start, end = self.text.between(left, right)
+        gap = self.text.bytes[start:end].decode()
+        if gap.count(old) == 1 and "#" not in gap:
+            self.add(operator, start, end, gap.replace(old, new), left.end_lineno)
+
+    def on_Compare(self, node):
+        if len(node.ops) != 1:
+            return
+        old = SIGNS.get(type(node.ops[0]))
+        if old in NEGATED:
+            self.sign("cmp_negate", node.left, node.comparators[0], old, NEGATED[old])
+        if old in BOUNDARY:
+            self.sign("cmp_boundary", node.left, node.comparators[0], old, BOUNDARY[old])
+
+    def on_BinOp(self, node):
+        old = SIGNS.get(type(node.op))
+        if old not in ARITHMETIC or is_text(node.left) or is_text(node.right):
+            return
+        self.sign("arith_swap", node.left, node.right, old, ARITHMETIC[old])
+        if old in ("-", "/", "//"):
+            new = "%s %s %s" % (self.text.of(node.right), old, self.text.of(node.left))
+            self.replace("operand_swap", node, new)
+
+    def on_Constant(self, node):
+        if node.value is True or node.value is False:
+            self.replace("bool_const", node, str(not node.value))
+        elif type(node.value) is int and abs(node.value) < 1000:
+            self.replace("int_off_by_one", node, str(node.value + 1))
+
+    def on_Slice(self, node):
+        for part, shift in ((node.lower, "%s + 1"), (node.upper, "%s - 1")):
+            if part is not None:
+                self.replace("slice_shift", part, shift % bracketed(self.text.of(part), part))
+
+    def on_UnaryOp(self, node):
+        if isinstance(node.op, ast.Not):
+            self.replace("not_drop", node, self.text.of(node.operand))
+        elif isinstance(node.op, ast.USub) and not isinstance(node.operand, ast.Constant):
+            self.replace("neg_drop", node, self.text.of(node.operand))
+
+    def on_BoolOp(self, node):
+        old, new = ("and", "or") if isinstance(node.op, ast.And) else ("or", "and")
+        texts = [self.text.of(value) for value in node.values]
+        if len(node.values) == 2:
+            self.sign("bool_swap", node.values[0], node.values[1], old, new)
+        for at in range(len(texts)):
+            kept = texts[:at] + texts[at + 1 :]
+            self.replace("bool_drop_term", node, "(%s)" % (" %s " % old).join(kept))
+
+    def on_If(self, node):
+        if len(node.orelse) == 1 and isinstance(node.orelse[0], ast.If):
+            inner = node.orelse[0]
+            word = self.text.bytes[self.text.start(inner) : self.text.start(inner) + 4]
+            if word == b"elif":
+                # The case is never taken.
+                self.replace("elif_drop", inner.test, "False")
+
+    def on_IfExp(self, node):
+        texts = [self.text.of(part) for part in (node.orelse, node.test, node.body)]
+        self.replace("ifexp_swap", node, "%s if %s else %s" % tuple(texts))
+
+    def on_Call(self, node):
+        text = self.text
+        plain = [a for a in node.args if not isinstance(a, ast.Starred)]
+        if len(plain) == len(node.args):
+            for first, second in zip(node.args, node.args[1:]):
+                if not (is_text(first) or is_text(second)):
+                    gap = text.bytes[text.end(first) : text.start(second)].decode()
+                    new = text.of(second) + gap + text.of(first)
+                    self.add("arg_swap", text.start(first), text.end(second), new, first.lineno)
+        if isinstance(node.func, ast.Name) and node.func.id == "range" and len(node.args) == 1:
+            self.replace("range_short", node.args[0], "%s - 1" % bracketed(text.of(node.args[0]), node.args[0]))
+        if isinstance(node.func, ast.Name) and node.func.id in UNWRAPPED and len(node.args) == 1 and not node.keywords:
+            self.replace("call_unwrap", node, text.of(node.args[0]))
+        if isinstance(node.func, ast.Attribute):
+            if node.func.attr in UNWRAPPED_METHODS and not node.args:
+                self.replace("call_unwrap", node, text.of(node.func.value))
+            if node.func.attr == "get" and len(node.args) == 2:
+                self.add("default_drop", text.end(node.args[0]), text.end(node.args[1]), "", node.lineno)
+        for at, keyword in enumerate(node.keywords):
+            before = (node.args + [k.value for k in node.keywords[:at]])[-1:]
+            if keyword.arg and before:
+                self.add("kwarg_drop", text.end(before[0]), text.end(keyword.value), "", keyword.value.lineno)
+
+    def on_Return(self, node):
+        if isinstance(node.value, ast.Tuple) and len(node.value.elts) == 2:
+            first, second = node.value.elts
+            text = self.text
+            new = "%s, %s" % (text.of(second), text.of(first))
+            self.add("return_swap", text.start(first), text.end(second), new, node.lineno)
+
+    def on_Break(self, node):
+        self.replace("break_continue", node, "continue")
+
+    def on_Continue(self, node):
+        self.replace("break_continue", node, "break")
+
+    def on_ExceptHandler(self, node):
+        if isinstance(node.type, ast.Tuple) and len(node.type.elts) > 1:
+            for part in node.type.elts:
+                self.replace("except_narrow", node.type, self.text.of(part))
+
+
+def is_docstring(node):
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+def is_text(node):
+    return isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, (str, bytes)))
+
+
+def bracketed(text, node):
+    return text if isinstance(node, (ast.Name, ast.Constant, ast.Call, ast.Attribute, ast.Subscript)) else "(%s)" % text
+
+
+def changed(source, change):
+    return source[: change["at"][0]] + change["text"].encode() + source[change["at"][1] :]
+
+
+def test_places(paths):
+    """The byte range of each test method, with its decorators and its indentation."""
+    places = {}
+    for path in paths:
+        text = Text(path)
+        for group in text.tree.body:
+            if not isinstance(group, ast.ClassDef):
+                continue
+            for node in group.body:
+                if isinstance(node, ast.FunctionDef) and node.name.startswith("test"):
+                    first = min([node.lineno] + [d.lineno for d in node.decorator_list])
+                    start, end = text.starts[first - 1], text.starts[node.end_lineno]
+                    name = "%s.%s.%s" % (module_name(path), group.name, node.name)
+                    places[name] = {"file": path, "class": group.name, "at": [start, end], "node": node, "text": text}
+    return places
+
+
+def twins_of(name, place):
+    """Copies of a test that expect something slightly else, so that right code must fail them."""
+    found, text = [], place["text"]
+    for node in ast.walk(place["node"]):
+        is_call = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+        if not is_call or node.func.attr not in ("assertEqual", "assertEquals") or len(node.args) < 2:
+            continue
+        for below in ast.walk(node.args[1]):
+            if not isinstance(below, ast.Constant) or isinstance(below.value, bool):
+                continue
+            new = other_value(below.value)
+            if new is not None:
+                at = [text.start(below), text.end(below)]
+                found.append({"kind": "twin", "test": name, "file": place["file"], "at": at, "text": new})
+    random.Random(name).shuffle(found)
+    return found[:2]
+
+
+def other_value(value):
+    """Another value of the same kind, as source; None for kinds without one."""
+    if isinstance(value, int):
+        return repr(value + 1 if value >= 0 else value - 1)
+    if not isinstance(value, str):
+        return None
+    for at in range(len(value) - 1, -1, -1):
+        letter = value[at]
+        if letter.isascii() and letter.isalnum():
+            new = {"z": "y", "Z": "Y", "9": "8"}.get(letter) or chr(ord(letter) + 1)
+            return repr(value[:at] + new + value[at + 1 :])
+    return repr(value + "x")
+
+
+def candidates():
+    """Coverage by test, the control, and all changes of lines that some test covers."""
+    known = load("tests.json")
+    server = Server()
+    results, covered, ended = server.run([], set(known["passing"]), trace=True)
+    broken = sorted(name for name in known["passing"] if results.get(name, ("missing",))[0] != "ok")
+    if ended != "done" or broken:
+        return fail("the control fails: tests that pass in a fresh process do not in the fork server: %s" % broken[:3])
+    places = test_places(server.tests)
+    tests = []
+    for name in known["passing"]:
+        if name not in places:
+            known["left_out"][name] = "has no text of its own: it is inherited or made by a program"
+            continue
+        place = places[name]
+        for path, numbers in server.imported[module_name(place["file"])].items():
+            seen = covered[name]["lines"].setdefault(path, [])
+            seen.extend(number for number in numbers if number not in seen)
+        tests.append({"test": name, "file": place["file"], "class": place["class"], "at": place["at"],
+                      "seconds": round(covered[name]["seconds"], 4), "lines": covered[name]["lines"]})
+    by_line = {}
+    for test in tests:
+        for path, numbers in test["lines"].items():
+            for line in numbers:
+                by_line.setdefault((path, line), []).append(test["test"])
+    found, uncovered = [], 0
+    for path in server.sources:
+        sites = Sites(Text(path))
+        for function, operator, start, end, new, line in sites.found + sites.stubs:
+            covering = by_line.get((path, line))
+            kind = "stub" if operator == "stub" else "fault"
+            change = {"kind": kind, "file": path, "at": [start, end], "text": new, "operator": operator,
+                      "function": "%s.%s" % (module_name(path), function), "line": line}
+            try:
+                compile(changed(server.finder.sources[path], change), path, "exec", dont_inherit=True)
+            except (SyntaxError, ValueError):
+                continue
+            if not covering:
+                uncovered += 1
+                continue
+            found.append(dict(change, wanted=covering))
+    for test in tests:
+        found.extend(dict(twin, wanted=[test["test"]]) for twin in twins_of(test["test"], places[test["test"]]))
+    save("tests.json", known)
+    save("map.json", tests)
+    save("candidates.json", found)
+    kinds = {kind: sum(c["kind"] == kind for c in found) for kind in ("fault", "stub", "twin")}
+    return {"candidates": len(found), "uncovered": uncovered, "tests": len(tests), "kinds": kinds}
+
+
+# Trying
+
+
+def server_and_tests():
+    tests = load("map.json")
+    server = Server({test["test"]: test["seconds"] for test in tests})
+    return server, tests
+
+
+def control(server, tests):
+    """A child with a recompiled, unchanged module must pass all tests."""
+    path = server.sources[0]
+    names = {test["test"] for test in tests}
+    results, _, ended = server.run([(path, server.finder.sources[path])], names)
+    return ended == "done" and all(results.get(name, ("",))[0] == "ok" for name in names)
+
+
+def judged(change, results, ended, tests):
+    """What a candidate is good for: "valid", or why not."""
+    if ended != "done":
+        return ended, [], "", ""
+    if "(import)" in results:
+        return "broken import", [], "", ""
+    failing = {name: result for name, result in results.items() if result[0] != "ok"}
+    if change["kind"] == "twin":
+        kind = failing.get(change["test"], ("ok", ""))[0]
+        return ("valid" if kind == "fail" else "survived"), [change["test"]], "wrong", ""
+    if not failing:
+        return "survived", [], "", ""
+    if any(result[0] == "skip" for result in failing.values()):
+        return "skips tests", [], "", ""
+    if any("MemoryError" in result[1] for result in failing.values()):
+        return "fills memory", [], "", ""
+    if len(failing) > len(tests) / 2:
+        return "breaks too much", [], "", ""
+    wrong = sorted(name for name, result in failing.items() if result[0] == "fail")
+    kind = "wrong" if wrong else "crash"
+    example = (wrong or sorted(failing))[0]
+    return "valid", sorted(failing), kind, [example, failing[example][1]]
+
+
+def tries(first, last):
+    server, tests = server_and_tests()
+    if not control(server, tests):
+        return fail("the control fails: an unchanged module breaks tests")
+    found, counts = [], {}
+    for number, change in list(enumerate(load("candidates.json")))[first:last]:
+        base = server.finder.sources[change["file"]]
+        results, _, ended = server.run([(change["file"], changed(base, change))], set(change["wanted"]))
+        verdict, failing, kind, example = judged(change, results, ended, tests)
+        counts[verdict] = counts.get(verdict, 0) + 1
+        if verdict == "valid":
+            entry = {key: change[key] for key in change if key != "wanted"}
+            found.append(dict(entry, number=number, tests=failing, failure=kind, example=example))
+    if not control(server, tests):
+        return fail("the control fails after the candidates: one of them left something behind")
+    append("tried.jsonl", found)
+    return {"verdicts": counts}
+
+
+# Confirming
+
+
+def confirm(first, last):
+    """Faults and stubs again, each in a fresh process over changed files."""
+    known, tests = load("tests.json"), load("map.json")
+    names = {test["test"] for test in tests}
+    entries = [entry for entry in lines("tried.jsonl") if entry["kind"] != "twin"]
+    kept, dropped = [], 0
+    for entry in entries[first:last]:
+        if confirmed([(entry["file"], changed(read(entry["file"]), entry))], known["modules"], names, entry["tests"]):
+            kept.append(entry)
+        else:
+            dropped += 1
+    append("confirmed.jsonl", kept)
+    return {"of": len(entries), "kept": len(kept), "dropped": dropped}
+
+
+def kept_entries():
+    """The confirmed entries in the order of their numbers, each once."""
+    found = {entry["number"]: entry for entry in lines("confirmed.jsonl")}
+    return [found[number] for number in sorted(found)]
+
+
+def confirmed(changes, modules, names, expected):
+    found = fresh(changes, modules, 0, limit=30)
+    if found is None:
+        return False
+    failing = sorted(name for name in names if found.get(name, "missing") != "ok")
+    return failing == sorted(expected)
+
+
+# Groups
+
+
+def groups(first, last):
+    """Several entries of one kind at once. Each was confirmed, and must break at least its own tests."""
+    server, tests = server_and_tests()
+    names = {test["test"] for test in tests}
+    confirmed_entries = kept_entries()
+    kept, tried = [], 0
+    for number in range(first, last):
+        draw = random.Random("groups/%d" % number)
+        kind = "stub" if number % 4 == 3 else "fault"
+        entries = [e for e in confirmed_entries if e["kind"] == kind and (kind == "stub" or e["failure"] == "wrong")]
+        chosen = drawn_group(draw, entries, 2 + number // 4 % 3)
+        if chosen is None:
+            continue
+        tried += 1
+        changes = combined(server.finder.sources, chosen)
+        results, _, ended = server.run(changes, names)
+        failing = sorted(name for name in names if results.get(name, ("missing",))[0] != "ok")
+        own = [set(entry["tests"]) for entry in chosen]
+        if ended != "done" or not all(part <= set(failing) for part in own) or len(failing) > len(names) * 0.7:
+            continue
+        kept.append({"kind": "group", "of": kind, "parts": [entry["number"] for entry in chosen], "tests": failing})
+    append("groups.jsonl", kept)
+    return {"tried": tried, "kept": len(kept)}
+
+
+def drawn_group(draw, entries, size):
+    """Entries in different functions, none of which breaks only tests that another one breaks."""
+    by_function = {}
+    for entry in entries:
+        by_function.setdefault(entry["function"], []).append(entry)
+    if len(by_function) < size:
+        return None
+    functions = draw.sample(sorted(by_function), size)
+    chosen = [draw.choice(by_function[function]) for function in functions]
+    chosen.sort(key=lambda entry: entry["number"])
+    for entry in chosen:
+        others = set().union(*[set(e["tests"]) for e in chosen if e is not entry])
+        if set(entry["tests"]) <= others:
+            return None
+    return chosen
+
+
+def combined(sources, chosen):
+    """The changed files of several entries."""
+    texts = {}
+    for entry in sorted(chosen, key=lambda entry: (entry["file"], -entry["at"][0])):
+        path = entry["file"]
+        texts[path] = changed(texts.get(path, sources[path]), entry)
+    return sorted(texts.items())
+
+
+# The parts of the pack
+
+
+def spans(numbers):
+    """Line numbers as text: `3-5,9`."""
+    parts, numbers = [], sorted(numbers)
+    for number in numbers:
+        if parts and parts[-1][1] == number - 1:
+            parts[-1][1] = number
+        else:
+            parts.append([number, number])
+    return ",".join(str(a) if a == b else "%d-%d" % (a, b) for a, b in parts)
+
+
+def write():
+    tests, known = load("map.json"), load("tests.json")
+    place = {test["test"]: number for number, test in enumerate(tests)}
+    sources = set(python_files(settings()["source"]))
+    with open(os.path.join(STATE, "map.jsonl"), "w", encoding="utf-8") as file:
+        for test in tests:
+            covered = {path: spans(n) for path, n in sorted(test["lines"].items()) if path in sources}
+            line = {"test": test["test"], "file": test["file"], "class": test["class"], "at": test["at"], "lines": covered}
+            file.write(json.dumps(line) + "\n")
+        # Those that decide nothing come last, so that they have no numbers. Nobody shall run them.
+        places = test_places([path for path in python_files(settings()["tests"]) if is_test(path)])
+        for name in sorted(set(known["left_out"]) & set(places)):
+            line = {key: places[name][key] for key in ("file", "class", "at")}
+            file.write(json.dumps(dict(line, test=name, lines={}, left_out=known["left_out"][name])) + "\n")
+    twins = [entry for entry in lines("tried.jsonl") if entry["kind"] == "twin"]
+    identifiers, counts = {}, {}
+    with open(os.path.join(STATE, "index.jsonl"), "w", encoding="utf-8") as file:
+        for entry in sorted(kept_entries() + twins, key=lambda entry: entry["number"]):
+            kind = entry["kind"]
+            counts[kind] = counts.get(kind, 0) + 1
+            name = "%s%04d" % (kind[0], counts[kind])
+            identifiers[entry["number"]] = name
+            line = {"kind": kind, "id": name, "file": entry["file"], "at": entry["at"], "text": entry["text"]}
+            if kind == "twin":
+                line["test"] = place[entry["test"]]
+            else:
+                line.update(operator=entry["operator"], function=entry["function"], failure=entry["failure"],
+                            tests=sorted(place[name] for name in entry["tests"]))
+                line.update(example=place[entry["example"][0]], says=entry["example"][1])
+            file.write(json.dumps(line) + "\n")
+        for number, entry in enumerate(lines("groups.jsonl"), 1):
+            line = {"kind": "group", "id": "g%04d" % number, "of": entry["of"],
+                    "parts": [identifiers[part] for part in entry["parts"]],
+                    "tests": sorted(place[name] for name in entry["tests"])}
+            file.write(json.dumps(line) + "\n")
+        counts["group"] = len(lines("groups.jsonl"))
+    return {"tests": len(tests), "left_out": known["left_out"], "counts": counts}
+
+
+def check(first, last):
+    """Entries of a finished pack, each in a fresh process."""
+    tests, entries = lines("map.jsonl"), lines("index.jsonl")
+    tests = [test for test in tests if not test.get("left_out")]
+    names = [test["test"] for test in tests]
+    modules = sorted({module_name(test["file"]) for test in tests})
+    by_id = {entry["id"]: entry for entry in entries}
+    checked = [entry for entry in entries if entry["kind"] != "twin"]
+    random.Random("check").shuffle(checked)
+    differing = []
+    if first == 0 and not confirmed([], modules, names, []):
+        differing.append("the control: tests of the unchanged project fail")
+    for entry in checked[first:last]:
+        parts = [by_id[part] for part in entry.get("parts", [entry["id"]])]
+        sources = {part["file"]: read(part["file"]) for part in parts}
+        expected = [names[test] for test in entry["tests"]]
+        if not confirmed(combined(sources, parts), modules, names, expected):
+            differing.append(entry["id"])
+    return {"of": len(checked), "checked": len(checked[first:last]), "differing": differing}
+
+
+STEPS = {"baseline": baseline, "candidates": candidates, "try": tries, "confirm": confirm, "groups": groups,
+         "write": write, "check": check}
+
+
+def main():
+    os.makedirs(STATE, exist_ok=True)
+    name, numbers = sys.argv[1], [int(argument) for argument in sys.argv[2:]]
+    sys.dont_write_bytecode = True
+    out = os.fdopen(os.dup(1), "w")
+    answer = STEPS[name](*numbers)
+    out.write("\n" + json.dumps(answer) + "\n")
+    out.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+//! Packs on this machine: the shipped ones, and those below the user's template directories. A pack is
+//! a directory with a `pack.toml`, see `synthd_actors::pack`.
+//!
+//! - [`PackLibrary`] gives packs to templates. A pack is read when a template first asks for it.
+//! - `pack_files` reads and writes the folder of a pack.
+//! - `project_files` takes a project from a directory or from an archive.
+//! - `miner_sandbox` runs the miner (`miner.py`) in a sandbox.
+
+mod miner_sandbox;
+mod pack_files;
+mod project_files;
+
+pub(crate) use miner_sandbox::{MinerSandbox, MiningSettings};
+pub(crate) use pack_files::{PackFolder, replace_file};
+pub(crate) use project_files::{ProjectFiles, ProjectLayout};
+
+use crate::error::Result;
+use pack_files::find_packs;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use synthd_actors::pack::{PackShelf, ProjectPack};
+
+/// A shipped pack and its files: path, whether the owner may execute it, bytes.
+#[derive(Debug)]
+struct EmbeddedPack {
+    name: &'static str,
+    files: &'static [(&'static str, bool, &'static [u8])],
+}
+
+/// The shipped packs. The build script writes this list.
+const EMBEDDED_PACKS: &[EmbeddedPack] = include!(concat!(env!("OUT_DIR"), "/packs.rs"));
+
+/// Where a pack is.
+#[derive(Clone, Copy, Debug)]
+enum PackOrigin<'a> {
+    Shipped(&'static EmbeddedPack),
+    Folder(&'a Path),
+}
+
+/// A pack that is read when it is first asked for.
+#[derive(Debug)]
+struct StoredPack {
+    /// The folder of a user's pack. None for a shipped one.
+    folder: Option<PathBuf>,
+    shipped: Option<&'static EmbeddedPack>,
+    read: OnceLock<Result<Arc<ProjectPack>, String>>,
+}
+
+impl StoredPack {
+    fn origin(&self) -> Option<PackOrigin<'_>> {
+        let folder = self.folder.as_deref().map(PackOrigin::Folder);
+        folder.or(self.shipped.map(PackOrigin::Shipped))
+    }
+
+    /// The pack. Err says why it cannot be used.
+    fn get(&self) -> Result<Arc<ProjectPack>, String> {
+        let read = || {
+            let folder = match self.origin() {
+                Some(PackOrigin::Folder(path)) => {
+                    PackFolder::read(path).map_err(|error| pack_files::in_words(&error))?
+                }
+                Some(PackOrigin::Shipped(pack)) => PackFolder::embedded(pack.files),
+                None => PackFolder::default(),
+            };
+            let parts = folder.parts().map_err(|problem| problem.to_string())?;
+            ProjectPack::read(parts).map(Arc::new).map_err(|problem| problem.to_string())
+        };
+        self.read.get_or_init(read).clone()
+    }
+}
+
+/// Packs by their names. A pack of the user's replaces a shipped one of the same name.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PackLibrary(BTreeMap<String, Arc<StoredPack>>);
+
+impl PackLibrary {
+    /// The shipped packs.
+    pub(crate) fn shipped() -> Self {
+        let stored = |pack: &'static EmbeddedPack| {
+            let stored = StoredPack { folder: None, shipped: Some(pack), read: OnceLock::new() };
+            (pack.name.to_owned(), Arc::new(stored))
+        };
+        Self(EMBEDDED_PACKS.iter().map(stored).collect())
+    }
+
+    /// Adds the packs below a directory. The name of a pack is that of its folder.
+    pub(crate) fn add(&mut self, directory: &Path) -> Result<usize> {
+        let found = find_packs(directory)?;
+        let count = found.len();
+        for folder in found {
+            let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let stored = StoredPack { folder: Some(folder), shipped: None, read: OnceLock::new() };
+            self.0.insert(name, Arc::new(stored));
+        }
+        Ok(count)
+    }
+
+    /// All packs with their folders (none for a shipped one), and why those that cannot be used
+    /// cannot.
+    pub(crate) fn all(&self) -> Vec<ListedPack> {
+        let listed = |(name, stored): (&String, &Arc<StoredPack>)| ListedPack {
+            name: name.clone(),
+            folder: stored.folder.clone(),
+            read: stored.get(),
+        };
+        self.0.iter().map(listed).collect()
+    }
+}
+
+/// A pack in a list.
+pub(crate) struct ListedPack {
+    pub(crate) name: String,
+    /// None for a shipped pack.
+    pub(crate) folder: Option<PathBuf>,
+    pub(crate) read: Result<Arc<ProjectPack>, String>,
+}
+
+impl PackShelf for PackLibrary {
+    fn pack(&self, name: &str) -> Option<Result<Arc<ProjectPack>, String>> {
+        let stored = self.0.get(name)?;
+        let named = stored.get().and_then(|pack| match pack.head.name == name {
+            true => Ok(pack),
+            false => Err(format!("the folder {name:?} has the pack {:?}", pack.head.name)),
+        });
+        Some(named)
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.0.keys().cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shipped_packs_can_be_used_and_are_named_by_their_folders() {
+        let library = PackLibrary::shipped();
+        assert!(!library.names().is_empty());
+        for name in library.names() {
+            let pack = library.pack(&name).unwrap().unwrap();
+            assert!(!pack.faults.is_empty() && !pack.stubs.is_empty(), "{name} is not mined");
+            assert!(!pack.groups.is_empty() && !pack.twins.is_empty(), "{name} is not mined");
+        }
+    }
+
+    #[test]
+    fn an_unknown_pack_is_none() {
+        assert!(PackLibrary::shipped().pack("no-such-pack").is_none());
+        assert!(PackLibrary::default().names().is_empty());
+    }
+}

@@ -1,0 +1,315 @@
+//! Runs one script in an ordinary container: as root if the image says so, with a root that can be
+//! written, as tasks of others expect it. No agent acts there, and no label comes from it: it is for
+//! proofs of tasks. It has no network, and limits of memory and processes.
+//!
+//! ```text
+//!  create ─► lay files ─► start ─► ended by itself, or killed ─► files read, or kept as an image
+//!     └─────────┴───────────┴── fault ──────────┴──────────────────► removed
+//! ```
+//! The script is the first process of the container. When it has ended, no process is left. What it
+//! has changed can be kept as an image, from which the next container is made.
+
+use super::connection::{DockerAddress, DockerConnection};
+use super::container_remover::now;
+use super::engine_faults::{fault, refused, with_timeout};
+use super::images::MADE_HERE;
+use super::owner::{ContainerOwner, DEADLINE, OWNER};
+use bollard::Docker;
+use bollard::errors::Error;
+use bollard::models::{
+    ContainerConfig, ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountType,
+    MountVolumeOptions,
+};
+use bollard::query_parameters::{
+    CommitContainerOptions, CreateContainerOptions, DownloadFromContainerOptions,
+    KillContainerOptions, RemoveContainerOptions, RemoveImageOptions, UploadToContainerOptions,
+    WaitContainerOptions,
+};
+use futures_util::{StreamExt, TryStreamExt};
+use std::collections::HashMap;
+use std::io::{self, Read};
+use std::time::Duration;
+use synthd_actors::model::Fault;
+use tokio::time::timeout;
+
+/// Processes of a container.
+const PROCESSES: i64 = 1_024;
+/// The most bytes of a file that is read from a container.
+const MAX_FILE: usize = 1 << 20;
+/// Seconds that a container may live beyond the time of its script, before another synthd takes it
+/// for abandoned.
+const SPARE_SECONDS: u64 = 60 * 60;
+/// The label of images that are kept between two containers. `synthd image prune` removes them.
+const KEPT: &str = "a kept trial";
+
+/// A script to be run, and where.
+#[derive(Clone, Debug)]
+pub struct TrialRun<'a> {
+    /// The name or the id of the image.
+    pub image: &'a str,
+    /// None: the user and the directory of the image.
+    pub user: Option<&'a str>,
+    pub directory: Option<&'a str>,
+    /// `NAME=value`.
+    pub variables: Vec<String>,
+    /// Lines for `sh`.
+    pub script: &'a str,
+    /// A tar archive that is laid at the root before the start.
+    pub files: Vec<u8>,
+    /// Directories that begin empty, whatever the image has there. They are not kept.
+    pub fresh: &'a [&'a str],
+    pub memory_bytes: u64,
+    pub timeout: Duration,
+}
+
+/// A container whose script has ended. It is there until [`TrialContainers::remove`].
+#[derive(Debug)]
+pub struct EndedTrial {
+    id: String,
+    /// None: its time was up, and it was killed.
+    pub exit_code: Option<i64>,
+}
+
+/// Runs scripts in containers of one engine.
+pub struct TrialContainers {
+    /// The client, and the SSH forward if there is one.
+    reach: DockerConnection,
+    owner: ContainerOwner,
+}
+
+impl TrialContainers {
+    /// Connects to the container engine that the environment names.
+    pub async fn connect() -> Result<Self, Fault> {
+        let reach = DockerConnection::new(&DockerAddress::from_environment()).await?;
+        Ok(Self { reach: reach.negotiated().await?, owner: ContainerOwner::this() })
+    }
+
+    fn docker(&self) -> &Docker {
+        &self.reach.docker
+    }
+
+    /// The user of an image. An image that names none means root.
+    pub async fn user_of(&self, image: &str) -> Result<String, Fault> {
+        let doing = format!("find image {image}");
+        let found = with_timeout(&doing, self.docker().inspect_image(image)).await?;
+        let user = found.config.and_then(|config| config.user).filter(|user| !user.is_empty());
+        Ok(user.unwrap_or_else(|| "0:0".to_owned()))
+    }
+
+    /// Runs a script to its end. A script that fails is no fault.
+    pub async fn run(&self, run: &TrialRun<'_>) -> Result<EndedTrial, Fault> {
+        let created =
+            self.docker().create_container(None::<CreateContainerOptions>, self.request(run));
+        let id = with_timeout("create a container", created).await?.id;
+        match self.begin_and_wait(&id, run).await {
+            Ok(exit_code) => Ok(EndedTrial { id, exit_code }),
+            Err(fault) => {
+                self.remove_id(&id).await;
+                Err(fault)
+            }
+        }
+    }
+
+    /// The request for the container.
+    fn request(&self, run: &TrialRun<'_>) -> ContainerCreateBody {
+        let lifetime = run.timeout.as_secs().saturating_add(SPARE_SECONDS);
+        ContainerCreateBody {
+            image: Some(run.image.to_owned()),
+            user: run.user.map(str::to_owned),
+            working_dir: run.directory.map(str::to_owned),
+            env: Some(run.variables.clone()),
+            entrypoint: Some(vec!["/bin/sh".to_owned(), "-c".to_owned(), run.script.to_owned()]),
+            cmd: Some(Vec::new()),
+            network_disabled: Some(true),
+            labels: Some(HashMap::from([
+                (OWNER.to_owned(), self.owner.label()),
+                (DEADLINE.to_owned(), (now() + lifetime).to_string()),
+            ])),
+            host_config: Some(host(run)),
+            ..Default::default()
+        }
+    }
+
+    /// Lays the files, starts the script and waits for its end. None: its time was up.
+    async fn begin_and_wait(&self, id: &str, run: &TrialRun<'_>) -> Result<Option<i64>, Fault> {
+        let options = UploadToContainerOptions { path: "/".to_owned(), ..Default::default() };
+        let files = bollard::body_full(run.files.clone().into());
+        let sent = self.docker().upload_to_container(id, Some(options), files);
+        with_timeout("lay files into a container", sent).await?;
+        with_timeout("start a container", self.docker().start_container(id, None)).await?;
+        match timeout(run.timeout, self.end_of(id)).await {
+            Ok(ended) => ended.map(Some),
+            Err(_) => {
+                let options = None::<KillContainerOptions>;
+                let killed = self.docker().kill_container(id, options);
+                // It may have ended in this moment.
+                with_timeout("end a container", killed).await.ok();
+                with_timeout("wait for a container", self.ended(id)).await?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// The exit code of the script.
+    async fn end_of(&self, id: &str) -> Result<i64, Fault> {
+        let ended = self.ended(id).await;
+        ended.map_err(|error| fault("wait for a container", &error))
+    }
+
+    async fn ended(&self, id: &str) -> Result<i64, Error> {
+        let options = WaitContainerOptions { condition: "not-running".to_owned() };
+        let mut ends = Box::pin(self.docker().wait_container(id, Some(options)));
+        match ends.next().await {
+            Some(Ok(end)) => Ok(end.status_code),
+            // The client takes a script that fails for an error.
+            Some(Err(Error::DockerContainerWaitError { code, .. })) => Ok(code),
+            Some(Err(error)) => Err(error),
+            None => Err(Error::IOError { err: io::Error::other("the engine says nothing") }),
+        }
+    }
+
+    /// A file of an ended container, at most a mebibyte of it. None if there is no such file.
+    pub async fn file(&self, ended: &EndedTrial, path: &str) -> Result<Option<Vec<u8>>, Fault> {
+        let options = DownloadFromContainerOptions { path: path.to_owned() };
+        let download = self.docker().download_from_container(&ended.id, Some(options));
+        let collected = download.try_fold(Vec::new(), |mut all: Vec<u8>, bytes| async move {
+            let room = (2 * MAX_FILE).saturating_sub(all.len());
+            all.extend_from_slice(&bytes[..bytes.len().min(room)]);
+            Ok(all)
+        });
+        let found = async {
+            match collected.await {
+                Err(Error::DockerResponseServerError { status_code: 404, .. }) => Ok(None),
+                other => other.map(Some),
+            }
+        };
+        let archive = with_timeout("read a file of a container", found).await?;
+        let Some(archive) = archive else { return Ok(None) };
+        first_file(&archive).map_err(|error| refused(format!("read {path}: {error}")))
+    }
+
+    /// Keeps what an ended container has as an image, and returns its id.
+    pub async fn keep(&self, ended: &EndedTrial) -> Result<String, Fault> {
+        let options =
+            CommitContainerOptions { container: Some(ended.id.clone()), ..Default::default() };
+        let label = HashMap::from([(MADE_HERE.to_owned(), KEPT.to_owned())]);
+        let config = ContainerConfig { labels: Some(label), ..Default::default() };
+        let kept = self.docker().commit_container(options, config);
+        Ok(with_timeout("keep a container", kept).await?.id)
+    }
+
+    /// Removes an ended container.
+    pub async fn remove(&self, ended: EndedTrial) {
+        self.remove_id(&ended.id).await;
+    }
+
+    async fn remove_id(&self, id: &str) {
+        let options = RemoveContainerOptions { force: true, v: true, ..Default::default() };
+        let removed = self.docker().remove_container(id, Some(options));
+        if let Err(fault) = with_timeout("remove a container", removed).await {
+            // It is swept when its owner is dead.
+            tracing::warn!(container = id, %fault, "a container stays");
+        }
+    }
+
+    /// Removes an image that was kept.
+    pub async fn remove_image(&self, id: &str) {
+        let options = RemoveImageOptions { force: true, ..Default::default() };
+        let removed = self.docker().remove_image(id, Some(options), None);
+        if let Err(fault) = with_timeout("remove an image", removed).await {
+            tracing::warn!(image = id, %fault, "an image stays; `synthd image prune` removes it");
+        }
+    }
+}
+
+/// The part of the request about isolation and limits.
+fn host(run: &TrialRun<'_>) -> HostConfig {
+    let memory = i64::try_from(run.memory_bytes).unwrap_or(i64::MAX);
+    HostConfig {
+        privileged: Some(false),
+        security_opt: Some(vec!["no-new-privileges:true".to_owned()]),
+        memory: Some(memory),
+        // The sum of memory and swap. Equal values mean no swap.
+        memory_swap: Some(memory),
+        pids_limit: Some(PROCESSES),
+        network_mode: Some("none".to_owned()),
+        // Kept output would fill the disk of the host.
+        log_config: Some(HostConfigLogConfig { typ: Some("none".to_owned()), config: None }),
+        oom_score_adj: Some(500),
+        mounts: Some(run.fresh.iter().map(|path| fresh(path)).collect()),
+        ..Default::default()
+    }
+}
+
+/// A volume without a name and without what the image has there. It is removed with the container.
+fn fresh(path: &str) -> Mount {
+    let options = MountVolumeOptions { no_copy: Some(true), ..Default::default() };
+    Mount {
+        typ: Some(MountType::VOLUME),
+        target: Some(path.to_owned()),
+        volume_options: Some(options),
+        ..Default::default()
+    }
+}
+
+/// The first regular file of a tar archive that may be cut off.
+fn first_file(archive: &[u8]) -> io::Result<Option<Vec<u8>>> {
+    for entry in tar::Archive::new(archive).entries()? {
+        let entry = entry?;
+        if entry.header().entry_type().is_file() {
+            let mut content = Vec::new();
+            entry.take(MAX_FILE as u64).read_to_end(&mut content)?;
+            return Ok(Some(content));
+        }
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
+        let mut archive = tar::Builder::new(Vec::new());
+        for (path, content) in files {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(content.len() as u64);
+            header.set_mode(0o644);
+            archive.append_data(&mut header, path, *content).unwrap();
+        }
+        archive.into_inner().unwrap()
+    }
+
+    #[test]
+    fn the_first_file_of_an_archive_is_read_as_far_as_allowed() {
+        let two = archive(&[("a", &b"one"[..]), ("b", &b"two"[..])]);
+        assert_eq!(first_file(&two).unwrap().as_deref(), Some(&b"one"[..]));
+        assert_eq!(first_file(&archive(&[])).unwrap(), None);
+        let content = vec![b'x'; 2 * MAX_FILE];
+        let large = archive(&[("a", content.as_slice())]);
+        assert_eq!(first_file(&large[..large.len() / 2 + 4_096]).unwrap().unwrap().len(), MAX_FILE);
+    }
+
+    #[test]
+    fn a_container_of_a_trial_is_bounded_and_has_no_network() {
+        let run = TrialRun {
+            image: "a",
+            user: None,
+            directory: None,
+            variables: Vec::new(),
+            script: "exit 0",
+            files: Vec::new(),
+            fresh: &["/tests"],
+            memory_bytes: 64 << 20,
+            timeout: Duration::from_secs(1),
+        };
+        let host = host(&run);
+        assert_eq!((host.memory, host.memory_swap), (Some(64 << 20), Some(64 << 20)));
+        assert_eq!(host.network_mode.as_deref(), Some("none"));
+        assert_eq!((host.pids_limit, host.privileged), (Some(PROCESSES), Some(false)));
+        let mounts = host.mounts.unwrap();
+        assert_eq!(mounts.len(), 1);
+        assert_eq!(mounts[0].target.as_deref(), Some("/tests"));
+        assert_eq!(mounts[0].source, None, "a volume without a name goes with the container");
+    }
+}

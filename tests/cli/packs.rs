@@ -1,0 +1,169 @@
+//! `synthd pack`: the shipped packs, and one's own from a project to a proven task.
+
+use super::harness::{Ran, synthd, synthd_in};
+use std::fs;
+use std::path::Path;
+
+/// A project with two functions, and a test that is not the same every time.
+fn project(dir: &Path) {
+    let write = |path: &str, text: &str| {
+        let path = dir.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    write("toy/__init__.py", TOY);
+    write("tests/__init__.py", "");
+    write("tests/test_toy.py", TESTS);
+    write("README.md", "# toy\n\nNumbers and words.\n");
+    write("LICENSE", "Do what you like.\n");
+    write("CHANGES", "clamp was wrong once\n");
+}
+
+const TOY: &str = r#""""A toy."""
+
+
+def clamp(value, low, high):
+    """The value, but not below `low` and not above `high`."""
+    if value < low:
+        return low
+    if value > high:
+        return high
+    return value
+
+
+def initials(words):
+    """The first letters of words, in capitals. Empty words have none."""
+    letters = ""
+    for word in words:
+        if word:
+            letters += word[0].upper()
+    return letters
+"#;
+
+const TESTS: &str = r#"import os
+import unittest
+
+from toy import clamp, initials
+
+
+class Clamp(unittest.TestCase):
+    def test_inside(self):
+        self.assertEqual(clamp(3, 1, 5), 3)
+
+    def test_below(self):
+        self.assertEqual(clamp(-3, 1, 5), 1)
+
+    def test_above(self):
+        self.assertEqual(clamp(9, 1, 5), 5)
+
+
+class Initials(unittest.TestCase):
+    def test_words(self):
+        self.assertEqual(initials(["ab", "c"]), "AC")
+
+    def test_empty_words(self):
+        self.assertEqual(initials(["", "x", ""]), "X")
+
+    def test_none(self):
+        self.assertEqual(initials([]), "")
+
+
+class Odd(unittest.TestCase):
+    def test_chance(self):
+        self.assertNotEqual(os.environ.get("PYTHONHASHSEED"), "1")
+
+    def test_network(self):
+        self.fail("there is none")
+"#;
+
+const ADD: [&str; 9] =
+    ["pack", "add", "project", "--name", "toy", "--version", "1", "--licence", "MIT"];
+
+fn document(dir: &Path, args: &[&str]) -> serde_json::Value {
+    synthd_in(dir, args).succeeds().document()
+}
+
+/// The names of the packs in a directory.
+fn listed(dir: &Path, more: &[&str]) -> Vec<String> {
+    let all = document(dir, &[&["pack", "list", "--json"], more].concat());
+    let names = all.as_array().unwrap().iter();
+    names.map(|pack| pack["name"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn the_shipped_packs_are_listed_with_their_entries() {
+    let ran = synthd(&["pack", "list"]).succeeds();
+    assert!(ran.stdout.contains("tabq@1.0.0") && ran.stdout.contains("MIT"), "{}", ran.stdout);
+    let all = synthd(&["pack", "list", "--json"]).succeeds().document();
+    let tabq = all.as_array().unwrap().iter().find(|pack| pack["name"] == "tabq").unwrap();
+    for key in ["tests", "faults", "stubs", "twins", "fault_groups", "stub_groups"] {
+        assert!(tabq[key].as_u64().unwrap() > 10, "{key}: {tabq}");
+    }
+}
+
+#[test]
+fn a_template_from_a_pack_makes_other_tasks_for_other_seeds() {
+    let render = |seed: &str| -> Ran {
+        let args =
+            ["template", "render", "debugging/query-engine-faults", "--json", "--seed", seed];
+        synthd(&args).succeeds()
+    };
+    let (one, two) = (render("1").document(), render("2").document());
+    assert_eq!(one, render("1").document());
+    assert_ne!(one["faults"], two["faults"]);
+    assert_eq!(one["pack"]["name"], "tabq");
+    assert_eq!(one["pack"]["licence"], "MIT OR Apache-2.0");
+}
+
+#[test]
+fn a_project_without_tests_is_no_pack() {
+    let dir = tempfile::tempdir().unwrap();
+    project(&dir.path().join("project"));
+    fs::remove_dir_all(dir.path().join("project/tests")).unwrap();
+    let ran = synthd_in(dir.path(), &ADD).fails(2, "SYN-0221");
+    assert!(
+        ran.stderr.contains("no tests were found") && ran.stderr.contains("--tests"),
+        "{ran:?}"
+    );
+    assert!(!dir.path().join("packs").exists(), "nothing is written");
+}
+
+#[test]
+fn what_is_no_pack_or_no_project_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("project"), "no archive").unwrap();
+    synthd_in(dir.path(), &ADD).fails(2, "SYN-0221");
+    synthd_in(dir.path(), &["pack", "mine", "."]).fails(2, "SYN-0221");
+    let unknown = synthd(&["pack", "check", "no-such-pack"]).fails(2, "SYN-0221");
+    assert!(unknown.stderr.contains("synthd pack list"), "{}", unknown.stderr);
+}
+
+/// The whole way: from a project to tasks that are proven, and to a template of one's own.
+#[test]
+fn a_project_is_added_mined_checked_and_used() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    project(&dir.join("project"));
+    let added = document(dir, &[&ADD[..], &["--json"]].concat());
+    assert_eq!(added["tests"], 6);
+    let left_out = &added["deselected"];
+    assert!(left_out["tests.test_toy.Odd.test_chance"].as_str().unwrap().contains("flaky"));
+    assert_eq!(left_out["tests.test_toy.Odd.test_network"], "fails");
+    assert!(!dir.join("packs/toy/project/CHANGES").exists(), "only what a task needs is kept");
+    let notices = fs::read_to_string(dir.join("packs/toy/notices")).unwrap();
+    assert!(notices.contains("Do what you like."), "{notices}");
+    synthd_in(dir, &ADD).fails(2, "SYN-0105");
+
+    document(dir, &["pack", "mine", "packs/toy", "--groups", "24", "--json"]);
+    assert_eq!(listed(dir, &["--packs", "packs"]), ["tabq", "toy"]);
+    let check = ["pack", "check", "toy", "--packs", "packs", "--json"];
+    let report = document(dir, &check);
+    assert_eq!(report["entries"]["differing"], serde_json::json!([]));
+    assert_eq!(report["problems"], serde_json::json!([]));
+
+    // A changed project does not fit its index.
+    let source = dir.join("packs/toy/project/toy/__init__.py");
+    fs::write(&source, TOY.replace("A toy", "The toy")).unwrap();
+    let ran = synthd_in(dir, &check).fails(2, "SYN-0221");
+    assert!(ran.stderr.contains("project_sha256"), "{}", ran.stderr);
+}
