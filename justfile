@@ -10,9 +10,10 @@ test:
 templates:
     cargo run -- template check
 
-# Everything that CI only samples: each template over five seeds, the battery of cheats for each.
+# Everything that CI only samples: each template over five seeds, the battery of cheats for each, the
+# oracle on 20 other seeds, and at least 20 structures.
 prove:
-    cargo run --release -- template check --seeds 5 --battery every
+    cargo run --release -- template check --seeds 5 --battery every --replay 20
 
 bench:
     cargo bench

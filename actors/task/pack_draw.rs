@@ -107,7 +107,7 @@ fn windows<'p>(
     }
     let with_window = |change: &&'p PackChange| {
         let (right, wrong) = window(pack, change, &changes, wrong.get(change.file.as_str())?)?;
-        Some(DrawnChange { change: *change, right, wrong })
+        Some(DrawnChange { change, right, wrong })
     };
     let changes = changes.iter().map(with_window).collect::<Option<Vec<_>>>()?;
     let drawn = DrawnChanges { changes, wrong };

@@ -191,7 +191,8 @@ impl<'a> PackTaskBuilder<'a> {
         let Some(test) = self.pack.tests.get(drawn.change.example) else { return String::new() };
         let text = self.pack.text(&test.file).and_then(|text| text.get(test.at.0..test.at.1));
         let text = text.unwrap_or_default().trim_end();
-        format!("{} ({}):\n\n{text}\n\n    {}", test.group, test.file, drawn.change.says)
+        let says = drawn.change.says.trim_end().replace('\n', "\n    ");
+        format!("{} ({}):\n\n{text}\n\n    {says}", test.group, test.file)
     }
 
     /// The files of the workspace: the sources with the changes, and the tests that are shown.

@@ -27,7 +27,7 @@ pub(super) fn problems(template: &Template, id: &str) -> Vec<TemplateProblem> {
         rules.head(id);
         rules.skills();
         if let Some(spec) = &template.from_pack {
-            rules.from_pack(spec);
+            rules.pack_spec(spec);
             return rules.problems;
         }
         rules.stages();
@@ -104,7 +104,7 @@ impl<'a> TemplateRules<'a> {
     }
 
     /// The rules for a template whose tasks a pack gives.
-    fn from_pack(&mut self, spec: &PackSpec) {
+    fn pack_spec(&mut self, spec: &PackSpec) {
         self.newer("from_pack".to_owned(), true);
         let template = self.template;
         let keys = [

@@ -1,8 +1,9 @@
 //! The skeleton of a template: how its checks and its oracle are built, without names and numbers.
 //! Two templates with the same skeleton are one template with other words.
 
+use super::task_shape::is_own_program;
 use super::template_variety::jaccard;
-use crate::model::{JUDGED_LIBRARY, MoveAction, SHELL_LIBRARY, Task};
+use crate::model::{MoveAction, Task};
 use crate::task::{Template, TemplateError};
 use serde::Serialize;
 use std::collections::HashSet;
@@ -37,17 +38,20 @@ pub struct NearestSkeleton {
 }
 
 impl TemplateSkeleton {
-    /// The skeleton of the first task under seed 1.
+    /// The skeleton of the first task under seed 1. What a template takes from a pack, the engine
+    /// makes; its skeleton is the pack and the kind.
     pub fn of(template: &Template) -> Result<Self, TemplateError> {
-        let task = template.task(1, 0)?;
-        let text = programs(&task);
-        let words = words(&text);
-        let row = |row: &[&str]| {
-            let mut hasher = DefaultHasher::new();
-            row.hash(&mut hasher);
-            hasher.finish()
+        let rows = match &template.from_pack {
+            Some(spec) => {
+                let pack = spec.pack.split('@').next().unwrap_or_default();
+                HashSet::from([digest_of_row(&[pack, &format!("{:?}", spec.kind)])])
+            }
+            None => {
+                let text = programs(&template.task(1, 0)?);
+                words(&text).windows(SHINGLE).map(digest_of_row).collect()
+            }
         };
-        Ok(Self { template: template.id.clone(), rows: words.windows(SHINGLE).map(row).collect() })
+        Ok(Self { template: template.id.clone(), rows })
     }
 
     /// What two skeletons have in common, as a share of what they have together.
@@ -69,20 +73,26 @@ pub fn nearest_skeletons(all: &[TemplateSkeleton]) -> Vec<Option<NearestSkeleton
     all.iter().map(|one| one.nearest(all)).collect()
 }
 
+/// A number for a row of words.
+fn digest_of_row(row: &[&str]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    row.hash(&mut hasher);
+    hasher.finish()
+}
+
 /// The programs of the checks, their commands, and the moves of the oracle.
 fn programs(task: &Task) -> String {
-    let is_own = |path: &str| !path.ends_with(JUDGED_LIBRARY) && !path.ends_with(SHELL_LIBRARY);
     let sealed = task.verification.files.iter();
-    let mut parts: Vec<&str> = sealed
-        .filter(|file| file.is_program() && is_own(&file.path))
-        .map(|file| file.content.as_str())
-        .collect();
+    let mut parts: Vec<&str> =
+        sealed.filter(|file| is_own_program(file)).map(|file| file.content.as_str()).collect();
     parts.extend(task.verification.checks.iter().map(|check| check.run.as_str()));
     for step in &task.solution {
         match &step.action {
             MoveAction::Run(command) => parts.push(command),
-            MoveAction::Edit { search, replace, .. } => parts.extend(["edit", search, replace]),
-            MoveAction::Write { content, .. } => parts.extend(["write", content]),
+            MoveAction::Edit { search, replace, .. } => {
+                parts.extend(["edit", search.as_str(), replace.as_str()])
+            }
+            MoveAction::Write { content, .. } => parts.extend(["write", content.as_str()]),
             MoveAction::Submit => parts.push("submit"),
         }
     }

@@ -9,7 +9,7 @@ use crate::cli::template_export::{self, TemplateExportArgs};
 use crate::cli::template_filter::TemplateFilter;
 use crate::cli::template_harbor;
 use crate::cli::template_new::{self, TemplateNewArgs};
-use crate::cli::template_variety::{self, TemplateVarietyArgs, variety_of};
+use crate::cli::template_variety::{self, TemplateVarietyArgs, mistakes_under};
 use crate::cli::template_watch::SeenFiles;
 use crate::cli::terminal::output::{
     eprint_line, pluralize, print_error, print_json, print_line, stderr_is_terminal, table,
@@ -50,7 +50,7 @@ pub(super) enum TemplateCommand {
     Render(TemplateRenderArgs),
     /// Prove templates in real sandboxes
     Check(TemplateCheckArgs),
-    /// Compare the tasks of templates over seeds, and templates with each other
+    /// Compare tasks over seeds, and templates with each other
     Variety(TemplateVarietyArgs),
     /// Measure the difficulty of templates from finished campaigns
     Calibrate(TemplateCalibrateArgs),
@@ -227,11 +227,9 @@ fn calibration(template: &Template) -> String {
     measured.map_or("declared".to_owned(), |measured| format!("measured {}", measured.date))
 }
 
-/// The difficulty of a template, with the date on which it was measured.
+/// The difficulty of a template, and where it is from.
 fn shown_difficulty(template: &Template) -> String {
-    let difficulty = template.current_difficulty().as_str();
-    let measured = template.measured.as_ref();
-    measured.map_or(difficulty.to_owned(), |at| format!("{difficulty}, measured {}", at.date))
+    format!("{}, {}", template.current_difficulty().as_str(), calibration(template))
 }
 
 /// The kind of a template as a word.
@@ -264,7 +262,11 @@ fn names_of(template: &Template, names: impl Fn(&TemplatePart<'_>) -> Vec<String
 /// command a turn; `turns` has one more for each submission.
 fn summary(template: &Template) -> serde_json::Value {
     let parts = template.parts();
-    let moves = parts.iter().map(|part| part.solution.map_or(0, <[_]>::len)).sum::<usize>();
+    let moves = match template.from_pack {
+        // The pack has the solution.
+        Some(_) => template.task(1, 0).map_or(0, |task| task.solution.len()),
+        None => parts.iter().map(|part| part.solution.map_or(0, <[_]>::len)).sum::<usize>(),
+    };
     let steps = template.current_steps();
     let verified = |name: fn(&VerificationSpec) -> Vec<String>| {
         names_of(template, |part| part.verification.map(name).unwrap_or_default())
@@ -534,7 +536,7 @@ fn fewest_structures(
 struct CheckedTemplate {
     /// In the order of the seeds, from 1.
     proofs: Vec<SeedProof>,
-    /// None for a template that makes no task.
+    /// None for a template that makes no task under some seed.
     variety: Option<TemplateVariety>,
     /// None if no replay was asked for, or there was nothing to play.
     replay: Option<ReplayProof>,
@@ -552,10 +554,10 @@ async fn check_one(
     let proofs = prove_all(prover, template, args).await?;
     let is_usable = proofs.iter().all(|proof| proof.unusable.is_none());
     let variety = match is_usable {
-        true => Some(variety_of(template, VARIETY_SEEDS, &args.templates)?),
+        true => TemplateVariety::of(template, VARIETY_SEEDS).ok(),
         false => None,
     };
-    let replay = match is_usable && args.replay > 0 {
+    let replay = match variety.is_some() && args.replay > 0 {
         true => Some(replay_all(prover, template, args.replay).await?),
         false => None,
     };
@@ -566,6 +568,12 @@ impl CheckedTemplate {
     /// Everything that keeps the template from being proven.
     fn problems(&self, template: &Template, fewest: usize, dirs: &TemplateDirs) -> Vec<String> {
         let mut problems = problems_of(template, &self.proofs, dirs);
+        // Other seeds may be the ones under which it makes no task.
+        let is_usable = self.proofs.iter().all(|proof| proof.unusable.is_none());
+        if is_usable && self.variety.is_none() {
+            let mistakes = mistakes_under(template, VARIETY_SEEDS);
+            problems.push(templates::render_errors(template, &mistakes, &dirs.directories));
+        }
         if let Some(TemplateVariety { structures, seeds, .. }) = self.variety
             && structures < fewest
         {

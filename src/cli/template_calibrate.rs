@@ -31,7 +31,7 @@ const NANOS: f64 = 1e9;
 Examples:
   synthd run calibration-campaign.toml
   synthd template calibrate --campaign calibration
-  synthd template calibrate --campaign calibration --out ./templates/calibration.toml"
+  synthd template calibrate --campaign calibration --out my/calibration.toml"
 )]
 pub(super) struct TemplateCalibrateArgs {
     /// A finished campaign (may be repeated)

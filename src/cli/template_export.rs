@@ -17,7 +17,7 @@ use std::sync::Arc;
 use synthd_actors::task::Template;
 
 #[derive(Args)]
-#[command(after_help = "Each task is a folder of DIR with the name of its template and its seed.
+#[command(after_help = "Each task is a folder of DIR with the name of its template and its seed. \
 Checks and what they judge run in one container there, so a label is weaker.
 
 Examples:
@@ -98,10 +98,19 @@ fn export_template(
 ) -> Result<()> {
     let settings = ExportSettings { image: args.image.clone() };
     for seed in 1..=args.seeds {
-        let task = template.task(seed, 0).map_err(|_| {
-            let mistakes = template.mistakes(seed, 0);
-            templates::unusable(template, &mistakes, &args.templates.directories)
-        })?;
+        let task = match template.task(seed, 0) {
+            Ok(task) => task,
+            // A pack that was not built here is no mistake of the template.
+            Err(error) if template.from_pack.is_some() => {
+                let (id, why) = (template.id.clone(), error.message);
+                report.left.push(LeftTemplate { id, why });
+                return Ok(());
+            }
+            Err(_) => {
+                let (mistakes, dirs) = (template.mistakes(seed, 0), &args.templates.directories);
+                return Err(templates::unusable(template, &mistakes, dirs));
+            }
+        };
         match export_task(&task, seed, &settings) {
             Ok(export) => {
                 write_new(&args.harbor, &export)?;

@@ -2,7 +2,7 @@
 //! honoured. With `--prove`, it runs their solutions and their tests in containers.
 
 use crate::cli::doctor::guest_dir;
-use crate::cli::terminal::output::{eprint_line, print_json, print_line};
+use crate::cli::terminal::output::{eprint_line, print_json, print_line, stderr_is_terminal};
 use crate::cli::terminal::terminal_text::escape_controls;
 use crate::error::{Code, Error, Result};
 use crate::harbor::{
@@ -33,14 +33,17 @@ pub(super) fn check(paths: &[PathBuf], proves: bool, as_json: bool) -> Result<Ex
             folders.push(ReadFolder { path, task, unproven: None });
         }
     }
-    if proves {
-        run_in_actor_system(prove(&mut folders))??;
-    }
+    let ended = match proves {
+        true => run_in_actor_system(prove(&mut folders))?,
+        false => Ok(()),
+    };
+    // If the engine fails in the middle of the work, the results so far are still told.
     if as_json {
         print_json(&folders.iter().map(document).collect::<Vec<_>>())?;
     } else {
         folders.iter().for_each(tell);
     }
+    ended?;
     verdict(&folders)
 }
 
@@ -56,6 +59,9 @@ async fn prove(folders: &mut [ReadFolder]) -> Result<()> {
     })?;
     for folder in folders {
         let Ok(task) = &folder.task else { continue };
+        if stderr_is_terminal() {
+            eprint_line(&escape_controls(&format!("proving {}", task.name)));
+        }
         folder.unproven = Some(match prover.prove(task, &folder.path).await {
             Ok(problems) => problems,
             // An image of this task that cannot be had or built says nothing of the others.

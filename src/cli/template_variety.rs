@@ -11,7 +11,7 @@ use std::panic::resume_unwind;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
-use synthd_actors::task::{Catalog, Template};
+use synthd_actors::task::{Catalog, Template, TemplateError};
 use synthd_actors::variety::{
     CountRange, NearestSkeleton, TemplateSkeleton, TemplateVariety, VARIETY_SEEDS,
     nearest_skeletons,
@@ -106,7 +106,10 @@ fn varieties(
     selected: &[Arc<Template>],
     args: &TemplateVarietyArgs,
 ) -> Result<Vec<TemplateVariety>> {
-    each(selected, |template| variety_of(template, args.seeds, &args.templates))
+    each(selected, |template| {
+        let variety = TemplateVariety::of(template, args.seeds);
+        variety.map_err(|_| unusable(template, args.seeds, &args.templates))
+    })
 }
 
 /// The nearest skeleton of each selected template among all templates of the catalog.
@@ -124,20 +127,15 @@ fn nearest_of(
     Ok(nearest.filter(|(_, one)| is_selected(&one.template)).map(|(found, _)| found).collect())
 }
 
-/// The variety of one template. The error shows all mistakes because of which it makes no task.
-pub(super) fn variety_of(
-    template: &Template,
-    seeds: u32,
-    dirs: &TemplateDirs,
-) -> Result<TemplateVariety> {
-    TemplateVariety::of(template, seeds).map_err(|_| unusable(template, seeds, dirs))
-}
-
 /// The error of a template that makes no task under one of the seeds 1 to `seeds`.
 fn unusable(template: &Template, seeds: u32, dirs: &TemplateDirs) -> Error {
+    templates::unusable(template, &mistakes_under(template, seeds), &dirs.directories)
+}
+
+/// The mistakes under the first of the seeds 1 to `seeds` that has any.
+pub(super) fn mistakes_under(template: &Template, seeds: u32) -> Vec<TemplateError> {
     let mut of_seeds = (1..=u64::from(seeds)).map(|seed| template.mistakes(seed, 0));
-    let mistakes = of_seeds.find(|found| !found.is_empty()).unwrap_or_default();
-    templates::unusable(template, &mistakes, &dirs.directories)
+    of_seeds.find(|found| !found.is_empty()).unwrap_or_default()
 }
 
 /// Does something with each template, on all cores. The first error in their order counts.

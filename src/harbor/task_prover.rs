@@ -56,6 +56,17 @@ struct ProvenTask<'t> {
     user: String,
 }
 
+/// A script as it is laid into a container.
+struct ScriptFile<'t> {
+    /// The directory at the root of the container, and the name of the script in it.
+    directory: &'t str,
+    name: &'t str,
+    /// Where the task has it.
+    path: &'t str,
+    /// Lines behind its own.
+    more: &'t str,
+}
+
 impl TaskProver {
     /// Connects to the container engine that the environment names. Logs of builds go to `logs`.
     pub async fn connect(logs: PathBuf) -> Result<Self, Fault> {
@@ -157,7 +168,8 @@ impl TaskProver {
         solution: &str,
         image: &str,
     ) -> Result<Option<String>, Fault> {
-        let files = proven.files("solution", "solve.sh", solution, "");
+        let (directory, name) = ("solution", "solve.sh");
+        let files = proven.files(part, &ScriptFile { directory, name, path: solution, more: "" });
         let run = TrialRun {
             image,
             user: Some(part.agent_user.as_deref().unwrap_or(&proven.user)),
@@ -188,7 +200,8 @@ impl TaskProver {
     ) -> Result<Result<f64, String>, Fault> {
         let is_legacy = proven.task.format == terminal_folder::FORMAT;
         let more = if is_legacy { BY_EXIT_CODE } else { "" };
-        let files = proven.files("tests", "test.sh", &part.tests, more);
+        let (directory, name) = ("tests", "test.sh");
+        let files = proven.files(part, &ScriptFile { directory, name, path: &part.tests, more });
         let run = TrialRun {
             image,
             user: Some(part.tests_user.as_deref().unwrap_or(&proven.user)),
@@ -231,16 +244,14 @@ impl ProvenTask<'_> {
 
     /// An archive of a directory of the container: the folder of that name of the task, over it that of
     /// the step, and the script, which can be run. `more` goes behind the script.
-    fn files(&self, name: &str, script: &str, path: &str, more: &str) -> io::Result<Vec<u8>> {
+    fn files(&self, part: &HarborPart, script: &ScriptFile<'_>) -> io::Result<Vec<u8>> {
+        let ScriptFile { directory, name, path, more } = script;
         let mut archive = tar::Builder::new(Vec::new());
         add_directory(&mut archive, "logs/verifier", 0o777)?;
-        let own = Path::new(path).parent().unwrap_or_else(|| Path::new(""));
-        let directories = [self.folder.join(name), self.folder.join(own)];
-        for (at, directory) in directories.iter().enumerate() {
-            // The scripts of Terminal-Bench lie at the top, beside everything else.
-            let is_again = own == Path::new(name) || own.as_os_str().is_empty();
-            if directory.is_dir() && !(at == 1 && is_again) {
-                archive.append_dir_all(name, directory)?;
+        let of_step = part.name.as_ref().map(|step| self.folder.join("steps").join(step));
+        for folder in [Some(self.folder.to_owned()), of_step].into_iter().flatten() {
+            if folder.join(directory).is_dir() {
+                archive.append_dir_all(directory, folder.join(directory))?;
             }
         }
         let mut text = std::fs::read(self.folder.join(path))?;
@@ -248,7 +259,7 @@ impl ProvenTask<'_> {
         let mut header = tar::Header::new_gnu();
         header.set_size(text.len() as u64);
         header.set_mode(0o755);
-        archive.append_data(&mut header, format!("{name}/{script}"), text.as_slice())?;
+        archive.append_data(&mut header, format!("{directory}/{name}"), text.as_slice())?;
         archive.into_inner()
     }
 }

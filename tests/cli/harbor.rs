@@ -129,6 +129,15 @@ impl Drop for Removed<'_> {
     }
 }
 
+/// The image of an exported task. It is built without a network: other engines of the tests take away
+/// the bridge of this host's.
+fn built(folder: &Path, tag: &str) -> Removed<'static> {
+    let name = format!("synthd-test/harbor-{}:{tag}", std::process::id());
+    let context = folder.join("environment");
+    docker(&["build", "-q", "--network", "none", "-t", &name, context.to_str().unwrap()]);
+    Removed(&["rmi", "-f"], name)
+}
+
 /// The reward of a task as Harbor runs it: the oracle or nothing, then the tests in the same container.
 fn reward(image: &str, folder: &Path, is_solved: bool) -> f64 {
     let id = docker(&["create", "--network", "none", image, "sleep", "infinity"]);
@@ -162,10 +171,7 @@ fn an_exported_task_is_solved_by_its_solution_and_not_by_nothing() {
     for template in ["debugging/broken-pipeline", "git/bisect-regression"] {
         export(dir.path(), &[template], &["--image", BASE]).succeeds();
         let folder = dir.path().join(format!("tasks/{}-s1", template.replace('/', "-")));
-        let context = folder.join("environment");
-        let name = format!("synthd-test/harbor-{}:{}", std::process::id(), template.len());
-        docker(&["build", "-q", "-t", &name, context.to_str().unwrap()]);
-        let image = Removed(&["rmi", "-f"], name);
+        let image = built(&folder, &format!("{}", template.len()));
         assert_eq!(reward(&image.1, &folder, true), 1.0, "{template}");
         assert!(reward(&image.1, &folder, false) < 1.0, "{template}");
     }
@@ -174,17 +180,24 @@ fn an_exported_task_is_solved_by_its_solution_and_not_by_nothing() {
 /// The same by the program itself, over exported tasks and over a small one of Terminal-Bench.
 #[test]
 fn a_task_is_proven_by_its_solution_and_by_nothing() {
-    if image().is_none() {
+    let client = Command::new("docker").arg("version").output();
+    if image().is_none() || !client.is_ok_and(|output| output.status.success()) {
         return skip("proofs of Harbor tasks", "no container engine with the test image");
     }
     let dir = tempfile::tempdir().unwrap();
     export(dir.path(), &["debugging/broken-pipeline"], &["--image", BASE]).succeeds();
-    let old = dir.path().join("tasks/old");
-    let put = |path: &str, text: &str| {
-        let path = old.join(path);
+    let exported = dir.path().join("tasks/debugging-broken-pipeline-s1");
+    let image = built(&exported, "proven");
+    let manifest = fs::read_to_string(exported.join("task.toml")).unwrap();
+    let named = format!("[environment]\ndocker_image = {:?}\n", image.1);
+    let manifest = manifest.replace("[environment]\n", &named);
+    fs::write(exported.join("task.toml"), manifest).unwrap();
+    let put_into = |task: &str, path: &str, text: &str| {
+        let path = dir.path().join("tasks").join(task).join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     };
+    let put = |path: &str, text: &str| put_into("old", path, text);
     put("task.yaml", "instruction: Write 7 into /app/out.\n");
     put("docker-compose.yaml", "services:\n  client:\n    build: .\n");
     put("Dockerfile", &format!("FROM {BASE}\nUSER 0:0\nWORKDIR /app\n"));
@@ -193,11 +206,23 @@ fn a_task_is_proven_by_its_solution_and_by_nothing() {
     // What a solution leaves there must not count.
     let forged = "mkdir -p /tests /logs/verifier; echo 1 > /logs/verifier/reward.json";
     put("solution.sh", &format!("#!/bin/sh\n{forged}\necho 7 > out\nsleep 1000 &\n"));
+    let two = |path: &str, text: &str| put_into("two", path, text);
+    two("task.toml", "[[steps]]\nname = \"a\"\n[[steps]]\nname = \"b\"\n");
+    two("environment/Dockerfile", &format!("FROM {BASE}\nUSER 0:0\nWORKDIR /app\n"));
+    let common = "#!/bin/sh\nsh /tests/step.sh && r='{\"reward\": 1}' || r='{\"reward\": 0}'\n";
+    two("tests/test.sh", &format!("{common}echo \"$r\" > /logs/verifier/reward.json\n"));
+    for (step, needed) in [("a", "a"), ("b", "a b")] {
+        two(&format!("steps/{step}/instruction.md"), "Make a file.\n");
+        two(&format!("steps/{step}/tests/step.sh"), &format!("ls {needed}\n"));
+        let solution = format!("#!/bin/sh\ntouch {step}\n");
+        two(&format!("steps/{step}/solution/solve.sh"), &solution);
+    }
     let prove = || synthd_in(dir.path(), &["template", "check", "--harbor", "tasks", "--prove"]);
     let ran = prove().succeeds();
     let lines: Vec<&str> = ran.stdout.lines().collect();
     assert!(lines[0].starts_with("proven     synthd/debugging-broken-pipeline-s1 "), "{ran:?}");
     assert!(lines[1].starts_with("proven     old (terminal-bench"), "{ran:?}");
+    assert!(lines[2].starts_with("proven     two (1.4, 2 steps"), "{ran:?}");
     put("solution.sh", "#!/bin/sh\necho 8 > out\n");
     let ran = prove().fails(1, "SYN-0203");
     assert!(ran.stderr.contains("the solution has the reward 0"), "{ran:?}");

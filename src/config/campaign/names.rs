@@ -48,7 +48,7 @@ pub struct KnownNames<'a> {
 }
 
 /// The models of the provider `scripted`. Each is named for its behaviour.
-pub const SCRIPTED_MODELS: [&str; 10] = [
+pub const SCRIPTED_MODELS: [&str; 14] = [
     "oracle",
     "detour",
     "loop",
@@ -58,6 +58,10 @@ pub const SCRIPTED_MODELS: [&str; 10] = [
     "slow",
     "flaky",
     "give-up",
+    "look-first",
+    "mistakes",
+    "lines-4",
+    "lines-16",
     "echo",
 ];
 

@@ -23,15 +23,15 @@ fn a_draw_has_its_defaults() {
 fn a_draw_is_read() {
     let shares = "draw = \"shares\"\ncount = 9\nby = [\"skill\"]\n\
                   [tasks.shares]\nkind = { repair = 0.3, test = 0 }\nskill = { \"sql.ddl\" = 1 }\n\
-                  [tasks.caps]\nkind = 0.25\nskill = 1";
+                  [tasks.caps]\nkind = 0.35\nskill = 1";
     let draw = campaign(&tasks(shares)).tasks.draw;
     assert_eq!(draw.by, [DrawAspect::Skill]);
     assert_eq!(draw.share(DrawAspect::Kind, "repair"), Some(300));
     assert_eq!(draw.share(DrawAspect::Skill, "sql.ddl"), Some(1_000));
-    let caps = [(DrawAspect::Kind, 250), (DrawAspect::Skill, 1_000)];
+    let caps = [(DrawAspect::Kind, 350), (DrawAspect::Skill, 1_000)];
     assert_eq!(draw.caps, BTreeMap::from(caps));
+    assert_eq!(draw.cap(DrawAspect::Kind, "test"), Some(350));
     // A stated share may be above a usual cap.
-    assert_eq!(draw.cap(DrawAspect::Kind, "test"), Some(250));
     let usual = "draw = \"shares\"\ncount = 9\n[tasks.shares]\nkind = { repair = 0.3 }";
     let draw = campaign(&tasks(usual)).tasks.draw;
     assert_eq!(draw.cap(DrawAspect::Kind, "repair"), None);

@@ -32,6 +32,7 @@ SHELL = "/bin/bash" if os.path.exists("/bin/bash") else "/bin/sh"
 PATHS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 OUTPUT_KEPT, CHECK_OUTPUT = 1 << 20, 32 << 10
 MAX_FILE, MAX_REQUEST, MAX_ENTRIES = 16 << 20, (16 << 20) + (64 << 10), 10_000
+MAX_DEPTH = 256
 # What git obeys in a repository's own directory.
 SETTINGS = ("config", "config.worktree", "hooks", "modules", "worktrees", "commondir", "gitdir")
 DEEPER_SETTINGS = ("info/attributes", "objects/info/alternates", "objects/info/http-alternates")
@@ -113,7 +114,8 @@ def end_processes(*users):
 
 def removed(entry):
     if entry.is_dir(follow_symlinks=False):
-        shutil.rmtree(entry.path)
+        # However deep it is.
+        subprocess.run(["rm", "-rf", "--", entry.path], check=True, stdout=sys.stderr)
     else:
         os.unlink(entry.path)
 
@@ -572,6 +574,14 @@ def score(results):
     return passed / total if total > 0 else 0.0
 
 
+def unjudged():
+    """Why the work cannot be judged; none if it can. The agent has made it so, and earns nothing."""
+    beyond = ["find", WORK, "-mindepth", str(MAX_DEPTH), "-print", "-quit"]
+    if subprocess.run(beyond, check=True, stdout=subprocess.PIPE).stdout:
+        return "the work has more than %d directories in each other" % MAX_DEPTH
+    return None
+
+
 def judged_checks(checks):
     results = []
     for check in checks.plan["checks"]:
@@ -584,14 +594,10 @@ def judged_checks(checks):
     return results
 
 
-def main():
-    with open(TESTS + "/checks.json", encoding="utf-8") as file:
-        plan = json.load(file)
-    os.chmod(TESTS, 0o700)
-    os.makedirs(LOGS, exist_ok=True)
+def judged_copy(plan):
+    """The results of the checks over a copy of the work. The work is as it was afterwards."""
     kept = tempfile.mkdtemp(prefix="judged-", dir="/var/tmp")
     try:
-        end_processes(AGENT, JUDGE)
         # In a task with steps the agent goes on, so it must find its own files again.
         places = [WORK] + ([AGENT_HOME, "/tmp"] if plan["goes_on"] else [])
         for place in places:
@@ -605,7 +611,23 @@ def main():
         emptied(SEALED, 0, 0o700)
         emptied(JUDGE_HOME, JUDGE, 0o700)
     finally:
-        shutil.rmtree(kept, ignore_errors=True)
+        subprocess.run(["rm", "-rf", "--", kept], stdout=sys.stderr)
+    return results
+
+
+def main():
+    with open(TESTS + "/checks.json", encoding="utf-8") as file:
+        plan = json.load(file)
+    os.chmod(TESTS, 0o700)
+    os.makedirs(LOGS, exist_ok=True)
+    end_processes(AGENT, JUDGE)
+    why = unjudged()
+    if why is None:
+        results = judged_copy(plan)
+    else:
+        print(why)
+        results = [{"name": check["name"], "weight": check["weight"], "passed": False,
+                    "output": why} for check in plan["checks"]]
     with open(LOGS + "/checks.json", "w", encoding="utf-8") as file:
         json.dump(results, file, indent=1)
     with open(LOGS + "/reward.txt", "w") as file:

@@ -58,6 +58,13 @@ fn metadata(task: &Task) -> Table {
     put(&mut table, "cluster", task.cluster.as_str());
     let (least, most) = task.expected_steps;
     put(&mut table, "expected_steps", vec![Value::from(least), Value::from(most)]);
+    if let Some(kind) = task.kind {
+        put(&mut table, "kind", kind.as_str());
+    }
+    if !task.skills.is_empty() {
+        let skills: Vec<Value> = task.skills.iter().map(|skill| skill.as_str().into()).collect();
+        put(&mut table, "skills", skills);
+    }
     put(&mut table, "label", LABEL);
     table
 }

@@ -45,7 +45,7 @@ fn a_folder_and_a_directory_of_folders_are_found() {
     let found = find_tasks(dir.path()).unwrap();
     assert_eq!(found, ["a", "b", "old"].map(|name| dir.path().join(name)));
     let one = dir.path().join("a");
-    assert_eq!(find_tasks(&one).unwrap(), [one.clone()]);
+    assert_eq!(find_tasks(&one).unwrap(), std::slice::from_ref(&one));
     assert_eq!(read_task(&one).unwrap().name, "a");
     assert!(find_tasks(&dir.path().join("nowhere")).is_err());
     assert!(find_tasks(&dir.path().join("empty")).unwrap().is_empty());

@@ -6,8 +6,8 @@ use crate::harbor::harbor_task::understand;
 use crate::harbor::{ExportSettings, HarborExport, HarborTask, export_task};
 use crate::templates;
 use std::sync::Arc;
-use synthd_actors::model::Task;
-use synthd_actors::task::Catalog;
+use synthd_actors::model::{BASE_IMAGE, Task};
+use synthd_actors::task::{Catalog, TemplateFolder};
 
 fn catalog() -> Arc<Catalog> {
     templates::load(&[]).unwrap()
@@ -41,6 +41,10 @@ fn every_template_without_services_is_written_and_read() {
                 continue;
             }
         };
+        if task.image == BASE_IMAGE {
+            let debian = export_task(&task, 1, &ExportSettings::default());
+            assert!(debian.is_ok(), "{}: {debian:?}", template.id);
+        }
         let read = read(&export);
         assert_eq!(read.name, format!("synthd/{}", export.name));
         assert!(read.notes.is_empty(), "{}: {:?}", template.id, read.notes);
@@ -49,6 +53,58 @@ fn every_template_without_services_is_written_and_read() {
         written += 1;
     }
     assert!(written > 15, "{written}");
+}
+
+const STAGED: &str = r#"
+schema: synthd/template@2
+id: my/two
+title: Two steps
+category: my
+difficulty: easy
+expected_steps: {min: 2, max: 9}
+environment: {files: [{path: a, content: "0\n"}]}
+stages:
+  - name: first
+    instruction: Write 1 into a.
+    solution: [{run: "echo 1 > a"}]
+    verification:
+      files: [{path: one, content: "1\n"}]
+      checks: [{name: one, same: {path: a, as: one}}]
+      cheats: [{name: two, steps: [{run: "echo 2 > a"}]}]
+  - name: second
+    instruction: Write 2 into b, and leave a alone.
+    solution: [{write: {path: b, content: "2\n"}}]
+    verification:
+      files: [{path: two, content: "2\n"}]
+      checks: [{name: two, same: {path: b, as: two}}]
+      cheats: [{name: three, steps: [{run: "echo 3 > b"}]}]
+"#;
+
+#[test]
+fn stages_are_steps_with_their_own_checks() {
+    let folder = TemplateFolder::single(STAGED.as_bytes().to_vec());
+    let catalog = Catalog::read_folders([("my/two", Arc::new(folder))]).unwrap();
+    let mut task = catalog.get("my/two").unwrap().task(1, 0).unwrap();
+    let export = export_task(&task, 1, &with_image()).unwrap();
+    let steps = read(&export).steps;
+    let named: Vec<_> = steps.iter().map(|step| step.name.as_deref().unwrap()).collect();
+    assert_eq!(named, ["first", "second"]);
+    for (at, (name, sealed, other)) in
+        [("first", "\"one\"", "\"two\""), ("second", "\"two\"", "\"one\"")].into_iter().enumerate()
+    {
+        assert_eq!(steps[at].instruction, task.stages[at].instruction);
+        assert_eq!(steps[at].tests, "tests/test.sh");
+        assert_eq!(
+            steps[at].solution.as_deref(),
+            Some(format!("steps/{name}/solution/solve.sh").as_str())
+        );
+        let plan = &export.files[&format!("steps/{name}/tests/checks.json")].content;
+        assert!(plan.contains(sealed) && !plan.contains(other), "{plan}");
+        assert!(plan.contains(&format!("\"goes_on\": {}", at == 0)), "{plan}");
+    }
+    task.stages[0].weight = 2.0;
+    let refused = export_task(&task, 1, &with_image()).unwrap_err().to_string();
+    assert!(refused.contains("different weights"), "{refused}");
 }
 
 #[test]

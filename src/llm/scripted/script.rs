@@ -28,6 +28,15 @@ pub enum ScriptedBehaviour {
     Flaky,
     /// Plays the first third of the solution and then submits.
     GiveUp,
+    /// Looks around and then plays the solution.
+    LookFirst,
+    /// Makes one of the typical mistakes, another one in each episode: it forgets the repair of one
+    /// fault, or plays one of the template's cheats.
+    Mistakes,
+    /// Plays the solution, but writes no more than four lines in one move. The rest is left out.
+    FourLines,
+    /// The same with sixteen lines.
+    SixteenLines,
     /// Repeats the last message. It needs no task.
     Echo,
 }
@@ -49,7 +58,7 @@ pub(super) enum ScriptedReply {
 
 impl ScriptedBehaviour {
     /// Every behaviour; `config` has the same names for campaigns.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 14] = [
         Self::Oracle,
         Self::Detour,
         Self::Loop,
@@ -59,6 +68,10 @@ impl ScriptedBehaviour {
         Self::Slow,
         Self::Flaky,
         Self::GiveUp,
+        Self::LookFirst,
+        Self::Mistakes,
+        Self::FourLines,
+        Self::SixteenLines,
         Self::Echo,
     ];
 
@@ -74,6 +87,10 @@ impl ScriptedBehaviour {
             Self::Slow => "slow",
             Self::Flaky => "flaky",
             Self::GiveUp => "give-up",
+            Self::LookFirst => "look-first",
+            Self::Mistakes => "mistakes",
+            Self::FourLines => "lines-4",
+            Self::SixteenLines => "lines-16",
             Self::Echo => "echo",
         }
     }
@@ -100,6 +117,9 @@ const LOOKS: [(&str, &str); 4] = [
     ("Is this what I think it is?", "cat ./no-such-file-here"),
     ("Which tools do I have?", "command -v sh awk sed grep sort; uname -s"),
 ];
+
+/// How many of the [`LOOKS`] come before a solution.
+const FIRST_LOOKS: usize = 2;
 
 impl<'a> EpisodeScript<'a> {
     /// `episode` decides what the behaviour does in this episode where it has a choice.
@@ -151,6 +171,13 @@ impl<'a> EpisodeScript<'a> {
                 let done = self.task.solution.len() / 3;
                 played(&self.task.solution[..done], turn)
             }
+            ScriptedBehaviour::LookFirst => match LOOKS[..FIRST_LOOKS].get(turn) {
+                Some((think, command)) => spoken(think, MoveAction::Run((*command).to_owned())),
+                None => played(&self.task.solution, turn - FIRST_LOOKS),
+            },
+            ScriptedBehaviour::Mistakes => self.mistake(turn),
+            ScriptedBehaviour::FourLines => self.shortened(turn, 4),
+            ScriptedBehaviour::SixteenLines => self.shortened(turn, 16),
         }
     }
 
@@ -204,6 +231,19 @@ impl<'a> EpisodeScript<'a> {
         ScriptedReply::Refusal("I can not help with this request.".to_owned())
     }
 
+    /// Plays the mistake that the episode's salt chooses. Without any known mistake it does nothing.
+    fn mistake(&self, turn: usize) -> ScriptedReply {
+        let mistakes = mistakes(self.task);
+        let chosen = (self.salt % mistakes.len().max(1) as u64) as usize;
+        mistakes.get(chosen).map_or_else(submission, |moves| played(moves, turn))
+    }
+
+    /// The move of the solution at a turn, of which no more than `most` lines are written.
+    fn shortened(&self, turn: usize, most: usize) -> ScriptedReply {
+        let step = self.task.solution.get(turn);
+        step.map_or_else(submission, |step| spoken(&step.think, shortened(&step.action, most)))
+    }
+
     /// Plays the cheat that the episode's salt chooses.
     fn cheat(&self, turn: usize) -> ScriptedReply {
         let cheats = &self.task.verification.cheats;
@@ -211,6 +251,29 @@ impl<'a> EpisodeScript<'a> {
             Some(cheat) => played(&cheat.moves, turn),
             None => submission(),
         }
+    }
+}
+
+/// The typical mistakes in a task: the solution without the repair of one fault, and each cheat.
+fn mistakes(task: &Task) -> Vec<Vec<ScriptedMove>> {
+    let without = |repair: MoveAction| -> Vec<ScriptedMove> {
+        task.solution.iter().filter(|step| step.action != repair).cloned().collect()
+    };
+    let forgotten = task.faults.iter().map(|fault| without(fault.repair()));
+    let forgotten = forgotten.filter(|moves| moves.len() < task.solution.len());
+    let cheats = task.verification.cheats.iter().map(|cheat| cheat.moves.clone());
+    forgotten.chain(cheats).collect()
+}
+
+/// An action of which at most `most` lines are written.
+fn shortened(action: &MoveAction, most: usize) -> MoveAction {
+    let first = |text: &str| text.split_inclusive('\n').take(most).collect::<String>();
+    match action {
+        MoveAction::Run(command) => MoveAction::Run(first(command)),
+        MoveAction::Write { path, content } => {
+            MoveAction::Write { path: path.clone(), content: first(content) }
+        }
+        MoveAction::Edit { .. } | MoveAction::Submit => action.clone(),
     }
 }
 
@@ -227,4 +290,87 @@ fn spoken(think: &str, action: MoveAction) -> ScriptedReply {
 /// The reply that hands the work in.
 fn submission() -> ScriptedReply {
     spoken("The work is done; I hand it in.", MoveAction::Submit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use synthd_actors::model::TaskFault;
+    use synthd_actors::task::Catalog;
+
+    const TEMPLATE: &str = "\
+schema: synthd/template@1
+id: unit/lines
+title: Lines
+category: unit
+difficulty: easy
+expected_steps: {min: 1, max: 9}
+environment: {}
+instruction: Write lines.
+solution:
+  - run: |
+      one
+      two
+      three
+      four
+      five
+  - {write: {path: out, content: 'short'}}
+verification:
+  checks: [{name: all, run: 'true'}]
+  cheats: [{name: idle, steps: [{run: 'true'}]}]
+";
+
+    /// A task whose solution repairs a fault, runs five lines and writes one.
+    fn task() -> Task {
+        let catalog = Catalog::read([("unit/lines", TEMPLATE)]).unwrap();
+        let mut task = catalog.get("unit/lines").unwrap().task(1, 0).unwrap();
+        let text = |text: &str| text.to_owned();
+        task.faults = vec![TaskFault {
+            name: text("sign"),
+            variant: text("minus"),
+            path: text("sum.sh"),
+            right: text("+"),
+            wrong: text("-"),
+        }];
+        let repair = ScriptedMove { think: text("repair"), action: task.faults[0].repair() };
+        task.solution.insert(0, repair);
+        task
+    }
+
+    /// All moves of a behaviour until it submits.
+    fn moves(behaviour: ScriptedBehaviour, task: &Task, episode: &str) -> Vec<MoveAction> {
+        let script = EpisodeScript::new(behaviour, task, &EpisodeId(episode.to_owned()));
+        let action = |turn| match script.line(turn) {
+            ScriptedReply::Move(_, action) => action,
+            other => panic!("{other:?}"),
+        };
+        (0..).map(action).take_while(|action| *action != MoveAction::Submit).collect()
+    }
+
+    #[test]
+    fn every_typical_mistake_is_made_in_some_episode() {
+        let task = task();
+        let solution: Vec<MoveAction> =
+            task.solution.iter().map(|step| step.action.clone()).collect();
+        let forgotten = solution[1..].to_vec();
+        let cheat = vec![MoveAction::Run("true".to_owned())];
+        let made: Vec<Vec<MoveAction>> = (0..20)
+            .map(|at| moves(ScriptedBehaviour::Mistakes, &task, &format!("ep-{at}")))
+            .collect();
+        assert!(made.contains(&forgotten) && made.contains(&cheat), "{made:?}");
+        assert!(made.iter().all(|one| *one == forgotten || *one == cheat), "{made:?}");
+        let looked = moves(ScriptedBehaviour::LookFirst, &task, "ep-1");
+        assert_eq!((looked.len(), &looked[FIRST_LOOKS..]), (5, &solution[..]));
+    }
+
+    #[test]
+    fn no_more_lines_are_written_than_the_limit() {
+        let task = task();
+        let short = moves(ScriptedBehaviour::FourLines, &task, "ep-1");
+        assert_eq!(short[0], task.solution[0].action, "an edit is one line of thought");
+        assert_eq!(short[1], MoveAction::Run("one\ntwo\nthree\nfour\n".to_owned()));
+        assert_eq!(short[2], task.solution[2].action);
+        let long = moves(ScriptedBehaviour::SixteenLines, &task, "ep-1");
+        assert_eq!(long[1], task.solution[1].action);
+    }
 }

@@ -1,5 +1,0 @@
-import sys
-
-from hunks.cli import main
-
-sys.exit(main(sys.argv[1:], sys.stdout, sys.stderr))
