@@ -1,0 +1,5 @@
+"""Taking keys away. Never written: so far, nobody deleted."""
+
+
+def delete(tree, key):
+    raise NotImplementedError
