@@ -155,7 +155,8 @@ fn a_project_is_added_mined_checked_and_used() {
     synthd_in(dir, &ADD).fails(2, "SYN-0105");
 
     document(dir, &["pack", "mine", "packs/toy", "--groups", "24", "--json"]);
-    assert_eq!(listed(dir, &["--packs", "packs"]), ["tabq", "toy"]);
+    assert!(!listed(dir, &[]).contains(&"toy".to_owned()));
+    assert!(listed(dir, &["--packs", "packs"]).contains(&"toy".to_owned()));
     let check = ["pack", "check", "toy", "--packs", "packs", "--json"];
     let report = document(dir, &check);
     assert_eq!(report["entries"]["differing"], serde_json::json!([]));
