@@ -5,10 +5,11 @@ use super::names::texts;
 use std::path::Path;
 
 /// The files that ask for a kind, and why.
-const MAY_ASK: [(&str, &str); 10] = [
+const MAY_ASK: [(&str, &str); 11] = [
     ("actors/judge/judged_service.rs", "tries once more what was not started"),
     ("actors/router/ticket.rs", "tells which key was refused"),
     ("src/cli/image/mod.rs", "makes an error of a command of images"),
+    ("src/cli/template_harbor.rs", "makes a finding of an image that cannot be built"),
     ("src/llm/replay.rs", "looks for a record under an older form of the request"),
     ("src/llm/transport/provider.rs", "tells which key was refused"),
     ("src/sandbox/docker/engine.rs", "tells what a container engine has refused"),
