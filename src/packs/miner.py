@@ -748,7 +748,7 @@ def test_places(paths):
 
 def twins_of(name, place):
     """Copies of a test that expect something slightly else, so that right code must fail them."""
-    found, text = [], place["text"]
+    found, text, draw = [], place["text"], random.Random(name)
     for node in ast.walk(place["node"]):
         is_call = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
         if not is_call or node.func.attr not in ("assertEqual", "assertEquals") or len(node.args) < 2:
@@ -756,26 +756,49 @@ def twins_of(name, place):
         for below in ast.walk(node.args[1]):
             if not isinstance(below, ast.Constant) or isinstance(below.value, bool):
                 continue
-            new = other_value(below.value)
+            at = [text.start(below), text.end(below)]
+            new = other_token(text.bytes[at[0] : at[1]].decode(), below.value, draw)
             if new is not None:
-                at = [text.start(below), text.end(below)]
                 found.append({"kind": "twin", "test": name, "file": place["file"], "at": at, "text": new})
-    random.Random(name).shuffle(found)
+    draw.shuffle(found)
     return found[:2]
 
 
-def other_value(value):
-    """Another value of the same kind, as source; None for kinds without one."""
+def other_token(old, value, draw):
+    """Another value of the same kind, written as the old one is; None where there is none."""
     if isinstance(value, int):
-        return repr(value + 1 if value >= 0 else value - 1)
-    if not isinstance(value, str):
+        return other_number(value, draw) if old == repr(value) else None
+    return other_text(old) if isinstance(value, str) and evaluated(old) == value else None
+
+
+def other_number(value, draw):
+    """Another number. Direction and distance are drawn, so that they do not tell which one is right."""
+    return repr(draw.choice([value + step for step in (-3, -2, -1, 1, 2, 3) if value + step >= 0]))
+
+
+def other_text(old):
+    """A text with one other letter, in the quotes of the old one."""
+    value = evaluated(old)
+    for at in range(len(old) - 1, -1, -1):
+        letter = old[at]
+        if letter.isascii() and letter.isalnum() and old[at - 1 : at] != "\\":
+            other = {"z": "y", "Z": "Y", "9": "8"}.get(letter) or chr(ord(letter) + 1)
+            new = old[:at] + other + old[at + 1 :]
+            if isinstance(evaluated(new), str) and evaluated(new) != value:
+                return new
+    for quote in (1, 3):
+        new = old[:-quote] + "x" + old[-quote:]
+        if isinstance(evaluated(new), str) and evaluated(new) != value:
+            return new
+    return None
+
+
+def evaluated(token):
+    """The value of a constant as it is written; None if it is none."""
+    try:
+        return ast.literal_eval("(%s)" % token)
+    except (SyntaxError, ValueError):
         return None
-    for at in range(len(value) - 1, -1, -1):
-        letter = value[at]
-        if letter.isascii() and letter.isalnum():
-            new = {"z": "y", "Z": "Y", "9": "8"}.get(letter) or chr(ord(letter) + 1)
-            return repr(value[:at] + new + value[at + 1 :])
-    return repr(value + "x")
 
 
 def candidates():

@@ -146,6 +146,22 @@ mod tests {
         }
     }
 
+    /// The agent's code can read the tests that run, so a twin must look as the project's own text.
+    #[test]
+    fn a_shipped_twin_has_the_quotes_of_the_text_that_it_replaces() {
+        let signs =
+            |text: &str| text.chars().filter(|c| !c.is_ascii_alphanumeric()).collect::<String>();
+        let library = PackLibrary::shipped();
+        for name in library.names() {
+            let pack = library.pack(&name).unwrap().unwrap();
+            for twin in &pack.twins {
+                let old = &pack.text(&twin.file).unwrap()[twin.at.0..twin.at.1];
+                assert_eq!(signs(old), signs(&twin.text), "{name}: {}", twin.id);
+                assert_ne!(old, twin.text, "{name}: {}", twin.id);
+            }
+        }
+    }
+
     #[test]
     fn an_unknown_pack_is_none() {
         assert!(PackLibrary::shipped().pack("no-such-pack").is_none());
