@@ -89,7 +89,7 @@ impl PackHead {
 }
 
 /// Whether a path is one of the roots, or below one.
-fn is_below(path: &str, roots: &[String]) -> bool {
+pub(super) fn is_below(path: &str, roots: &[String]) -> bool {
     roots.iter().any(|root| {
         let rest = path.strip_prefix(root.as_str());
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))

@@ -1,11 +1,13 @@
 //! A pack in memory, and the rules for its parts.
 
-use super::head::{PACK_SCHEMA, PackHead};
-use super::index::{ChangeGroup, ChangeKind, IndexLine, PackChange, PackTest, TestTwin};
+use super::head::{PACK_SCHEMA, PackHead, is_below};
+use super::index::{
+    ChangeGroup, ChangeKind, FailureSign, IndexLine, PackChange, PackTest, TestTwin,
+};
 use crate::model::digest_of_bytes;
 use serde::de::DeserializeOwned;
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Component, Path};
 
@@ -82,6 +84,8 @@ pub struct ProjectPack {
     pub stubs: Vec<PackChange>,
     pub groups: Vec<ChangeGroup>,
     pub twins: Vec<TestTwin>,
+    /// The tests that have twins.
+    twinned: BTreeSet<usize>,
     /// What the sealed check is told of the pack, as JSON. It is the same for all tasks.
     pub listing: String,
 }
@@ -114,9 +118,20 @@ impl ProjectPack {
         let PackParts { head, files, map, index, .. } = parts;
         let (tests, deselected) = (Vec::new(), Vec::new());
         let (faults, stubs, groups, twins) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let listing = String::new();
-        let mut pack =
-            Self { head, digest, files, tests, deselected, faults, stubs, groups, twins, listing };
+        let (twinned, listing) = (BTreeSet::new(), String::new());
+        let mut pack = Self {
+            head,
+            digest,
+            files,
+            tests,
+            deselected,
+            faults,
+            stubs,
+            groups,
+            twins,
+            twinned,
+            listing,
+        };
         for (line, test) in json_lines::<PackTest>(MAP_FILE, &map)? {
             pack.check_range(&test.file, test.at).map_err(|why| wrong(MAP_FILE, line, why))?;
             match (test.left_out.is_some(), pack.deselected.is_empty()) {
@@ -128,6 +143,7 @@ impl ProjectPack {
                 }
             }
         }
+        pack.check_tests_apart()?;
         let mut reader = IndexReader { pack, known: BTreeMap::new() };
         for (line, entry) in json_lines::<IndexLine>(INDEX_FILE, &index)? {
             reader.add(entry).map_err(|why| wrong(INDEX_FILE, line, why))?;
@@ -162,6 +178,48 @@ impl ProjectPack {
         match kind {
             ChangeKind::Fault => &self.faults,
             ChangeKind::Stub => &self.stubs,
+        }
+    }
+
+    /// The changes of a kind that make a good task alone.
+    pub fn good_changes(&self, kind: ChangeKind) -> impl Iterator<Item = &PackChange> {
+        let changes = self.changes(kind).iter();
+        changes.filter(move |change| self.is_good(kind, change, &[change.example]))
+    }
+
+    /// The changes of the groups of a kind of which each is good, whatever the others quote.
+    pub fn good_groups(&self, kind: ChangeKind) -> Vec<Vec<&PackChange>> {
+        let changes = self.changes(kind);
+        let parts = |group: &ChangeGroup| {
+            let parts = group.parts.iter();
+            parts.filter_map(|part| changes.get(*part)).collect::<Vec<_>>()
+        };
+        let is_good = |parts: &Vec<&PackChange>| {
+            let quoted: Vec<usize> = parts.iter().map(|change| change.example).collect();
+            parts.iter().all(|change| self.is_good(kind, change, &quoted))
+        };
+        let groups = self.groups.iter().filter(|group| group.kind == kind);
+        groups.map(parts).filter(is_good).collect()
+    }
+
+    /// Whether a change makes a good task. A fault is seen by a wrong result, not by a crash. Of a
+    /// missing function, some tests are shown and others are kept back. One test that no report
+    /// quotes has a twin: else code that knows the quoted ones and makes others pass is not found out.
+    fn is_good(&self, kind: ChangeKind, change: &PackChange, quoted: &[usize]) -> bool {
+        let is_told = match kind {
+            ChangeKind::Fault => change.failure == FailureSign::Wrong,
+            ChangeKind::Stub => change.tests.len() > 1,
+        };
+        let mut tests = change.tests.iter();
+        is_told && tests.any(|test| !quoted.contains(test) && self.twinned.contains(test))
+    }
+
+    /// Checks that no two tests share bytes of a file.
+    fn check_tests_apart(&self) -> Result<(), PackProblem> {
+        let tests = self.tests.iter().chain(&self.deselected);
+        match overlapping(tests.map(|test| (test.file.as_str(), test.at))) {
+            Some(file) => Err(PackProblem::of(MAP_FILE, format!("two tests in {file} overlap"))),
+            None => Ok(()),
         }
     }
 
@@ -222,12 +280,14 @@ impl IndexReader {
             IndexLine::Stub(change) => self.add_change(ChangeKind::Stub, change),
             IndexLine::Twin(twin) => {
                 self.pack.check_twin(&twin)?;
+                self.pack.twinned.insert(twin.test);
                 self.pack.twins.push(twin);
                 Ok(())
             }
             IndexLine::Group { id, of, parts } => {
-                let parts =
+                let parts: Vec<usize> =
                     parts.iter().map(|part| self.part(of, part)).collect::<Result<_, _>>()?;
+                self.check_apart(of, &parts)?;
                 self.pack.groups.push(ChangeGroup { id, kind: of, parts });
                 Ok(())
             }
@@ -245,6 +305,15 @@ impl IndexReader {
             ChangeKind::Stub => self.pack.stubs.push(change),
         }
         Ok(())
+    }
+
+    /// Checks that no two changes of a group share bytes of a file.
+    fn check_apart(&self, kind: ChangeKind, parts: &[usize]) -> Result<(), String> {
+        let changes = parts.iter().filter_map(|part| self.pack.changes(kind).get(*part));
+        match overlapping(changes.map(|change| (change.file.as_str(), change.at))) {
+            Some(file) => Err(format!("two of its changes in {file} overlap")),
+            None => Ok(()),
+        }
     }
 
     /// The number of a change that a group names.
@@ -278,6 +347,11 @@ fn check_head(parts: &PackParts) -> Result<(), PackProblem> {
             return fail(format!("the path {path:?} must stay below the project"));
         }
     }
+    let shared = head.tests.iter().find(|root| head.is_source(root));
+    let shared = shared.or(head.source.iter().find(|root| is_below(root, &head.tests)));
+    if let Some(root) = shared {
+        return fail(format!("the path {root:?} is both in `source` and in `tests`"));
+    }
     let digest = project_digest(&parts.files);
     if digest != head.project_sha256 {
         return fail(format!(
@@ -286,6 +360,15 @@ fn check_head(parts: &PackParts) -> Result<(), PackProblem> {
         ));
     }
     Ok(())
+}
+
+/// The first file in which two byte ranges overlap.
+fn overlapping<'a>(places: impl Iterator<Item = (&'a str, (usize, usize))>) -> Option<&'a str> {
+    let mut places: Vec<(&str, (usize, usize))> = places.collect();
+    places.sort_unstable();
+    let mut pairs = places.iter().zip(places.iter().skip(1));
+    let found = pairs.find(|((file, (_, end)), (next, (start, _)))| file == next && start < end);
+    found.map(|((file, _), _)| *file)
 }
 
 /// Whether a text can be the name of a pack.

@@ -3,7 +3,7 @@
 use super::*;
 
 pub(crate) const CODE: &str = "def twice(n):\n    \"\"\"Twice n.\"\"\"\n    return n + n\n";
-const TEST: &str = "import unittest\nfrom lib import twice\n\n\nclass Twice(unittest.TestCase):\n    def test_two(self):\n        self.assertEqual(twice(2), 4)\n";
+const TEST: &str = "import unittest\nfrom lib import twice\n\n\nclass Twice(unittest.TestCase):\n    def test_two(self):\n        self.assertEqual(twice(2), 4)\n    def test_three(self):\n        self.assertEqual(twice(3), 6)\n";
 
 fn file(path: &str, content: &str) -> PackFile {
     PackFile { path: path.to_owned(), content: content.to_owned(), executable: false }
@@ -34,35 +34,42 @@ fn head(files: &[PackFile]) -> PackHead {
     }
 }
 
-/// The parts of a small pack: a fault, a stub, a twin.
+/// The parts of a small pack: a fault that breaks both tests, a stub, a twin of each test.
 pub(crate) fn parts() -> PackParts {
     let files = vec![file("lib.py", CODE), file("tests/test_lib.py", TEST)];
-    let start = TEST.find("    def test_two").unwrap();
-    let map = serde_json::json!({
-        "test": "tests.test_lib.Twice.test_two", "file": "tests/test_lib.py", "class": "Twice",
-        "at": [start, TEST.len()], "lines": {"lib.py": "3"},
+    let start = |name: &str| TEST.find(&format!("    def {name}")).unwrap();
+    let (two, three) = (start("test_two"), start("test_three"));
+    let map = [("test_two", [two, three]), ("test_three", [three, TEST.len()])];
+    let map = map.map(|(name, at)| {
+        serde_json::json!({
+            "test": format!("tests.test_lib.Twice.{name}"), "file": "tests/test_lib.py",
+            "class": "Twice", "at": at, "lines": {"lib.py": "3"},
+        })
     });
-    let change = |kind: &str, id: &str, old: &str, new: &str| {
+    let change = |kind: &str, id: &str, old: &str, new: &str, tests: &[usize]| {
         serde_json::json!({
             "kind": kind, "id": id, "file": "lib.py", "at": at(CODE, old), "text": new,
-            "operator": "x", "function": "lib.twice", "failure": "wrong", "tests": [0],
+            "operator": "x", "function": "lib.twice", "failure": "wrong", "tests": tests,
             "example": 0, "says": "AssertionError: 0 != 4",
         })
     };
-    let twin = serde_json::json!({
-        "kind": "twin", "id": "t0001", "file": "tests/test_lib.py", "at": at(TEST, "4)"),
-        "text": "5)", "test": 0,
-    });
+    let twin = |id: &str, old: &str, new: &str, test: usize| {
+        serde_json::json!({
+            "kind": "twin", "id": id, "file": "tests/test_lib.py", "at": at(TEST, old),
+            "text": new, "test": test,
+        })
+    };
     let index = [
-        change("fault", "f0001", "n + n", "n - n"),
-        change("stub", "s0001", "return n + n", "raise NotImplementedError"),
-        twin,
+        change("fault", "f0001", "n + n", "n - n", &[0, 1]),
+        change("stub", "s0001", "return n + n", "raise NotImplementedError", &[0]),
+        twin("t0001", "4)", "5)", 0),
+        twin("t0002", "6)", "7)", 1),
     ];
     PackParts {
         head: head(&files),
         head_text: String::new(),
         files,
-        map: format!("{map}\n"),
+        map: map.iter().map(|line| format!("{line}\n")).collect(),
         index: index.iter().map(|line| format!("{line}\n")).collect(),
         notices: String::new(),
     }
@@ -79,7 +86,7 @@ fn problem(change: impl Fn(&mut PackParts)) -> String {
 fn a_pack_is_read_with_all_its_entries() {
     let pack = ProjectPack::read(parts()).unwrap();
     let counts = (pack.tests.len(), pack.faults.len(), pack.stubs.len(), pack.twins.len());
-    assert_eq!(counts, (1, 1, 1, 1));
+    assert_eq!(counts, (2, 1, 1, 2));
     assert_eq!(pack.tests[0].method(), "test_two");
     assert_eq!(pack.faults[0].failure, FailureSign::Wrong);
 }
@@ -106,10 +113,11 @@ fn what_is_wrong_is_said_with_its_place() {
         parts.index = parts.index.replace("\"file\":\"lib.py\"", "\"file\":\"../x\"")
     });
     assert!(outside.starts_with("index.jsonl:1: the project has no file"), "{outside}");
-    let test = problem(|parts| parts.index = parts.index.replace("\"tests\":[0]", "\"tests\":[7]"));
+    let test =
+        problem(|parts| parts.index = parts.index.replace("\"tests\":[0,1]", "\"tests\":[7]"));
     assert_eq!(test, "index.jsonl:1: there is no test number 7");
     let json = problem(|parts| parts.map.push_str("{\n"));
-    assert!(json.starts_with("map.jsonl:2: "), "{json}");
+    assert!(json.starts_with("map.jsonl:3: "), "{json}");
     let schema = problem(|parts| parts.head.schema = "synthd/pack@9".to_owned());
     assert!(schema.contains("synthd/pack@1"), "{schema}");
     let name = problem(|parts| parts.head.name = "../lib".to_owned());
@@ -127,6 +135,47 @@ fn a_group_names_earlier_entries_of_its_kind() {
         parts.index.push_str(r#"{"kind":"group","id":"g1","of":"fault","parts":["s0001"]}"#);
     });
     assert!(wrong.contains("no earlier line of its kind"), "{wrong}");
+}
+
+#[test]
+fn ranges_that_overlap_are_refused() {
+    let tests = problem(|parts| parts.map = parts.map.repeat(2));
+    assert_eq!(tests, "map.jsonl: two tests in tests/test_lib.py overlap");
+    let changes = problem(|parts| {
+        let more = r#"{"kind":"group","id":"g1","of":"fault","parts":["f0001","f0001"]}"#;
+        parts.index.push_str(more);
+    });
+    assert_eq!(changes, "index.jsonl:5: two of its changes in lib.py overlap");
+}
+
+#[test]
+fn sources_and_tests_share_no_files() {
+    let shared = |source: &str, tests: &str| {
+        problem(|parts| {
+            parts.head.source = vec![source.to_owned()];
+            parts.head.tests = vec![tests.to_owned()];
+        })
+    };
+    for (source, tests) in [("lib", "lib/tests"), ("tests/lib", "tests"), ("lib", "lib")] {
+        let said = shared(source, tests);
+        assert!(said.contains("both in `source` and in `tests`"), "{source}, {tests}: {said}");
+    }
+}
+
+/// Code could know the quoted test, and make a test without a twin pass.
+#[test]
+fn a_good_change_breaks_a_test_with_a_twin_that_is_not_quoted() {
+    let count = |without: &str| {
+        let mut parts = parts();
+        let group = r#"{"kind":"group","id":"g1","of":"fault","parts":["f0001"]}"#;
+        let lines = parts.index.lines().chain([group]);
+        let lines: Vec<&str> = lines.filter(|line| !line.contains(without)).collect();
+        parts.index = lines.join("\n");
+        let pack = ProjectPack::read(parts).unwrap();
+        (pack.good_changes(ChangeKind::Fault).count(), pack.good_groups(ChangeKind::Fault).len())
+    };
+    assert_eq!(count("t0001"), (1, 1));
+    assert_eq!(count("t0002"), (0, 0), "only the quoted test has a twin");
 }
 
 #[test]

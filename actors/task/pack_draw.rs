@@ -3,7 +3,7 @@
 
 use super::draw::TaskRng;
 use super::pack_spec::{PackKind, PackSpec};
-use crate::pack::{ChangeGroup, ChangeKind, FailureSign, PackChange, ProjectPack};
+use crate::pack::{ChangeKind, PackChange, ProjectPack};
 use std::collections::BTreeMap;
 
 /// How often entries are drawn until some have windows.
@@ -60,20 +60,11 @@ fn alone<'p>(
     rng: &mut TaskRng,
 ) -> Option<Vec<&'p PackChange>> {
     let mut functions: BTreeMap<&str, Vec<&PackChange>> = BTreeMap::new();
-    for change in pack.changes(kind).iter().filter(|change| is_good(kind, change)) {
+    for change in pack.good_changes(kind) {
         functions.entry(&change.function).or_default().push(change);
     }
     let changes = functions.values().nth(rng.index(functions.len()))?;
     changes.get(rng.index(changes.len())).map(|change| vec![*change])
-}
-
-/// Whether a change alone makes a good task. A fault is seen by a wrong result, not by a crash. Of a
-/// missing function, some tests are shown and others are kept back.
-fn is_good(kind: ChangeKind, change: &PackChange) -> bool {
-    match kind {
-        ChangeKind::Fault => change.failure == FailureSign::Wrong,
-        ChangeKind::Stub => change.tests.len() > 1,
-    }
 }
 
 /// Changes that were tried together.
@@ -83,11 +74,9 @@ fn together<'p>(
     count: usize,
     rng: &mut TaskRng,
 ) -> Option<Vec<&'p PackChange>> {
-    let fits = |group: &&ChangeGroup| group.kind == kind && group.parts.len() == count;
-    let groups: Vec<_> = pack.groups.iter().filter(fits).collect();
-    let group = groups.get(rng.index(groups.len()))?;
-    let changes = pack.changes(kind);
-    group.parts.iter().map(|part| changes.get(*part)).collect()
+    let mut groups = pack.good_groups(kind);
+    groups.retain(|group| group.len() == count);
+    groups.get(rng.index(groups.len())).cloned()
 }
 
 /// The changes with their windows. None if one has no window, or if the repairs cannot be made one

@@ -123,7 +123,7 @@ impl<'a> PackTaskBuilder<'a> {
             stages: Vec::new(),
             digest: String::new(),
             template_digest: template.digest(),
-            cluster: self.cluster(drawn),
+            cluster: self.cluster(),
         }
     }
 
@@ -139,14 +139,10 @@ impl<'a> PackTaskBuilder<'a> {
         }
     }
 
-    /// Tasks about the same functions of a pack are in one cluster, whatever their kind: the repair
-    /// of one teaches that of the other.
-    fn cluster(&self, drawn: &DrawnTask<'_>) -> String {
-        let changes = drawn.changes.changes.iter();
-        let functions: BTreeSet<&str> =
-            changes.map(|drawn| drawn.change.function.as_str()).collect();
-        let functions: Vec<&str> = functions.into_iter().collect();
-        Task::cluster_of(&format!("pack:{}", self.pack.head.name), &functions.join(" "))
+    /// All tasks of a pack are in one cluster, whatever their kind: a fault may stand alone in one
+    /// task and beside others in the next, and the sources of one task show what is right in another.
+    fn cluster(&self) -> String {
+        Task::cluster_of(&format!("pack:{}", self.pack.head.name), "")
     }
 
     /// The tests that are kept back: all that a fault breaks. Of the tests of a missing function, one

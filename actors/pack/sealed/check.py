@@ -42,7 +42,7 @@ class Said(unittest.TestResult):
 
     def stopTest(self, test):
         super().stopTest(test)
-        os.write(self.out, ("%s %s\n" % (test.id().rpartition(".")[2], self.now)).encode())
+        os.write(self.out, ("%s %s\n" % (test.id(), self.now)).encode())
 
     def addError(self, test, error):
         self.now = "error"
@@ -75,7 +75,9 @@ def child(module, out):
     sys.path.insert(0, given["place"])
     said = Said(out)
     for test in flat(unittest.TestLoader().loadTestsFromName(module)):
-        test.run(said)
+        # A class that was imported runs with its own module.
+        if type(test).__module__ == module:
+            test.run(said)
 
 
 def run(module):
@@ -194,7 +196,7 @@ def variant(path, plan, twins, rounds, number, names):
                 new = new[:first] + twins[at]["text"].encode() + new[last:]
             old = tests[at]["name"].encode()
             new = re.sub(rb"(def\s+)" + re.escape(old) + rb"(\s*\()", rb"\g<1>" + name.encode() + rb"\2", new, count=1)
-            names[name] = (at, kept[at])
+            names["%s.%s.%s" % (module_name(path), test["class"], name)] = (at, kept[at])
         elif test["class"] in left:
             left.discard(test["class"])
             indent = text[start:end][: len(text[start:end]) - len(text[start:end].lstrip())]
@@ -203,8 +205,14 @@ def variant(path, plan, twins, rounds, number, names):
     return text
 
 
+def module_name(path):
+    return path[: -len(".py")].replace("/", ".")
+
+
 def run(plan, sources, texts):
-    """The lines that the runner says of one round, over a fresh tree at a drawn place."""
+    """The lines that the runner says of one round, over a fresh tree at a drawn place in a fresh sandbox: nothing of the
+    other round is left in it."""
+    judged.reset()
     place = "/tmp/%s" % "".join(DRAW.choice("abcdefghijklmnopqrstuvwxyz") for _ in range(10))
     for path in plan["others"]:
         if path not in texts:
@@ -212,7 +220,7 @@ def run(plan, sources, texts):
                 judged.write("%s/%s" % (place, path), file.read())
     for path, content in list(sources.items()) + list(texts.items()):
         judged.write("%s/%s" % (place, path), content)
-    modules = judged.shuffled(sorted(path[: -len(".py")].replace("/", ".") for path in texts))
+    modules = judged.shuffled(sorted(module_name(path) for path in texts))
     given = {"place": place, "modules": modules, "seconds": plan["seconds"]}
     result = judged.run(["python3", "-I", "-c", RUNNER], json.dumps(given), timeout=120, cwd="/tmp")
     if not result.ok:

@@ -91,7 +91,7 @@ fn the_seal_has_the_tests_and_no_source() {
     assert_eq!(verification.cheats.len(), 4);
     let plan = verification.files.iter().find(|file| file.path == "plan.json").unwrap();
     let plan: serde_json::Value = serde_json::from_str(&plan.content).unwrap();
-    assert_eq!(plan["parts"]["fault-1"], serde_json::json!([0]));
+    assert_eq!(plan["parts"]["fault-1"], serde_json::json!([0, 1]));
     let listing = verification.files.iter().find(|file| file.path == "pack.json").unwrap();
     let listing: serde_json::Value = serde_json::from_str(&listing.content).unwrap();
     assert_eq!(listing["twins"][0]["test"], 0);
@@ -114,6 +114,13 @@ fn the_pack_counts_for_the_digests() {
     let other = Template::read_with_packs("unit/test", Arc::new(folder), &other).unwrap();
     assert_ne!(other.digest(), template.digest());
     assert_ne!(other.task(1, 0).unwrap().digest, again.digest);
+}
+
+/// A split must not show what is right in another one.
+#[test]
+fn all_tasks_of_a_pack_are_in_one_cluster() {
+    assert_eq!(task(1).cluster, task(2).cluster);
+    assert_eq!(task(1).cluster, Task::cluster_of("pack:lib", ""));
 }
 
 #[test]

@@ -102,7 +102,8 @@ pub(super) async fn add(args: PackAddArgs) -> Result<ExitCode> {
 fn layout(args: &PackAddArgs, files: &ProjectFiles) -> Result<ProjectLayout> {
     let likely = files.likely_layout();
     let chosen = |given: &[String], likely: Vec<String>| {
-        if given.is_empty() { likely } else { given.to_vec() }
+        let plain = |root: &String| root.trim_end_matches('/').to_owned();
+        if given.is_empty() { likely } else { given.iter().map(plain).collect() }
     };
     let layout = ProjectLayout {
         source: chosen(&args.source, likely.source),

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use synthd_actors::agent::MinimalScaffold;
 use synthd_actors::model::{BASE_IMAGE, SandboxSpec};
-use synthd_actors::pack::{INDEX_FILE, MAP_FILE, PackShelf, ProjectPack};
+use synthd_actors::pack::{ChangeKind, INDEX_FILE, MAP_FILE, PackShelf, ProjectPack};
 use synthd_actors::pool::PoolHandle;
 use synthd_actors::proof::TemplateProver;
 use synthd_actors::task::{Catalog, Template, TemplateFolder};
@@ -137,7 +137,7 @@ async fn proofs(
         tries_battery: false,
     };
     let mut problems = Vec::new();
-    for kind in KINDS {
+    for kind in KINDS.into_iter().filter(|kind| has_entries(pack, kind)) {
         let template = template(library, &pack.head.name, kind)?;
         for seed in 1..=seeds {
             tell(&format!("proving a task of the kind {kind}, seed {seed}"));
@@ -149,6 +149,18 @@ async fn proofs(
         }
     }
     Ok(problems)
+}
+
+/// Whether a pack has entries from which tasks of a kind can be drawn.
+fn has_entries(pack: &ProjectPack, kind: &str) -> bool {
+    match kind {
+        "repair" => pack.good_changes(ChangeKind::Fault).next().is_some(),
+        "repair-many" => {
+            // So many faults has a task if its template says nothing.
+            pack.good_groups(ChangeKind::Fault).iter().any(|group| matches!(group.len(), 2 | 3))
+        }
+        _ => pack.good_changes(ChangeKind::Stub).next().is_some(),
+    }
 }
 
 /// A template of a kind over the pack, as an author would write it.

@@ -41,6 +41,8 @@ pub(super) async fn mine(args: PackMineArgs) -> Result<ExitCode> {
     let parts = PackParts { map, index, ..parts };
     // What is written must be readable; the old parts stay if it is not.
     let pack = checked(&args.folder, parts.clone())?;
+    // Entries name tests by their numbers in the map. Ended between, the pack is one without entries.
+    replace_file(&args.folder.join(INDEX_FILE), "")?;
     replace_file(&args.folder.join(MAP_FILE), &parts.map)?;
     replace_file(&args.folder.join(INDEX_FILE), &parts.index)?;
     if args.json {
