@@ -20,6 +20,7 @@ use synthd_actors::pack::{
 
 #[derive(Args)]
 #[command(
+    override_usage = "synthd pack add [OPTIONS] --name NAME --version V --licence ID PROJECT",
     after_help = "A project is a directory or a source distribution (.tar.gz) in Python. Its \
 tests must run with `python3 -m unittest` and with what the sandbox has.
 
