@@ -94,7 +94,8 @@ impl CampaignActor {
                     if let Some(planner) = this.choices.as_mut() {
                         planner.put_back(choices);
                     }
-                    this.escalate(&fault);
+                    // It says nothing of the attempts that run: they end by themselves.
+                    this.pause_for(&fault);
                 }
             }
             this.admit(ctx);

@@ -149,10 +149,22 @@ impl JudgedService {
     }
 
     /// A sandbox with the copy, in which only the services run. Err: why one of them is not healthy.
+    ///
+    /// A sandbox may be lost for a reason of the host. Services may also take all processor time, so
+    /// that the guest does not answer. They did so if it happens twice, and a sandbox without them can
+    /// be had.
     async fn fresh(&self, run: &mut JudgedRunState) -> Result<Result<SandboxLease, String>, Fault> {
-        let mut lease = self.with_copy(&*run.copy).await?;
-        let trouble = self.start_all(&mut lease, &run.services, &*run.copy).await?;
-        Ok(self.if_healthy(run, lease, trouble))
+        for _ in 0..2 {
+            let mut lease = self.with_copy(&*run.copy).await?;
+            match self.start_all(&mut lease, &run.services).await {
+                Err(fault) if fault.kind == FaultKind::SandboxLost => {}
+                trouble => return trouble.map(|trouble| self.if_healthy(run, lease, trouble)),
+            }
+        }
+        self.with_copy(&*run.copy).await?;
+        let trouble = "the judged sandbox did not answer while the services began".to_owned();
+        run.trouble = Some(trouble.clone());
+        Ok(Err(trouble))
     }
 
     /// The sandbox of an earlier request, if its services are still healthy. They are asked once in
@@ -166,8 +178,13 @@ impl JudgedService {
         if run.healthy_in == Some(check) {
             return Ok(Ok(lease));
         }
-        let trouble = self.ask_all(&mut lease, &run.services, &*run.copy).await?;
-        Ok(self.if_healthy(run, lease, trouble))
+        match self.ask_all(&mut lease, &run.services).await {
+            Err(fault) if fault.kind == FaultKind::SandboxLost => {
+                drop(lease);
+                self.fresh(run).await
+            }
+            trouble => trouble.map(|trouble| self.if_healthy(run, lease, trouble)),
+        }
     }
 
     /// Remembers in which check the services were healthy, or why one of them was not.

@@ -10,9 +10,8 @@
 
 use super::engine_commands::run_engine_command;
 use super::judged_service::JudgedService;
-use crate::model::{Fault, FaultKind, TaskService};
+use crate::model::{Fault, TaskService};
 use crate::pool::SandboxLease;
-use crate::ports::StoredCopy;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
@@ -27,40 +26,22 @@ impl JudgedService {
         &self,
         lease: &mut SandboxLease,
         services: &[TaskService],
-        copy: &dyn StoredCopy,
     ) -> Result<Option<String>, Fault> {
         for (at, service) in services.iter().enumerate() {
             // Before the first one, no program runs.
-            let answered = at > 0 && self.holds(lease, service, copy).await? == Some(true);
+            let answered = at > 0 && holds(lease, service).await?;
             let name = &service.name;
             let trouble = match answered {
                 true => Some(format!(
                     "the health of the service {name} held before it began: another one answers for it"
                 )),
-                false => self.start(lease, service, copy).await?,
+                false => lease.sandbox().start_service(service).await?.failure(service),
             };
             if trouble.is_some() {
                 return Ok(trouble);
             }
         }
         Ok(None)
-    }
-
-    /// Starts a service. Its programs may take all processor time, so that the guest does not answer
-    /// in time. If another sandbox can be had, the host is not the cause.
-    async fn start(
-        &self,
-        lease: &mut SandboxLease,
-        service: &TaskService,
-        copy: &dyn StoredCopy,
-    ) -> Result<Option<String>, Fault> {
-        match lease.sandbox().start_service(service).await {
-            Err(fault) if fault.kind == FaultKind::SandboxLost => {
-                self.with_copy(copy).await?;
-                Ok(Some(silent(service, "began")))
-            }
-            report => report.map(|report| report.failure(service)),
-        }
     }
 
     /// Asks services that were healthy before. Returns why one of them is not any more, if one is not.
@@ -69,48 +50,23 @@ impl JudgedService {
         &self,
         lease: &mut SandboxLease,
         services: &[TaskService],
-        copy: &dyn StoredCopy,
     ) -> Result<Option<String>, Fault> {
         for service in services {
             let until = Instant::now() + service.healthy_within;
-            let trouble = loop {
-                match self.holds(lease, service, copy).await? {
-                    Some(true) => break None,
-                    None => break Some(silent(service, "was asked for its health")),
-                    Some(false) if Instant::now() < until => sleep(HEALTH_PAUSE).await,
-                    Some(false) => {
-                        let name = &service.name;
-                        break Some(format!("the service {name} is not healthy any more"));
-                    }
+            while !holds(lease, service).await? {
+                if Instant::now() >= until {
+                    let name = &service.name;
+                    return Ok(Some(format!("the service {name} is not healthy any more")));
                 }
-            };
-            if trouble.is_some() {
-                return Ok(trouble);
+                sleep(HEALTH_PAUSE).await;
             }
         }
         Ok(None)
     }
-
-    /// Whether the health command of a service holds now. None: the sandbox does not answer, although
-    /// another one can be had, so programs of the agent keep it from that.
-    async fn holds(
-        &self,
-        lease: &mut SandboxLease,
-        service: &TaskService,
-        copy: &dyn StoredCopy,
-    ) -> Result<Option<bool>, Fault> {
-        match run_engine_command(lease.sandbox(), &service.health, HEALTH_TIME).await {
-            Ok(report) => Ok(Some(report.end.success())),
-            Err(fault) if fault.kind == FaultKind::SandboxLost => {
-                self.with_copy(copy).await?;
-                Ok(None)
-            }
-            Err(fault) => Err(fault),
-        }
-    }
 }
 
-/// The sandbox is silent while something happens to a service.
-fn silent(service: &TaskService, what: &str) -> String {
-    format!("the judged sandbox did not answer while the service {} {what}", service.name)
+/// Whether the health command of a service holds now.
+async fn holds(lease: &mut SandboxLease, service: &TaskService) -> Result<bool, Fault> {
+    let asked = run_engine_command(lease.sandbox(), &service.health, HEALTH_TIME).await;
+    asked.map(|report| report.end.success())
 }

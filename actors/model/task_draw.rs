@@ -7,6 +7,10 @@ use std::collections::BTreeMap;
 /// A thousand thousandths: all tasks.
 pub const WHOLE_SHARE: u32 = 1_000;
 
+/// How many choices an informative draw makes before the verdict of an earlier one counts, if not
+/// more episodes run at once. It must not depend on the host, because the choices depend on it.
+pub const DRAW_AHEAD: usize = 64;
+
 /// The caps of a draw that states none.
 const USUAL_CAPS: [(DrawAspect, u32); 2] = [(DrawAspect::Kind, 200), (DrawAspect::Category, 80)];
 

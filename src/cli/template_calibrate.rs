@@ -11,7 +11,7 @@ use crate::template_calibration::{CalibratedModel, CalibrationFile, TemplateCali
 use crate::templates;
 use clap::Args;
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use synthd_actors::model::{CampaignName, EpisodeRecord, Outcome, TemplateEdition};
@@ -93,7 +93,8 @@ async fn read_tries(
     campaigns: &[String],
 ) -> Result<CalibrationTries> {
     let mut tries = CalibrationTries::default();
-    for name in campaigns {
+    // A campaign that is named twice counts once.
+    for name in campaigns.iter().collect::<BTreeSet<_>>() {
         campaign::find(store, name).await?;
         let name = CampaignName(name.clone());
         let editions = store.editions(&name).await.map_err(store_error)?;

@@ -3,7 +3,7 @@
 
 use crate::cli::doctor::guest_dir;
 use crate::cli::terminal::output::{eprint_line, print_json, print_line, stderr_is_terminal};
-use crate::cli::terminal::terminal_text::escape_controls;
+use crate::cli::terminal::terminal_text::{escape_controls, escape_line};
 use crate::error::{Code, Error, Result};
 use crate::harbor::{
     HarborImage, HarborProblem, HarborProblemKind, HarborTask, TaskProver, find_tasks, read_task,
@@ -60,20 +60,21 @@ async fn prove(folders: &mut [ReadFolder]) -> Result<()> {
     for folder in folders {
         let Ok(task) = &folder.task else { continue };
         if stderr_is_terminal() {
-            eprint_line(&escape_controls(&format!("proving {}", task.name)));
+            eprint_line(&escape_line(&format!("proving {}", task.name)));
         }
         folder.unproven = Some(match prover.prove(task, &folder.path).await {
             Ok(problems) => problems,
-            // An image of this task that cannot be had or built says nothing of the others.
-            Err(fault)
-                if matches!(fault.kind, FaultKind::SandboxRefused | FaultKind::TaskSetup) =>
-            {
-                vec![fault.message]
-            }
+            Err(fault) if is_of_the_task(fault.kind) => vec![fault.message],
             Err(fault) => return Err(fault_error(&fault)),
         });
     }
     Ok(())
+}
+
+/// Whether a fault says nothing of other tasks: an image that cannot be had or built, or a container that
+/// does not start, because of its user for example.
+fn is_of_the_task(kind: FaultKind) -> bool {
+    matches!(kind, FaultKind::SandboxRefused | FaultKind::SandboxStart | FaultKind::TaskSetup)
 }
 
 /// The task folders at a path; at least one.
@@ -139,17 +140,17 @@ fn tell(folder: &ReadFolder) {
                 Some(why) if why.is_empty() => "proven",
                 Some(_) => "UNPROVEN",
             };
-            print_line(&escape_controls(&format!("{word:<10} {}", summary(task))));
+            print_line(&escape_line(&format!("{word:<10} {}", summary(task))));
             for note in &task.notes {
-                print_line(&escape_controls(&format!("           {note}")));
+                print_line(&escape_line(&format!("           {note}")));
             }
             for why in folder.unproven.iter().flatten() {
-                eprint_line(&escape_controls(&format!("           {why}")));
+                eprint_line(&escape_line(&format!("           {why}")));
             }
         }
         Err(problems) => {
             let path = folder.path.display();
-            print_line(&escape_controls(&format!("REFUSED    {path}")));
+            print_line(&escape_line(&format!("REFUSED    {path}")));
             for problem in problems {
                 let line = format!("           {}: {problem}", code(problem));
                 eprint_line(&escape_controls(&line.replace('\n', "\n           ")));

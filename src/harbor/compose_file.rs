@@ -52,13 +52,14 @@ fn check_service(place: &str, service: &Value, problems: &mut Vec<HarborProblem>
         problems.push(HarborProblem::unsupported(place, "is for a compose engine"));
     }
     for key in ["volumes", "environment"] {
-        let entries: Vec<&str> = match service.get(key) {
-            Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).collect(),
-            Some(Value::Object(map)) => map.values().filter_map(Value::as_str).collect(),
+        let entries: Vec<&Value> = match service.get(key) {
+            Some(Value::Array(list)) => list.iter().collect(),
+            Some(Value::Object(map)) => map.values().collect(),
             _ => Vec::new(),
         };
-        if let Some(own) = entries.iter().find(|entry| !entry.contains(HARNESS)) {
-            let what = format!("{own:?} is for a compose engine");
+        let is_own = |entry: &&&Value| entry.as_str().is_none_or(|text| !text.contains(HARNESS));
+        if let Some(own) = entries.iter().find(is_own) {
+            let what = format!("{own} is for a compose engine");
             problems.push(HarborProblem::unsupported(format!("{place}.{key}"), what));
         }
     }
@@ -72,6 +73,11 @@ fn context_of(place: &str, build: Option<&Value>, problems: &mut Vec<HarborProbl
             if let Some(other) = other_key(Some(build), &["context", "dockerfile"]) {
                 let place = format!("{place}.build.{other}");
                 problems.push(HarborProblem::unsupported(place, "is for a compose engine"));
+            }
+            let is_usual = |name: &Value| name == "Dockerfile" || name == "./Dockerfile";
+            if build.get("dockerfile").is_some_and(|name| !is_usual(name)) {
+                let place = format!("{place}.build.dockerfile");
+                problems.push(HarborProblem::unsupported(place, "only Dockerfile is built"));
             }
             build.get("context").and_then(Value::as_str).unwrap_or(".")
         }

@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+/// The time of a build if the task states none.
+pub(super) const BUILD_TIME: Duration = Duration::from_secs(600);
+
 /// A task that synthd understands.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HarborTask {
@@ -17,6 +20,8 @@ pub struct HarborTask {
     pub image: HarborImage,
     /// Where scripts begin. None: where the image says.
     pub workdir: Option<String>,
+    /// The time that a build of the image may take.
+    pub build_timeout: Duration,
     /// What the task states of its memory.
     pub memory_mb: Option<u64>,
     /// Variables of the environment, of the tests and of the solution.

@@ -5,6 +5,8 @@
 use serde_json::Value;
 use std::collections::BTreeMap;
 
+/// The most bytes of a file with rewards.
+const MOST: usize = 64 << 10;
 /// The name of the reward in a file with one number.
 const REWARD: &str = "reward";
 
@@ -17,6 +19,9 @@ impl TaskRewards {
     /// there is no reward.
     pub(super) fn read(json: Option<&[u8]>, text: Option<&[u8]>) -> Result<Self, String> {
         match (json, text) {
+            (Some(file), _) | (None, Some(file)) if file.len() > MOST => {
+                Err(format!("the file with the reward is larger than {MOST} bytes"))
+            }
             (Some(json), _) => read_json(json),
             (None, Some(text)) => read_text(text),
             (None, None) => Err("the tests have written no reward".to_owned()),
@@ -98,6 +103,14 @@ mod tests {
             (Some("[1]"), None),
         ] {
             assert!(main(json, text).is_err(), "{json:?} {text:?}");
+        }
+    }
+
+    #[test]
+    fn a_large_file_is_no_reward() {
+        let large = format!("1{}", " ".repeat(super::MOST));
+        for (json, text) in [(None, Some(large.as_str())), (Some(large.as_str()), Some("1"))] {
+            assert!(main(json, text).unwrap_err().contains("larger"));
         }
     }
 

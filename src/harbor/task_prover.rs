@@ -7,8 +7,9 @@
 //! ```
 //! The tests run after the solution, in another container: no process of the solution is left, and all of
 //! its files are there. `/tests` and `/logs/verifier` are empty before, whatever the solution has left
-//! there. There is no network.
+//! there. Scripts have no network; a build of a Dockerfile has that of the engine, and a limit of time.
 
+use super::export::quoted;
 use super::harbor_task::{HarborImage, HarborPart, HarborTask};
 use super::reward_file::TaskRewards;
 use super::terminal_folder;
@@ -20,6 +21,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use synthd_actors::model::{Fault, FaultKind};
+use tokio::time::timeout;
 
 /// The time of a solution if the task states none for agents.
 const SOLUTION_TIME: Duration = Duration::from_secs(30 * 60);
@@ -31,8 +33,6 @@ const QUOTED: usize = 600;
 const WHOLE: f64 = 1.0;
 /// The name of the images of tasks. Each has a tag of its own.
 const IMAGE: &str = "synthd/harbor-task";
-/// Plays the solution. What it ends with does not matter: its work is judged.
-const SOLVE: &str = "mkdir -p /logs/agent 2>/dev/null; /solution/solve.sh > /dev/null 2>&1; exit 0";
 /// Runs the tests.
 const TEST: &str = "/tests/test.sh > /logs/verifier/test-stdout.txt 2>&1; exit 0";
 /// What Harbor adds to the tests of Terminal-Bench, which pass by their exit code.
@@ -102,9 +102,18 @@ impl TaskProver {
         let reference = recipe.reference();
         if !self.images.has(&reference).await? {
             let log = self.logs.join(format!("{}.log", reference.replace(['/', ':'], "-")));
-            self.images.build(&recipe, &log, &|_: &str| {}).await?;
+            self.build(&recipe, &log, task.build_timeout).await?;
         }
         Ok(reference)
+    }
+
+    /// Builds an image in its time. The engine ends a build whose client is gone.
+    async fn build(&self, recipe: &ImageRecipe, log: &Path, time: Duration) -> Result<(), Fault> {
+        let built = timeout(time, self.images.build(recipe, log, &|_: &str| {})).await;
+        built.unwrap_or_else(|_| {
+            let why = format!("the image is not built after {} seconds", time.as_secs_f64());
+            Err(Fault::new(FaultKind::TaskSetup, why))
+        })
     }
 
     /// Doing nothing must not have the whole reward in every step.
@@ -170,12 +179,13 @@ impl TaskProver {
     ) -> Result<Option<String>, Fault> {
         let (directory, name) = ("solution", "solve.sh");
         let files = proven.files(part, &ScriptFile { directory, name, path: solution, more: "" });
+        let script = playing(&proven.task.solution_variables);
         let run = TrialRun {
             image,
             user: Some(part.agent_user.as_deref().unwrap_or(&proven.user)),
             directory: proven.task.workdir.as_deref(),
-            variables: variables([&proven.task.variables, &proven.task.solution_variables]),
-            script: SOLVE,
+            variables: listed(&proven.task.variables),
+            script: &script,
             files: files.map_err(|error| unread(&error))?,
             fresh: &["/solution"],
             memory_bytes: proven.memory_bytes(),
@@ -202,11 +212,14 @@ impl TaskProver {
         let more = if is_legacy { BY_EXIT_CODE } else { "" };
         let (directory, name) = ("tests", "test.sh");
         let files = proven.files(part, &ScriptFile { directory, name, path: &part.tests, more });
+        // Those of the tests win.
+        let mut all = proven.task.variables.clone();
+        all.extend(proven.task.tests_variables.clone());
         let run = TrialRun {
             image,
             user: Some(part.tests_user.as_deref().unwrap_or(&proven.user)),
             directory: proven.task.workdir.as_deref(),
-            variables: variables([&proven.task.variables, &proven.task.tests_variables]),
+            variables: listed(&all),
             script: TEST,
             files: files.map_err(|error| unread(&error))?,
             fresh: &["/tests", "/logs/verifier"],
@@ -272,11 +285,20 @@ fn add_directory(archive: &mut tar::Builder<Vec<u8>>, path: &str, mode: u32) -> 
     archive.append_data(&mut header, path, io::empty())
 }
 
-/// Variables as a container takes them. The later ones win.
-fn variables(maps: [&BTreeMap<String, String>; 2]) -> Vec<String> {
-    let mut all = maps[0].clone();
-    all.extend(maps[1].clone());
-    all.into_iter().map(|(name, value)| format!("{name}={value}")).collect()
+/// Variables as a container takes them.
+fn listed(variables: &BTreeMap<String, String>) -> Vec<String> {
+    variables.iter().map(|(name, value)| format!("{name}={value}")).collect()
+}
+
+/// Plays the solution with its own variables. What it ends with does not matter: its work is judged. The
+/// variables are not those of the container, because a kept image has these, and the tests would see them.
+fn playing(variables: &BTreeMap<String, String>) -> String {
+    let mut script = "mkdir -p /logs/agent 2>/dev/null; env".to_owned();
+    for (name, value) in variables {
+        script.push(' ');
+        script.push_str(&quoted(&format!("{name}={value}")));
+    }
+    script + " /solution/solve.sh > /dev/null 2>&1; exit 0"
 }
 
 /// ` of the step "name"`, or nothing.
@@ -292,4 +314,20 @@ fn last_characters(text: &str) -> String {
 
 fn unread(error: &io::Error) -> Fault {
     Fault::new(FaultKind::TaskSetup, format!("read the task's files: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::playing;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn variables_of_a_solution_are_in_its_script_alone() {
+        let variables = [("A", "1"), ("B", "a 'b'; exit")];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let script = playing(&BTreeMap::from(variables));
+        let expected =
+            r"env 'A=1' 'B=a '\''b'\''; exit' /solution/solve.sh > /dev/null 2>&1; exit 0";
+        assert_eq!(script, format!("mkdir -p /logs/agent 2>/dev/null; {expected}"));
+    }
 }

@@ -6,7 +6,8 @@ use super::dockerfile::check_dockerfile;
 use super::harbor_files::{HarborFiles, TASK_YAML};
 use super::harbor_problem::HarborProblem;
 use super::harbor_task::{
-    HarborImage, HarborPart, HarborTask, check_script, required, seconds, without_canary,
+    BUILD_TIME, HarborImage, HarborPart, HarborTask, check_script, required, seconds,
+    without_canary,
 };
 use super::legacy_task::read_legacy;
 use std::collections::BTreeMap;
@@ -39,6 +40,7 @@ pub(super) fn understand(
             format: FORMAT.to_owned(),
             image,
             workdir: None,
+            build_timeout: BUILD_TIME,
             memory_mb: None,
             variables: BTreeMap::new(),
             tests_variables: BTreeMap::from([("TEST_DIR".to_owned(), "/tests".to_owned())]),

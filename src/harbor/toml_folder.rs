@@ -9,7 +9,8 @@ use super::harbor_config::{
 use super::harbor_files::{HarborFiles, TASK_TOML};
 use super::harbor_problem::HarborProblem;
 use super::harbor_task::{
-    HarborImage, HarborPart, HarborTask, check_script, required, seconds, without_canary,
+    BUILD_TIME, HarborImage, HarborPart, HarborTask, check_script, required, seconds,
+    without_canary,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -48,7 +49,8 @@ pub(super) fn understand(
             format: version_of(&config).to_owned(),
             image,
             workdir: config.environment.workdir.clone(),
-            memory_mb: config.environment.memory_mb.and_then(|size| u64::try_from(size).ok()),
+            build_timeout: build_time(&config.environment),
+            memory_mb: memory_of(&config.environment),
             variables: config.environment.env.clone(),
             tests_variables: config.verifier.env.clone(),
             solution_variables: config.solution.env.clone(),
@@ -218,8 +220,14 @@ impl FolderRules<'_> {
         }
     }
 
-    /// Variables whose values are those of the host, which no sandbox gets.
+    /// Names that are none, and variables whose values are those of the host, which no sandbox gets.
     fn variables(&mut self, field: &str, variables: &BTreeMap<String, String>) {
+        if let Some(name) = variables.keys().find(|name| !is_variable(name)) {
+            self.invalid(field, format!("{name:?} is no name of a variable"));
+        }
+        if let Some((name, _)) = variables.iter().find(|(_, value)| value.contains('\0')) {
+            self.invalid(&format!("{field}.{name}"), "has a zero byte");
+        }
         let from_host = |(_, value): &(&String, &String)| value.contains("${");
         if let Some((name, value)) = variables.iter().find(from_host) {
             let what = format!("{value:?} is a variable of the host, which no sandbox gets");
@@ -422,6 +430,23 @@ fn is_portable(name: &str) -> bool {
 /// Whether a host is an address of IPv4 and no name.
 fn is_numeric(host: &str) -> bool {
     host.chars().all(|c| c.is_ascii_digit() || c == '.')
+}
+
+/// Whether a program can have a variable of this name, and `env` can set it.
+fn is_variable(name: &str) -> bool {
+    !name.is_empty() && !name.starts_with('-') && !name.contains(['=', '\0'])
+}
+
+fn build_time(environment: &HarborEnvironment) -> Duration {
+    let stated = environment.build_timeout_sec;
+    stated.and_then(|time| Duration::try_from_secs_f64(time).ok()).unwrap_or(BUILD_TIME)
+}
+
+/// The memory in mebibytes, also by its older key.
+fn memory_of(environment: &HarborEnvironment) -> Option<u64> {
+    let older = environment.memory.as_ref().and_then(Value::as_str).and_then(megabytes);
+    let size = environment.memory_mb.or(older).filter(|size| *size > 0)?;
+    u64::try_from(size).ok()
 }
 
 /// A size of older files, such as `2G`, in whole mebibytes.

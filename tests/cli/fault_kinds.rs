@@ -5,9 +5,8 @@ use super::names::texts;
 use std::path::Path;
 
 /// The files that ask for a kind, and why.
-const MAY_ASK: [(&str, &str); 12] = [
+const MAY_ASK: [(&str, &str); 11] = [
     ("actors/judge/judged_service.rs", "tries once more what was not started"),
-    ("actors/judge/service_health.rs", "makes a failed check of a sandbox that services keep busy"),
     ("actors/router/ticket.rs", "tells which key was refused"),
     ("src/cli/image/mod.rs", "makes an error of a command of images"),
     ("src/cli/template_harbor.rs", "makes a finding of an image that cannot be built"),

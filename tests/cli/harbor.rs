@@ -155,8 +155,26 @@ fn reward(image: &str, folder: &Path, is_solved: bool) -> f64 {
         run("agent", "/solution/solve.sh > /tmp/log 2>&1 || { cat /tmp/log; exit 1; }");
     }
     copy("tests");
+    // What the agent has left there must not count, whatever it is.
+    run("root", "mkdir -p -m 777 /logs/verifier");
+    run("agent", "mkdir /logs/verifier/reward.json; ln -s /work/x /logs/verifier/checks.json");
     run("root", "/tests/test.sh");
+    let left = "test ! -e /logs/verifier/reward.json && stat -c %a /logs/verifier";
+    assert_eq!(run("root", left), "777", "the agent's owner and mode are there again");
     run("root", "cat /logs/verifier/reward.txt").parse().unwrap()
+}
+
+/// Programs of the work send requests too, and share a user with what reads and writes files for checks.
+#[test]
+fn no_program_of_the_work_hinders_the_judge() {
+    let python = std::env::var_os("SYNTHD_TEST_PYTHON").unwrap_or_else(|| "python3".into());
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = Command::new(python);
+    command.arg(root.join("tests/python/check_judge.py")).current_dir(dir.path());
+    let output = command.arg(root.join("src/harbor/export/judge.py")).output();
+    let Ok(output) = output else { return skip("the judge of exported tasks", "no python3") };
+    assert!(text_of(&output).contains("the judge holds"), "{}", text_of(&output));
 }
 
 /// What the engine proves of the template is true of the folder: its solution has the whole reward, and

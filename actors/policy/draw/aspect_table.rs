@@ -3,6 +3,7 @@
 
 use super::candidate::DrawCandidate;
 use crate::model::{DrawAspect, TaskDraw, WHOLE_SHARE};
+use std::collections::BTreeMap;
 
 /// A share of one in the units of targets. Shares are thousandths; what is left of them is divided
 /// among other values, so targets are finer.
@@ -149,9 +150,15 @@ fn targets(
     // The shares of skills add up to the mean number of skills, all others to one.
     let all: usize = of.iter().map(Vec::len).sum();
     let whole = all as i128 * WHOLE / (of.len().max(1) as i128);
-    let rest = (whole - stated * THOUSANDTH).max(0) / (open.max(1) as i128);
+    // Shares that add up to everything leave nothing to values without one, also where a value that
+    // has a share is not there.
+    let named = draw.shares.get(&aspect).into_iter().flat_map(BTreeMap::values);
+    let named: i128 = named.map(|share| i128::from(*share)).sum();
+    let is_full = aspect != DrawAspect::Skill && named >= i128::from(WHOLE_SHARE);
+    let left = if is_full { 0 } else { whole - stated * THOUSANDTH };
+    let rest = left.max(0) / (open.max(1) as i128);
     let rest = (aspect != DrawAspect::Skill || draw.by.contains(&aspect)).then_some(rest);
-    let is_scaled = open == 0 && aspect != DrawAspect::Skill && stated > 0;
+    let is_scaled = (open == 0 || is_full) && aspect != DrawAspect::Skill && stated > 0;
     let target = |share: i128| match is_scaled {
         true => share * WHOLE / stated,
         false => share * THOUSANDTH,

@@ -299,9 +299,10 @@ impl InformativeDraw {
 }
 
 impl DrawArm {
-    /// Its verdicts, and its choices that may bring one.
+    /// Its verdicts, and its choices that may bring one. A choice that brought none counts too:
+    /// otherwise an arm whose sandbox never starts would be below the minimum for ever.
     fn tries(&self) -> u64 {
-        self.known.tries() + self.open
+        (self.known.tries() + self.open).max(self.chosen)
     }
 }
 

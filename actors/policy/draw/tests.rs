@@ -264,6 +264,37 @@ proptest! {
     }
 }
 
+/// For example, its sandbox never starts. Such tries have no verdict, and others must not wait for
+/// one.
+#[test]
+fn an_arm_without_verdicts_gets_no_more_than_its_minimum() {
+    let rule = DrawRule::Informative;
+    let rules =
+        TaskDraw { rule, count: 600, least: 8, caps: BTreeMap::new(), ..TaskDraw::default() };
+    let past = PassCounts::default();
+    let mut draw = InformativeDraw::new(&rules, (1, 8), &templates(6), &models(), &past);
+    let mut silent = 0;
+    for at in 0..600 {
+        let Some(choice) = draw.choose() else { panic!("choice {at} waits") };
+        let plan = episode(&choice, at);
+        draw.add_planned(&plan);
+        let is_silent = plan.template == "unit/000";
+        silent += usize::from(is_silent);
+        draw.add_ended(&plan, (!is_silent).then_some(at % 2 == 0));
+    }
+    assert!(silent < 200, "{silent} of 600");
+}
+
+/// The host may lack the programs of all templates of a kind.
+#[test]
+fn shares_of_everything_exclude_the_rest_also_where_a_value_is_absent() {
+    let rules = by_kind(&[("repair", 500), ("forensics", 500)]);
+    let candidates = templates(21);
+    let mut draw = ShareDraw::new(&rules, 1, &candidates);
+    let kinds = drawn(&mut draw, 40).into_iter().map(|(at, _)| candidates[at].kind.clone());
+    assert!(kinds.clone().count() > 0 && kinds.clone().all(|kind| kind == "repair"));
+}
+
 #[test]
 fn a_choice_waits_for_the_end_of_an_earlier_one() {
     let mut draw = informative(100, 1, &PassCounts::default());

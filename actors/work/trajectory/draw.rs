@@ -6,7 +6,7 @@
 
 use super::TrajectoryWork;
 use super::plan::{AskedTasks, EarlierPlan, TaskPlace, place};
-use crate::model::{EpisodeId, EpisodeRecord, PlannedEpisode, Task, TaskId, TaskKind};
+use crate::model::{DRAW_AHEAD, EpisodeId, EpisodeRecord, PlannedEpisode, Task, TaskId, TaskKind};
 use crate::policy::draw::{
     DrawCandidate, DrawChoice, InformativeDraw, PassCounts, ShareDraw, verdict_of,
 };
@@ -15,10 +15,6 @@ use crate::task::{Template, TemplateError};
 use crate::work::{CampaignPlan, WorkSources};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-
-/// How many choices an informative draw makes before the verdict of an earlier one counts, if not
-/// more episodes run at once. It must not depend on the host, because the choices depend on it.
-const AHEAD: usize = 64;
 
 /// The kind of templates that do not say theirs.
 const NO_KIND: &str = "none";
@@ -155,7 +151,7 @@ impl TrajectoryWork {
     ) -> InformativeDraw {
         let config = &self.config;
         let models = able_models(&AssignmentRules::of(config));
-        let ahead = config.concurrency.max(AHEAD);
+        let ahead = config.concurrency.max(DRAW_AHEAD);
         let (rules, candidates) = (&config.tasks.draw, draw_candidates(templates));
         let mut draw =
             InformativeDraw::new(rules, (config.seed, ahead), &candidates, &models, past);

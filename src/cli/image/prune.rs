@@ -14,9 +14,9 @@ const OLD: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 #[derive(Args)]
 #[command(
-    after_help = "The command removes only images that `synthd image build` made. It never removes an image that \
-a container uses. It also removes copies of the guest program that other versions of synthd \
-sent to the engine.
+    after_help = "The command removes only images that synthd made: with `synthd image build`, or for proofs of Harbor \
+tasks. It never removes an image that a container uses. It also removes copies of the guest \
+program that other versions of synthd sent to the engine.
 
 Examples:
   synthd image prune --older-than 30d

@@ -7,7 +7,7 @@ use crate::config::campaign::validate::entries;
 use crate::config::reading::reader::{ConfigReader, RawField};
 use crate::config::reading::section::ConfigSection;
 use crate::config::reading::source::Span;
-use crate::config::reading::values::{ValueFault, ValueResult, choice, thousandths, whole};
+use crate::config::reading::values::{ValueFault, ValueResult, choice, number, thousandths, whole};
 use crate::word_suggestion::one_of;
 use std::collections::BTreeMap;
 use synthd_actors::model::{DrawAspect, DrawRule, TaskDraw, TaskKind, WHOLE_SHARE};
@@ -232,7 +232,16 @@ fn share(value: &DeValue<'_>) -> ValueResult<u32> {
     match value {
         DeValue::Table(_) => Err(ValueFault::expected("a number", value)
             .hint("put a name with a dot in quotes, such as \"sql.ddl\" = 0.1")),
-        number => thousandths(0.0..=1.0)(number),
+        number => exact_thousandths(number),
+    }
+}
+
+/// A number from 0 to 1 with at most three decimals, in thousandths. Rounding would make another sum.
+fn exact_thousandths(value: &DeValue<'_>) -> ValueResult<u32> {
+    let thousandths = number(0.0..=1.0)(value)? * 1_000.0;
+    match (thousandths - thousandths.round()).abs() < 1e-6 {
+        true => Ok(thousandths.round() as u32),
+        false => Err(ValueFault::new("a share has at most three decimals").hint("such as 0.063")),
     }
 }
 

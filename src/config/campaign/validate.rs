@@ -27,10 +27,10 @@ use std::collections::BTreeMap;
 use std::thread::available_parallelism;
 use synthd_actors::agent;
 use synthd_actors::model::{
-    AllowedHost, BackendKind, CampaignConfig, CampaignName, DatasetConfig, EpisodeLimits,
-    ImagePullPolicy, MOST_SEED, ModelAssignment, ModelConfig, ModelPrice, Money, NetworkPolicy,
-    QualityPolicy, SamplePolicy, SandboxLimits, SandboxSpec, SeccompProfile, ShellChoice, TaskDraw,
-    TaskSelection, TokenRates, WorkName,
+    AllowedHost, BackendKind, CampaignConfig, CampaignName, DRAW_AHEAD, DatasetConfig, DrawRule,
+    EpisodeLimits, ImagePullPolicy, MOST_SEED, ModelAssignment, ModelConfig, ModelPrice, Money,
+    NetworkPolicy, QualityPolicy, SamplePolicy, SandboxLimits, SandboxSpec, SeccompProfile,
+    ShellChoice, TaskDraw, TaskSelection, TokenRates, WorkName,
 };
 
 /// The seed of a campaign that sets none. It is fixed, so that such a campaign can be repeated.
@@ -56,6 +56,10 @@ pub(in crate::config) fn campaign(
     };
     let several = tasks.samples.most > 1;
     let concurrency = match kind {
+        // How far such a draw looks ahead must not depend on the host.
+        WorkName::Trajectories if tasks.draw.rule == DrawRule::Informative => {
+            default_concurrency().min(DRAW_AHEAD)
+        }
         WorkName::Trajectories => default_concurrency(),
         WorkName::Completions => calls_at_once(&raw.models),
     };

@@ -64,6 +64,10 @@ fn draws_that_do_not_fit_are_told() {
             "7:16: `tasks.per_template` has no meaning here (a draw has `count` instead)",
         ),
         (
+            format!("{shares}[tasks.shares]\nkind = {{ repair = 0.0625 }}"),
+            "8:19: a share has at most three decimals (such as 0.063)",
+        ),
+        (
             format!("{shares}least = 2"),
             "7:9: `tasks.least` has no meaning here (it needs draw = \"informative\")",
         ),

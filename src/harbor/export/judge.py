@@ -16,6 +16,7 @@ import selectors
 import shutil
 import signal
 import socket
+import stat
 import struct
 import subprocess
 import sys
@@ -32,7 +33,9 @@ SHELL = "/bin/bash" if os.path.exists("/bin/bash") else "/bin/sh"
 PATHS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 OUTPUT_KEPT, CHECK_OUTPUT = 1 << 20, 32 << 10
 MAX_FILE, MAX_REQUEST, MAX_ENTRIES = 16 << 20, (16 << 20) + (64 << 10), 10_000
-MAX_DEPTH = 256
+MAX_DEPTH, MAX_WORK = 256, 64 << 20
+# What is there of a judgement in the logs. A reward.json would go before a reward.txt.
+JUDGEMENT = ("reward.json", "reward.txt", "checks.json")
 # What git obeys in a repository's own directory.
 SETTINGS = ("config", "config.worktree", "hooks", "modules", "worktrees", "commondir", "gitdir")
 DEEPER_SETTINGS = ("info/attributes", "objects/info/alternates", "objects/info/http-alternates")
@@ -44,18 +47,21 @@ import os, stat, struct, sys
 operation, path, most = sys.argv[1], sys.argv[2], int(sys.argv[3])
 out = sys.stdout.buffer
 try:
-    if operation == "read":
-        mode = os.stat(path).st_mode
-        if not stat.S_ISREG(mode):
+    def opened(path, flags):
+        # A FIFO would hold its opener.
+        file = os.open(path, flags | os.O_NONBLOCK, 0o666)
+        if not stat.S_ISREG(os.fstat(file).st_mode):
             sys.exit("%s is no regular file" % path)
-        with open(path, "rb") as file:
+        return file
+    if operation == "read":
+        with open(opened(path, os.O_RDONLY), "rb") as file:
             content = file.read(most + 1)
         if len(content) > most:
             sys.exit("%s is larger than %d bytes" % (path, most))
         out.write(content)
     elif operation == "write":
         os.makedirs(os.path.dirname(path) or "/", exist_ok=True)
-        with open(path, "wb") as file:
+        with open(opened(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "wb") as file:
             file.write(sys.stdin.buffer.read())
     else:
         top, found, left = os.fsencode(path), [], 0
@@ -432,7 +438,8 @@ class Judged:
                     return b"\0" + self._perform(body[0], Request(body[1:]))
                 finally:
                     self.scratch.show("judge")
-        except Refused as why:
+        except (Refused, ValueError, struct.error) as why:
+            # Any program of the work can send a request that is none.
             return b"\1" + packed(str(why).encode("utf-8", "replace"))
         except Exception as fault:
             self.fault = self.fault or fault
@@ -460,7 +467,7 @@ class Judged:
         if operation == RESET:
             self._fresh()
             return b""
-        raise ValueError("an unknown operation")
+        raise Refused("an unknown operation")
 
     @staticmethod
     def _ran(ended, code, out, err):
@@ -471,9 +478,13 @@ class Judged:
     @staticmethod
     def _files(operation, path, most, depth=1, stdin=b""):
         words = [sys.executable, "-I", "-B", "-c", FILES, operation, path, str(most), str(depth)]
-        done = subprocess.run(words, input=stdin, capture_output=True, user=AGENT, group=AGENT,
-                              extra_groups=[], cwd="/", env=environment("agent", AGENT_HOME),
-                              timeout=60)
+        try:
+            done = subprocess.run(words, input=stdin, capture_output=True, user=AGENT, group=AGENT,
+                                  extra_groups=[], cwd="/", env=environment("agent", AGENT_HOME),
+                                  timeout=60)
+        except subprocess.TimeoutExpired as late:
+            # A program of the work can stop it: both have one user.
+            raise Refused("%s %s takes too long" % (operation, path)) from late
         if done.returncode:
             raise Refused(done.stderr.decode("utf-8", "replace").strip())
         return done.stdout
@@ -579,6 +590,10 @@ def unjudged():
     beyond = ["find", WORK, "-mindepth", str(MAX_DEPTH), "-print", "-quit"]
     if subprocess.run(beyond, check=True, stdout=subprocess.PIPE).stdout:
         return "the work has more than %d directories in each other" % MAX_DEPTH
+    files = (os.path.join(directory, name) for directory, _, names in os.walk(WORK)
+             for name in names)
+    if sum(os.lstat(path).st_size for path in files) > MAX_WORK:
+        return "the work is larger than %d bytes" % MAX_WORK
     return None
 
 
@@ -615,23 +630,50 @@ def judged_copy(plan):
     return results
 
 
-def main():
-    with open(TESTS + "/checks.json", encoding="utf-8") as file:
-        plan = json.load(file)
-    os.chmod(TESTS, 0o700)
-    os.makedirs(LOGS, exist_ok=True)
-    end_processes(AGENT, JUDGE)
+def clear_logs():
+    """From now on nobody but root writes to the logs, and nothing of a judgement is there."""
+    os.chown(LOGS, 0, 0)
+    os.chmod(LOGS, 0o755)
+    for entry in os.scandir(LOGS):
+        if entry.name in JUDGEMENT:
+            removed(entry)
+
+
+def judgement(plan):
+    """The results of all checks. Work that cannot be judged passes none."""
     why = unjudged()
     if why is None:
-        results = judged_copy(plan)
-    else:
-        print(why)
-        results = [{"name": check["name"], "weight": check["weight"], "passed": False,
-                    "output": why} for check in plan["checks"]]
+        return judged_copy(plan)
+    print(why)
+    return [{"name": check["name"], "weight": check["weight"], "passed": False, "output": why}
+            for check in plan["checks"]]
+
+
+def write_judgement(results):
     with open(LOGS + "/checks.json", "w", encoding="utf-8") as file:
         json.dump(results, file, indent=1)
     with open(LOGS + "/reward.txt", "w") as file:
         file.write("%r\n" % score(results))
+
+
+def main():
+    with open(TESTS + "/checks.json", encoding="utf-8") as file:
+        plan = json.load(file)
+    os.chmod(TESTS, 0o700)
+    end_processes(AGENT, JUDGE)
+    os.makedirs(LOGS, exist_ok=True)
+    before, results = os.stat(LOGS), None
+    clear_logs()
+    try:
+        results = judgement(plan)
+    finally:
+        # While a judged program may run, the logs stay closed.
+        end_processes(AGENT, JUDGE)
+        clear_logs()
+        if results is not None:
+            write_judgement(results)
+        os.chown(LOGS, before.st_uid, before.st_gid)
+        os.chmod(LOGS, stat.S_IMODE(before.st_mode))
 
 
 if __name__ == "__main__":

@@ -191,7 +191,7 @@ fn commands(verification: &TaskVerification) -> usize {
 }
 
 /// A word for the shell, as it is.
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 

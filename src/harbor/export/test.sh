@@ -3,5 +3,5 @@
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
 mkdir -p /logs/verifier
-rm -f /logs/verifier/reward.txt /logs/verifier/reward.json
+rm -rf /logs/verifier/reward.txt /logs/verifier/reward.json
 exec python3 -I -B /tests/judge.py

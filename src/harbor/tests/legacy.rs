@@ -72,7 +72,10 @@ fn what_needs_a_compose_engine_is_refused() {
         ("services:\n  a: {ports: [\"80\"]}\n", ": services.a.ports"),
         ("services:\n  a: {volumes: [\"./x:/x\"]}\n", ": services.a.volumes"),
         ("services:\n  a: {environment: {A: \"1\"}}\n", ": services.a.environment"),
+        ("services:\n  a: {volumes: [{source: /x}]}\n", ": services.a.volumes"),
+        ("services:\n  a: {environment: {A: 1}}\n", ": services.a.environment"),
         ("services:\n  a: {build: {context: ., args: {}}}\n", ": services.a.build.args"),
+        ("services:\n  a: {build: {dockerfile: x}}\n", ": services.a.build.dockerfile"),
     ] {
         let problems = old().with("docker-compose.yaml", compose).problems();
         assert_eq!(problems.len(), 1, "{problems:?}");

@@ -141,6 +141,10 @@ fn what_breaks_a_rule_of_harbors_is_no_task() {
         ("environment.cpus", "[environment]\ncpus = 0"),
         ("environment.memory", "[environment]\nmemory = \"2X\""),
         ("environment.memory", "[environment]\nmemory = \"2G\"\nmemory_mb = 1024"),
+        ("solution.env", "[solution.env]\n\"-i\" = \"1\""),
+        ("solution.env", "[solution.env]\n\"A=B\" = \"1\""),
+        ("environment.env", "[environment.env]\n\"\" = \"1\""),
+        ("verifier.env.A", "[verifier.env]\nA = \"\\u0000\""),
         ("agent.timeout_sec", "[agent]\ntimeout_sec = -1"),
         ("verifier.timeout_sec", "[verifier]\ntimeout_sec = inf"),
         ("verifier.environment_mode", "[verifier]\nenvironment_mode = \"both\""),
@@ -165,6 +169,15 @@ fn everything_that_is_wrong_is_told_at_once() {
 fn older_sizes_are_read() {
     let text = "[environment]\nmemory = \"2G\"\nmemory_mb = 2048\nstorage = \"512M\"\n";
     assert!(Given::task().saying(text).read().is_ok());
+    let task = Given::task().saying("[environment]\nmemory = \"8G\"\n").read().unwrap();
+    assert_eq!(task.memory_mb, Some(8_192));
+}
+
+#[test]
+fn the_time_of_a_build_is_bounded() {
+    assert_eq!(Given::task().read().unwrap().build_timeout, Duration::from_secs(600));
+    let task = Given::task().saying("[environment]\nbuild_timeout_sec = 7\n").read().unwrap();
+    assert_eq!(task.build_timeout, Duration::from_secs(7));
 }
 
 #[test]

@@ -39,6 +39,8 @@ const MAX_FILE: usize = 1 << 20;
 /// Seconds that a container may live beyond the time of its script, before another synthd takes it
 /// for abandoned.
 const SPARE_SECONDS: u64 = 60 * 60;
+/// The longest time that a script may take: thirty days.
+const LONGEST: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// The label of images that are kept between two containers. `synthd image prune` removes them.
 const KEPT: &str = "a kept trial";
 
@@ -59,7 +61,14 @@ pub struct TrialRun<'a> {
     /// Directories that begin empty, whatever the image has there. They are not kept.
     pub fresh: &'a [&'a str],
     pub memory_bytes: u64,
+    /// At most thirty days.
     pub timeout: Duration,
+}
+
+impl TrialRun<'_> {
+    fn longest(&self) -> Duration {
+        self.timeout.min(LONGEST)
+    }
 }
 
 /// A container whose script has ended. It is there until [`TrialContainers::remove`].
@@ -112,7 +121,7 @@ impl TrialContainers {
 
     /// The request for the container.
     fn request(&self, run: &TrialRun<'_>) -> ContainerCreateBody {
-        let lifetime = run.timeout.as_secs().saturating_add(SPARE_SECONDS);
+        let lifetime = run.longest().as_secs().saturating_add(SPARE_SECONDS);
         ContainerCreateBody {
             image: Some(run.image.to_owned()),
             user: run.user.map(str::to_owned),
@@ -123,7 +132,7 @@ impl TrialContainers {
             network_disabled: Some(true),
             labels: Some(HashMap::from([
                 (OWNER.to_owned(), self.owner.label()),
-                (DEADLINE.to_owned(), (now() + lifetime).to_string()),
+                (DEADLINE.to_owned(), now().saturating_add(lifetime).to_string()),
             ])),
             host_config: Some(host(run)),
             ..Default::default()
@@ -137,7 +146,7 @@ impl TrialContainers {
         let sent = self.docker().upload_to_container(id, Some(options), files);
         with_timeout("lay files into a container", sent).await?;
         with_timeout("start a container", self.docker().start_container(id, None)).await?;
-        match timeout(run.timeout, self.end_of(id)).await {
+        match timeout(run.longest(), self.end_of(id)).await {
             Ok(ended) => ended.map(Some),
             Err(_) => {
                 let options = None::<KillContainerOptions>;
@@ -169,6 +178,7 @@ impl TrialContainers {
     }
 
     /// A file of an ended container, at most a mebibyte of it. None if there is no such file.
+    /// What is no regular file is refused.
     pub async fn file(&self, ended: &EndedTrial, path: &str) -> Result<Option<Vec<u8>>, Fault> {
         let options = DownloadFromContainerOptions { path: path.to_owned() };
         let download = self.docker().download_from_container(&ended.id, Some(options));
@@ -192,8 +202,7 @@ impl TrialContainers {
     pub async fn keep(&self, ended: &EndedTrial) -> Result<String, Fault> {
         let options =
             CommitContainerOptions { container: Some(ended.id.clone()), ..Default::default() };
-        let label = HashMap::from([(MADE_HERE.to_owned(), KEPT.to_owned())]);
-        let config = ContainerConfig { labels: Some(label), ..Default::default() };
+        let config = ContainerConfig { labels: Some(kept_labels()), ..Default::default() };
         let kept = self.docker().commit_container(options, config);
         Ok(with_timeout("keep a container", kept).await?.id)
     }
@@ -212,14 +221,22 @@ impl TrialContainers {
         }
     }
 
-    /// Removes an image that was kept.
+    /// Removes an image that was kept. The images that it is made from stay, also if they have
+    /// no name.
     pub async fn remove_image(&self, id: &str) {
-        let options = RemoveImageOptions { force: true, ..Default::default() };
+        let options = RemoveImageOptions { force: true, noprune: true, ..Default::default() };
         let removed = self.docker().remove_image(id, Some(options), None);
         if let Err(fault) = with_timeout("remove an image", removed).await {
             tracing::warn!(image = id, %fault, "an image stays; `synthd image prune` removes it");
         }
     }
+}
+
+/// The labels of a kept image. Those of its container say whose that was; an image has no owner.
+fn kept_labels() -> HashMap<String, String> {
+    [(MADE_HERE, KEPT), (OWNER, ""), (DEADLINE, "")]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into()
 }
 
 /// The part of the request about isolation and limits.
@@ -252,17 +269,17 @@ fn fresh(path: &str) -> Mount {
     }
 }
 
-/// The first regular file of a tar archive that may be cut off.
+/// The first entry of a tar archive that may be cut off. It must be a regular file.
 fn first_file(archive: &[u8]) -> io::Result<Option<Vec<u8>>> {
-    for entry in tar::Archive::new(archive).entries()? {
-        let entry = entry?;
-        if entry.header().entry_type().is_file() {
-            let mut content = Vec::new();
-            entry.take(MAX_FILE as u64).read_to_end(&mut content)?;
-            return Ok(Some(content));
-        }
+    let mut archive = tar::Archive::new(archive);
+    let Some(entry) = archive.entries()?.next() else { return Ok(None) };
+    let entry = entry?;
+    if !entry.header().entry_type().is_file() {
+        return Err(io::Error::other("is no regular file"));
     }
-    Ok(None)
+    let mut content = Vec::new();
+    entry.take(MAX_FILE as u64).read_to_end(&mut content)?;
+    Ok(Some(content))
 }
 
 #[cfg(test)]
@@ -290,6 +307,29 @@ mod tests {
         assert_eq!(first_file(&large[..large.len() / 2 + 4_096]).unwrap().unwrap().len(), MAX_FILE);
     }
 
+    /// A directory of this name may have other files.
+    #[test]
+    fn what_begins_with_a_directory_is_no_file() {
+        let mut archive = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(tar::EntryType::Directory);
+        header.set_size(0);
+        header.set_mode(0o755);
+        archive.append_data(&mut header, "reward.txt", io::empty()).unwrap();
+        header.set_entry_type(tar::EntryType::Regular);
+        header.set_size(1);
+        archive.append_data(&mut header, "reward.txt/a", &b"1"[..]).unwrap();
+        assert!(first_file(&archive.into_inner().unwrap()).is_err());
+    }
+
+    #[test]
+    fn a_kept_image_has_no_owner() {
+        let labels = kept_labels();
+        assert_eq!(labels[MADE_HERE], KEPT);
+        assert_eq!((labels[OWNER].as_str(), labels[DEADLINE].as_str()), ("", ""));
+        assert_eq!(ContainerOwner::of(&labels), None);
+    }
+
     #[test]
     fn a_container_of_a_trial_is_bounded_and_has_no_network() {
         let run = TrialRun {
@@ -301,8 +341,9 @@ mod tests {
             files: Vec::new(),
             fresh: &["/tests"],
             memory_bytes: 64 << 20,
-            timeout: Duration::from_secs(1),
+            timeout: Duration::MAX,
         };
+        assert_eq!(run.longest(), LONGEST);
         let host = host(&run);
         assert_eq!((host.memory, host.memory_swap), (Some(64 << 20), Some(64 << 20)));
         assert_eq!(host.network_mode.as_deref(), Some("none"));
