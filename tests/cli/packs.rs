@@ -4,7 +4,7 @@ use super::harness::{Ran, synthd, synthd_in};
 use std::fs;
 use std::path::Path;
 
-/// A project with two functions, and a test that is not the same every time.
+/// A project with two functions, tests that are inherited, and a test that is not the same every time.
 fn project(dir: &Path) {
     let write = |path: &str, text: &str| {
         let path = dir.join(path);
@@ -53,6 +53,9 @@ class Clamp(unittest.TestCase):
     def test_below(self):
         self.assertEqual(clamp(-3, 1, 5), 1)
 
+    def test_far_below(self):
+        self.assertEqual(clamp(-9, 2, 5), 2)
+
     def test_above(self):
         self.assertEqual(clamp(9, 1, 5), 5)
 
@@ -66,6 +69,11 @@ class Initials(unittest.TestCase):
 
     def test_none(self):
         self.assertEqual(initials([]), "")
+
+
+class Again(Initials):
+    def test_again(self):
+        self.assertEqual(initials(["q"]), "Q")
 
 
 class Odd(unittest.TestCase):
@@ -145,7 +153,7 @@ fn a_project_is_added_mined_checked_and_used() {
     let dir = dir.path();
     project(&dir.join("project"));
     let added = document(dir, &[&ADD[..], &["--json"]].concat());
-    assert_eq!(added["tests"], 6);
+    assert_eq!(added["tests"], 11, "three are inherited");
     let left_out = &added["deselected"];
     assert!(left_out["tests.test_toy.Odd.test_chance"].as_str().unwrap().contains("flaky"));
     assert_eq!(left_out["tests.test_toy.Odd.test_network"], "fails");

@@ -7,7 +7,8 @@ the agent's word. This is why it can be believed:
 - Every test has a drawn name, and what is not named, or named twice, has not passed.
 - Many tests have a twin: a copy that expects a little something else, such as 3 in place of 2. Right code
   fails every twin. Code that makes tests pass, whatever they say, passes both and is found out. A test
-  and its twin run in different processes, and which of the two runs first is drawn.
+  and its twin run in different fresh sandboxes, and which of the two runs first is drawn. A twin has the
+  quotes of the text that it replaces.
 
 The lines `ok PART` and `not ok PART: why` say what came of each part of the plan.
 """
