@@ -27,4 +27,4 @@ pub use project_pack::{
     INDEX_FILE, MAP_FILE, NOTICES_FILE, PROJECT_DIRECTORY, PackFile, PackParts, PackProblem,
     ProjectPack, project_digest,
 };
-pub use shelf::{EmptyShelf, PackShelf};
+pub use shelf::{EmptyShelf, PackHandle, PackShelf};

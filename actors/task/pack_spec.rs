@@ -2,9 +2,8 @@
 
 use super::template::StepRange;
 use super::template_error::{TemplateProblem, UnknownWord};
-use crate::pack::{PackShelf, ProjectPack};
+use crate::pack::{PackHandle, PackShelf};
 use serde::Deserialize;
-use std::sync::Arc;
 
 /// The most changes of one task.
 const MOST_CHANGES: u32 = 4;
@@ -58,7 +57,7 @@ pub enum FaultReport {
 
 impl PackSpec {
     /// The pack on a shelf. Err says what is wrong with it, at the field `pack`.
-    pub(super) fn find(&self, shelf: &dyn PackShelf) -> Result<Arc<ProjectPack>, TemplateProblem> {
+    pub(super) fn find(&self, shelf: &dyn PackShelf) -> Result<PackHandle, TemplateProblem> {
         let (name, version) = self.wanted();
         let Some(found) = shelf.pack(name) else {
             let unknown = UnknownWord { word: name.to_owned(), known: shelf.names() };
@@ -66,15 +65,15 @@ impl PackSpec {
             let unknown = (!unknown.known.is_empty()).then(|| Box::new(unknown));
             return Err(TemplateProblem { unknown, ..problem });
         };
-        let pack = found.map_err(|why| TemplateProblem::at("pack", why))?;
-        match version {
-            Some(version) if version != pack.head.version => {
-                let found = &pack.head.version;
-                let message = format!("the pack {name:?} has the version {found:?}");
-                Err(TemplateProblem::at("pack", message))
-            }
-            _ => Ok(pack),
+        let unusable = |why| TemplateProblem::at("pack", why);
+        let pack = found.map_err(unusable)?;
+        let Some(version) = version else { return Ok(pack) };
+        let found = &pack.get().map_err(unusable)?.head.version;
+        if version != found {
+            let message = format!("the pack {name:?} has the version {found:?}");
+            return Err(TemplateProblem::at("pack", message));
         }
+        Ok(pack)
     }
 
     /// The name of the pack, and the version if one is wanted.

@@ -20,7 +20,7 @@ use super::yaml;
 use crate::model::{
     BASE_IMAGE, Difficulty, FinalNewline, JudgePlace, Task, TaskKind, TaskResources, digest_of,
 };
-use crate::pack::{EmptyShelf, PackShelf, ProjectPack};
+use crate::pack::{EmptyShelf, PackHandle, PackShelf};
 use crate::supervisor::assert_may_block;
 use serde::de::{MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Deserializer};
@@ -94,7 +94,7 @@ pub struct Template {
     /// The pack of `from_pack`.
     #[serde(skip)]
     #[schemars(skip)]
-    pub(super) pack: Option<Arc<ProjectPack>>,
+    pub(super) pack: Option<PackHandle>,
 }
 
 /// What the agent is told: one text, or a map of wordings, one of which is drawn (@2).
@@ -529,14 +529,13 @@ impl Template {
     pub fn files(&self) -> BTreeMap<String, String> {
         let mut files = self.folder.digests(&self.id);
         // A template from a pack consists of the pack too.
+        let digest = |pack: &PackHandle| match pack.get() {
+            Ok(pack) => pack.digest.clone(),
+            Err(why) => why,
+        };
         let pack = self.pack.iter();
-        files.extend(pack.map(|pack| (format!("pack:{}", pack.head.name), pack.digest.clone())));
+        files.extend(pack.map(|pack| (format!("pack:{}", pack.name()), digest(pack))));
         files
-    }
-
-    /// The pack from which the tasks are made. None for a template of its own files.
-    pub fn pack(&self) -> Option<&Arc<ProjectPack>> {
-        self.pack.as_ref()
     }
 
     /// The digest over all files of the template. It is the same for the same files on every
@@ -585,7 +584,10 @@ impl Template {
         assert_may_block("render a task");
         let key = draw::key(campaign_seed, &self.id, index);
         let made = match (&self.from_pack, &self.pack) {
-            (Some(spec), Some(pack)) => PackTaskBuilder::new(self, spec, pack, key).make(index),
+            (Some(spec), Some(pack)) => match pack.get() {
+                Ok(pack) => PackTaskBuilder::new(self, spec, &pack, key).make(index),
+                Err(why) => Err(vec![TemplateProblem::at("from_pack", why)]),
+            },
             _ => TaskBuilder::new(self, key).make(index),
         };
         made.map_err(|problems| self.placed(&self.id, problems))

@@ -19,7 +19,7 @@ use pack_files::find_packs;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
-use synthd_actors::pack::{PackShelf, ProjectPack};
+use synthd_actors::pack::{PackHandle, PackShelf, ProjectPack};
 
 /// A shipped pack and its files: path, whether the owner may execute it, bytes.
 #[derive(Debug)]
@@ -117,13 +117,17 @@ pub(crate) struct ListedPack {
 }
 
 impl PackShelf for PackLibrary {
-    fn pack(&self, name: &str) -> Option<Result<Arc<ProjectPack>, String>> {
-        let stored = self.0.get(name)?;
+    fn pack(&self, name: &str) -> Option<Result<PackHandle, String>> {
+        let stored = self.0.get(name)?.clone();
+        // The shipped ones are known to be right, and each costs a start some time.
+        if stored.folder.is_none() {
+            return Some(Ok(PackHandle::new(name, move || stored.get())));
+        }
         let named = stored.get().and_then(|pack| match pack.head.name == name {
             true => Ok(pack),
             false => Err(format!("the folder {name:?} has the pack {:?}", pack.head.name)),
         });
-        Some(named)
+        Some(named.map(PackHandle::ready))
     }
 
     fn names(&self) -> Vec<String> {
@@ -140,7 +144,8 @@ mod tests {
         let library = PackLibrary::shipped();
         assert!(!library.names().is_empty());
         for name in library.names() {
-            let pack = library.pack(&name).unwrap().unwrap();
+            let pack = library.pack(&name).unwrap().unwrap().get().unwrap();
+            assert_eq!(pack.head.name, name);
             assert!(!pack.faults.is_empty() && !pack.stubs.is_empty(), "{name} is not mined");
             assert!(!pack.groups.is_empty() && !pack.twins.is_empty(), "{name} is not mined");
         }
@@ -153,7 +158,7 @@ mod tests {
             |text: &str| text.chars().filter(|c| !c.is_ascii_alphanumeric()).collect::<String>();
         let library = PackLibrary::shipped();
         for name in library.names() {
-            let pack = library.pack(&name).unwrap().unwrap();
+            let pack = library.pack(&name).unwrap().unwrap().get().unwrap();
             for twin in &pack.twins {
                 let old = &pack.text(&twin.file).unwrap()[twin.at.0..twin.at.1];
                 assert_eq!(signs(old), signs(&twin.text), "{name}: {}", twin.id);

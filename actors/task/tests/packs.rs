@@ -2,7 +2,7 @@
 
 use crate::model::{MoveAction, Task};
 use crate::pack::tests::{CODE, parts};
-use crate::pack::{EmptyShelf, PackShelf, ProjectPack};
+use crate::pack::{EmptyShelf, PackHandle, PackShelf, ProjectPack};
 use crate::task::{Template, TemplateError, TemplateFolder};
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use std::sync::Arc;
 struct OnePack(Arc<ProjectPack>);
 
 impl PackShelf for OnePack {
-    fn pack(&self, name: &str) -> Option<Result<Arc<ProjectPack>, String>> {
-        (name == self.0.head.name).then(|| Ok(self.0.clone()))
+    fn pack(&self, name: &str) -> Option<Result<PackHandle, String>> {
+        (name == self.0.head.name).then(|| Ok(PackHandle::ready(self.0.clone())))
     }
 
     fn names(&self) -> Vec<String> {

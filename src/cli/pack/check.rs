@@ -85,7 +85,9 @@ fn find(library: &PackLibrary, name: &str) -> Result<Arc<ProjectPack>> {
         let what = format!("there is no pack {name:?}");
         return Err(Error::new(Code::PackInvalid, what).hint("`synthd pack list` shows all packs"));
     };
-    found.map_err(|why| Error::new(Code::PackInvalid, format!("the pack {name}: {why}")))
+    found
+        .and_then(|pack| pack.get())
+        .map_err(|why| Error::new(Code::PackInvalid, format!("the pack {name}: {why}")))
 }
 
 /// Tries a sample of the entries. The answer of the miner.
