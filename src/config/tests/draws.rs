@@ -65,7 +65,7 @@ fn draws_that_do_not_fit_are_told() {
         ),
         (
             format!("{shares}[tasks.shares]\nkind = {{ repair = 0.0625 }}"),
-            "8:19: a share has at most three decimals (such as 0.063)",
+            "8:19: `tasks.shares.kind.repair`: a share has at most three decimals (such",
         ),
         (
             format!("{shares}least = 2"),
