@@ -36,6 +36,9 @@ const PROGRAMS: [&str; 22] = [
     "container engine killed, hung",
     "the agent's tools as a deputy",
 ];
+/// What is promised under gVisor. Its kernel answers the other programs in its own way, and some of
+/// them now so and now otherwise.
+const HELD_BY_GVISOR: [usize; 6] = [5, 6, 8, 20, 21, 22];
 const BEGIN: &str = "<!-- made by tests/sandbox/hostile_table.rs: begin -->\n";
 const END: &str = "<!-- end -->\n";
 
@@ -46,6 +49,8 @@ struct Column {
     held: BTreeMap<usize, bool>,
     /// How commands were ended and what calls were answered, where that is worth a word.
     met: BTreeMap<usize, BTreeSet<String>>,
+    /// The programs that are promised to be held, if not all are.
+    only: Option<&'static [usize]>,
 }
 
 impl Column {
@@ -88,9 +93,12 @@ impl Column {
     }
 
     fn cell(&self, number: usize) -> String {
+        if self.only.is_some_and(|kept| !kept.contains(&number)) {
+            return "may answer otherwise".to_owned();
+        }
         match self.held.get(&number) {
             None => "-".to_owned(),
-            Some(false) => "other answers".to_owned(),
+            Some(false) => "did not hold".to_owned(),
             Some(true) => {
                 let met: Vec<&str> =
                     self.met.get(&number).into_iter().flatten().map(String::as_str).collect();
@@ -135,8 +143,9 @@ fn the_document_shows_what_the_programs_met() {
     let docker = Column::run(&[(IMAGE, BASE)], "4", &others);
     let host = gvisor.host();
     let under = [(IMAGE, BASE), (RUNTIME, "runsc"), ("DOCKER_HOST", host.as_str())];
-    let runsc = Column::run(&under, "2", &others);
+    let runsc = Column { only: Some(&HELD_BY_GVISOR), ..Column::run(&under, "2", &others) };
     assert!(namespace.all_held() && docker.all_held());
+    assert!(HELD_BY_GVISOR.iter().all(|number| runsc.held.get(number) == Some(&true)));
     // Whatever a program was answered inside of gVisor, the host is as it was.
     gvisor.is_unharmed();
     let made = table(&[namespace, docker, runsc]);

@@ -1,12 +1,12 @@
 //! Programs 1 to 8: eating processes, memory, disk, time, output.
 
 use super::{Trial, processes_of, small};
-use crate::sandbox::lab::{run_for, sleepers};
+use crate::sandbox::lab::{ENDS_BY_ITSELF, run_for, sleepers};
 use std::time::Duration;
 use synthd_actors::model::{ExecEnd, ExecReport, SandboxLimits, SandboxProtection};
 
 const SOON: Duration = Duration::from_secs(1);
-const LATER: Duration = Duration::from_secs(60);
+const LATER: Duration = ENDS_BY_ITSELF;
 
 #[tokio::test]
 async fn program_01_fork_bomb() {
