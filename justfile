@@ -11,9 +11,10 @@ templates:
     cargo run -- template check
 
 # Everything that CI only samples: each template over five seeds, the battery of cheats for each, the
-# oracle on 20 other seeds, and at least 20 structures.
+# oracle on 20 other seeds, and at least 20 structures; every hostile program under gVisor.
 prove:
     cargo run --release -- template check --seeds 5 --battery every --replay 20
+    SYNTHD_TEST_WHOLE=1 cargo test -p synthd --test integration hostile_table
 
 bench:
     cargo bench
