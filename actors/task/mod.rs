@@ -12,10 +12,17 @@
 mod catalog;
 mod draw;
 mod field_renderer;
+mod pack_docstrings;
+mod pack_document;
 mod pack_draw;
+mod pack_reference_text;
 mod pack_spec;
 mod pack_task;
+mod pack_test_draw;
+mod pack_test_text;
 mod pack_text;
+mod pack_write_tests;
+mod pack_written;
 mod params;
 mod render;
 mod resource_spec;
