@@ -6,8 +6,9 @@
 //! (`template.rs`) and checks its rules (`template_rules.rs`); a [`Catalog`] holds all templates;
 //! [`Template::task`] draws the parameters (`params.rs`) and renders every text (`render.rs`,
 //! `field_renderer.rs`, `task_builder.rs`). A template with `from_pack` takes its tasks from a pack
-//! instead (`pack_task.rs`). An error names its place in a file (`template_error.rs`,
-//! `yaml.rs`). Template authors read `docs/templates.md`.
+//! instead (`pack_task.rs`; `pack_write_tests.rs` and `pack_document.rs` where a file is asked for).
+//! An error names its place in a file (`template_error.rs`, `yaml.rs`). Template authors read
+//! `docs/templates.md`.
 
 mod catalog;
 mod draw;

@@ -52,8 +52,14 @@ resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
 os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
 sys.path.insert(0, place)
 result = unittest.TestResult()
-unittest.TestLoader().loadTestsFromName(given["module"]).run(result)
-bad = [test.id() + ": " + (text.strip().splitlines() or [""])[-1] for test, text in result.failures + result.errors]
+bad = []
+try:
+    tests = unittest.TestLoader().loadTestsFromName(given["module"])
+except Exception as why:
+    bad.append("the file cannot be loaded: %r" % why)
+else:
+    tests.run(result)
+bad += [test.id() + ": " + (text.strip().splitlines() or [""])[-1] for test, text in result.failures + result.errors]
 bad += [test.id() + ": it passes unexpectedly" for test in result.unexpectedSuccesses]
 os.write(out, ("\n" + json.dumps([result.testsRun - len(result.skipped), sorted(bad)[:20]]) + "\n").encode())
 os._exit(0)
@@ -146,7 +152,8 @@ class Judge:
         if bad:
             # What a test says of another module depends on chance.
             shown = bad[:3] if is_known else [why.partition(":")[0] for why in bad[:3]]
-            return ["%s, these tests fail: %s" % (what, "; ".join(shown))]
+            # Where it lies is drawn.
+            return ["%s, these fail: %s" % (what, "; ".join(shown).replace(PLACE + "/", ""))]
         least = self.plan["least"]
         return ["only %d tests ran, not %d" % (ran, least)] if ran < least else []
 
