@@ -6,16 +6,24 @@
 //! (`template.rs`) and checks its rules (`template_rules.rs`); a [`Catalog`] holds all templates;
 //! [`Template::task`] draws the parameters (`params.rs`) and renders every text (`render.rs`,
 //! `field_renderer.rs`, `task_builder.rs`). A template with `from_pack` takes its tasks from a pack
-//! instead (`pack_task.rs`). An error names its place in a file (`template_error.rs`,
-//! `yaml.rs`). Template authors read `docs/templates.md`.
+//! instead (`pack_task.rs`; `pack_write_tests.rs` and `pack_document.rs` where a file is asked for).
+//! An error names its place in a file (`template_error.rs`, `yaml.rs`). Template authors read
+//! `docs/templates.md`.
 
 mod catalog;
 mod draw;
 mod field_renderer;
+mod pack_docstrings;
+mod pack_document;
 mod pack_draw;
+mod pack_reference_text;
 mod pack_spec;
 mod pack_task;
+mod pack_test_draw;
+mod pack_test_text;
 mod pack_text;
+mod pack_write_tests;
+mod pack_written;
 mod params;
 mod render;
 mod resource_spec;

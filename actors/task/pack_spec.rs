@@ -35,6 +35,10 @@ pub enum PackKind {
     RepairMany,
     /// Functions have no body.
     Implement,
+    /// The tests of some functions are missing.
+    WriteTests,
+    /// A reference of some functions is missing.
+    Document,
 }
 
 /// The forms of a report, one of which is drawn.
@@ -87,7 +91,9 @@ impl PackSpec {
     /// How many changes a task has.
     pub(super) fn count(&self) -> StepRange {
         let (given, usual) = match self.kind {
-            PackKind::Repair => (None, StepRange { min: 1, max: 1 }),
+            PackKind::Repair | PackKind::WriteTests | PackKind::Document => {
+                (None, StepRange { min: 1, max: 1 })
+            }
             PackKind::RepairMany => (self.faults, StepRange { min: 2, max: 3 }),
             PackKind::Implement => (self.functions, StepRange { min: 1, max: 2 }),
         };
@@ -114,6 +120,9 @@ impl PackSpec {
         }
         if self.report.is_some() && self.kind == PackKind::Implement {
             fail("report", "the kind `implement` has no faults to report");
+        }
+        if self.report.is_some() && matches!(self.kind, PackKind::WriteTests | PackKind::Document) {
+            fail("report", "this kind has no faults to report");
         }
         if self.report.as_ref().is_some_and(|report| report.choice.is_empty()) {
             fail("report.choice", "there is no form to draw");

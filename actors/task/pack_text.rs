@@ -121,7 +121,7 @@ impl TaskText<'_> {
         let command = self.head.runner.command();
         let shown = match self.kind {
             PackKind::Implement => "some of the tests are shown, the others are kept back",
-            PackKind::Repair | PackKind::RepairMany => {
+            PackKind::Repair | PackKind::RepairMany | PackKind::WriteTests | PackKind::Document => {
                 "the tests that show what is wrong are kept back"
             }
         };

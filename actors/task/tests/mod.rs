@@ -7,6 +7,7 @@ mod format;
 mod packs;
 mod services;
 mod stages;
+mod written_packs;
 
 use super::{FolderFile, Template, TemplateError, TemplateFolder};
 use std::sync::Arc;

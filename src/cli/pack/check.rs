@@ -39,7 +39,7 @@ pub(in crate::cli) struct PackCheckArgs {
 }
 
 /// The kinds of tasks that a pack may have entries for.
-const KINDS: [&str; 3] = ["repair", "repair-many", "implement"];
+const KINDS: [&str; 5] = ["repair", "repair-many", "implement", "write-tests", "document"];
 
 /// Checks a pack. The error `PackUnproven` counts what is wrong.
 pub(super) async fn check(args: PackCheckArgs) -> Result<ExitCode> {
@@ -139,7 +139,7 @@ async fn proofs(
         tries_battery: false,
     };
     let mut problems = Vec::new();
-    for kind in KINDS.into_iter().filter(|kind| has_entries(pack, kind)) {
+    for kind in KINDS.into_iter().filter(|kind| has_entries(library, pack, kind)) {
         let template = template(library, &pack.head.name, kind)?;
         for seed in 1..=seeds {
             tell(&format!("proving a task of the kind {kind}, seed {seed}"));
@@ -154,14 +154,19 @@ async fn proofs(
 }
 
 /// Whether a pack has entries from which tasks of a kind can be drawn.
-fn has_entries(pack: &ProjectPack, kind: &str) -> bool {
+fn has_entries(library: &PackLibrary, pack: &ProjectPack, kind: &str) -> bool {
     match kind {
         "repair" => pack.good_changes(ChangeKind::Fault).next().is_some(),
         "repair-many" => {
             // So many faults has a task if its template says nothing.
             pack.good_groups(ChangeKind::Fault).iter().any(|group| matches!(group.len(), 2 | 3))
         }
-        _ => pack.good_changes(ChangeKind::Stub).next().is_some(),
+        "implement" => pack.good_changes(ChangeKind::Stub).next().is_some(),
+        // What these need of a module, they find out when they draw.
+        _ => {
+            let template = template(library, &pack.head.name, kind);
+            template.is_ok_and(|template| template.task(1, 0).is_ok())
+        }
     }
 }
 
