@@ -2,7 +2,7 @@
 //! finding, and `run` and `submit` refuse to start for the same findings.
 //!
 //! ```text
-//! file:  globs ─► shares ─► resources that templates state ─► stages ─► budgets
+//! file:  globs ─► shares ─► resources that templates state ─► budgets
 //! store: free, sound, same settings, same templates (`check` only: `run` finds them as it starts)
 //! host:  keys ─► enforcement ─► images ─► programs (`check` only: `run` asks while it prepares)
 //! live:  each model is asked once (`check --live`, `run --dry-run`)
@@ -17,7 +17,6 @@ mod globs;
 mod live;
 mod resources;
 mod sandboxes;
-mod staged;
 
 pub use changes::{changed_settings, changed_templates};
 pub use globs::unmatched;
@@ -32,7 +31,6 @@ use crate::sandbox::docker::PullProgress;
 use draws::undrawable;
 use resources::ungranted;
 use sandboxes::SandboxPreflight;
-use staged::unplayable;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use synthd_actors::campaign::{ChangedTemplates, PrepareError, find_changes};
@@ -71,15 +69,13 @@ pub struct PreflightReport {
 
 impl Preflight<'_> {
     /// Checks the file alone, against the templates and the prices: globs that match nothing, resources
-    /// that templates state and the campaign does not grant, agents that cannot play a template, and a
-    /// budget that cannot be enough.
+    /// that templates state and the campaign does not grant, and a budget that cannot be enough.
     pub fn check_file(&self) -> Vec<Error> {
         let mut findings = match self.config.kind {
             WorkName::Trajectories => {
                 let mut findings = unmatched(&self.inputs.catalog, &self.config.tasks);
                 findings.extend(undrawable(&self.inputs.catalog, self.config));
                 findings.extend(ungranted(&self.inputs.catalog, self.config));
-                findings.extend(unplayable(&self.inputs.catalog, self.config));
                 findings
             }
             WorkName::Completions => Vec::new(),
