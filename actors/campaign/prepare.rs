@@ -8,6 +8,7 @@
 //!
 //! The kind of work answers 2 and 3. Nothing is written for a campaign that cannot run.
 
+use super::choices::failed_entries;
 use super::reopen::{ChangedTemplates, RestartOptions, close_entries, reopen_entries};
 use crate::model::{
     CampaignConfig, CampaignName, CampaignRecord, CampaignState, DrawRule, EpisodeRecord, Fault,
@@ -135,7 +136,7 @@ pub async fn prepare(
         created_at_ms,
     };
     let mut undo = close_entries(&reopened);
-    write_down(services, record, editions, &plan.episodes, reopen_entries(&reopened)).await?;
+    write_down(services, record, editions, &plan, reopen_entries(&reopened)).await?;
     // Read again, because a reopened episode has lost its outcome and new ones were added.
     let mut episodes = services.journal.episodes(&config.name).await?;
     let tasks = episodes.iter().map(|e| &e.plan.task).collect::<HashSet<_>>().len() as u64;
@@ -273,14 +274,14 @@ async fn editions(
     Ok(now.iter().filter(|edition| !before.contains(edition)).cloned().collect())
 }
 
-/// Writes the campaign, its template editions, the new episodes and the reopened episodes, in this
-/// order. A kill in between leaves a shorter plan, and the next start adds the rest. Episodes that
+/// Writes the campaign, its template editions, the new episodes, the choices that have failed and the
+/// reopened episodes, in this order. A kill in between leaves a shorter plan, and the next start adds the rest. Episodes that
 /// were not reopened yet stay faulted.
 async fn write_down(
     services: &EngineServices,
     record: CampaignRecord,
     editions: Vec<TemplateEdition>,
-    planned: &[PlannedEpisode],
+    plan: &CampaignPlan,
     reopened: Vec<JournalEntry>,
 ) -> Result<(), Fault> {
     if !reopened.is_empty() {
@@ -291,8 +292,12 @@ async fn write_down(
     if !editions.is_empty() {
         services.collector.record(vec![JournalEntry::EditionsUsed { campaign, editions }]).await?;
     }
-    for chunk in planned.chunks(PLAN_CHUNK) {
+    for chunk in plan.episodes.chunks(PLAN_CHUNK) {
         services.collector.record(vec![JournalEntry::Planned(chunk.to_vec())]).await?;
+    }
+    for chunk in plan.failed.chunks(PLAN_CHUNK) {
+        let entries = failed_entries(chunk, services.clock.now_ms());
+        services.collector.record(entries).await?;
     }
     for chunk in reopened.chunks(PLAN_CHUNK) {
         services.collector.record(chunk.to_vec()).await?;
