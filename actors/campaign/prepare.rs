@@ -138,11 +138,10 @@ pub async fn prepare(
     let mut undo = close_entries(&reopened);
     write_down(services, record, editions, &plan, reopen_entries(&reopened)).await?;
     // Read again, because a reopened episode has lost its outcome and new ones were added.
-    let mut episodes = services.journal.episodes(&config.name).await?;
-    let tasks = episodes.iter().map(|e| &e.plan.task).collect::<HashSet<_>>().len() as u64;
-    let ordinal = episodes.iter().map(|e| e.plan.ordinal + 1).max().unwrap_or(0);
-    let draw = kind.draw(&sources, &episodes, &plan.tasks);
-    let lost = wanted.leave_out_others(&mut episodes);
+    let all = services.journal.episodes(&config.name).await?;
+    let skipped = sources.skipped.clone();
+    let selected = select(kind.clone(), sources.clone(), plan, all).await?;
+    let SelectedEpisodes { episodes, draw, lost, tasks, ordinal } = selected;
     let work_left = episodes.iter().any(|episode| episode.outcome.is_none());
     // A campaign that is complete keeps its state. One with work left runs now, whatever it was
     // before.
@@ -156,7 +155,7 @@ pub async fn prepare(
     let before = earlier.map_or((CampaignState::Cancelled, None), |r| (r.state, r.reason));
     undo.push(state_change_entry(&config.name, before.0, before.1));
     let left_open = reason_of(&lost);
-    let skipped = [sources.skipped.clone(), lost].concat();
+    let skipped = [skipped, lost].concat();
     Ok(PreparedCampaign { kind, episodes, draw, skipped, left_open, tasks, ordinal, undo })
 }
 
@@ -247,10 +246,45 @@ async fn plan(
         Ok::<_, TemplateError>((known, plan))
     };
     let planned = tokio::task::spawn_blocking(work).await;
-    let failed = |failure: tokio::task::JoinError| {
-        Fault::new(FaultKind::Panicked, crate::supervisor::panic_text(failure))
+    Ok(planned.map_err(panicked)??)
+}
+
+/// The fault of a step of the preparation that panicked.
+fn panicked(failure: tokio::task::JoinError) -> Fault {
+    Fault::new(FaultKind::Panicked, crate::supervisor::panic_text(failure))
+}
+
+/// What a start finds among all episodes on record.
+struct SelectedEpisodes {
+    /// The episodes to run, and those that have ended. In plan order.
+    episodes: Vec<EpisodeRecord>,
+    /// The choice of tasks that goes on while the campaign runs.
+    draw: Option<InformativeDraw>,
+    /// The sources that lost the tasks of open episodes.
+    lost: Vec<SkippedTemplate>,
+    /// The number of different tasks of all episodes.
+    tasks: u64,
+    /// The next free place in the plan.
+    ordinal: u64,
+}
+
+/// Finds what this start runs, out of all episodes on record. It works on a blocking thread, because a
+/// campaign may have very many.
+async fn select(
+    kind: Arc<dyn WorkKind>,
+    sources: Arc<WorkSources>,
+    plan: CampaignPlan,
+    mut episodes: Vec<EpisodeRecord>,
+) -> Result<SelectedEpisodes, Fault> {
+    let work = move || {
+        let tasks = episodes.iter().map(|e| &e.plan.task).collect::<HashSet<_>>().len() as u64;
+        let ordinal = episodes.iter().map(|e| e.plan.ordinal + 1).max().unwrap_or(0);
+        let draw = kind.draw(&sources, &episodes, &plan.tasks);
+        let wanted = RequestedEpisodes { kind: &*kind, sources: &sources, plan: &plan };
+        let lost = wanted.leave_out_others(&mut episodes);
+        SelectedEpisodes { episodes, draw, lost, tasks, ordinal }
     };
-    Ok(planned.map_err(failed)??)
+    tokio::task::spawn_blocking(work).await.map_err(panicked)
 }
 
 /// The template editions that must be recorded because they are new. If a template has changed that

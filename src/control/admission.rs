@@ -62,7 +62,7 @@ async fn ready(
     told: PullListener<'_>,
 ) -> Result<BTreeMap<String, String>> {
     let preflight = Preflight { inputs, config, known };
-    let mut findings = preflight.check_file();
+    let mut findings = check_file(inputs, config, known).await?;
     // An image may be large, so nothing is pulled for a file that is refused anyway.
     let told = findings.is_empty().then_some(told);
     let survey = preflight.check_host(&engine.backend, told).await;
@@ -71,6 +71,20 @@ async fn ready(
         Some(error) => Err(error),
         None => Ok(survey.digests),
     }
+}
+
+/// The findings of a campaign's file. They are found on a blocking thread: the draw of many tasks, and
+/// the tasks that stand for their templates, take long. Err means that the check panicked.
+async fn check_file(
+    inputs: &WorkInputs,
+    config: &CampaignConfig,
+    known: Option<&CampaignRecord>,
+) -> Result<Vec<Error>> {
+    let (inputs, config, known) = (inputs.clone(), config.clone(), known.cloned());
+    let check =
+        move || Preflight { inputs: &inputs, config: &config, known: known.as_ref() }.check_file();
+    let found = tokio::task::spawn_blocking(check).await;
+    found.map_err(|e| Error::new(Code::Unexpected, "checking the campaign panicked").with_source(e))
 }
 
 /// Reads the text of a campaign and the templates in its directories. The outer error means that
