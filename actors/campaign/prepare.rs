@@ -71,6 +71,10 @@ pub enum PrepareError {
     /// This host can run none of the templates. The list says why, for each one.
     #[error("no task is left to run")]
     NothingToRun(Vec<SkippedTemplate>),
+    /// The shares of the campaign exclude every template that this host can run. The list has those
+    /// that it cannot run.
+    #[error("the shares leave no task to draw")]
+    NothingToDraw(Vec<SkippedTemplate>),
     #[error(transparent)]
     Template(#[from] TemplateError),
     #[error(transparent)]
@@ -117,6 +121,10 @@ pub async fn prepare(
     }
     let editions = editions(services, &config.name, &sources, &known, again.changed).await?;
     let (known, plan) = plan(kind.clone(), sources.clone(), known).await?;
+    let is_by_shares = config.tasks.draw.rule == DrawRule::Shares;
+    if is_by_shares && known.is_empty() && plan.tasks.is_empty() {
+        return Err(PrepareError::NothingToDraw(sources.skipped.clone()));
+    }
     let wanted = RequestedEpisodes { kind: &*kind, sources: &sources, plan: &plan };
     let reopened = again.reopen.choose(known.iter().filter(|record| wanted.may_reopen(record)));
     if reopened.is_empty() && again.reopen.requires_match() {

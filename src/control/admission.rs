@@ -7,7 +7,7 @@
 use crate::config::{self, ConfigErrors, LoadedCampaign};
 use crate::error::{Code, Error, Result};
 use crate::preflight::{
-    Preflight, PullListener, changed_settings, changed_templates, nothing_to_run,
+    Preflight, PullListener, changed_settings, changed_templates, nothing_to_draw, nothing_to_run,
 };
 use crate::running_engine::{RunningEngine, fault_error, store_error};
 use crate::sandbox::docker::PullProgress;
@@ -203,6 +203,7 @@ fn refused(error: &SubmitError, config: &CampaignConfig, known: Option<&Campaign
             )
         }
         SubmitError::Prepare(PrepareError::NothingToRun(skipped)) => nothing_to_run(skipped),
+        SubmitError::Prepare(PrepareError::NothingToDraw(skipped)) => nothing_to_draw(skipped),
         SubmitError::Prepare(PrepareError::Template(template)) => {
             Error::new(Code::TemplateInvalid, format!("{}: {}", placed(template), template.message))
                 .hint("`synthd template check` says what is wrong with a template")

@@ -19,6 +19,7 @@ mod resources;
 mod sandboxes;
 
 pub use changes::{changed_settings, changed_templates};
+pub use draws::nothing_to_draw;
 pub use globs::unmatched;
 pub use live::{LiveAnswer, LiveCheckReport, ask_each};
 
@@ -28,7 +29,7 @@ use crate::llm::AdapterFactory;
 use crate::running_engine::fault_error;
 use crate::sandbox::SandboxBackends;
 use crate::sandbox::docker::PullProgress;
-use draws::undrawable;
+use draws::{undrawable, undrawable_here};
 use resources::ungranted;
 use sandboxes::SandboxPreflight;
 use std::collections::BTreeMap;
@@ -170,8 +171,8 @@ impl Preflight<'_> {
     }
 
     /// Starts a pool only for this check, asks which templates this host can run, and closes the
-    /// pool. Templates that lack a program are listed as skipped. If none is left, that is a
-    /// finding.
+    /// pool. Templates that lack a program are listed as skipped. If none is left, or none that a draw
+    /// by shares may take, that is a finding.
     async fn look_for_programs(
         &self,
         backends: &Arc<SandboxBackends>,
@@ -192,7 +193,10 @@ impl Preflight<'_> {
             Ok((templates, skipped)) if templates.is_empty() => {
                 survey.findings.push(nothing_to_run(&skipped));
             }
-            Ok((_, skipped)) => survey.skipped = skipped,
+            Ok((templates, skipped)) => {
+                survey.findings.extend(undrawable_here(&templates, &skipped, self.config));
+                survey.skipped = skipped;
+            }
             Err(fault) => survey.findings.push(fault_error(&fault)),
         }
     }
@@ -205,8 +209,11 @@ fn is_not_of_sandboxes(error: &Error) -> bool {
 
 /// The error for a campaign of which the host can run no template. It lists the reason for each.
 pub fn nothing_to_run(skipped: &[SkippedTemplate]) -> Error {
-    let listed: String =
-        skipped.iter().map(|s| format!("\n  {}: {}", s.template, s.reason)).collect();
-    Error::new(Code::NothingToRun, format!("no task is left to run{listed}"))
+    Error::new(Code::NothingToRun, format!("no task is left to run{}", listed(skipped)))
         .hint("install the missing programs, or choose other templates")
+}
+
+/// A line for each template that the host cannot run.
+fn listed(skipped: &[SkippedTemplate]) -> String {
+    skipped.iter().map(|s| format!("\n  {}: {}", s.template, s.reason)).collect()
 }
