@@ -170,6 +170,24 @@ fn a_project_is_added_mined_checked_and_used() {
     assert_eq!(report["entries"]["differing"], serde_json::json!([]));
     assert_eq!(report["problems"], serde_json::json!([]));
 
+    // Groups are tried as well: one that says too little of the tests that it breaks is found.
+    let all = document(dir, &["pack", "list", "--packs", "packs", "--json"]);
+    let toy = all.as_array().unwrap().iter().find(|pack| pack["name"] == "toy").unwrap();
+    let count = |key: &str| toy[key].as_u64().unwrap();
+    let groups = count("fault_groups") + count("stub_groups");
+    assert!(groups > 0, "{toy}");
+    assert_eq!(report["entries"]["of"], count("faults") + count("stubs") + groups);
+    let index = dir.join("packs/toy/index.jsonl");
+    let text = fs::read_to_string(&index).unwrap();
+    let line = text.lines().find(|line| line.contains("\"group\"")).unwrap();
+    let mut group: serde_json::Value = serde_json::from_str(line).unwrap();
+    group["tests"].as_array_mut().unwrap().pop();
+    fs::write(&index, text.replace(line, &group.to_string())).unwrap();
+    let all = ["pack", "check", "toy", "--packs", "packs", "--json", "--sample", "9999"];
+    let differs = synthd_in(dir, &all).fails(1, "SYN-0223");
+    assert_eq!(differs.document()["entries"]["differing"], serde_json::json!([group["id"]]));
+    fs::write(&index, text).unwrap();
+
     // A changed project does not fit its index.
     let source = dir.join("packs/toy/project/toy/__init__.py");
     fs::write(&source, TOY.replace("A toy", "The toy")).unwrap();
