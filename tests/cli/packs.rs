@@ -3,6 +3,7 @@
 use super::harness::{Ran, synthd, synthd_in};
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 /// A project with two functions, tests that are inherited, and a test that is not the same every time.
 fn project(dir: &Path) {
@@ -144,6 +145,17 @@ fn what_is_no_pack_or_no_project_is_said() {
     synthd_in(dir.path(), &["pack", "mine", "."]).fails(2, "SYN-0221");
     let unknown = synthd(&["pack", "check", "no-such-pack"]).fails(2, "SYN-0221");
     assert!(unknown.stderr.contains("synthd pack list"), "{}", unknown.stderr);
+}
+
+/// What a twin expects does not tell which value is the right one, and follows from the test's name.
+#[test]
+fn twins_move_in_both_directions() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = Command::new("python3");
+    command.arg(root.join("tests/python/check_miner.py")).arg(root.join("src/packs/miner.py"));
+    let output = command.current_dir(dir.path()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// The whole way: from a project to tasks that are proven, and to a template of one's own.
