@@ -31,6 +31,7 @@ mod schema;
 mod store;
 mod template;
 mod template_calibrate;
+mod template_check;
 mod template_export;
 mod template_filter;
 mod template_harbor;
