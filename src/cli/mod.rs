@@ -172,6 +172,15 @@ pub(crate) struct TemplateDirs {
     pub(crate) directories: Vec<PathBuf>,
 }
 
+/// The directories of commands that hold what is recorded against today's templates.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct RecordDirs {
+    #[command(flatten)]
+    pub(crate) templates: TemplateDirs,
+    #[command(flatten)]
+    pub(crate) data: DataDir,
+}
+
 /// Runs the whole program and returns its exit code. If the first argument is the launcher's
 /// internal command, this process is a sandbox launcher and no command.
 pub fn main() -> ExitCode {

@@ -1,9 +1,9 @@
 //! `synthd template calibrate`: measures the difficulty of templates from the episodes of finished
 //! campaigns, and writes it into the file that the library of templates loads.
 
+use crate::cli::RecordDirs;
 use crate::cli::campaign;
 use crate::cli::terminal::output::{eprint_line, pluralize, print_json, print_line, table};
-use crate::cli::{DataDir, TemplateDirs};
 use crate::error::{Code, Error, Result};
 use crate::running_engine::{SystemClock, run_in_actor_system, store_error};
 use crate::store::Store;
@@ -43,9 +43,7 @@ pub(super) struct TemplateCalibrateArgs {
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     #[command(flatten)]
-    templates: TemplateDirs,
-    #[command(flatten)]
-    data: DataDir,
+    dirs: RecordDirs,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -67,8 +65,8 @@ struct CalibrationTries {
 
 /// Reads the episodes, measures, writes the file and prints the figures.
 pub(super) fn run(args: &TemplateCalibrateArgs) -> Result<ExitCode> {
-    let store = Store::open_read_only(&args.data.data_dir)?;
-    let catalog = templates::load(&args.templates.directories)?;
+    let store = Store::open_read_only(&args.dirs.data.data_dir)?;
+    let catalog = templates::load(&args.dirs.templates.directories)?;
     let tries = run_in_actor_system(read_tries(&store, &catalog, &args.campaigns))??;
     let date = SystemClock.stamp(SystemClock.now_ms()).chars().take(DATE).collect::<String>();
     let measured = measure(&tries, &catalog, &date, &args.campaigns);
