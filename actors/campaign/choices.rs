@@ -42,12 +42,12 @@ impl ChoicePlanner {
     /// `draw` has the choices on record, and `episodes` are theirs.
     pub(super) fn new(draw: InformativeDraw, episodes: &[EpisodeRecord]) -> Self {
         let tasks = episodes.iter().map(|record| record.plan.task.clone()).collect();
-        let unmade = episodes.iter().rev().filter(|record| record.plan.task.is_unmade());
+        let mut unmade = episodes.iter().rev().filter(|record| record.plan.task.is_unmade());
         let fault = |record: &EpisodeRecord| match &record.outcome {
             Some(Outcome::Faulted { fault }) => Some(fault.clone()),
             _ => None,
         };
-        let failure = unmade.filter_map(fault).next();
+        let failure = unmade.find_map(fault);
         Self { draw, tasks, unplanned: Vec::new(), is_rendering: false, failure }
     }
 
