@@ -29,8 +29,9 @@ use tokio::time::{Instant, timeout};
 /// Opens gateway sessions for attempts whose agent is a program.
 #[async_trait]
 pub trait AgentAccess: Send + Sync + 'static {
-    /// Makes a token for one attempt. Until [`AgentSession::guard`] is dropped, every call with
-    /// the token belongs to this attempt. Fails if the gateway cannot take one more session.
+    /// Makes a token for one run of an attempt's program; in a task with stages, each stage has one.
+    /// Until [`AgentSession::guard`] is dropped, every call with the token belongs to it. Fails if the
+    /// gateway cannot take one more session.
     async fn open_session(&self, spec: AgentSessionSpec) -> Result<AgentSession, Fault>;
 }
 

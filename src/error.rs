@@ -97,8 +97,6 @@ codes! {
     ResourcesTooSmall = "0204", exit 2;
     /// A service of a task did not become healthy before the agent's first turn.
     ServiceUnhealthy = "0205", exit 1;
-    /// A campaign has a template with stages and an external agent, which has one task only.
-    StagesUnplayable = "0206", exit 2;
     /// A Harbor task folder cannot be read within bounds, or breaks a rule of Harbor's.
     HarborInvalid = "0211", exit 2;
     /// A Harbor task asks for what synthd cannot give, such as services or a GPU.

@@ -92,7 +92,8 @@ pub struct CampaignActor {
     /// Attempts of all episodes that ended in a fault which may be an outage, since the last
     /// verdict or the last resume.
     pub(super) lost_in_a_row: usize,
-    /// Why planned episodes stay without an outcome, if their tasks are gone.
+    /// Why planned episodes stay without an outcome, if their tasks are gone. Also: why a draw ended
+    /// before it had made all choices.
     pub(super) left_open: Option<String>,
     /// The engine's limit of episodes at once. All campaigns share it and take turns.
     pub(super) slots: Arc<Semaphore>,

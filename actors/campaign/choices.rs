@@ -10,14 +10,17 @@
 //! ```
 //! A kill in between loses choices that were not written. The next start makes them again from the
 //! same record.
+//!
+//! A choice whose task cannot be made is recorded as an episode that has faulted, and drawing goes on.
+//! If no template is left, the campaign ends with that fault as its reason.
 
 use super::actor::CampaignActor;
 use crate::model::{
-    EpisodeRecord, Fault, FaultKind, JournalEntry, Outcome, PlannedEpisode, TaskId,
+    AttemptNumber, EpisodeRecord, Fault, FaultKind, JournalEntry, Outcome, PlannedEpisode, TaskId,
 };
 use crate::policy::draw::{DrawChoice, InformativeDraw, verdict_of};
 use crate::supervisor::panic_text;
-use crate::work::WorkKind;
+use crate::work::{ChosenUnit, WorkKind};
 use actix::Context;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -31,13 +34,21 @@ pub(super) struct ChoicePlanner {
     unplanned: Vec<DrawChoice>,
     /// Their tasks are being rendered.
     is_rendering: bool,
+    /// The fault of the last choice whose task could not be made.
+    failure: Option<Fault>,
 }
 
 impl ChoicePlanner {
     /// `draw` has the choices on record, and `episodes` are theirs.
     pub(super) fn new(draw: InformativeDraw, episodes: &[EpisodeRecord]) -> Self {
         let tasks = episodes.iter().map(|record| record.plan.task.clone()).collect();
-        Self { draw, tasks, unplanned: Vec::new(), is_rendering: false }
+        let mut unmade = episodes.iter().rev().filter(|record| record.plan.task.is_unmade());
+        let fault = |record: &EpisodeRecord| match &record.outcome {
+            Some(Outcome::Faulted { fault }) => Some(fault.clone()),
+            _ => None,
+        };
+        let failure = unmade.find_map(fault);
+        Self { draw, tasks, unplanned: Vec::new(), is_rendering: false, failure }
     }
 
     /// An episode has ended. `more` are further samples of its task.
@@ -62,15 +73,31 @@ impl ChoicePlanner {
         std::mem::take(&mut self.unplanned)
     }
 
-    /// The choices have these episodes. Returns the number of tasks that are new.
-    fn add_units(&mut self, choices: &[DrawChoice], units: &[PlannedEpisode]) -> u64 {
+    /// The choices have these units. Returns the number of tasks that are new.
+    fn add_units(&mut self, choices: &[DrawChoice], units: &[ChosenUnit]) -> u64 {
         self.is_rendering = false;
-        units.iter().for_each(|unit| self.draw.add_planned(unit));
+        for ChosenUnit { unit, failure } in units {
+            match failure {
+                None => self.draw.add_planned(unit),
+                Some(fault) => {
+                    self.draw.add_failed(unit);
+                    self.failure = Some(fault.clone());
+                }
+            }
+        }
         choices.iter().for_each(|choice| self.draw.set_planned(choice));
-        units.iter().filter(|unit| self.tasks.insert(unit.task.clone())).count() as u64
+        units.iter().filter(|chosen| self.tasks.insert(chosen.unit.task.clone())).count() as u64
     }
 
-    /// The choices could not be rendered. They wait for a resume.
+    /// Why nothing more can be chosen although choices are missing. None if all are made, or some can
+    /// be.
+    pub(super) fn exhausted(&self) -> Option<Fault> {
+        let fault = self.failure.as_ref().filter(|_| self.draw.is_exhausted())?;
+        let what = format!("no template is left to draw from; the last failure: {}", fault.message);
+        Some(Fault::new(fault.kind, what))
+    }
+
+    /// The rendering of the choices has panicked. They wait for a resume.
     fn put_back(&mut self, choices: Vec<DrawChoice>) {
         self.is_rendering = false;
         self.unplanned = choices;
@@ -89,7 +116,7 @@ impl CampaignActor {
         self.when(ctx, rendered, move |rendered, this, ctx| {
             this.writing -= 1;
             match rendered {
-                Ok(units) => this.plan_chosen(&choices, units, ctx),
+                Ok(chosen) => this.plan_chosen(&choices, chosen, ctx),
                 Err(fault) => {
                     if let Some(planner) = this.choices.as_mut() {
                         planner.put_back(choices);
@@ -102,36 +129,85 @@ impl CampaignActor {
         });
     }
 
-    /// Adds the episodes of choices to the plan.
+    /// Adds the units of choices to the plan. Those whose tasks cannot be made have ended at once.
     fn plan_chosen(
         &mut self,
         choices: &[DrawChoice],
-        mut units: Vec<PlannedEpisode>,
+        mut chosen: Vec<ChosenUnit>,
         ctx: &mut Context<Self>,
     ) {
-        for unit in &mut units {
-            unit.ordinal = self.sampler.add_chosen(unit);
+        for ChosenUnit { unit, failure } in &mut chosen {
+            unit.ordinal = self.sampler.place_chosen(unit, failure.is_none());
         }
         let planner = self.choices.as_mut();
-        let tasks = planner.map_or(0, |planner| planner.add_units(choices, &units));
+        let tasks = planner.map_or(0, |planner| planner.add_units(choices, &chosen));
+        let count = chosen.len() as u64;
+        let (mut planned, mut failed) = (Vec::new(), Vec::new());
+        for ChosenUnit { unit, failure } in chosen {
+            match failure {
+                None => planned.push(unit),
+                Some(fault) => failed.push((unit, fault)),
+            }
+        }
         self.update_progress(|p| {
             p.tasks += tasks;
-            p.episodes.planned += units.len() as u64;
+            p.episodes.planned += count;
+            failed.iter().for_each(|(_, fault)| p.count(&faulted(fault)));
         });
-        let records = units.iter().cloned().map(EpisodeRecord::planned);
+        let records = planned.iter().cloned().map(EpisodeRecord::planned);
         records.for_each(|record| self.pending.push_back(record));
-        self.write(vec![JournalEntry::Planned(units)], ctx);
+        let mut entries = vec![JournalEntry::Planned(planned)];
+        entries.extend(failed_entries(&failed, self.services.clock.now_ms()));
+        self.write(entries, ctx);
     }
 }
 
-/// Renders the tasks of choices, on a blocking thread.
+/// The outcome of a unit whose task cannot be made.
+fn faulted(fault: &Fault) -> Outcome {
+    Outcome::Faulted { fault: fault.clone() }
+}
+
+/// The entries of units whose tasks cannot be made: planned, and faulted in their first attempt. They
+/// are written together, so no start finds such a unit open.
+pub(super) fn failed_entries(failed: &[(PlannedEpisode, Fault)], at_ms: i64) -> Vec<JournalEntry> {
+    if failed.is_empty() {
+        return Vec::new();
+    }
+    let mut entries =
+        vec![JournalEntry::Planned(failed.iter().map(|(unit, _)| unit.clone()).collect())];
+    for (unit, fault) in failed {
+        tracing::warn!(unit = %unit.id, %fault, "a choice has failed");
+        let (episode, attempt) = (unit.id.clone(), AttemptNumber::default().next());
+        entries.extend([
+            JournalEntry::AttemptStarted {
+                episode: episode.clone(),
+                attempt,
+                resumed_from: None,
+                at_ms,
+            },
+            JournalEntry::AttemptFaulted {
+                episode: episode.clone(),
+                attempt,
+                fault: fault.clone(),
+                at_ms,
+            },
+            JournalEntry::Finished {
+                episode,
+                attempt,
+                outcome: Box::new(faulted(fault)),
+                fingerprint: None,
+                at_ms,
+            },
+        ]);
+    }
+    entries
+}
+
+/// Renders the tasks of choices, on a blocking thread. Err if that panics.
 async fn render(
     kind: Arc<dyn WorkKind>,
     choices: Vec<DrawChoice>,
-) -> Result<Vec<PlannedEpisode>, Fault> {
+) -> Result<Vec<ChosenUnit>, Fault> {
     let made = tokio::task::spawn_blocking(move || kind.chosen_units(&choices)).await;
-    let made = made.map_err(|failure| Fault::new(FaultKind::Panicked, panic_text(failure)))?;
-    made.map_err(|error| {
-        Fault::new(FaultKind::TaskSetup, format!("{}: {}", error.template, error.message))
-    })
+    made.map_err(|failure| Fault::new(FaultKind::Panicked, panic_text(failure)))
 }

@@ -2,6 +2,7 @@
 //! complete. Otherwise it writes its state to the journal and shows that it rests.
 
 use super::actor::CampaignActor;
+use super::choices::ChoicePlanner;
 use crate::model::{CampaignState, EpisodeRecord, Fault, JournalEntry, Publication};
 use crate::quality::PublishDataset;
 use crate::work::EngineServices;
@@ -55,6 +56,8 @@ impl CampaignActor {
     /// cancelled.
     fn publish(&mut self, ctx: &mut Context<Self>) {
         (self.closing, self.publishing) = (true, true);
+        let exhausted = self.choices.as_ref().and_then(ChoicePlanner::exhausted);
+        self.left_open = self.left_open.take().or(exhausted.map(|fault| fault.to_string()));
         self.update_progress(|p| p.publishing = true);
         let (progress, left_open) = (self.progress(), self.left_open.clone());
         let EngineServices { quality, collector, router, .. } = self.services.clone();

@@ -8,6 +8,7 @@
 //!
 //! The kind of work answers 2 and 3. Nothing is written for a campaign that cannot run.
 
+use super::choices::failed_entries;
 use super::reopen::{ChangedTemplates, RestartOptions, close_entries, reopen_entries};
 use crate::model::{
     CampaignConfig, CampaignName, CampaignRecord, CampaignState, DrawRule, EpisodeRecord, Fault,
@@ -70,6 +71,10 @@ pub enum PrepareError {
     /// This host can run none of the templates. The list says why, for each one.
     #[error("no task is left to run")]
     NothingToRun(Vec<SkippedTemplate>),
+    /// The shares of the campaign exclude every template that this host can run. The list has those
+    /// that it cannot run.
+    #[error("the shares leave no task to draw")]
+    NothingToDraw(Vec<SkippedTemplate>),
     #[error(transparent)]
     Template(#[from] TemplateError),
     #[error(transparent)]
@@ -116,6 +121,10 @@ pub async fn prepare(
     }
     let editions = editions(services, &config.name, &sources, &known, again.changed).await?;
     let (known, plan) = plan(kind.clone(), sources.clone(), known).await?;
+    let is_by_shares = config.tasks.draw.rule == DrawRule::Shares;
+    if is_by_shares && known.is_empty() && plan.tasks.is_empty() {
+        return Err(PrepareError::NothingToDraw(sources.skipped.clone()));
+    }
     let wanted = RequestedEpisodes { kind: &*kind, sources: &sources, plan: &plan };
     let reopened = again.reopen.choose(known.iter().filter(|record| wanted.may_reopen(record)));
     if reopened.is_empty() && again.reopen.requires_match() {
@@ -135,13 +144,12 @@ pub async fn prepare(
         created_at_ms,
     };
     let mut undo = close_entries(&reopened);
-    write_down(services, record, editions, &plan.episodes, reopen_entries(&reopened)).await?;
+    write_down(services, record, editions, &plan, reopen_entries(&reopened)).await?;
     // Read again, because a reopened episode has lost its outcome and new ones were added.
-    let mut episodes = services.journal.episodes(&config.name).await?;
-    let tasks = episodes.iter().map(|e| &e.plan.task).collect::<HashSet<_>>().len() as u64;
-    let ordinal = episodes.iter().map(|e| e.plan.ordinal + 1).max().unwrap_or(0);
-    let draw = kind.draw(&sources, &episodes, &plan.tasks);
-    let lost = wanted.leave_out_others(&mut episodes);
+    let all = services.journal.episodes(&config.name).await?;
+    let skipped = sources.skipped.clone();
+    let selected = select(kind.clone(), sources.clone(), plan, all).await?;
+    let SelectedEpisodes { episodes, draw, lost, tasks, ordinal } = selected;
     let work_left = episodes.iter().any(|episode| episode.outcome.is_none());
     // A campaign that is complete keeps its state. One with work left runs now, whatever it was
     // before.
@@ -155,7 +163,7 @@ pub async fn prepare(
     let before = earlier.map_or((CampaignState::Cancelled, None), |r| (r.state, r.reason));
     undo.push(state_change_entry(&config.name, before.0, before.1));
     let left_open = reason_of(&lost);
-    let skipped = [sources.skipped.clone(), lost].concat();
+    let skipped = [skipped, lost].concat();
     Ok(PreparedCampaign { kind, episodes, draw, skipped, left_open, tasks, ordinal, undo })
 }
 
@@ -246,10 +254,45 @@ async fn plan(
         Ok::<_, TemplateError>((known, plan))
     };
     let planned = tokio::task::spawn_blocking(work).await;
-    let failed = |failure: tokio::task::JoinError| {
-        Fault::new(FaultKind::Panicked, crate::supervisor::panic_text(failure))
+    Ok(planned.map_err(panicked)??)
+}
+
+/// The fault of a step of the preparation that panicked.
+fn panicked(failure: tokio::task::JoinError) -> Fault {
+    Fault::new(FaultKind::Panicked, crate::supervisor::panic_text(failure))
+}
+
+/// What a start finds among all episodes on record.
+struct SelectedEpisodes {
+    /// The episodes to run, and those that have ended. In plan order.
+    episodes: Vec<EpisodeRecord>,
+    /// The choice of tasks that goes on while the campaign runs.
+    draw: Option<InformativeDraw>,
+    /// The sources that lost the tasks of open episodes.
+    lost: Vec<SkippedTemplate>,
+    /// The number of different tasks of all episodes.
+    tasks: u64,
+    /// The next free place in the plan.
+    ordinal: u64,
+}
+
+/// Finds what this start runs, out of all episodes on record. It works on a blocking thread, because a
+/// campaign may have very many.
+async fn select(
+    kind: Arc<dyn WorkKind>,
+    sources: Arc<WorkSources>,
+    plan: CampaignPlan,
+    mut episodes: Vec<EpisodeRecord>,
+) -> Result<SelectedEpisodes, Fault> {
+    let work = move || {
+        let tasks = episodes.iter().map(|e| &e.plan.task).collect::<HashSet<_>>().len() as u64;
+        let ordinal = episodes.iter().map(|e| e.plan.ordinal + 1).max().unwrap_or(0);
+        let draw = kind.draw(&sources, &episodes, &plan.tasks);
+        let wanted = RequestedEpisodes { kind: &*kind, sources: &sources, plan: &plan };
+        let lost = wanted.leave_out_others(&mut episodes);
+        SelectedEpisodes { episodes, draw, lost, tasks, ordinal }
     };
-    Ok(planned.map_err(failed)??)
+    tokio::task::spawn_blocking(work).await.map_err(panicked)
 }
 
 /// The template editions that must be recorded because they are new. If a template has changed that
@@ -273,14 +316,14 @@ async fn editions(
     Ok(now.iter().filter(|edition| !before.contains(edition)).cloned().collect())
 }
 
-/// Writes the campaign, its template editions, the new episodes and the reopened episodes, in this
-/// order. A kill in between leaves a shorter plan, and the next start adds the rest. Episodes that
+/// Writes the campaign, its template editions, the new episodes, the choices that have failed and the
+/// reopened episodes, in this order. A kill in between leaves a shorter plan, and the next start adds the rest. Episodes that
 /// were not reopened yet stay faulted.
 async fn write_down(
     services: &EngineServices,
     record: CampaignRecord,
     editions: Vec<TemplateEdition>,
-    planned: &[PlannedEpisode],
+    plan: &CampaignPlan,
     reopened: Vec<JournalEntry>,
 ) -> Result<(), Fault> {
     if !reopened.is_empty() {
@@ -291,8 +334,12 @@ async fn write_down(
     if !editions.is_empty() {
         services.collector.record(vec![JournalEntry::EditionsUsed { campaign, editions }]).await?;
     }
-    for chunk in planned.chunks(PLAN_CHUNK) {
+    for chunk in plan.episodes.chunks(PLAN_CHUNK) {
         services.collector.record(vec![JournalEntry::Planned(chunk.to_vec())]).await?;
+    }
+    for chunk in plan.failed.chunks(PLAN_CHUNK) {
+        let entries = failed_entries(chunk, services.clock.now_ms());
+        services.collector.record(entries).await?;
     }
     for chunk in reopened.chunks(PLAN_CHUNK) {
         services.collector.record(chunk.to_vec()).await?;

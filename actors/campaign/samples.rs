@@ -42,9 +42,11 @@ impl SamplePlanner {
         plans.into_iter().map(EpisodeRecord::planned).collect()
     }
 
-    /// Counts an episode of a choice, and returns its place in the plan.
-    pub(super) fn add_chosen(&mut self, plan: &PlannedEpisode) -> u64 {
-        self.trials.planned(plan);
+    /// Returns the place of a unit of a choice in the plan. Counts it as a sample if it will run.
+    pub(super) fn place_chosen(&mut self, plan: &PlannedEpisode, runs: bool) -> u64 {
+        if runs {
+            self.trials.planned(plan);
+        }
         let ordinal = self.ordinal;
         self.ordinal += 1;
         ordinal

@@ -45,6 +45,22 @@ text_id! {
     EpisodeId
 }
 
+impl TaskId {
+    /// Stands in an id in place of the digest of a task that could not be made.
+    const UNMADE: &'static str = "@unmade-";
+
+    /// The id of a task that could not be made: there are no bytes to take a digest of. For example
+    /// `text/words@unmade-3`.
+    pub fn unmade(template: &str, index: u32) -> Self {
+        Self(format!("{template}{}{index}", Self::UNMADE))
+    }
+
+    /// Whether the task could not be made.
+    pub fn is_unmade(&self) -> bool {
+        self.0.contains(Self::UNMADE)
+    }
+}
+
 /// The number of an attempt at an episode. Zero means that there was no attempt yet; the first
 /// attempt has number 1. It is also the fencing number: starts, turns and ends of attempts with a
 /// lower number than the current one come from a dead attempt and are dropped.

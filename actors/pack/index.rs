@@ -88,6 +88,8 @@ pub struct ChangeGroup {
     pub kind: ChangeKind,
     /// The numbers of its changes among the faults or the stubs of the pack.
     pub parts: Vec<usize>,
+    /// The numbers of the tests that fail with all of them, sorted. Empty if the index does not say.
+    pub tests: Vec<usize>,
 }
 
 /// One line of the index.
@@ -102,5 +104,7 @@ pub(super) enum IndexLine {
         of: ChangeKind,
         /// The ids of its changes.
         parts: Vec<String>,
+        #[serde(default)]
+        tests: Vec<usize>,
     },
 }

@@ -284,11 +284,14 @@ impl IndexReader {
                 self.pack.twins.push(twin);
                 Ok(())
             }
-            IndexLine::Group { id, of, parts } => {
+            IndexLine::Group { id, of, parts, tests } => {
+                if !tests.is_empty() {
+                    self.pack.check_tests(&tests)?;
+                }
                 let parts: Vec<usize> =
                     parts.iter().map(|part| self.part(of, part)).collect::<Result<_, _>>()?;
                 self.check_apart(of, &parts)?;
-                self.pack.groups.push(ChangeGroup { id, kind: of, parts });
+                self.pack.groups.push(ChangeGroup { id, kind: of, parts, tests });
                 Ok(())
             }
         }

@@ -185,7 +185,10 @@ fn test_cheats(task: &Task, left: &OracleFiles) -> Vec<NamedSolution> {
         replaced("clock-reading-tests", clock),
     ];
     for allowed in RIGHT_FIRST {
-        let counted = |payload: &str| payload.replace("{allowed}", &allowed.to_string());
+        let tests = include_str!("payloads/counted_tests.py");
+        let tests = tests.replace("{allowed}", &allowed.to_string());
+        // What counts comes first; the tests look at `EARLIER`.
+        let counted = |counter: &str| format!("{counter}{tests}");
         let files = counted(include_str!("payloads/counting_tests.py"));
         let process = counted(include_str!("payloads/counting_process_tests.py"));
         cheats.push(replaced(&format!("counting-tests-{allowed}"), &files));
@@ -312,6 +315,33 @@ mod tests {
             let found = [&untouched, &mended, &tested, &written].map(|names| has(names, cheat));
             assert_eq!(found, fits, "{cheat}");
         }
+    }
+
+    /// Both have the same tests behind what counts.
+    #[test]
+    fn tests_that_count_are_whole() {
+        let solved = vec![left("test_total.py", "tests")];
+        let solved = WorkspaceCopy { entries: solved, ..WorkspaceCopy::default() };
+        let task = catalog().iter().next().unwrap().task(1, 0).unwrap();
+        let mut found = 0;
+        for cheat in cheats(&task, &solved) {
+            let Some((_, allowed)) = cheat.name.rsplit_once("tests-") else { continue };
+            let written = cheat.moves.iter().find_map(|one| match &one.action {
+                MoveAction::Write { content, .. } => Some(content.as_str()),
+                _ => None,
+            });
+            let written = written.unwrap();
+            assert_eq!(written.matches("class Counted").count(), 1, "{written}");
+            assert_eq!(
+                written.matches("EARLIER = earlier_runs()\n\n\nclass").count(),
+                1,
+                "{written}"
+            );
+            let limit = format!("assertLess(EARLIER, {allowed})");
+            assert_eq!(written.matches(&limit).count(), 3, "{written}");
+            found += 1;
+        }
+        assert_eq!(found, 4);
     }
 
     #[test]

@@ -10,6 +10,7 @@
 //! An error names its place in a file (`template_error.rs`, `yaml.rs`). Template authors read
 //! `docs/templates.md`.
 
+mod bare_task;
 mod catalog;
 mod draw;
 mod field_renderer;

@@ -11,7 +11,7 @@ use super::template::Template;
 use super::template_error::TemplateProblem;
 use crate::model::{
     FileSpec, JudgePlace, MoveAction, NamedSolution, ScriptedMove, Task, TaskCheck, TaskFault,
-    TaskId, TaskPack, TaskVerification,
+    TaskPack, TaskVerification,
 };
 use crate::pack::{PackFile, PackTest, ProjectPack};
 use serde_json::json;
@@ -102,39 +102,20 @@ impl<'a> PackTaskBuilder<'a> {
 
     /// The task without its id and its digest.
     fn task(&self, index: u32, drawn: &DrawnTask<'_>) -> Task {
-        let template = self.template;
-        let canary = format!("synthd-canary-{}", draw::derived_hex(&self.key, "canary"));
+        let bare = self.template.bare_task(&self.key, index);
         let (wording, told) = self.told(drawn);
         let entries = drawn.changes.changes.iter().map(|drawn| drawn.change.id.clone()).collect();
         Task {
-            id: TaskId(String::new()),
-            template: template.id.clone(),
-            title: template.title.clone(),
-            category: template.category.clone(),
-            kind: template.kind,
-            skills: template.skills.clone(),
-            difficulty: template.difficulty,
-            expected_steps: (template.expected_steps.min, template.expected_steps.max),
-            requires: template.requires.clone(),
-            index,
-            seed: draw::seed_of(&self.key),
-            image: template.environment.image.clone(),
             files: self.files(drawn),
-            setup: Vec::new(),
-            services: Vec::new(),
-            resources: template.resources(),
-            instruction: format!("{}\n\n[{canary}]\n", told.trim_end()),
+            instruction: format!("{}\n\n[{}]\n", told.trim_end(), bare.canary),
             wording: Some(wording),
-            canary,
             solution: self.solution(drawn),
             alternatives: vec![self.rewritten(drawn)],
             faults: drawn.changes.changes.iter().map(fault).collect(),
             pack: Some(self.origin(entries)),
             verification: self.verification(drawn),
-            stages: Vec::new(),
-            digest: String::new(),
-            template_digest: template.digest(),
             cluster: self.cluster(),
+            ..bare
         }
     }
 

@@ -2,6 +2,7 @@
 //! text with them. It also adds the canaries: one in the instruction, to find copies of the task in
 //! other data, and one in the sealed files, to find out that an agent has read them.
 
+use super::bare_task::canary;
 use super::draw::{self, TaskRng};
 use super::field_renderer::FieldRenderer;
 use super::render::RenderContext;
@@ -56,7 +57,7 @@ impl<'a> TaskBuilder<'a> {
         let faults = self.faults(&mut context);
         // The cluster is computed from the public content with an empty canary. So tasks with the
         // same work are in the same cluster, although their canaries differ.
-        let canary = format!("synthd-canary-{}", draw::derived_hex(&self.key, "canary"));
+        let canary = canary(&self.key);
         context.insert("task_canary".to_owned(), "".into());
         let bare = self.public_content(&context)?;
         context.insert("task_canary".to_owned(), canary.clone().into());
@@ -76,34 +77,19 @@ impl<'a> TaskBuilder<'a> {
         let (whole, stages) = self.whole(built.collect())?;
         let BuiltPart { stage: work, alternatives } = whole;
         Ok(Task {
-            id: TaskId(String::new()),
-            template: template.id.clone(),
             title,
-            category: template.category.clone(),
-            kind: template.kind,
-            skills: template.skills.clone(),
-            difficulty: template.difficulty,
-            expected_steps: (template.expected_steps.min, template.expected_steps.max),
-            requires: template.requires.clone(),
-            index,
-            seed: draw::seed_of(&self.key),
-            image: template.environment.image.clone(),
             files,
             setup,
             services,
-            resources: template.resources(),
             instruction: work.instruction,
             wording: work.wording,
-            canary,
             solution: work.solution,
             alternatives,
             faults: faults.into_iter().map(|drawn| drawn.fault).collect(),
-            pack: None,
             verification: work.verification,
             stages,
-            digest: String::new(),
-            template_digest: template.digest(),
             cluster: Task::cluster_of(&template.id, &bare),
+            ..template.bare_task(&self.key, index)
         })
     }
 

@@ -16,6 +16,7 @@ use crate::ports::{CallContext, ChatModel};
 use crate::supervisor::spawn;
 use async_trait::async_trait;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -26,12 +27,15 @@ const PATIENCE: u32 = 2;
 pub struct FakeAgents {
     pub(super) backend: FakeBackend,
     pub(super) models: Arc<FakeModels>,
+    /// How many sessions were opened. Each has a token of its own.
+    pub(super) sessions: AtomicUsize,
 }
 
 #[async_trait]
 impl AgentAccess for FakeAgents {
     async fn open_session(&self, spec: AgentSessionSpec) -> Result<AgentSession, Fault> {
-        let token = format!("{}-{}", spec.episode, spec.attempt);
+        let session = self.sessions.fetch_add(1, Ordering::AcqRel);
+        let token = format!("{}-{}-{session}", spec.episode, spec.attempt);
         // The door stays open, whatever becomes of the program.
         let calls = spec.calls.clone();
         let program = Program {
@@ -56,14 +60,14 @@ struct Program {
 impl Program {
     async fn run(self) {
         let jobs = self.backend.jobs();
-        jobs.started(&self.token).await;
+        let task = jobs.started(&self.token).await;
         if jobs.is_broken() {
             return jobs.end(&self.token, 127);
         }
         if jobs.is_idle() {
             return std::future::pending().await;
         }
-        let mut messages = vec![ChatMessage::text(ChatRole::User, "the task")];
+        let mut messages = vec![ChatMessage::text(ChatRole::User, task)];
         let mut refused = 0;
         while refused <= PATIENCE || jobs.is_patient() {
             let Some(answer) = self.ask(&messages).await else { break };

@@ -15,7 +15,8 @@ pub(super) struct AgentCommand {
 
 #[derive(Default)]
 struct Job {
-    started: bool,
+    /// What the program was told to do, once it was started.
+    started: Option<String>,
     commands: Vec<AgentCommand>,
     ended: Option<i32>,
 }
@@ -117,16 +118,17 @@ impl Jobs {
         news
     }
 
-    pub(super) fn start(&self, token: &str) {
-        self.change(token, |job| job.started = true);
+    pub(super) fn start(&self, token: &str, task: &str) {
+        self.change(token, |job| job.started = Some(task.to_owned()));
     }
 
-    /// Waits until the sandbox of the program with this token has started it.
-    pub async fn started(&self, token: &str) {
+    /// Waits until the sandbox of the program with this token has started it. What it is told to do.
+    pub async fn started(&self, token: &str) -> String {
         loop {
             let news = self.news();
-            if self.jobs().get(token).is_some_and(|job| job.started) {
-                return;
+            let told = self.jobs().get(token).and_then(|job| job.started.clone());
+            if let Some(told) = told {
+                return told;
             }
             news.await;
         }

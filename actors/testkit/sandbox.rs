@@ -142,9 +142,10 @@ impl SandboxBackend for FakeBackend {
         let print =
             SandboxFingerprint { backend: "fake".to_owned(), ..SandboxFingerprint::default() };
         let (shared, files) = (shared.clone(), BTreeMap::new());
-        let (token, hung, told) = (String::new(), Vec::new(), BTreeMap::new());
+        let (token, task) = (String::new(), String::new());
+        let (hung, told) = (Vec::new(), BTreeMap::new());
         let (full, service) = (false, None);
-        Ok(Box::new(FakeSandbox { shared, print, files, told, token, hung, full, service }))
+        Ok(Box::new(FakeSandbox { shared, print, files, told, token, task, hung, full, service }))
     }
 
     async fn store_copy(&self, copy: Arc<WorkspaceCopy>) -> Arc<dyn StoredCopy> {
@@ -184,6 +185,8 @@ pub(super) struct FakeSandbox {
     told: BTreeMap<String, String>,
     /// What its agent program is known by.
     token: String,
+    /// What its agent program is told to do.
+    task: String,
     /// What it does for ever.
     hung: Vec<oneshot::Sender<String>>,
     /// Nothing can be written.
@@ -341,7 +344,7 @@ impl Sandbox for FakeSandbox {
     async fn start(&mut self, request: &ExecRequest) -> Result<(), Fault> {
         let shared = self.shared.clone();
         shared.traps.pass(&format!("start {}", request.command)).await?;
-        shared.jobs.start(&self.token);
+        shared.jobs.start(&self.token, &self.task);
         Ok(())
     }
 
@@ -458,6 +461,9 @@ impl Sandbox for FakeSandbox {
         for (name, value) in variables {
             if name == "OPENAI_API_KEY" {
                 self.token.clone_from(value);
+            }
+            if name == "SYNTHD_TASK" {
+                self.task.clone_from(value);
             }
             self.shared.traps.pass(&format!("set {name}={value}")).await?;
         }

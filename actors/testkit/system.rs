@@ -122,7 +122,11 @@ impl Kit {
         // The publisher is the last one.
         exits.extend(more.pop().map(|exit| ("publisher", exit)));
         exits.extend(more.into_iter().map(|exit| ("quality", exit)));
-        let agents = Arc::new(FakeAgents { backend: backend.clone(), models: models.clone() });
+        let agents = Arc::new(FakeAgents {
+            backend: backend.clone(),
+            models: models.clone(),
+            sessions: Default::default(),
+        });
         let units = Arc::new(ActorCounters::new("unit"));
         let services = EngineServices {
             pool,

@@ -70,6 +70,9 @@ pub struct WorkSources {
 pub struct CampaignPlan {
     /// The new units in plan order.
     pub episodes: Vec<PlannedEpisode>,
+    /// New units of choices whose tasks cannot be made, each with the reason. They are recorded as
+    /// faulted and never run.
+    pub failed: Vec<(PlannedEpisode, Fault)>,
     /// Every task that is asked for now, whether it was planned before or not.
     pub tasks: HashSet<TaskId>,
     /// The same tasks by their places: the numbers of the tasks of each template. A place stays the
@@ -77,7 +80,21 @@ pub struct CampaignPlan {
     pub places: HashMap<String, HashSet<u32>>,
 }
 
+/// A unit of a choice that a draw has made.
+#[derive(Clone, Debug)]
+pub struct ChosenUnit {
+    pub unit: PlannedEpisode,
+    /// Why its task cannot be made. Then the unit is recorded as faulted and never runs.
+    pub failure: Option<Fault>,
+}
+
 impl CampaignPlan {
+    /// Notes that a task is asked for that cannot be made.
+    pub fn ask_for_unmade(&mut self, unit: &PlannedEpisode) {
+        self.places.entry(unit.template.clone()).or_default().insert(unit.index);
+        self.tasks.insert(unit.task.clone());
+    }
+
     /// Notes that a task is asked for.
     pub fn ask_for(&mut self, task: Task) {
         self.places.entry(task.template).or_default().insert(task.index);
@@ -146,10 +163,11 @@ pub trait WorkKind: Send + Sync + 'static {
         None
     }
 
-    /// The units of choices of [`WorkKind::draw`], without their places in the plan. It renders tasks,
-    /// so it runs on a blocking thread.
-    fn chosen_units(&self, _choices: &[DrawChoice]) -> Result<Vec<PlannedEpisode>, TemplateError> {
-        Ok(Vec::new())
+    /// The units of choices of [`WorkKind::draw`] in the order of the choices, without their places in
+    /// the plan. A choice whose task cannot be made has one unit with the reason. It renders tasks, so
+    /// it runs on a blocking thread.
+    fn chosen_units(&self, _choices: &[DrawChoice]) -> Vec<ChosenUnit> {
+        Vec::new()
     }
 
     /// One attempt at a unit. It records its start (the fence), its turns and its outcome. Err

@@ -31,6 +31,7 @@ mod schema;
 mod store;
 mod template;
 mod template_calibrate;
+mod template_check;
 mod template_export;
 mod template_filter;
 mod template_harbor;
@@ -169,6 +170,15 @@ pub(crate) struct TemplateDirs {
     // Packs may lie in the same directories.
     #[arg(long = "templates", alias = "packs", value_name = "DIR")]
     pub(crate) directories: Vec<PathBuf>,
+}
+
+/// The directories of commands that hold what is recorded against today's templates.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct RecordDirs {
+    #[command(flatten)]
+    pub(crate) templates: TemplateDirs,
+    #[command(flatten)]
+    pub(crate) data: DataDir,
 }
 
 /// Runs the whole program and returns its exit code. If the first argument is the launcher's

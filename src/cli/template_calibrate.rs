@@ -1,9 +1,9 @@
 //! `synthd template calibrate`: measures the difficulty of templates from the episodes of finished
 //! campaigns, and writes it into the file that the library of templates loads.
 
+use crate::cli::RecordDirs;
 use crate::cli::campaign;
 use crate::cli::terminal::output::{eprint_line, pluralize, print_json, print_line, table};
-use crate::cli::{DataDir, TemplateDirs};
 use crate::error::{Code, Error, Result};
 use crate::running_engine::{SystemClock, run_in_actor_system, store_error};
 use crate::store::Store;
@@ -11,16 +11,18 @@ use crate::template_calibration::{CalibratedModel, CalibrationFile, TemplateCali
 use crate::templates;
 use clap::Args;
 use serde_json::json;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use synthd_actors::model::{CampaignName, EpisodeRecord, Outcome, TemplateEdition};
+use synthd_actors::model::{CampaignName, EpisodeId, EpisodeRecord, Outcome, TemplateEdition};
 use synthd_actors::policy::{
     FEWEST_TRIES, MeanInterval, RateInterval, measured_difficulty, usual_turns,
 };
 use synthd_actors::ports::{Clock, Journal};
 use synthd_actors::task::{Catalog, Template};
 
+/// Rows that are in memory at once.
+const PAGE: usize = 64;
 /// Nano-dollars in a dollar.
 const NANOS: f64 = 1e9;
 
@@ -41,9 +43,7 @@ pub(super) struct TemplateCalibrateArgs {
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     #[command(flatten)]
-    templates: TemplateDirs,
-    #[command(flatten)]
-    data: DataDir,
+    dirs: RecordDirs,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -65,8 +65,8 @@ struct CalibrationTries {
 
 /// Reads the episodes, measures, writes the file and prints the figures.
 pub(super) fn run(args: &TemplateCalibrateArgs) -> Result<ExitCode> {
-    let store = Store::open_read_only(&args.data.data_dir)?;
-    let catalog = templates::load(&args.templates.directories)?;
+    let store = Store::open_read_only(&args.dirs.data.data_dir)?;
+    let catalog = templates::load(&args.dirs.templates.directories)?;
     let tries = run_in_actor_system(read_tries(&store, &catalog, &args.campaigns))??;
     let date = SystemClock.stamp(SystemClock.now_ms()).chars().take(DATE).collect::<String>();
     let measured = measure(&tries, &catalog, &date, &args.campaigns);
@@ -97,7 +97,7 @@ async fn read_tries(
     for name in campaigns.iter().collect::<BTreeSet<_>>() {
         campaign::find(store, name).await?;
         let name = CampaignName(name.clone());
-        let editions = store.editions(&name).await.map_err(store_error)?;
+        let editions = TriedEditions::read(store, &name).await?;
         for episode in store.episodes(&name).await.map_err(store_error)? {
             tries.add(episode, &editions, catalog);
         }
@@ -105,13 +105,50 @@ async fn read_tries(
     Ok(tries)
 }
 
+/// The editions of templates that the episodes of a campaign were tried with. A campaign whose templates
+/// have changed has episodes of several editions, and its record names only the newest one.
+struct TriedEditions {
+    /// The digest of the template of each judged episode, as its row tells it.
+    judged: HashMap<EpisodeId, Option<String>>,
+    /// The newest edition of each template.
+    newest: Vec<TemplateEdition>,
+}
+
+impl TriedEditions {
+    /// Reads the rows of a campaign page by page.
+    async fn read(store: &Store, campaign: &CampaignName) -> Result<Self> {
+        let newest = store.editions(campaign).await.map_err(store_error)?;
+        let (mut judged, mut after) = (HashMap::new(), None);
+        loop {
+            let page = store.rows(campaign, after, PAGE).await.map_err(store_error)?;
+            let Some(last) = page.last() else { return Ok(Self { judged, newest }) };
+            after = Some(last.ordinal);
+            for record in page {
+                let row = record.row.as_trajectory();
+                judged.insert(record.episode, row.and_then(|row| row.template_digest.clone()));
+            }
+        }
+    }
+
+    /// The digest of the template with which an episode was tried. None if nobody knows it.
+    fn of(&self, episode: &EpisodeRecord) -> Option<&str> {
+        let plan = &episode.plan;
+        match &episode.outcome {
+            Some(Outcome::Judged { .. }) => self.judged.get(&plan.id)?.as_deref(),
+            _ => {
+                let newest = self.newest.iter().find(|edition| edition.template == plan.template);
+                newest.map(|edition| edition.digest.as_str())
+            }
+        }
+    }
+}
+
 impl CalibrationTries {
     /// Sorts an episode in. What is known of a template holds only for the edition that was tried.
-    fn add(&mut self, episode: EpisodeRecord, editions: &[TemplateEdition], catalog: &Catalog) {
+    fn add(&mut self, episode: EpisodeRecord, editions: &TriedEditions, catalog: &Catalog) {
         let plan = &episode.plan;
-        let tried = editions.iter().find(|edition| edition.template == plan.template);
         let known = catalog.get(&plan.template).map(|template| template.digest());
-        if known.is_none() || tried.map(|edition| &edition.digest) != known.as_ref() {
+        if known.is_none() || editions.of(&episode) != known.as_deref() {
             self.other_editions += 1;
         } else if !matches!(episode.outcome, Some(Outcome::Judged { .. })) {
             self.faulted += 1;

@@ -1,6 +1,7 @@
 //! `synthd template check --harbor`: reads Harbor task folders and says what of them is wrong or cannot be
 //! honoured. With `--prove`, it runs their solutions and their tests in containers.
 
+use crate::cli::daemon::signals::SignalListener;
 use crate::cli::doctor::guest_dir;
 use crate::cli::terminal::output::{eprint_line, print_json, print_line, stderr_is_terminal};
 use crate::cli::terminal::terminal_text::{escape_controls, escape_line};
@@ -47,8 +48,9 @@ pub(super) fn check(paths: &[PathBuf], proves: bool, as_json: bool) -> Result<Ex
     verdict(&folders)
 }
 
-/// Proves those that are understood, one after the other.
+/// Proves those that are understood. Ctrl-C ends the proof that runs, with its containers.
 async fn prove(folders: &mut [ReadFolder]) -> Result<()> {
+    let mut signals = SignalListener::listen()?;
     own_directory(&guest_dir()).map_err(|error| {
         Error::new(Code::Io, "there is no directory for the logs of builds").with_source(error)
     })?;
@@ -57,6 +59,22 @@ async fn prove(folders: &mut [ReadFolder]) -> Result<()> {
             .with_source(fault.message)
             .hint("start an engine, or name one with DOCKER_HOST")
     })?;
+    let ended = tokio::select! {
+        ended = Box::pin(prove_all(&prover, folders)) => Some(ended),
+        () = signals.wait_for_stop() => None,
+    };
+    // The proof was dropped, but its containers would go on.
+    if ended.is_none() {
+        prover.end().await;
+    }
+    ended.unwrap_or_else(|| {
+        let what = "stopped in the middle of the proofs";
+        Err(Error::new(Code::Interrupted, what).hint("the same command proves all tasks again"))
+    })
+}
+
+/// Proves those that are understood, one after the other.
+async fn prove_all(prover: &TaskProver, folders: &mut [ReadFolder]) -> Result<()> {
     for folder in folders {
         let Ok(task) = &folder.task else { continue };
         if stderr_is_terminal() {

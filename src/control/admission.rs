@@ -7,7 +7,7 @@
 use crate::config::{self, ConfigErrors, LoadedCampaign};
 use crate::error::{Code, Error, Result};
 use crate::preflight::{
-    Preflight, PullListener, changed_settings, changed_templates, nothing_to_run,
+    Preflight, PullListener, changed_settings, changed_templates, nothing_to_draw, nothing_to_run,
 };
 use crate::running_engine::{RunningEngine, fault_error, store_error};
 use crate::sandbox::docker::PullProgress;
@@ -62,7 +62,7 @@ async fn ready(
     told: PullListener<'_>,
 ) -> Result<BTreeMap<String, String>> {
     let preflight = Preflight { inputs, config, known };
-    let mut findings = preflight.check_file();
+    let mut findings = check_file(inputs, config, known).await?;
     // An image may be large, so nothing is pulled for a file that is refused anyway.
     let told = findings.is_empty().then_some(told);
     let survey = preflight.check_host(&engine.backend, told).await;
@@ -71,6 +71,20 @@ async fn ready(
         Some(error) => Err(error),
         None => Ok(survey.digests),
     }
+}
+
+/// The findings of a campaign's file. They are found on a blocking thread: the draw of many tasks, and
+/// the tasks that stand for their templates, take long. Err means that the check panicked.
+async fn check_file(
+    inputs: &WorkInputs,
+    config: &CampaignConfig,
+    known: Option<&CampaignRecord>,
+) -> Result<Vec<Error>> {
+    let (inputs, config, known) = (inputs.clone(), config.clone(), known.cloned());
+    let check =
+        move || Preflight { inputs: &inputs, config: &config, known: known.as_ref() }.check_file();
+    let found = tokio::task::spawn_blocking(check).await;
+    found.map_err(|e| Error::new(Code::Unexpected, "checking the campaign panicked").with_source(e))
 }
 
 /// Reads the text of a campaign and the templates in its directories. The outer error means that
@@ -189,6 +203,7 @@ fn refused(error: &SubmitError, config: &CampaignConfig, known: Option<&Campaign
             )
         }
         SubmitError::Prepare(PrepareError::NothingToRun(skipped)) => nothing_to_run(skipped),
+        SubmitError::Prepare(PrepareError::NothingToDraw(skipped)) => nothing_to_draw(skipped),
         SubmitError::Prepare(PrepareError::Template(template)) => {
             Error::new(Code::TemplateInvalid, format!("{}: {}", placed(template), template.message))
                 .hint("`synthd template check` says what is wrong with a template")

@@ -14,7 +14,8 @@ use super::harbor_task::{HarborImage, HarborPart, HarborTask};
 use super::reward_file::TaskRewards;
 use super::terminal_folder;
 use crate::sandbox::docker::{
-    DockerImages, DockerfileRecipe, EndedTrial, ImageRecipe, TrialContainers, TrialRun,
+    DockerImages, DockerfileRecipe, EndedTrial, ImageRecipe, TrialContainers, TrialFile,
+    TrialImage, TrialRun,
 };
 use std::collections::BTreeMap;
 use std::io;
@@ -33,6 +34,9 @@ const QUOTED: usize = 600;
 const WHOLE: f64 = 1.0;
 /// The name of the images of tasks. Each has a tag of its own.
 const IMAGE: &str = "synthd/harbor-task";
+/// Directories that begin empty for the solution, and those that do for the tests.
+const OF_SOLUTION: [&str; 1] = ["/solution"];
+const OF_TESTS: [&str; 2] = ["/tests", "/logs/verifier"];
 /// Runs the tests.
 const TEST: &str = "/tests/test.sh > /logs/verifier/test-stdout.txt 2>&1; exit 0";
 /// What Harbor adds to the tests of Terminal-Bench, which pass by their exit code.
@@ -74,11 +78,14 @@ impl TaskProver {
         Ok(Self { images, containers: TrialContainers::connect().await?, logs })
     }
 
-    /// What does not hold of a task; empty if it is proven. Err is a fault of the engine, or of an image
-    /// that cannot be had.
+    /// What does not hold of a task; empty if it is proven. Err is a fault of the engine, of an image
+    /// that cannot be had, or of one with volumes. If the future is dropped, call [`Self::end`].
     pub async fn prove(&self, task: &HarborTask, folder: &Path) -> Result<Vec<String>, Fault> {
         let image = self.image_of(task, folder).await?;
-        let user = self.containers.user_of(&image).await?;
+        let TrialImage { user, volumes } = self.containers.image(&image).await?;
+        if let Some(why) = unkept(&image, &volumes) {
+            return Err(Fault::new(FaultKind::SandboxRefused, why));
+        }
         let proven = ProvenTask { task, folder, image, user };
         let mut problems = Vec::new();
         self.try_nothing(&proven, &mut problems).await?;
@@ -89,6 +96,11 @@ impl TaskProver {
             self.containers.remove_image(image).await;
         }
         tried.map(|()| problems)
+    }
+
+    /// Ends and removes what a proof has left that was dropped in the middle.
+    pub async fn end(&self) {
+        self.containers.end_all().await;
     }
 
     /// The image of the environment, built if it is not there.
@@ -187,7 +199,7 @@ impl TaskProver {
             variables: listed(&proven.task.variables),
             script: &script,
             files: files.map_err(|error| unread(&error))?,
-            fresh: &["/solution"],
+            fresh: &OF_SOLUTION,
             memory_bytes: proven.memory_bytes(),
             timeout: part.agent_timeout.unwrap_or(SOLUTION_TIME),
         };
@@ -222,7 +234,7 @@ impl TaskProver {
             variables: listed(&all),
             script: TEST,
             files: files.map_err(|error| unread(&error))?,
-            fresh: &["/tests", "/logs/verifier"],
+            fresh: &OF_TESTS,
             memory_bytes: proven.memory_bytes(),
             timeout: part.tests_timeout,
         };
@@ -238,15 +250,15 @@ impl TaskProver {
             return Ok(Err("the tests did not end in their time".to_owned()));
         }
         let file = |name: &'static str| self.containers.file(ended, name);
-        let json = file("/logs/verifier/reward.json").await?;
-        let text = file("/logs/verifier/reward.txt").await?;
+        // A file of which only a part was read is larger than a reward may be.
+        let json = file("/logs/verifier/reward.json").await?.map(|file| file.content);
+        let text = file("/logs/verifier/reward.txt").await?.map(|file| file.content);
         let why = match TaskRewards::read(json.as_deref(), text.as_deref()) {
             Ok(rewards) => return Ok(Ok(rewards.main())),
             Err(why) => why,
         };
-        let printed = file("/logs/verifier/test-stdout.txt").await?.unwrap_or_default();
-        let printed = last_characters(&String::from_utf8_lossy(&printed));
-        Ok(Err(format!("{why}; the tests have printed {printed:?}")))
+        let printed = file("/logs/verifier/test-stdout.txt").await?;
+        Ok(Err(format!("{why}; {}", told(printed.as_ref()))))
     }
 }
 
@@ -301,6 +313,31 @@ fn playing(variables: &BTreeMap<String, String>) -> String {
     script + " /solution/solve.sh > /dev/null 2>&1; exit 0"
 }
 
+/// Why an image with these volumes cannot be judged by. None if what is written into them does not count:
+/// those directories begin empty anyway.
+fn unkept(image: &str, volumes: &[String]) -> Option<String> {
+    let is_fresh = |path: &str| OF_SOLUTION.iter().chain(&OF_TESTS).any(|fresh| *fresh == path);
+    let volumes = volumes.iter().map(|path| path.as_str());
+    let lost: Vec<&str> = volumes.filter(|path| !is_fresh(path.trim_end_matches('/'))).collect();
+    (!lost.is_empty()).then(|| {
+        let lost = lost.join(", ");
+        format!(
+            "the image {image} has volumes ({lost}): what a solution leaves there is not kept, so it \
+             cannot be judged; take VOLUME out of the image"
+        )
+    })
+}
+
+/// What the tests have printed, in words: the end of it, or the end of the part that was read.
+fn told(printed: Option<&TrialFile>) -> String {
+    let Some(TrialFile { content, is_whole }) = printed else {
+        return "the tests have printed \"\"".to_owned();
+    };
+    let part = if *is_whole { "" } else { "much; the part that was read ends with " };
+    let end = last_characters(&String::from_utf8_lossy(content));
+    format!("the tests have printed {part}{end:?}")
+}
+
 /// ` of the step "name"`, or nothing.
 fn of_step(part: &HarborPart) -> String {
     part.name.as_ref().map_or_else(String::new, |name| format!(" of the step {name:?}"))
@@ -318,8 +355,29 @@ fn unread(error: &io::Error) -> Fault {
 
 #[cfg(test)]
 mod tests {
-    use super::playing;
+    use super::{TrialFile, playing, told, unkept};
     use std::collections::BTreeMap;
+
+    /// A kept container has nothing of its volumes.
+    #[test]
+    fn an_image_with_a_volume_is_refused_by_name() {
+        let unkept = |paths: &[&str]| {
+            let paths: Vec<String> = paths.iter().map(|path| (*path).to_owned()).collect();
+            unkept("some/image", &paths)
+        };
+        assert_eq!(unkept(&[]), None);
+        assert_eq!(unkept(&["/logs/verifier", "/solution/", "/tests"]), None, "they begin empty");
+        let told = unkept(&["/data", "/tests", "/tests/a"]).unwrap();
+        assert!(told.contains("some/image has volumes (/data, /tests/a)"), "{told}");
+    }
+
+    #[test]
+    fn a_part_of_what_was_printed_is_told_as_a_part() {
+        let file = |is_whole| TrialFile { content: b"all is well\n".to_vec(), is_whole };
+        assert_eq!(told(Some(&file(true))), "the tests have printed \"all is well\"");
+        assert!(told(Some(&file(false))).contains("read ends with \"all is well\""));
+        assert_eq!(told(None), "the tests have printed \"\"");
+    }
 
     #[test]
     fn variables_of_a_solution_are_in_its_script_alone() {

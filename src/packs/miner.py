@@ -747,7 +747,8 @@ def test_places(paths):
 
 
 def twins_of(name, place):
-    """Copies of a test that expect something slightly else, so that right code must fail them."""
+    """Copies of a test that expect something slightly else, so that right code must fail them. What is
+    drawn follows from the name of the test, so the same test has the same copies."""
     found, text, draw = [], place["text"], random.Random(name)
     for node in ast.walk(place["node"]):
         is_call = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
@@ -768,7 +769,7 @@ def other_token(old, value, draw):
     """Another value of the same kind, written as the old one is; None where there is none."""
     if isinstance(value, int):
         return other_number(value, draw) if old == repr(value) else None
-    return other_text(old) if isinstance(value, str) and evaluated(old) == value else None
+    return other_text(old, draw) if isinstance(value, str) and evaluated(old) == value else None
 
 
 def other_number(value, draw):
@@ -776,14 +777,24 @@ def other_number(value, draw):
     return repr(draw.choice([value + step for step in (-3, -2, -1, 1, 2, 3) if value + step >= 0]))
 
 
-def other_text(old):
+#: Letters and digits that stand for each other in twins.
+LETTERS = ("abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789")
+
+
+def other_letter(letter, draw):
+    """A letter or digit near this one, before it or behind it."""
+    row = next(row for row in LETTERS if letter in row)
+    at = row.index(letter)
+    return draw.choice([row[at + step] for step in (-2, -1, 1, 2) if 0 <= at + step < len(row)])
+
+
+def other_text(old, draw):
     """A text with one other letter, in the quotes of the old one."""
     value = evaluated(old)
     for at in range(len(old) - 1, -1, -1):
         letter = old[at]
         if letter.isascii() and letter.isalnum() and old[at - 1 : at] != "\\":
-            other = {"z": "y", "Z": "Y", "9": "8"}.get(letter) or chr(ord(letter) + 1)
-            new = old[:at] + other + old[at + 1 :]
+            new = old[:at] + other_letter(letter, draw) + old[at + 1 :]
             if isinstance(evaluated(new), str) and evaluated(new) != value:
                 return new
     for quote in (1, 3):

@@ -1,11 +1,14 @@
 //! Finds shares in `[tasks.shares]` that no selected template can have, and shares that leave no
-//! template at all.
+//! template at all, or none that this host can run.
 
+use super::listed;
 use crate::error::{Code, Error};
 use crate::word_suggestion::one_of;
+use std::sync::Arc;
 use synthd_actors::model::{CampaignConfig, DrawAspect, DrawRule};
 use synthd_actors::policy::draw::{DrawCandidate, ShareDraw};
-use synthd_actors::task::Catalog;
+use synthd_actors::task::{Catalog, Template};
+use synthd_actors::work::SkippedTemplate;
 use synthd_actors::work::trajectory::draw_candidates;
 
 /// One finding for each stated share of a value that no selected template has, and one if nothing can
@@ -29,6 +32,31 @@ pub(super) fn undrawable(catalog: &Catalog, config: &CampaignConfig) -> Vec<Erro
         true => vec![nothing_drawn()],
         false => findings,
     }
+}
+
+/// The finding for shares that leave none of the templates that this host can run. None if something
+/// can be drawn, and if the shares exclude every selected template, which is a finding already.
+pub(super) fn undrawable_here(
+    runnable: &[Arc<Template>],
+    skipped: &[SkippedTemplate],
+    config: &CampaignConfig,
+) -> Option<Error> {
+    let draw = &config.tasks.draw;
+    if draw.rule != DrawRule::Shares || skipped.is_empty() {
+        return None;
+    }
+    let candidates = draw_candidates(runnable);
+    let first = ShareDraw::new(draw, config.seed, &candidates).draw();
+    first.is_none().then(|| nothing_to_draw(skipped))
+}
+
+/// The error for shares that leave no template that this host can run. It lists the reason for each
+/// template that it cannot run.
+pub fn nothing_to_draw(skipped: &[SkippedTemplate]) -> Error {
+    let listed = listed(skipped);
+    let what = format!("[tasks.shares] leaves no template that this host can run{listed}");
+    Error::new(Code::NothingToRun, what)
+        .hint("install the missing programs, or give a share to values of other templates")
 }
 
 /// The finding for a share of a value that no template has.

@@ -2,7 +2,7 @@
 //! finding, and `run` and `submit` refuse to start for the same findings.
 //!
 //! ```text
-//! file:  globs ─► shares ─► resources that templates state ─► stages ─► budgets
+//! file:  globs ─► shares ─► resources that templates state ─► budgets
 //! store: free, sound, same settings, same templates (`check` only: `run` finds them as it starts)
 //! host:  keys ─► enforcement ─► images ─► programs (`check` only: `run` asks while it prepares)
 //! live:  each model is asked once (`check --live`, `run --dry-run`)
@@ -17,9 +17,9 @@ mod globs;
 mod live;
 mod resources;
 mod sandboxes;
-mod staged;
 
 pub use changes::{changed_settings, changed_templates};
+pub use draws::nothing_to_draw;
 pub use globs::unmatched;
 pub use live::{LiveAnswer, LiveCheckReport, ask_each};
 
@@ -29,10 +29,9 @@ use crate::llm::AdapterFactory;
 use crate::running_engine::fault_error;
 use crate::sandbox::SandboxBackends;
 use crate::sandbox::docker::PullProgress;
-use draws::undrawable;
+use draws::{undrawable, undrawable_here};
 use resources::ungranted;
 use sandboxes::SandboxPreflight;
-use staged::unplayable;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use synthd_actors::campaign::{ChangedTemplates, PrepareError, find_changes};
@@ -71,15 +70,13 @@ pub struct PreflightReport {
 
 impl Preflight<'_> {
     /// Checks the file alone, against the templates and the prices: globs that match nothing, resources
-    /// that templates state and the campaign does not grant, agents that cannot play a template, and a
-    /// budget that cannot be enough.
+    /// that templates state and the campaign does not grant, and a budget that cannot be enough.
     pub fn check_file(&self) -> Vec<Error> {
         let mut findings = match self.config.kind {
             WorkName::Trajectories => {
                 let mut findings = unmatched(&self.inputs.catalog, &self.config.tasks);
                 findings.extend(undrawable(&self.inputs.catalog, self.config));
                 findings.extend(ungranted(&self.inputs.catalog, self.config));
-                findings.extend(unplayable(&self.inputs.catalog, self.config));
                 findings
             }
             WorkName::Completions => Vec::new(),
@@ -174,8 +171,8 @@ impl Preflight<'_> {
     }
 
     /// Starts a pool only for this check, asks which templates this host can run, and closes the
-    /// pool. Templates that lack a program are listed as skipped. If none is left, that is a
-    /// finding.
+    /// pool. Templates that lack a program are listed as skipped. If none is left, or none that a draw
+    /// by shares may take, that is a finding.
     async fn look_for_programs(
         &self,
         backends: &Arc<SandboxBackends>,
@@ -196,7 +193,10 @@ impl Preflight<'_> {
             Ok((templates, skipped)) if templates.is_empty() => {
                 survey.findings.push(nothing_to_run(&skipped));
             }
-            Ok((_, skipped)) => survey.skipped = skipped,
+            Ok((templates, skipped)) => {
+                survey.findings.extend(undrawable_here(&templates, &skipped, self.config));
+                survey.skipped = skipped;
+            }
             Err(fault) => survey.findings.push(fault_error(&fault)),
         }
     }
@@ -209,8 +209,11 @@ fn is_not_of_sandboxes(error: &Error) -> bool {
 
 /// The error for a campaign of which the host can run no template. It lists the reason for each.
 pub fn nothing_to_run(skipped: &[SkippedTemplate]) -> Error {
-    let listed: String =
-        skipped.iter().map(|s| format!("\n  {}: {}", s.template, s.reason)).collect();
-    Error::new(Code::NothingToRun, format!("no task is left to run{listed}"))
+    Error::new(Code::NothingToRun, format!("no task is left to run{}", listed(skipped)))
         .hint("install the missing programs, or choose other templates")
+}
+
+/// A line for each template that the host cannot run.
+fn listed(skipped: &[SkippedTemplate]) -> String {
+    skipped.iter().map(|s| format!("\n  {}: {}", s.template, s.reason)).collect()
 }

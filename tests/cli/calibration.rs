@@ -105,6 +105,23 @@ fn figures_hold_only_for_the_edition_that_was_tried() {
     assert_eq!(again.document()["templates"].as_array().unwrap().len(), 2);
 }
 
+/// The record of the campaign names the newest edition, but its verdicts are of the older one.
+#[test]
+fn verdicts_of_an_older_edition_do_not_count_in_a_campaign_that_went_on() {
+    let dir = played();
+    let path = dir.path().join("own/grade/long.yaml");
+    let changed = std::fs::read_to_string(&path).unwrap() + "# another edition\n";
+    std::fs::write(&path, changed).unwrap();
+    let args = ["run", "campaign.toml", "--data-dir", "data", "--templates", "own"];
+    synthd_in(dir.path(), &[&args[..], &["--accept-changed"]].concat()).succeeds();
+    let again = calibrate(dir.path(), &["--campaign", "graded", "--json"]).succeeds();
+    assert!(again.stderr.contains("8 episodes of another edition"), "{again:?}");
+    let document = again.document();
+    assert_eq!(document["other_editions"], 8, "{document:#}");
+    let measured = document["templates"].as_array().unwrap().iter().map(|one| &one["id"]);
+    assert_eq!(measured.collect::<Vec<_>>(), ["grade/middle", "grade/short"]);
+}
+
 #[test]
 fn what_cannot_be_calibrated_is_told() {
     let dir = tempfile::tempdir().unwrap();

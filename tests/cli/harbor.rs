@@ -2,12 +2,14 @@
 //! of folders of others is refused.
 
 use super::campaign::templates;
-use super::harness::{Ran, synthd_in};
+use super::harness::{Ran, command, synthd_in};
 use crate::sandbox::{BASE, image};
 use crate::support::skip;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 /// Exports templates of the tests and of the library into `tasks`.
 fn export(dir: &Path, globs: &[&str], more: &[&str]) -> Ran {
@@ -193,6 +195,58 @@ fn an_exported_task_is_solved_by_its_solution_and_not_by_nothing() {
         assert_eq!(reward(&image.1, &folder, true), 1.0, "{template}");
         assert!(reward(&image.1, &folder, false) < 1.0, "{template}");
     }
+}
+
+/// A small task of Terminal-Bench in `tasks`, with these parts.
+fn put_small_task(dir: &Path, lines: &str, tests: &str, solution: &str) {
+    let folder = dir.join("tasks/small");
+    fs::create_dir_all(&folder).unwrap();
+    let put = |path: &str, text: &str| fs::write(folder.join(path), text).unwrap();
+    put("task.yaml", "instruction: Write 7 into /app/out.\n");
+    put("docker-compose.yaml", "services:\n  client:\n    build: .\n");
+    put("Dockerfile", &format!("FROM {BASE}\nUSER 0:0\nWORKDIR /app\n{lines}"));
+    put("run-tests.sh", &format!("#!/bin/sh\n{tests}\n"));
+    put("solution.sh", &format!("#!/bin/sh\n{solution}\n"));
+}
+
+/// What is in a volume is not kept between the solution and the tests.
+#[test]
+fn a_task_whose_image_has_a_volume_is_refused_by_name() {
+    let client = Command::new("docker").arg("version").output();
+    if image().is_none() || !client.is_ok_and(|output| output.status.success()) {
+        return skip("a Harbor task with a volume", "no container engine with the test image");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    put_small_task(dir.path(), "VOLUME /data\n", "grep -qx 7 /data/out", "echo 7 > /data/out");
+    let prove = ["template", "check", "--harbor", "tasks", "--prove"];
+    let ran = synthd_in(dir.path(), &prove).fails(1, "SYN-0203");
+    assert!(ran.stdout.starts_with("UNPROVEN   small "), "{ran:?}");
+    assert!(ran.stderr.contains("has volumes (/data): what a solution leaves there"), "{ran:?}");
+}
+
+/// Ctrl-C ends the container of the proof that runs.
+#[test]
+fn an_interrupted_proof_leaves_no_container() {
+    let client = Command::new("docker").arg("version").output();
+    if image().is_none() || !client.is_ok_and(|output| output.status.success()) {
+        return skip("an interrupted proof", "no container engine with the test image");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    put_small_task(dir.path(), "", "sleep 100000", "echo 7 > out");
+    let prove = ["template", "check", "--harbor", "tasks", "--prove"];
+    let mut command = command(dir.path(), &prove);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let pid = child.id();
+    let living = || {
+        let owners = docker(&["ps", "-a", "--format", "{{.Label \"synthd.owner\"}}"]);
+        owners.lines().filter(|owner| owner.contains(&format!(":{pid}:"))).count()
+    };
+    while living() == 0 {
+        assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
+    }
+    kill(Pid::from_raw(pid as i32), Signal::SIGINT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!(living(), 0);
 }
 
 /// The same by the program itself, over exported tasks and over a small one of Terminal-Bench.

@@ -3,6 +3,7 @@
 use super::harness::{Ran, synthd, synthd_in};
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 /// A project with two functions, tests that are inherited, and a test that is not the same every time.
 fn project(dir: &Path) {
@@ -146,6 +147,17 @@ fn what_is_no_pack_or_no_project_is_said() {
     assert!(unknown.stderr.contains("synthd pack list"), "{}", unknown.stderr);
 }
 
+/// What a twin expects does not tell which value is the right one, and follows from the test's name.
+#[test]
+fn twins_move_in_both_directions() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = Command::new("python3");
+    command.arg(root.join("tests/python/check_miner.py")).arg(root.join("src/packs/miner.py"));
+    let output = command.current_dir(dir.path()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 /// The whole way: from a project to tasks that are proven, and to a template of one's own.
 #[test]
 fn a_project_is_added_mined_checked_and_used() {
@@ -169,6 +181,24 @@ fn a_project_is_added_mined_checked_and_used() {
     let report = document(dir, &check);
     assert_eq!(report["entries"]["differing"], serde_json::json!([]));
     assert_eq!(report["problems"], serde_json::json!([]));
+
+    // Groups are tried as well: one that says too little of the tests that it breaks is found.
+    let all = document(dir, &["pack", "list", "--packs", "packs", "--json"]);
+    let toy = all.as_array().unwrap().iter().find(|pack| pack["name"] == "toy").unwrap();
+    let count = |key: &str| toy[key].as_u64().unwrap();
+    let groups = count("fault_groups") + count("stub_groups");
+    assert!(groups > 0, "{toy}");
+    assert_eq!(report["entries"]["of"], count("faults") + count("stubs") + groups);
+    let index = dir.join("packs/toy/index.jsonl");
+    let text = fs::read_to_string(&index).unwrap();
+    let line = text.lines().find(|line| line.contains("\"group\"")).unwrap();
+    let mut group: serde_json::Value = serde_json::from_str(line).unwrap();
+    group["tests"].as_array_mut().unwrap().pop();
+    fs::write(&index, text.replace(line, &group.to_string())).unwrap();
+    let all = ["pack", "check", "toy", "--packs", "packs", "--json", "--sample", "9999"];
+    let differs = synthd_in(dir, &all).fails(1, "SYN-0223");
+    assert_eq!(differs.document()["entries"]["differing"], serde_json::json!([group["id"]]));
+    fs::write(&index, text).unwrap();
 
     // A changed project does not fit its index.
     let source = dir.join("packs/toy/project/toy/__init__.py");

@@ -92,6 +92,31 @@ fn check_looks_for_the_programs_that_templates_need() {
     assert!(told.stderr.contains("skipping needs/it"), "{told:#?}");
 }
 
+/// All shares go to a template that this host cannot run: a campaign without an episode is none.
+#[test]
+fn shares_that_leave_nothing_to_run_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let own = dir.path().join("own/needs");
+    std::fs::create_dir_all(&own).unwrap();
+    let known = std::fs::read_to_string(templates().join("tests/sum.yaml")).unwrap();
+    std::fs::write(own.join("sum.yaml"), known.replace("id: tests/sum", "id: needs/sum")).unwrap();
+    let lacking = known
+        .replace("id: tests/sum", "id: needs/it")
+        .replace("difficulty: medium", "difficulty: hard")
+        .replace("requires: []", "requires: [no-such-program]");
+    std::fs::write(own.join("it.yaml"), lacking).unwrap();
+    let keys = "draw = \"shares\"\ncount = 4\n[tasks.shares]\ndifficulty = { hard = 1 }\n";
+    let text = text("needs", &["oracle"], "needs/*").replace("per_template = 1\n", keys);
+    std::fs::write(dir.path().join("c.toml"), text).unwrap();
+    for command in ["check", "run"] {
+        let told = synthd_in(dir.path(), &[command, "c.toml", "--templates", "own"]);
+        let told = told.fails(2, "SYN-0104");
+        let why = "[tasks.shares] leaves no template that this host can run";
+        assert!(told.stderr.contains(why), "{told:#?}");
+        assert!(told.stderr.contains("needs/it: the sandbox has no no-such-program"), "{told:#?}");
+    }
+}
+
 /// Each model is asked once: held, recorded, and within the budget.
 #[test]
 fn models_are_asked_once_where_that_is_wanted() {

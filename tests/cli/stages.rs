@@ -158,13 +158,32 @@ fn a_campaign_over_stages_has_rows_that_tell_them() {
     assert!(refused.stdout.contains(why), "{refused:?}");
 }
 
+/// The program is started once for each stage. It begins a conversation of its own each time.
 #[test]
-fn an_external_agent_cannot_play_stages() {
+fn an_external_agent_plays_stages() {
     let dir = written(str::to_owned);
+    let program = include_str!("../python/own_agent.py");
     let campaign = text("staged", &["oracle"], "my/*")
-        + "[scaffolds]\nnames = [\"external/mine\"]\n[agents.mine]\ncommand = \"true\"\n";
+        + &format!(
+            "[scaffolds]\nnames = [\"external/own\"]\n[agents.own]\ncommand = '''\n\
+             cat > /tmp/agent.py <<'PROGRAM'\n{program}\nPROGRAM\n\
+             exec python3 /tmp/agent.py\n'''\n"
+        );
     std::fs::write(dir.path().join("campaign.toml"), campaign).unwrap();
-    let args = ["run", "campaign.toml", "--data-dir", "data", "--templates", "own"];
-    let ran = synthd_in(dir.path(), &args).fails(2, "SYN-0206");
-    assert!(ran.stderr.contains("my/calculator"), "{ran:?}");
+    let args = ["run", "campaign.toml", "--data-dir", "data", "--templates", "own", "--json"];
+    let ran = synthd_in(dir.path(), &args).succeeds().document();
+    assert_eq!((&ran["episodes"]["resolved"], &ran["steps"]), (&1.into(), &6.into()), "{ran:#}");
+    let row = rows(&dir.path().join("data")).remove(0);
+    let stages: Vec<&str> =
+        row.trajectory.iter().map(|step| step.stage.as_deref().unwrap()).collect();
+    assert_eq!(stages, ["mend", "mend", "use", "use", "result", "result"]);
+    let rewards: Vec<f64> = row.trajectory.iter().map(|step| step.reward).collect();
+    assert_eq!(rewards, [0.0, 0.25, 0.5, 0.0, 0.0, 0.25]);
+    // The conversation of the last program: it was told its own stage alone.
+    let messages = row.messages.unwrap();
+    let told: Vec<&str> = (messages.iter().filter(|message| message.role == "user"))
+        .map(|message| message.content.as_str())
+        .collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("sum.txt") && !told[0].contains("lib.sh"), "{told:?}");
 }

@@ -1,7 +1,8 @@
 //! `synthd run` seen and told through the same socket.
 
 use super::host::{Home, Process};
-use super::{QUICK, WORDS, sandboxes};
+use super::{ENDLESS, QUICK, WORDS, sandboxes};
+use crate::models::held_host::HeldHost;
 
 fn run(home: &Home, file: &str) -> Process {
     let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/templates");
@@ -15,12 +16,23 @@ fn a_run_is_watched_paused_and_resumed() {
     if !sandboxes() {
         return;
     }
-    let home = Home::new();
-    let run = run(&home, &home.campaign("words", WORDS, 60));
+    // Its first call is held, so it cannot be over before it is paused.
+    let (home, provider) = (Home::new(), HeldHost::holding(1));
+    let text = format!(
+        "[campaign]\nname = \"words\"\nseed = 7\nconcurrency = 2\n\
+         [tasks]\ntemplates = [{WORDS}]\nper_template = 60\n\
+         [providers.local]\ndialect = \"vllm\"\nbase_url = \"{}\"\nfree = true\n\
+         [[models]]\nname = \"local/m\"\n",
+        provider.host.url()
+    );
+    home.file("words.toml", &text);
+    let run = run(&home, "words.toml");
+    provider.is_kept_waiting();
     let status = home.json(&["status", "--json"]);
     assert_eq!(status["daemon"]["mode"], "foreground");
     assert_eq!(status["daemon"]["pid"], run.pid.as_raw());
     assert_eq!(home.ask(&["pause", "words"]).code, 0);
+    provider.release();
     home.until("it waits", || home.campaign_status("words")["settled"] == true);
     let refused = home.ask(&["submit", &home.campaign("small", QUICK, 1)]);
     assert_eq!(refused.code, 2, "{refused:?}");
@@ -38,7 +50,7 @@ fn a_run_is_cancelled_and_another_is_shut_down() {
         return;
     }
     let home = Home::new();
-    let file = home.campaign("words", WORDS, 400);
+    let file = home.campaign("words", ENDLESS, 4);
     let cancelled = run(&home, &file);
     assert_eq!(home.ask(&["cancel", "words"]).code, 0);
     assert_eq!(cancelled.exit_code(), Some(130));

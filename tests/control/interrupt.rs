@@ -1,15 +1,13 @@
 //! Ctrl-C during `synthd run`: what runs may finish, and the same command goes on.
 
 use super::WORDS;
-use super::host::{Home, PATIENCE, Process};
+use super::host::{Home, Process};
 use super::sandboxes;
-use crate::models::host::{Host, delta, finish, stream_of};
+use crate::models::held_host::HeldHost;
 use nix::sys::signal::Signal::SIGINT;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::fs::File;
 use std::process::Command;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex};
 
 /// Calls of one episode: each reply is unreadable, and so many end it.
 const CALLS: usize = 3;
@@ -17,37 +15,7 @@ const EPISODES: usize = 3;
 /// The second one of the second episode.
 const HELD: usize = CALLS + 2;
 
-/// A provider that keeps one call waiting until it is told to answer.
-struct Provider {
-    host: Host,
-    reached: Receiver<()>,
-    release: Sender<()>,
-}
-
-impl Provider {
-    fn new() -> Self {
-        let (reach, reached) = channel();
-        let (release, released) = channel::<()>();
-        let state = Arc::new(Mutex::new((0, reach, released)));
-        let host = Host::answering(move |_| {
-            let mut state = state.lock().unwrap();
-            state.0 += 1;
-            if state.0 == HELD {
-                state.1.send(()).ok();
-                // The end of the test releases it too.
-                state.2.recv().ok();
-            }
-            stream_of(&[delta(json!({ "content": "I am done." })), finish("stop")])
-        });
-        Self { host, reached, release }
-    }
-
-    fn is_kept_waiting(&self) {
-        self.reached.recv_timeout(PATIENCE).expect("the held call does not come");
-    }
-}
-
-fn campaign(home: &Home, provider: &Provider) {
+fn campaign(home: &Home, provider: &HeldHost) {
     let text = format!(
         "[campaign]\nname = \"words\"\nseed = 7\nconcurrency = 1\n\
          [tasks]\ntemplates = [{WORDS}]\nper_template = {EPISODES}\n\
@@ -92,7 +60,7 @@ fn an_interrupt_lets_what_runs_finish() {
     if !sandboxes() {
         return;
     }
-    let (home, provider) = (Home::new(), Provider::new());
+    let (home, provider) = (Home::new(), HeldHost::holding(HELD));
     campaign(&home, &provider);
     let run = begun(&home);
     provider.is_kept_waiting();
@@ -100,7 +68,7 @@ fn an_interrupt_lets_what_runs_finish() {
     let line = run.line_with("stopping: ");
     let grace = "1 episode may finish within 30 s; press Ctrl-C again to stop at once";
     assert!(line.contains(grace), "{line}");
-    provider.release.send(()).unwrap();
+    provider.release();
     interrupted(&home, &run);
     assert_eq!(provider.host.heard().len(), 2 * CALLS, "the second is finished, and no third");
     completes(&home);
@@ -112,7 +80,7 @@ fn a_second_interrupt_cuts_off_what_the_next_run_takes_up() {
     if !sandboxes() {
         return;
     }
-    let (home, provider) = (Home::new(), Provider::new());
+    let (home, provider) = (Home::new(), HeldHost::holding(HELD));
     campaign(&home, &provider);
     let run = begun(&home);
     provider.is_kept_waiting();
@@ -121,7 +89,7 @@ fn a_second_interrupt_cuts_off_what_the_next_run_takes_up() {
     run.signal(SIGINT);
     interrupted(&home, &run);
     assert_eq!(provider.host.heard().len(), HELD);
-    provider.release.send(()).unwrap();
+    provider.release();
     completes(&home);
     let heard = provider.host.heard().len();
     assert_eq!(heard, EPISODES * CALLS + 1, "the call that was cut off is asked again, no other");

@@ -13,6 +13,7 @@ mod gateway_fallback;
 mod gateway_record;
 mod gateway_responses;
 mod gateway_shapes;
+pub(crate) mod held_host;
 pub(crate) mod host;
 mod money;
 mod overrun;

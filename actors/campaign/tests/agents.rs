@@ -10,7 +10,7 @@ use crate::ports::Journal;
 use crate::testkit::{Kit, Line, Options, Trap, campaign, in_test_system};
 use std::time::Duration;
 
-fn external(tasks: u32) -> CampaignConfig {
+pub(super) fn external(tasks: u32) -> CampaignConfig {
     let program = AgentProgram {
         command: "agent".to_owned(),
         environment: Default::default(),
@@ -23,7 +23,7 @@ fn external(tasks: u32) -> CampaignConfig {
     config
 }
 
-async fn stop(kit: &Kit) -> StopReason {
+pub(super) async fn stop(kit: &Kit) -> StopReason {
     match episodes(kit, "c").await.remove(0).outcome {
         Some(Outcome::Judged { stop, .. }) => stop,
         other => panic!("{other:?}"),

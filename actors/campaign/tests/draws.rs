@@ -1,12 +1,14 @@
 //! Campaigns that choose their tasks while they run, and those that draw them by shares.
 
 use super::{episodes, options};
+use crate::campaign::CampaignProgress;
 use crate::model::{
-    CampaignConfig, CampaignState, DrawAspect, DrawRule, EpisodeId, EpisodeRecord, JournalEntry,
-    PlannedEpisode, TaskDraw,
+    CampaignConfig, CampaignState, DRAW_AHEAD, DrawAspect, DrawRule, EpisodeId, EpisodeRecord,
+    FaultKind, JournalEntry, Outcome, PlannedEpisode, TaskDraw,
 };
-use crate::task::Catalog;
+use crate::task::{Catalog, Template};
 use crate::testkit::{Kit, Line, Options, TEMPLATES, campaign, in_test_system, priced};
+use crate::work::WorkInputs;
 use crate::work::trajectory::TrajectoryWork;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, HashSet};
@@ -113,6 +115,90 @@ fn choices_end_with_the_budget() {
         assert_eq!(progress.state, CampaignState::Stopped, "{progress:?}");
         assert!(progress.cost_usd <= config.budget.unwrap());
         assert!(progress.episodes.planned < 500, "{progress:?}");
+    });
+}
+
+/// A template of which no task can be made.
+fn never() -> (&'static str, String) {
+    let text = TEMPLATES[0].1.replace("unit/letter", "unit/never");
+    ("unit/never", text.replace("Write {{ word }}", "Write {{ nobody }}"))
+}
+
+/// A choice whose task cannot be made is on record with its reason, and the others go on. Its template
+/// is not chosen again once that counts, and a further start changes nothing.
+#[test]
+fn a_choice_that_fails_is_recorded_and_drawing_goes_on() {
+    in_test_system(options(), |kit| async move {
+        let mut config = informative(150);
+        config.tasks.templates = vec!["unit/letter".to_owned(), "unit/never".to_owned()];
+        let (id, text) = never();
+        let catalog = || Catalog::read([TEMPLATES[0], (id, text.as_str())]).unwrap();
+        let progress = kit.run_with(&config, catalog()).await;
+        let CampaignProgress { state, reason, episodes: counts, .. } = progress;
+        assert_eq!((state, reason), (CampaignState::Complete, None));
+        assert_eq!((counts.planned, counts.finished), (150, 150));
+        assert_reasons_come_first(&kit);
+        let records = episodes(&kit, "c").await;
+        let failed: Vec<&EpisodeRecord> =
+            records.iter().filter(|record| record.plan.task.is_unmade()).collect();
+        assert_eq!(counts.faulted, failed.len() as u64);
+        let ordinals: Vec<u64> = failed.iter().map(|record| record.plan.ordinal).collect();
+        let last = ordinals[0] + DRAW_AHEAD as u64;
+        assert!(ordinals.iter().all(|ordinal| *ordinal < last), "{ordinals:?}");
+        for record in failed {
+            assert!(record.plan.reason.is_some(), "{record:?}");
+            let Some(Outcome::Faulted { fault }) = &record.outcome else { panic!("{record:?}") };
+            assert_eq!(fault.kind, FaultKind::TaskSetup);
+            assert!(fault.message.contains("`nobody` is undefined"), "{fault}");
+        }
+        let again = kit.run_with(&config, catalog()).await;
+        assert_eq!((again.state, again.episodes), (CampaignState::Complete, counts));
+        assert_eq!(episodes(&kit, "c").await, records);
+    });
+}
+
+/// Tasks of the template can be made until the campaign runs. Then one cannot, and nothing is left to
+/// draw from.
+#[test]
+fn a_draw_without_templates_ends_with_the_reason() {
+    let text = TEMPLATES[0].1.replace("  word:", "  n: {int: {min: 0, max: 199}}\n  word:");
+    let text = text.replace("into letter.", "{% if n == 0 %}{{ nobody }}{% endif %}into letter.");
+    let template = Template::parse(TEMPLATES[0].0, &text).unwrap();
+    let ahead = DRAW_AHEAD as u32;
+    let fails = |seed: u64| (0..2 * ahead).find(|index| template.task(seed, *index).is_err());
+    let found = (0..1_000).find_map(|seed| Some((seed, fails(seed)?)).filter(|one| one.1 >= ahead));
+    let (seed, first) = found.unwrap();
+    in_test_system(options(), move |kit| async move {
+        let mut config = informative(500);
+        (config.seed, config.models) = (seed, vec![priced("fake/one", 0)]);
+        let catalog = || Catalog::read([(TEMPLATES[0].0, text.as_str())]).unwrap();
+        for _ in 0..2 {
+            let progress = kit.run_with(&config, catalog()).await;
+            assert_eq!(progress.state, CampaignState::Complete, "{progress:?}");
+            let told = progress.reason.unwrap();
+            assert_eq!(FaultKind::at_the_start_of(&told), Some(FaultKind::TaskSetup), "{told}");
+            assert!(told.contains("no template is left to draw from"), "{told}");
+            assert_eq!(progress.episodes.planned, u64::from(first + ahead));
+            assert!(progress.episodes.resolved > 0 && progress.episodes.faulted > 0);
+        }
+    });
+}
+
+/// If nothing can be drawn at all, the campaign is refused, and nothing is recorded.
+#[test]
+fn a_draw_from_a_template_without_tasks_is_refused() {
+    in_test_system(options(), |kit| async move {
+        let mut config = informative(90);
+        config.tasks.templates = vec!["unit/never".to_owned()];
+        let (id, text) = never();
+        let catalog = Arc::new(Catalog::read([(id, text.as_str())]).unwrap());
+        let inputs = WorkInputs { catalog, ..WorkInputs::default() };
+        let again = crate::campaign::ReopenFilter::Nothing.into();
+        let refused =
+            kit.engine.submit_with(inputs, Arc::new(config), String::new(), again).await.err();
+        let told = refused.unwrap().to_string();
+        assert!(told.contains("`nobody` is undefined"), "{told}");
+        assert!(episodes(&kit, "c").await.is_empty());
     });
 }
 

@@ -19,6 +19,7 @@ mod samples;
 mod sampling;
 mod services;
 mod sharing;
+mod staged_agents;
 mod stages;
 
 use crate::model::{

@@ -1,12 +1,26 @@
 //! Plans: what is planned once stays, whatever is added.
 
-use crate::model::{CampaignConfig, EpisodeRecord, ModelAssignment};
-use crate::task::Template;
-use crate::testkit::{campaign, catalog, priced};
+use super::options;
+use crate::campaign::{RestartOptions, prepare};
+use crate::model::{
+    CampaignConfig, DrawRule, EpisodeRecord, Fault, ModelAssignment, PlannedEpisode, TaskDraw,
+    TaskId,
+};
+use crate::policy::draw::InformativeDraw;
+use crate::pool::PoolHandle;
+use crate::quality::FinishedUnit;
+use crate::task::{Template, TemplateError};
+use crate::testkit::{campaign, catalog, in_test_system, priced};
 use crate::work::trajectory::TrajectoryWork;
+use crate::work::{
+    AttemptResult, AttemptSpec, CampaignPlan, EngineServices, WorkKind, WorkSources,
+};
+use async_trait::async_trait;
 use proptest::prelude::*;
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::thread::{ThreadId, current};
+use tokio_util::sync::CancellationToken;
 
 fn planner(assign: ModelAssignment, per_template: u32, models: usize) -> TrajectoryWork {
     let mut config: CampaignConfig = campaign("c", per_template);
@@ -67,4 +81,96 @@ fn a_plan_nobody_wants_any_more_ends() {
     };
     let planned = planner.plan_templates(&planner.templates(), &[], wanted).unwrap().episodes;
     assert_eq!(planned.len(), 3 * 2, "three tasks for two models");
+}
+
+/// A kind of work that notes on which threads it plans.
+struct WatchedWork {
+    work: TrajectoryWork,
+    threads: Mutex<Vec<ThreadId>>,
+}
+
+impl WatchedWork {
+    fn note(&self) {
+        self.threads.lock().unwrap().push(current().id());
+    }
+}
+
+#[async_trait]
+impl WorkKind for WatchedWork {
+    fn config(&self) -> &Arc<CampaignConfig> {
+        &self.work.config
+    }
+
+    async fn sources(&self, pool: &PoolHandle) -> Result<WorkSources, Fault> {
+        self.work.sources(pool).await
+    }
+
+    fn plan(
+        &self,
+        sources: &WorkSources,
+        known: &[EpisodeRecord],
+        wanted: &dyn Fn() -> bool,
+    ) -> Result<CampaignPlan, TemplateError> {
+        self.note();
+        self.work.plan(sources, known, wanted)
+    }
+
+    fn draw(
+        &self,
+        sources: &WorkSources,
+        planned: &[EpisodeRecord],
+        tasks: &HashSet<TaskId>,
+    ) -> Option<InformativeDraw> {
+        self.note();
+        self.work.draw(sources, planned, tasks)
+    }
+
+    fn may_run(&self, unit: &PlannedEpisode) -> bool {
+        self.note();
+        self.work.may_run(unit)
+    }
+
+    fn is_superseded(
+        &self,
+        unit: &PlannedEpisode,
+        sources: &WorkSources,
+        plan: &CampaignPlan,
+    ) -> bool {
+        self.work.is_superseded(unit, sources, plan)
+    }
+
+    async fn attempt(
+        &self,
+        services: &EngineServices,
+        spec: &AttemptSpec,
+        cancel: &CancellationToken,
+    ) -> Result<AttemptResult, Fault> {
+        self.work.attempt(services, spec, cancel).await
+    }
+
+    async fn recover(
+        &self,
+        services: &EngineServices,
+        record: EpisodeRecord,
+    ) -> Result<Arc<dyn FinishedUnit>, Fault> {
+        self.work.recover(services, record).await
+    }
+}
+
+/// A draw of many tasks takes long, so no thread waits for it that has other work.
+#[test]
+fn a_campaign_is_planned_on_a_thread_of_its_own() {
+    in_test_system(options(), |kit| async move {
+        let mut work = planner(ModelAssignment::Cross, 1, 1);
+        let draw = TaskDraw { rule: DrawRule::Informative, count: 9, ..TaskDraw::default() };
+        Arc::make_mut(&mut work.config).tasks.draw = draw;
+        let kind = Arc::new(WatchedWork { work, threads: Mutex::default() });
+        let again = RestartOptions::default();
+        let prepared = prepare(&kit.services, kind.clone(), String::new(), &again).await.unwrap();
+        assert_eq!((prepared.episodes.len(), prepared.draw.is_some()), (9, true));
+        let threads = kind.threads.lock().unwrap();
+        // The plan, the draw, and whether each episode may run.
+        assert_eq!(threads.len(), 2 + 9);
+        assert!(threads.iter().all(|thread| *thread != current().id()));
+    });
 }

@@ -24,12 +24,12 @@ async fn run(kit: &Kit, config: &CampaignConfig) -> CampaignProgress {
     progress
 }
 
-async fn row(kit: &Kit) -> TrajectoryRow {
+pub(super) async fn row(kit: &Kit) -> TrajectoryRow {
     let row = kit.journal.rows(&one().name, None, 9).await.unwrap().remove(0);
     row.row.as_trajectory().unwrap().clone()
 }
 
-async fn verdict(kit: &Kit) -> Verdict {
+pub(super) async fn verdict(kit: &Kit) -> Verdict {
     let record = episodes(kit, "c").await.remove(0);
     let Some(Outcome::Judged { verdict, .. }) = record.outcome else { panic!("{record:?}") };
     verdict
@@ -40,13 +40,13 @@ fn checks(verdict: &Verdict) -> Vec<(&str, f64, bool)> {
     verdict.checks.iter().map(|c| (c.name.as_str(), c.weight, c.passed)).collect()
 }
 
-async fn turns(kit: &Kit) -> Vec<Turn> {
+pub(super) async fn turns(kit: &Kit) -> Vec<Turn> {
     let record = episodes(kit, "c").await.remove(0);
     kit.journal.turns(&record.plan.id, record.attempt).await.unwrap()
 }
 
 /// The stage of each step.
-fn stages(row: &TrajectoryRow) -> Vec<&str> {
+pub(super) fn stages(row: &TrajectoryRow) -> Vec<&str> {
     row.trajectory.iter().map(|step| step.stage.as_deref().unwrap()).collect()
 }
 

@@ -18,6 +18,10 @@
 //! as open, also if they have ended. So the same verdicts give the same choices, whatever ends first. If
 //! a choice whose verdict is needed has not ended, the next choice waits for it.
 //!
+//! A choice whose task cannot be made has failed. Like a verdict, that counts for the choices that come
+//! `ahead` or more after it: they choose no arm of its template. If no arm is left, nothing more is
+//! chosen.
+//!
 //! ```text
 //!  choices:   0 1 2 3 4 5 | 6 7 8 next      `ahead` is 4
 //!             verdicts    | open
@@ -81,6 +85,8 @@ struct DrawArm {
     chosen: u64,
     /// The index of its next task.
     next: u32,
+    /// A task of its template could not be made.
+    is_out: bool,
 }
 
 /// A choice with what came of it.
@@ -93,6 +99,8 @@ struct MadeChoice {
     /// Its episodes that have not ended.
     open: u32,
     verdicts: PassCount,
+    /// Its task could not be made.
+    has_failed: bool,
 }
 
 impl MadeChoice {
@@ -148,6 +156,19 @@ impl InformativeDraw {
         }
     }
 
+    /// The task of a choice cannot be made. `plan` is the unit that stands for the choice.
+    pub fn add_failed(&mut self, plan: &PlannedEpisode) {
+        let choice = self.choice_of(plan);
+        let made = &mut self.choices[choice];
+        (made.is_planned, made.has_failed) = (true, true);
+    }
+
+    /// Whether choices are missing and none can be made, because no template is left.
+    pub fn is_exhausted(&self) -> bool {
+        let is_short = self.choices.len() < self.rules.count as usize;
+        is_short && !self.arms.is_empty() && self.arms.iter().all(|arm| arm.is_out)
+    }
+
     /// The episodes of a choice are planned. It may have none.
     pub fn set_planned(&mut self, choice: &DrawChoice) {
         let key = (choice.template.clone(), choice.index, choice.model.clone());
@@ -195,7 +216,8 @@ impl InformativeDraw {
             self.tables.iter_mut().for_each(|table| table.count(arm.candidate));
         }
         let verdicts = PassCount::default();
-        self.choices.push(MadeChoice { arm, is_planned: false, open: 0, verdicts });
+        let (is_planned, has_failed) = (false, false);
+        self.choices.push(MadeChoice { arm, is_planned, open: 0, verdicts, has_failed });
         self.made.insert(key, self.choices.len() - 1);
         self.choices.len() - 1
     }
@@ -209,13 +231,23 @@ impl InformativeDraw {
             if !choice.has_ended() {
                 return false;
             }
+            let failed = choice.has_failed.then_some(choice.arm).flatten();
             if let Some(arm) = choice.arm.and_then(|arm| self.arms.get_mut(arm)) {
                 arm.known = arm.known.plus(choice.verdicts);
                 arm.open -= 1;
             }
             self.counted += 1;
+            if let Some(failed) = failed {
+                self.leave_out(self.arms[failed].candidate);
+            }
         }
         true
+    }
+
+    /// Chooses no arm of this template any more. Whether a task can be made depends on no model.
+    fn leave_out(&mut self, candidate: usize) {
+        let arms = self.arms.iter_mut().filter(|arm| arm.candidate == candidate);
+        arms.for_each(|arm| arm.is_out = true);
     }
 
     /// What is known of each kind with each model.
@@ -230,7 +262,8 @@ impl InformativeDraw {
 
     /// The arm for the choice with this number, with the rule that it was chosen by.
     fn best(&self, number: usize, groups: &[PassCount]) -> Option<(usize, ChoiceRule)> {
-        let all = || 0..self.arms.len();
+        let arms = &self.arms;
+        let all = || (0..arms.len()).filter(move |arm| !arms[*arm].is_out);
         let least = u64::from(self.rules.least);
         let few = |arm: &usize| self.arms[*arm].tries() < least;
         if all().any(|arm| few(&arm)) {
@@ -337,6 +370,7 @@ fn arms(
                 open: 0,
                 chosen: 0,
                 next: 0,
+                is_out: false,
             });
         }
     }

@@ -6,7 +6,9 @@
 
 use super::TrajectoryWork;
 use super::plan::{AskedTasks, EarlierPlan, TaskPlace, place};
-use crate::model::{DRAW_AHEAD, EpisodeId, EpisodeRecord, PlannedEpisode, Task, TaskId, TaskKind};
+use crate::model::{
+    DRAW_AHEAD, EpisodeId, EpisodeRecord, Fault, FaultKind, PlannedEpisode, Task, TaskId, TaskKind,
+};
 use crate::policy::draw::{
     DrawCandidate, DrawChoice, InformativeDraw, PassCounts, ShareDraw, verdict_of,
 };
@@ -95,34 +97,55 @@ impl TrajectoryWork {
         known: &[EpisodeRecord],
         wanted: impl Fn() -> bool,
     ) -> Result<CampaignPlan, TemplateError> {
-        let mut plan = self.recorded_plan(templates, known, &wanted)?;
+        let mut plan = self.recorded_plan(templates, known, &wanted);
+        let mut next = known.iter().map(|record| record.plan.ordinal + 1).max().unwrap_or(0);
+        let mut place = |unit: &mut PlannedEpisode| {
+            unit.ordinal = next;
+            next += 1;
+        };
+        plan.episodes.iter_mut().for_each(&mut place);
+        plan.failed.iter_mut().for_each(|(unit, _)| place(unit));
         let new: Vec<EpisodeRecord> =
             plan.episodes.iter().cloned().map(EpisodeRecord::planned).collect();
         let planned = known.iter().chain(&new);
         let mut draw = self.informative_draw(templates, past, planned, &plan.tasks);
+        plan.failed.iter().for_each(|(unit, _)| draw.add_failed(unit));
+        let mut first_error = None;
         while wanted() {
             let Some(choice) = draw.choose() else { break };
-            let (task, units) = self.units_of(&choice)?;
-            units.iter().for_each(|unit| draw.add_planned(unit));
+            match self.units_of(&choice) {
+                Ok((task, mut units)) => {
+                    units.iter_mut().for_each(&mut place);
+                    units.iter().for_each(|unit| draw.add_planned(unit));
+                    plan.episodes.extend(units);
+                    plan.ask_for(task);
+                }
+                Err(error) => {
+                    let (mut unit, fault) = self.failed_unit(&choice, &error);
+                    place(&mut unit);
+                    draw.add_failed(&unit);
+                    plan.ask_for_unmade(&unit);
+                    plan.failed.push((unit, fault));
+                    first_error.get_or_insert(error);
+                }
+            }
             draw.set_planned(&choice);
-            plan.episodes.extend(units);
-            plan.ask_for(task);
         }
-        let first = known.iter().map(|record| record.plan.ordinal + 1).max().unwrap_or(0);
-        for (ordinal, planned) in (first..).zip(&mut plan.episodes) {
-            planned.ordinal = ordinal;
+        match first_error {
+            // Nothing can be drawn, so there is no campaign.
+            Some(error) if known.is_empty() && plan.episodes.is_empty() => Err(error),
+            _ => Ok(plan),
         }
-        Ok(plan)
     }
 
     /// What is missing of the choices on record: further samples and scaffolds, and tasks of new
-    /// editions.
+    /// editions. A choice whose task cannot be made is noted as failed, once.
     fn recorded_plan(
         &self,
         templates: &[Arc<Template>],
         known: &[EpisodeRecord],
         wanted: &impl Fn() -> bool,
-    ) -> Result<CampaignPlan, TemplateError> {
+    ) -> CampaignPlan {
         let taken: HashSet<&EpisodeId> = known.iter().map(|record| &record.plan.id).collect();
         let (there, earlier) = (by_id(templates), EarlierPlan::of(known));
         let mut plan = CampaignPlan::default();
@@ -130,14 +153,29 @@ impl TrajectoryWork {
         let asked = choices.take(self.config.tasks.draw.count as usize).take_while(|_| wanted());
         for ((id, index), model, reason) in asked {
             let Some(template) = there.get(id) else { continue };
-            let task = template.task(self.config.seed, index)?;
-            if self.config.model(model).is_some() {
-                let episodes = self.episodes(&task, &[model], &earlier, reason);
-                plan.episodes.extend(episodes.into_iter().filter(|one| !taken.contains(&one.id)));
+            let may_answer = self.config.model(model).is_some();
+            match template.task(self.config.seed, index) {
+                Ok(task) => {
+                    if may_answer {
+                        let episodes = self.episodes(&task, &[model], &earlier, reason);
+                        let new = episodes.into_iter().filter(|one| !taken.contains(&one.id));
+                        plan.episodes.extend(new);
+                    }
+                    plan.ask_for(task);
+                }
+                Err(error) => {
+                    let (template, model) = (id.to_owned(), model.to_owned());
+                    let reason = reason.unwrap_or_default().to_owned();
+                    let choice = DrawChoice { template, index, model, reason };
+                    let (unit, fault) = self.failed_unit(&choice, &error);
+                    plan.ask_for_unmade(&unit);
+                    if may_answer && !taken.contains(&unit.id) {
+                        plan.failed.push((unit, fault));
+                    }
+                }
             }
-            plan.ask_for(task);
         }
-        Ok(plan)
+        plan
     }
 
     /// An informative draw with the choices on record. `planned` are its episodes, in the order of the
@@ -156,6 +194,11 @@ impl TrajectoryWork {
         let mut draw =
             InformativeDraw::new(rules, (config.seed, ahead), &candidates, &models, past);
         for EpisodeRecord { plan, outcome, .. } in planned {
+            // A template that can be rendered again is drawn again.
+            if outcome.is_some() && plan.task.is_unmade() && tasks.contains(&plan.task) {
+                draw.add_failed(plan);
+                continue;
+            }
             draw.add_planned(plan);
             match outcome {
                 Some(outcome) => draw.add_ended(plan, verdict_of(outcome)),
@@ -173,6 +216,37 @@ impl TrajectoryWork {
             && config.may_answer(&plan.model)
             && config.scaffolds.contains(&plan.scaffold)
             && plan.id.sample() < config.tasks.samples.most
+    }
+
+    /// The unit that stands for a choice whose task cannot be made, without its place in the plan, and
+    /// the fault that it is recorded with.
+    pub(super) fn failed_unit(
+        &self,
+        choice: &DrawChoice,
+        error: &TemplateError,
+    ) -> (PlannedEpisode, Fault) {
+        let config = &self.config;
+        let DrawChoice { template, index, model, reason } = choice;
+        let task = TaskId::unmade(template, *index);
+        let scaffold = config.scaffolds.first().cloned().unwrap_or_default();
+        let known = self.catalog.get(template);
+        let unit = PlannedEpisode {
+            id: EpisodeId::derive(&config.name, &task, model, &scaffold),
+            campaign: config.name.clone(),
+            ordinal: 0,
+            task,
+            template: template.clone(),
+            index: *index,
+            category: known.map(|known| known.category.clone()).unwrap_or_default(),
+            difficulty: known
+                .map(|known| known.current_difficulty().as_str().to_owned())
+                .unwrap_or_default(),
+            model: model.clone(),
+            scaffold,
+            reason: Some(reason.clone()),
+        };
+        let what = format!("task {index} of {template} cannot be made: {error}");
+        (unit, Fault::new(FaultKind::TaskSetup, what))
     }
 
     /// The task of a choice and its first episodes, without their places in the plan.

@@ -45,7 +45,9 @@ pub(crate) use sources::missing_programs;
 pub use sources::runnable_templates;
 pub use verify::{verify_copy, verify_snapshot};
 
-use super::{AttemptResult, AttemptSpec, CampaignPlan, EngineServices, WorkKind, WorkSources};
+use super::{
+    AttemptResult, AttemptSpec, CampaignPlan, ChosenUnit, EngineServices, WorkKind, WorkSources,
+};
 use crate::model::{
     CampaignConfig, DrawRule, EpisodeRecord, Fault, FaultKind, Outcome, PlannedEpisode, TaskId,
 };
@@ -107,12 +109,19 @@ impl WorkKind for TrajectoryWork {
         Some(self.informative_draw(&templates, &sources.past, planned.iter(), tasks))
     }
 
-    fn chosen_units(&self, choices: &[DrawChoice]) -> Result<Vec<PlannedEpisode>, TemplateError> {
-        let mut units = Vec::new();
+    fn chosen_units(&self, choices: &[DrawChoice]) -> Vec<ChosenUnit> {
+        let planned = |unit| ChosenUnit { unit, failure: None };
+        let mut chosen = Vec::new();
         for choice in choices {
-            units.extend(self.units_of(choice)?.1);
+            match self.units_of(choice) {
+                Ok((_, units)) => chosen.extend(units.into_iter().map(planned)),
+                Err(error) => {
+                    let (unit, fault) = self.failed_unit(choice, &error);
+                    chosen.push(ChosenUnit { unit, failure: Some(fault) });
+                }
+            }
         }
-        Ok(units)
+        chosen
     }
 
     fn may_run(&self, unit: &PlannedEpisode) -> bool {

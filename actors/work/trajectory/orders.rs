@@ -49,7 +49,6 @@ impl AttemptOrders {
         let script_format = named.script_format();
         let agent = AttemptAgent::of(named, &config)?;
         let task = tasks.planned_task(plan.clone()).await?;
-        agent.ensure_plays(&task)?;
         let config = task.resources.within(&config);
         let sandbox = config.sandbox_for(&task.image).ok_or_else(|| {
             Fault::new(FaultKind::SandboxRefused, format!("no image stands for {}", task.image))
@@ -88,16 +87,6 @@ impl AttemptAgent {
         let configured = config.agents.get(program.program()).cloned();
         let configured = configured.ok_or_else(|| Fault::new(FaultKind::AgentBroken, what()))?;
         Ok(Self::External(Arc::new(configured)))
-    }
-
-    /// Fails with `TaskSetup` for a program and a task with stages: a program is told its task once,
-    /// when it starts. `synthd check` and `run` refuse such a campaign before.
-    fn ensure_plays(&self, task: &Task) -> Result<(), Fault> {
-        if matches!(self, Self::Native(_)) || task.stages.is_empty() {
-            return Ok(());
-        }
-        let what = format!("{} has stages, and an external agent has one task", task.template);
-        Err(Fault::new(FaultKind::TaskSetup, what))
     }
 }
 

@@ -137,6 +137,17 @@ impl StageProgress {
         self.advance(verdict);
     }
 
+    /// Whether the agent has taken no turn in the present stage.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.turns == 0
+    }
+
+    /// Whether a recorded step belongs to a later stage than the present one.
+    pub(super) fn is_before(&self, recorded: Option<&StepStage>) -> bool {
+        let index = recorded.and_then(|stage| usize::try_from(stage.index).ok());
+        index.is_some_and(|index| index > self.index)
+    }
+
     /// Takes over what a recorded step says of its stage: the verdict over the stage before.
     pub(super) fn resume(&mut self, recorded: Option<&StepStage>) {
         if let Some(verdict) = recorded.and_then(|stage| stage.before.clone()) {
@@ -154,7 +165,7 @@ impl StageProgress {
     /// The verdict over the present stage, if the agent has not reached it: the episode ended after
     /// the stage before. None if the workspace must be verified.
     pub(super) fn unreached(&self) -> Option<Verdict> {
-        let stage = self.stage().filter(|_| self.index > 0 && self.turns == 0)?;
+        let stage = self.stage().filter(|_| self.index > 0 && self.is_fresh())?;
         Some(StageVerdict::not_reached(stage).verdict)
     }
 
@@ -235,7 +246,11 @@ mod tests {
     fn recorded_steps_bring_the_progress_back() {
         let (mut stages, mut resumed) = (progress(STAGED), progress(STAGED));
         let mut record = |stages: &mut StageProgress| {
-            resumed.resume(stages.step_stage().as_deref());
+            let step = stages.step_stage();
+            let begins = step.as_ref().is_some_and(|step| step.before.is_some());
+            assert_eq!(resumed.is_before(step.as_deref()), begins);
+            resumed.resume(step.as_deref());
+            assert!(!resumed.is_before(step.as_deref()));
             stages.count_turn();
             resumed.count_turn();
         };

@@ -37,7 +37,7 @@ pub(super) fn run(command: &CampaignCommand) -> Result<ExitCode> {
             run_in_actor_system(show::run(&store, args))?
         }
         CampaignCommand::Reverify(args) => {
-            let dir = &args.data.data_dir;
+            let dir = &args.dirs.data.data_dir;
             // An opening for writing would create a store that is not there.
             drop(Store::open_read_only(dir)?);
             let store = Store::open(dir)?;

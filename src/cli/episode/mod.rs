@@ -40,15 +40,15 @@ pub(super) fn run(command: &EpisodeCommand) -> Result<ExitCode> {
             run_in_actor_system(list::run(&store, args))?
         }
         EpisodeCommand::Show(args) => {
-            let store = Store::open_read_only(&args.data.data_dir)?;
+            let store = Store::open_read_only(&args.dirs.data.data_dir)?;
             run_in_actor_system(show::run(&store, args))?
         }
         EpisodeCommand::Replay(args) => {
-            let store = Store::open_read_only(&args.data.data_dir)?;
+            let store = Store::open_read_only(&args.dirs.data.data_dir)?;
             run_in_actor_system(replay::run(&store, args))?
         }
         EpisodeCommand::Verify(args) => {
-            let store = Store::open_read_only(&args.data.data_dir)?;
+            let store = Store::open_read_only(&args.dirs.data.data_dir)?;
             run_in_actor_system(verify::run(&store, args))?
         }
     }

@@ -9,10 +9,10 @@ use super::find;
 use super::origin::{EpisodeOrigin, campaign_config, recorded_spec};
 use super::record::chosen;
 use super::steps::command;
+use crate::cli::RecordDirs;
 use crate::cli::doctor::{guest_dir, this_executable};
 use crate::cli::terminal::output::{eprint_line, print_json, print_line};
 use crate::cli::terminal::terminal_text::{TextStyle, TextStyler, elide_middle, escape_line};
-use crate::cli::{DataDir, TemplateDirs};
 use crate::error::{Code, Error, Result};
 use crate::running_engine::{ensure_sandbox, fault_error, store_error};
 use crate::sandbox::SandboxBackends;
@@ -50,9 +50,7 @@ pub(in crate::cli) struct EpisodeReplayArgs {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    templates: TemplateDirs,
-    #[command(flatten)]
-    pub(super) data: DataDir,
+    pub(super) dirs: RecordDirs,
 }
 
 /// The result of a replay; also the document of `--json`.
@@ -104,7 +102,7 @@ pub(super) async fn run(store: &Store, args: &EpisodeReplayArgs) -> Result<ExitC
     let attempt = chosen(&episode, &attempts, args.attempt)?;
     let turns = store.turns(id, attempt).await.map_err(store_error)?;
     let config = campaign_config(store, &episode.plan).await?;
-    let origin = EpisodeOrigin::of(&episode.plan, &config, &args.templates.directories)?;
+    let origin = EpisodeOrigin::of(&episode.plan, &config, &args.dirs.templates.directories)?;
     let finding = in_sandbox(&episode, attempt, &turns, &config, &origin).await?;
     if args.json {
         print_json(&finding)?;

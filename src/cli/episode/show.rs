@@ -3,9 +3,9 @@
 use super::page::EpisodePage;
 use super::record::FullEpisode;
 use super::{find, steps};
+use crate::cli::RecordDirs;
 use crate::cli::terminal::output::{eprint_line, print_json, print_line};
 use crate::cli::terminal::terminal_text::TextStyler;
-use crate::cli::{DataDir, TemplateDirs};
 use crate::error::Result;
 use crate::store::Store;
 use clap::Args;
@@ -33,16 +33,14 @@ pub(in crate::cli) struct EpisodeShowArgs {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    templates: TemplateDirs,
-    #[command(flatten)]
-    pub(super) data: DataDir,
+    pub(super) dirs: RecordDirs,
 }
 
 /// Reads the episode and prints it. If the opening of the conversation cannot be found out (for
 /// example because its template has changed), a note on stderr says so, and the rest is shown.
 pub(super) async fn run(store: &Store, args: &EpisodeShowArgs) -> Result<ExitCode> {
     let episode = find(store, &args.id).await?;
-    let whole = FullEpisode::read(store, episode, args.attempt, &args.templates).await?;
+    let whole = FullEpisode::read(store, episode, args.attempt, &args.dirs.templates).await?;
     if let Err(error) = &whole.opening {
         eprint_line(&format!("the beginning of the conversation is unknown: {error}"));
     }

@@ -5,10 +5,10 @@
 use super::origin::{EpisodeOrigin, campaign_config, is_asked, recorded_spec};
 use super::page::EpisodePage;
 use super::{find, outcome_label};
+use crate::cli::RecordDirs;
 use crate::cli::doctor::{guest_dir, this_executable};
 use crate::cli::terminal::output::{eprint_line, print_json, print_line};
 use crate::cli::terminal::terminal_text::TextStyler;
-use crate::cli::{DataDir, TemplateDirs};
 use crate::error::{Code, Error, Result};
 use crate::running_engine::{ensure_sandbox, fault_error, store_error};
 use crate::sandbox::SandboxBackends;
@@ -43,9 +43,7 @@ pub(in crate::cli) struct EpisodeVerifyArgs {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    templates: TemplateDirs,
-    #[command(flatten)]
-    pub(super) data: DataDir,
+    pub(super) dirs: RecordDirs,
 }
 
 /// The result; also the document of `--json`.
@@ -69,9 +67,9 @@ struct VerifyReport<'a> {
 pub(super) async fn run(store: &Store, args: &EpisodeVerifyArgs) -> Result<ExitCode> {
     let episode = find(store, &args.id).await?;
     let recorded = recorded_verdict(&episode)?;
-    let copy = kept_workspace(&episode, &args.data.data_dir)?;
+    let copy = kept_workspace(&episode, &args.dirs.data.data_dir)?;
     let config = campaign_config(store, &episode.plan).await?;
-    let task = todays_task(store, &episode, &config, &args.templates.directories).await?;
+    let task = todays_task(store, &episode, &config, &args.dirs.templates.directories).await?;
     ensure_whole(&task)?;
     let found = in_sandboxes(&episode, &config, &task, copy).await?;
     let report = VerifyReport {

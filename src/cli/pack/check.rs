@@ -1,5 +1,5 @@
-//! `synthd pack check`: tries a sample of a pack's entries again, each in a fresh process, and proves
-//! tasks of every kind that the pack has entries for.
+//! `synthd pack check`: tries a sample of a pack's changes and groups again, each in a fresh process, and
+//! proves tasks of every kind that the pack has entries for.
 
 use super::{number, tell, with_sandboxes};
 use crate::cli::TemplateDirs;
@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use synthd_actors::agent::MinimalScaffold;
 use synthd_actors::model::{BASE_IMAGE, SandboxSpec};
-use synthd_actors::pack::{ChangeKind, INDEX_FILE, MAP_FILE, PackShelf, ProjectPack};
+use synthd_actors::pack::{ChangeGroup, ChangeKind, INDEX_FILE, MAP_FILE, PackShelf, ProjectPack};
 use synthd_actors::pool::PoolHandle;
 use synthd_actors::proof::TemplateProver;
 use synthd_actors::task::{Catalog, Template, TemplateFolder};
@@ -109,15 +109,26 @@ fn map(pack: &ProjectPack) -> Result<String> {
     Ok(lines.collect::<Result<Vec<_>>>()?.join("\n"))
 }
 
-/// The changes of a pack as the miner reads them.
+/// The changes of a pack and its groups as the miner reads them.
 fn index(pack: &ProjectPack) -> Result<String> {
     let changes = pack.faults.iter().chain(&pack.stubs);
-    let lines = changes.map(|change| {
+    let changes = changes.map(|change| {
         let mut line = serde_json::to_value(change).map_err(no_json)?;
         line["kind"] = "change".into();
         Ok(line.to_string())
     });
-    Ok(lines.collect::<Result<Vec<_>>>()?.join("\n"))
+    let groups = pack.groups.iter().filter(|group| !group.tests.is_empty());
+    let groups = groups.map(|group| Ok(group_line(pack, group)));
+    Ok(changes.chain(groups).collect::<Result<Vec<_>>>()?.join("\n"))
+}
+
+/// A group as the miner reads it: the ids of its changes, and the tests that fail with all of them.
+fn group_line(pack: &ProjectPack, group: &ChangeGroup) -> String {
+    let changes = pack.changes(group.kind);
+    let parts = group.parts.iter().filter_map(|part| changes.get(*part));
+    let parts: Vec<&str> = parts.map(|change| change.id.as_str()).collect();
+    let ChangeGroup { id, tests, .. } = group;
+    json!({ "kind": "group", "id": id, "parts": parts, "tests": tests }).to_string()
 }
 
 fn no_json(error: serde_json::Error) -> Error {

@@ -1,5 +1,5 @@
-//! The gateway of a running engine. Each attempt whose agent is a program gets a token of its own,
-//! which is valid for as long as the attempt runs.
+//! The gateway of a running engine. Each run of an agent's program gets a token of its own, which is
+//! valid for as long as the attempt runs, or its stage of the task.
 //!
 //! ```text
 //!  attempt ─open_session─► token ─► program in the sandbox ═ tunnel ═ socket ─► whose token?

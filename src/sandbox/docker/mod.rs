@@ -50,4 +50,4 @@ pub use connection::DockerAddress;
 pub use images::{
     DebianRecipe, DockerImages, DockerfileRecipe, ImageRecipe, MADE_HERE, PruneLimit, PullProgress,
 };
-pub use trial_container::{EndedTrial, TrialContainers, TrialRun};
+pub use trial_container::{EndedTrial, TrialContainers, TrialFile, TrialImage, TrialRun};

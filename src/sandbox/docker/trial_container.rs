@@ -7,7 +7,11 @@
 //!     └─────────┴───────────┴── fault ──────────┴──────────────────► removed
 //! ```
 //! The script is the first process of the container. When it has ended, no process is left. What it
-//! has changed can be kept as an image, from which the next container is made.
+//! has changed can be kept as an image, from which the next container is made. What it writes into a
+//! volume is not kept, so the caller must refuse images that declare some ([`TrialImage::volumes`]).
+//!
+//! A caller that gives up in the middle, for example at an interrupt, drops its future and calls
+//! [`TrialContainers::end_all`]: a container goes on without its client.
 
 use super::connection::{DockerAddress, DockerConnection};
 use super::container_remover::now;
@@ -22,12 +26,15 @@ use bollard::models::{
 };
 use bollard::query_parameters::{
     CommitContainerOptions, CreateContainerOptions, DownloadFromContainerOptions,
-    KillContainerOptions, RemoveContainerOptions, RemoveImageOptions, UploadToContainerOptions,
-    WaitContainerOptions,
+    KillContainerOptions, ListContainersOptions, RemoveContainerOptions, RemoveImageOptions,
+    UploadToContainerOptions, WaitContainerOptions,
 };
-use futures_util::{StreamExt, TryStreamExt};
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
 use std::collections::HashMap;
 use std::io::{self, Read};
+use std::pin::pin;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use synthd_actors::model::Fault;
 use tokio::time::timeout;
@@ -79,30 +86,53 @@ pub struct EndedTrial {
     pub exit_code: Option<i64>,
 }
 
+/// What is to be known of an image before scripts run in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrialImage {
+    /// Its user. An image that names none means root.
+    pub user: String,
+    /// The paths of the volumes that it declares, sorted.
+    pub volumes: Vec<String>,
+}
+
+/// A file of an ended container, as far as it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrialFile {
+    pub content: Vec<u8>,
+    /// Whether this is all of it.
+    pub is_whole: bool,
+}
+
 /// Runs scripts in containers of one engine.
 pub struct TrialContainers {
     /// The client, and the SSH forward if there is one.
     reach: DockerConnection,
     owner: ContainerOwner,
+    /// The images that are kept now, in the order in which they were made.
+    kept: Mutex<Vec<String>>,
 }
 
 impl TrialContainers {
     /// Connects to the container engine that the environment names.
     pub async fn connect() -> Result<Self, Fault> {
         let reach = DockerConnection::new(&DockerAddress::from_environment()).await?;
-        Ok(Self { reach: reach.negotiated().await?, owner: ContainerOwner::this() })
+        let (reach, owner) = (reach.negotiated().await?, ContainerOwner::this());
+        Ok(Self { reach, owner, kept: Mutex::default() })
     }
 
     fn docker(&self) -> &Docker {
         &self.reach.docker
     }
 
-    /// The user of an image. An image that names none means root.
-    pub async fn user_of(&self, image: &str) -> Result<String, Fault> {
+    /// Looks an image up.
+    pub async fn image(&self, image: &str) -> Result<TrialImage, Fault> {
         let doing = format!("find image {image}");
         let found = with_timeout(&doing, self.docker().inspect_image(image)).await?;
-        let user = found.config.and_then(|config| config.user).filter(|user| !user.is_empty());
-        Ok(user.unwrap_or_else(|| "0:0".to_owned()))
+        let config = found.config.unwrap_or_default();
+        let user = config.user.filter(|user| !user.is_empty());
+        let mut volumes = config.volumes.unwrap_or_default();
+        volumes.sort_unstable();
+        Ok(TrialImage { user: user.unwrap_or_else(|| "0:0".to_owned()), volumes })
     }
 
     /// Runs a script to its end. A script that fails is no fault.
@@ -177,18 +207,13 @@ impl TrialContainers {
         }
     }
 
-    /// A file of an ended container, at most a mebibyte of it. None if there is no such file.
-    /// What is no regular file is refused.
-    pub async fn file(&self, ended: &EndedTrial, path: &str) -> Result<Option<Vec<u8>>, Fault> {
+    /// A file of an ended container, at most a mebibyte of it; no more than two are read, however long
+    /// it is. None if there is no such file. What is no regular file is refused.
+    pub async fn file(&self, ended: &EndedTrial, path: &str) -> Result<Option<TrialFile>, Fault> {
         let options = DownloadFromContainerOptions { path: path.to_owned() };
         let download = self.docker().download_from_container(&ended.id, Some(options));
-        let collected = download.try_fold(Vec::new(), |mut all: Vec<u8>, bytes| async move {
-            let room = (2 * MAX_FILE).saturating_sub(all.len());
-            all.extend_from_slice(&bytes[..bytes.len().min(room)]);
-            Ok(all)
-        });
         let found = async {
-            match collected.await {
+            match read_up_to(2 * MAX_FILE, download).await {
                 Err(Error::DockerResponseServerError { status_code: 404, .. }) => Ok(None),
                 other => other.map(Some),
             }
@@ -204,7 +229,39 @@ impl TrialContainers {
             CommitContainerOptions { container: Some(ended.id.clone()), ..Default::default() };
         let config = ContainerConfig { labels: Some(kept_labels()), ..Default::default() };
         let kept = self.docker().commit_container(options, config);
-        Ok(with_timeout("keep a container", kept).await?.id)
+        let id = with_timeout("keep a container", kept).await?.id;
+        self.kept().push(id.clone());
+        Ok(id)
+    }
+
+    /// The images that are kept now. A panic under the lock leaves the list whole.
+    fn kept(&self) -> MutexGuard<'_, Vec<String>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends and removes every container of this process, and removes the images that are still kept.
+    /// Nobody may wait for a container any more.
+    pub async fn end_all(&self) {
+        let label = format!("{OWNER}={}", self.owner.label());
+        let filters = HashMap::from([("label".to_owned(), vec![label])]);
+        let options =
+            ListContainersOptions { all: true, filters: Some(filters), ..Default::default() };
+        let listed = self.docker().list_containers(Some(options));
+        match with_timeout("list containers", listed).await {
+            Ok(found) => {
+                for id in found.into_iter().filter_map(|container| container.id) {
+                    self.remove_id(&id).await;
+                }
+            }
+            Err(fault) => {
+                tracing::warn!(%fault, "containers stay until another synthd sweeps them")
+            }
+        }
+        let kept = self.kept().clone();
+        // The newest first: an image that another one is made from cannot be removed.
+        for image in kept.iter().rev() {
+            self.remove_image(image).await;
+        }
     }
 
     /// Removes an ended container.
@@ -226,6 +283,7 @@ impl TrialContainers {
     pub async fn remove_image(&self, id: &str) {
         let options = RemoveImageOptions { force: true, noprune: true, ..Default::default() };
         let removed = self.docker().remove_image(id, Some(options), None);
+        self.kept().retain(|kept| kept != id);
         if let Err(fault) = with_timeout("remove an image", removed).await {
             tracing::warn!(image = id, %fault, "an image stays; `synthd image prune` removes it");
         }
@@ -269,22 +327,41 @@ fn fresh(path: &str) -> Mount {
     }
 }
 
+/// The beginning of a stream, at most so many bytes. The rest is not asked for.
+async fn read_up_to(
+    most: usize,
+    stream: impl Stream<Item = Result<Bytes, Error>>,
+) -> Result<Vec<u8>, Error> {
+    let mut stream = pin!(stream);
+    let mut read = Vec::new();
+    while let Some(bytes) = stream.next().await {
+        read.extend_from_slice(&bytes?);
+        if read.len() >= most {
+            read.truncate(most);
+            break;
+        }
+    }
+    Ok(read)
+}
+
 /// The first entry of a tar archive that may be cut off. It must be a regular file.
-fn first_file(archive: &[u8]) -> io::Result<Option<Vec<u8>>> {
+fn first_file(archive: &[u8]) -> io::Result<Option<TrialFile>> {
     let mut archive = tar::Archive::new(archive);
     let Some(entry) = archive.entries()?.next() else { return Ok(None) };
     let entry = entry?;
     if !entry.header().entry_type().is_file() {
         return Err(io::Error::other("is no regular file"));
     }
-    let mut content = Vec::new();
+    let (size, mut content) = (entry.size(), Vec::new());
     entry.take(MAX_FILE as u64).read_to_end(&mut content)?;
-    Ok(Some(content))
+    let is_whole = content.len() as u64 == size;
+    Ok(Some(TrialFile { content, is_whole }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures_util::stream::repeat_with;
 
     fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
         let mut archive = tar::Builder::new(Vec::new());
@@ -300,11 +377,26 @@ mod tests {
     #[test]
     fn the_first_file_of_an_archive_is_read_as_far_as_allowed() {
         let two = archive(&[("a", &b"one"[..]), ("b", &b"two"[..])]);
-        assert_eq!(first_file(&two).unwrap().as_deref(), Some(&b"one"[..]));
+        let one = TrialFile { content: b"one".to_vec(), is_whole: true };
+        assert_eq!(first_file(&two).unwrap(), Some(one));
         assert_eq!(first_file(&archive(&[])).unwrap(), None);
         let content = vec![b'x'; 2 * MAX_FILE];
         let large = archive(&[("a", content.as_slice())]);
-        assert_eq!(first_file(&large[..large.len() / 2 + 4_096]).unwrap().unwrap().len(), MAX_FILE);
+        let cut = first_file(&large[..large.len() / 2 + 4_096]).unwrap().unwrap();
+        assert_eq!((cut.content.len(), cut.is_whole), (MAX_FILE, false));
+    }
+
+    /// Tests may write a file that never ends to be read.
+    #[tokio::test]
+    async fn a_stream_is_read_no_further_than_allowed() {
+        let endless = || repeat_with(|| Ok::<_, Error>(Bytes::from_static(&[b'x'; 1_000])));
+        assert_eq!(read_up_to(2_500, endless()).await.unwrap().len(), 2_500);
+        let short = endless().take(2);
+        assert_eq!(read_up_to(2_500, short).await.unwrap().len(), 2_000);
+        let broken = endless().take(1).chain(repeat_with(|| {
+            Err::<Bytes, _>(Error::IOError { err: io::Error::other("it is gone") })
+        }));
+        assert!(read_up_to(2_500, broken).await.is_err());
     }
 
     /// A directory of this name may have other files.

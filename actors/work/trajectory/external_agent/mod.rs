@@ -15,6 +15,12 @@
 //! and what the workspace is by then. So an answered call stays an [`OpenTurn`] until the next
 //! call, or until the program ends. Only one call is made at a time, so the trajectory is a line.
 //!
+//! If the task has stages, the program is started once for each of them, with the instruction of the
+//! stage, in the workspace as it is by then. It ends a stage when it ends with exit code 0, or with one
+//! call more than the stage has turns. Everything else ends the episode, as it does for native agents.
+//! A program that ends without a turn in a later stage has failed: it does not hand in what it was
+//! never asked.
+//!
 //! `lifecycle.rs` starts the program and reads its end, `turn.rs` completes a turn, and `replay.rs`
 //! answers from the record of an earlier attempt.
 
@@ -24,21 +30,19 @@ mod turn;
 
 use super::active_attempt::{ActiveAttempt, StoppedAttempt};
 use super::phase::AttemptPhase;
-use crate::agent_access::{
-    AdmittedCall, AgentCall, AgentCallResult, AgentSessionSpec, CallDecision, GatewayDelays,
-};
+use super::stage_progress::AfterTurn;
+use crate::agent_access::{AdmittedCall, AgentCall, AgentCallResult, CallDecision, GatewayDelays};
 use crate::model::{
     AgentProgram, ChatReply, ChatRequest, CommandStatus, ExecEnd, ExecReport, FailedCallEffect,
     Fault, FaultKind, Money, StepState, StopReason, Turn, WorkspaceChange, WorkspaceScan,
 };
 use crate::policy::same_conversation;
-use crate::ports::ScriptContext;
-use lifecycle::{idle, start_program};
+use lifecycle::{ProgramSession, idle};
 use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 /// The most calls of one turn that are sent and not answered. Then the attempt ends. A call that is
 /// not answered may cost its whole hold, and neither `max_turns` nor the agent's time may count it.
@@ -50,10 +54,9 @@ const MOST_UNANSWERED: u32 = 5;
 /// sandbox, the conversation and the turns.
 pub(super) struct ExternalAttempt<'a> {
     acting: ActiveAttempt<'a>,
-    /// The gateway token that the program shows. It is recorded nowhere.
-    token: String,
-    /// The calls of the program, from the gateway.
-    visits: mpsc::Receiver<AgentCall>,
+    program: &'a AgentProgram,
+    /// The session of the program that runs now, or ran last.
+    session: ProgramSession,
     /// The time in which the gateway keeps calls waiting. It is not the program's time.
     delays: GatewayDelays,
     /// Turns of an earlier attempt whose answers are still to be given again.
@@ -110,39 +113,23 @@ enum ProgramEvent {
 }
 
 impl<'a> ExternalAttempt<'a> {
-    /// Opens a gateway session, starts the program, and serves its calls until it ends or is
-    /// stopped. The session ends before the work is verified. `recorded` are the turns of an
-    /// earlier attempt.
+    /// Starts the program and serves its calls until it ends or is stopped; again for each stage of
+    /// the task. The session ends before the work is verified. `recorded` are the turns of an earlier
+    /// attempt.
     pub(super) async fn run(
         mut acting: ActiveAttempt<'a>,
-        program: &AgentProgram,
+        program: &'a AgentProgram,
         recorded: Vec<Turn>,
     ) -> Result<StoppedAttempt, Fault> {
-        let orders = acting.orders;
-        // A capacity of 1: the gateway holds back further calls, which wait for their decision
-        // anyway.
-        let (calls, visits) = mpsc::channel(1);
         let delays = GatewayDelays::default();
-        let admission = acting.services.agents.open_session(AgentSessionSpec {
-            campaign: orders.plan.campaign.clone(),
-            episode: orders.plan.id.clone(),
-            attempt: orders.attempt,
-            model: orders.plan.model.clone(),
-            config: orders.config.clone(),
-            script: ScriptContext {
-                task: orders.task.clone(),
-                scaffold: orders.script_format.clone(),
-            },
-            max_output_tokens: program.max_output_tokens,
-            calls,
-            delays: delays.clone(),
-        });
-        let admission = admission.await?;
-        start_program(&mut acting, program, admission.to.clone(), &admission.token).await?;
+        let (services, orders) = (acting.services, acting.orders);
+        let session = ProgramSession::open(services, orders, program, delays.clone()).await?;
+        session.connect(&mut acting, program).await?;
+        session.start(&mut acting, program).await?;
         let mut hosting = Self {
             acting,
-            token: admission.token.clone(),
-            visits,
+            program,
+            session,
             delays,
             recorded: recorded.into(),
             repeated: Vec::new(),
@@ -159,40 +146,79 @@ impl<'a> ExternalAttempt<'a> {
             changed: false,
         };
         let stop = hosting.serve().await?;
-        drop(admission);
-        let ActiveAttempt { turns, lease, fingerprint, stages, .. } = hosting.acting;
+        let Self { acting, session, .. } = hosting;
+        drop(session);
+        let ActiveAttempt { turns, lease, fingerprint, stages, .. } = acting;
         Ok(StoppedAttempt { stop, turns, lease, fingerprint, stages })
     }
 
-    /// Serves the program until there is a reason to stop, and stops it then.
+    /// Serves the program in one stage after the other, until there is a reason to stop.
     async fn serve(&mut self) -> Result<StopReason, Fault> {
         loop {
-            let stop = match self.next().await? {
-                ProgramEvent::Ended(report) => return self.stop_reason_at_end(&report).await,
-                ProgramEvent::OutOfTime => Some(StopReason::TimeLimit),
-                ProgramEvent::Asks(call) => self.decide_call(call).await?,
-            };
-            if let Some(stop) = stop {
-                let report = self.acting.lease.sandbox().stop().await?;
-                self.look(report.scan.clone());
-                self.record_open_turn(None, Some(&report)).await?;
-                return self.out_of(stop, &report);
+            if let AfterTurn::Stops(stop) = self.serve_program().await? {
+                return Ok(stop);
+            }
+            if let Some(stop) = self.next_stage().await? {
+                return Ok(stop);
             }
         }
     }
 
-    /// The stop reason, or the fault that it hides. If the time ran out while the model did not
-    /// answer, the agent has not failed: the fault of the last call is returned.
-    /// A program that made no turn in all its time is no agent, so it is not judged.
-    fn out_of(&mut self, stop: StopReason, report: &ExecReport) -> Result<StopReason, Fault> {
+    /// Serves the program until it ends, or until there is a reason to stop it. Returns what follows,
+    /// which is never that the program goes on.
+    async fn serve_program(&mut self) -> Result<AfterTurn, Fault> {
+        loop {
+            let after = match self.next().await? {
+                ProgramEvent::Ended(report) => return self.after_end(&report).await,
+                ProgramEvent::OutOfTime => AfterTurn::Stops(StopReason::TimeLimit),
+                ProgramEvent::Asks(call) => self.decide_call(call).await?,
+            };
+            if after != AfterTurn::GoesOn {
+                let report = self.acting.lease.sandbox().stop().await?;
+                self.look(report.scan.clone());
+                self.record_open_turn(None, Some(&report)).await?;
+                return self.out_of(after, &report);
+            }
+        }
+    }
+
+    /// Verifies the stage that has ended, or takes its verdict over from the record. Then it starts the
+    /// program with the next instruction and a session of its own, so that no call of the program
+    /// before counts in this stage. Returns the reason to stop if the episode has no turn or no time
+    /// left.
+    async fn next_stage(&mut self) -> Result<Option<StopReason>, Fault> {
+        if let Some(turn) = self.recorded.front() {
+            let stage = turn.step.stage.as_deref();
+            if !self.acting.stages.is_before(stage) {
+                let what = "the stage has ended sooner than before";
+                return Err(Fault::new(FaultKind::ReplayDiffers, what));
+            }
+            self.acting.stages.resume(stage);
+        } else {
+            Box::pin(self.acting.end_stage()).await?;
+            if let Some((stop, _)) = self.is_over(self.acting.turns.len() as u32) {
+                return Ok(Some(stop));
+            }
+        }
+        let (services, orders) = (self.acting.services, self.acting.orders);
+        let opening = ProgramSession::open(services, orders, self.program, self.delays.clone());
+        self.session = opening.await?;
+        self.session.start(&mut self.acting, self.program).await?;
+        Ok(None)
+    }
+
+    /// What follows when the program was stopped, or the fault that hides behind it. If the time ran
+    /// out while the model did not answer, the agent has not failed: the fault of the last call is
+    /// returned. A program that made no turn in all its time is no agent, so it is not judged.
+    fn out_of(&mut self, after: AfterTurn, report: &ExecReport) -> Result<AfterTurn, Fault> {
         let turns = self.acting.turns.len();
         match self.trouble.take() {
-            _ if stop != StopReason::TimeLimit => Ok(stop),
-            None if turns == 0 => Err(idle(report, &self.token, self.hung_up)),
+            _ if after != AfterTurn::Stops(StopReason::TimeLimit) => Ok(after),
+            None if turns == 0 => Err(idle(report, &self.session.token, self.hung_up)),
             Some(fault) if turns == 0 || fault.kind.stop_reason().is_none() => {
-                fault.stop_after(turns)
+                fault.stop_after(turns).map(AfterTurn::Stops)
             }
-            _ => Ok(stop),
+            _ => Ok(after),
         }
     }
 
@@ -223,9 +249,9 @@ impl<'a> ExternalAttempt<'a> {
     async fn next(&mut self) -> Result<ProgramEvent, Fault> {
         let (repeats, left, mut call) = (self.repeats(), self.patience(), None);
         let was_late = self.was_late();
-        let Self { acting, visits, delays, open, .. } = self;
+        let Self { acting, session, delays, open, .. } = self;
         let own_time = delays.stopwatch();
-        let wanted = async { call = Some(own_time.within(left, visits.recv()).await) };
+        let wanted = async { call = Some(own_time.within(left, session.visits.recv()).await) };
         let attended = acting.lease.sandbox().wait_for_command(pin!(wanted)).await?;
         // What the program repeats was counted when it was recorded.
         if !repeats {
@@ -268,32 +294,50 @@ impl<'a> ExternalAttempt<'a> {
         self.changes.truncate(WorkspaceScan::MAX_FILES);
     }
 
-    /// Decides about one call. Returns the stop reason if the episode is over.
+    /// Decides about one call. Returns whether the program goes on.
     ///
     /// The order matters. The last turn is completed and durable before the next call is made, so a
     /// call is never paid for while the record lacks the one before it.
-    async fn decide_call(&mut self, call: AgentCall) -> Result<Option<StopReason>, Fault> {
+    async fn decide_call(&mut self, call: AgentCall) -> Result<AfterTurn, Fault> {
         let AgentCall { request, decision } = call;
         if decision.is_closed() {
             // The program has closed this call while another one was in progress.
             self.hung_up = true;
-            return Ok(None);
+            return Ok(AfterTurn::GoesOn);
         }
         // While answers are given again, another request than the recorded one ends the attempt.
         self.ensure_repeats(&request)?;
         self.record_open_turn(Some(&request), None).await?;
+        let after = self.acting.stages.after_turn(None);
+        if after != AfterTurn::GoesOn {
+            let why = "this part of the work has had its turns".to_owned();
+            decision.send(CallDecision::Over(why)).ok();
+            return Ok(after);
+        }
         if !self.recorded.is_empty() {
             self.replay_answer(decision);
-            return Ok(None);
+            return Ok(AfterTurn::GoesOn);
         }
-        let index = self.acting.turns.len() as u32;
-        if let Some((stop, why)) = self.is_over(index) {
+        if let Some((stop, why)) = self.is_over(self.acting.turns.len() as u32) {
             decision.send(CallDecision::Over(why)).ok();
-            return Ok(Some(stop));
+            return Ok(AfterTurn::Stops(stop));
         }
+        let stop = self.make_call(request, decision).await?;
+        Ok(stop.map_or(AfterTurn::GoesOn, AfterTurn::Stops))
+    }
+
+    /// Lets the gateway make a call and takes its result over. Returns the stop reason if the episode
+    /// is over.
+    async fn make_call(
+        &mut self,
+        request: Arc<ChatRequest>,
+        decision: oneshot::Sender<CallDecision>,
+    ) -> Result<Option<StopReason>, Fault> {
+        let index = self.acting.turns.len() as u32;
         // If the program has begun a new conversation or cut the old one, the whole request is
         // recorded.
-        let is_opening = index == 0 || !same_conversation(&self.acting.history, &request.messages);
+        let is_opening = self.acting.stages.is_fresh()
+            || !same_conversation(&self.acting.history, &request.messages);
         self.acting.attempt_state.enter_phase(AttemptPhase::Acting { turn: index });
         // The gateway reports on this channel before the program sees its answer. If it drops the
         // sender, no call was made.

@@ -4,7 +4,7 @@
 
 use super::ExternalAttempt;
 use crate::agent_access::CallDecision;
-use crate::model::{ChatMessage, ChatRequest, Fault, FaultKind, Turn};
+use crate::model::{ChatMessage, ChatRequest, ExecEnd, Fault, FaultKind, Turn};
 use crate::policy::{messages_since, same_message_by};
 use crate::work::trajectory::phase::AttemptPhase;
 use crate::work::trajectory::replay_match::matches_recorded;
@@ -12,10 +12,13 @@ use tokio::sync::oneshot;
 
 impl ExternalAttempt<'_> {
     /// Checks that a call is the recorded one, except for times. In the call after the last
-    /// recorded one, only the messages since the last recorded reply are compared. Err is
+    /// recorded one of a stage, only the messages since the last recorded reply are compared. Err is
     /// `ReplayDiffers`.
     pub(super) fn ensure_repeats(&self, request: &ChatRequest) -> Result<(), Fault> {
-        let repeats = match (self.recorded.front(), self.repeated.last()) {
+        let stages = &self.acting.stages;
+        let next = self.recorded.front();
+        let next = next.filter(|turn| !stages.is_before(turn.step.stage.as_deref()));
+        let repeats = match (next, self.repeated.last()) {
             (Some(Turn { opening: Some(opening), .. }), _) => {
                 repeat(&opening.messages, &request.messages)
             }
@@ -29,6 +32,14 @@ impl ExternalAttempt<'_> {
         let index = self.repeated.len();
         let differs = || format!("call {index} does not repeat");
         repeats.then_some(()).ok_or_else(|| Fault::new(FaultKind::ReplayDiffers, differs()))
+    }
+
+    /// Whether the program has ended a stage of the record as it ended it then. What it is asked next
+    /// in the record belongs to a later stage.
+    pub(super) fn repeats_end_of_stage(&self, end: &ExecEnd) -> bool {
+        let next = self.recorded.front().and_then(|turn| turn.step.stage.as_deref());
+        let ended = self.repeated.last().and_then(|turn| turn.step.end());
+        self.acting.stages.is_before(next) && ended == Some(end)
     }
 
     /// Gives the next recorded answer, and takes over what its turn left. If the program does not
@@ -45,6 +56,7 @@ impl ExternalAttempt<'_> {
             self.acting.history.clone_from(&opening.messages);
         }
         self.acting.resume_from(&turn);
+        self.acting.stages.count_turn();
         self.acting.history.extend(turn.messages.iter().cloned());
         self.repeated.push(turn);
     }

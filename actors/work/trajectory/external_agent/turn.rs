@@ -44,6 +44,7 @@ impl ExternalAttempt<'_> {
             self.acting.history.clone_from(&open.request.messages);
         }
         let opening = open.is_opening.then(|| Box::new((*open.request).clone()));
+        self.acting.stages.count_turn();
         let turn = Turn {
             step: self.step(&open, new, end),
             messages,
@@ -87,8 +88,7 @@ impl ExternalAttempt<'_> {
             cost: std::mem::replace(&mut self.cost, Money::ZERO),
             model_ms: Some(millis(model)),
             failed_ms: failed_ms(failed),
-            // No agent's program gets a task with stages, see `AttemptOrders::of`.
-            stage: None,
+            stage: self.acting.stages.step_stage(),
         }
     }
 }

@@ -9,6 +9,7 @@ mod judging;
 mod report;
 
 use super::find;
+use crate::cli::RecordDirs;
 use crate::cli::daemon::signals::SignalListener;
 use crate::cli::doctor::{guest_dir, this_executable};
 use crate::cli::episode::origin::{campaign_config, todays_catalog};
@@ -16,7 +17,6 @@ use crate::cli::run::progress;
 use crate::cli::terminal::output::{
     eprint_line, pluralize, print_json, print_line, stderr_is_terminal, write_above,
 };
-use crate::cli::{DataDir, TemplateDirs};
 use crate::error::{Code, Error, Result};
 use crate::running_engine::{fault_error, store_error};
 use crate::sandbox::SandboxBackends;
@@ -67,9 +67,7 @@ pub(in crate::cli) struct CampaignReverifyArgs {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    templates: TemplateDirs,
-    #[command(flatten)]
-    pub(super) data: DataDir,
+    pub(super) dirs: RecordDirs,
 }
 
 /// Judges, prints the summary, and decides how the command ends.
@@ -137,11 +135,11 @@ async fn prepared(
     let config = campaign_config(store, &first.plan).await?;
     let later = store.reverifications(&record.name).await.map_err(store_error)?;
     Ok(Arc::new(ReverifyWork {
-        catalog: todays_catalog(&config, &args.templates.directories)?,
+        catalog: todays_catalog(&config, &args.dirs.templates.directories)?,
         editions: store.editions(&record.name).await.map_err(store_error)?,
         // Of several verdicts on an episode, the newest comes last.
         newest: later.into_iter().map(|again| (again.episode.clone(), again)).collect(),
-        workspaces: WorkspaceFiles::new(&args.data.data_dir),
+        workspaces: WorkspaceFiles::new(&args.dirs.data.data_dir),
         ensured: tokio::sync::Mutex::default(),
         store: store.clone(),
         config,
