@@ -6,7 +6,6 @@ use super::stages::{row, stages, turns, verdict};
 use super::{assert_nothing_lost_or_doubled, episodes, options};
 use crate::campaign::CampaignProgress;
 use crate::model::{AttemptNumber, CampaignConfig, FaultKind, StopReason};
-use crate::ports::Journal;
 use crate::task::Catalog;
 use crate::testkit::{Kit, Line, STAGED, Trap, in_test_system};
 
