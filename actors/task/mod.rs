@@ -12,7 +12,11 @@
 mod catalog;
 mod draw;
 mod field_renderer;
+mod pack_breakages;
 mod pack_draw;
+mod pack_duplicates;
+mod pack_environment;
+mod pack_frame;
 mod pack_spec;
 mod pack_task;
 mod pack_text;

@@ -48,6 +48,8 @@ fn drawn<'p>(
     let kind = match spec.kind {
         PackKind::Implement => ChangeKind::Stub,
         PackKind::Repair | PackKind::RepairMany => ChangeKind::Fault,
+        // These tasks have no changes of this form.
+        PackKind::Environment | PackKind::DeDuplicate => return None,
     };
     if count == 1 { alone(pack, kind, rng) } else { together(pack, kind, count, rng) }
 }

@@ -4,14 +4,17 @@
 
 use super::draw::{self, TaskRng};
 use super::pack_draw::{self, DrawnChange, DrawnChanges};
+use super::pack_duplicates;
+use super::pack_environment;
+use super::pack_frame::{PackWork, part_check};
 use super::pack_spec::{PackKind, PackSpec};
 use super::pack_text::{TaskText, ToldChange};
-use super::task_builder::{judge_library, sign_programs, with_digest};
+use super::task_builder::with_digest;
 use super::template::Template;
 use super::template_error::TemplateProblem;
 use crate::model::{
-    FileSpec, JudgePlace, MoveAction, NamedSolution, ScriptedMove, Task, TaskCheck, TaskFault,
-    TaskId, TaskPack, TaskVerification,
+    FileSpec, MoveAction, NamedSolution, ScriptedMove, Task, TaskCheck, TaskFault,
+    TaskVerification,
 };
 use crate::pack::{PackFile, PackTest, ProjectPack};
 use serde_json::json;
@@ -21,11 +24,11 @@ use std::time::Duration;
 /// The program that judges every task from a pack of the language Python.
 const CHECK: &str = include_str!("../pack/sealed/check.py");
 /// The command that runs it.
-const RUN_CHECK: &str = "python3 /sealed/check.py";
+pub(super) const RUN_CHECK: &str = "python3 /sealed/check.py";
 /// The part for the tests that pass from the start.
-const KEPT: &str = "kept";
+pub(super) const KEPT: &str = "kept";
 /// Wall time of the check. The tests have limits of their own, so this is only reached if they hang.
-const TIMEOUT: Duration = Duration::from_secs(300);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Makes every assertion of the test runner pass.
 const PATCHED_ASSERTIONS: &str = "
@@ -35,7 +38,7 @@ for _name in dir(_unittest.TestCase):
         setattr(_unittest.TestCase, _name, lambda *a, **k: None)
 ";
 /// Makes every test pass without running it.
-const PATCHED_RUNNER: &str = "
+pub(super) const PATCHED_RUNNER: &str = "
 import unittest as _unittest
 def _run(self, result=None):
     result.startTest(self)
@@ -53,11 +56,11 @@ _unittest.TestCase._callTestMethod = _skip
 
 /// Builds one task of a template that takes its tasks from a pack.
 pub(super) struct PackTaskBuilder<'a> {
-    template: &'a Template,
-    spec: &'a PackSpec,
-    pack: &'a ProjectPack,
+    pub(super) template: &'a Template,
+    pub(super) spec: &'a PackSpec,
+    pub(super) pack: &'a ProjectPack,
     /// The key of the task, see `draw::key`.
-    key: [u8; 32],
+    pub(super) key: [u8; 32],
 }
 
 /// What was drawn for a task.
@@ -79,70 +82,39 @@ impl<'a> PackTaskBuilder<'a> {
 
     /// The task. Err if the pack has nothing of this kind.
     pub(super) fn make(&self, index: u32) -> Result<Task, Vec<TemplateProblem>> {
-        let mut rng = TaskRng::new(self.key);
-        let Some(changes) = pack_draw::draw(self.pack, self.spec, &mut rng) else {
+        let work = match self.spec.kind {
+            PackKind::DeDuplicate => pack_duplicates::work(self),
+            PackKind::Environment => pack_environment::work(self),
+            PackKind::Repair | PackKind::RepairMany | PackKind::Implement => self.changed(),
+        };
+        let Some(work) = work else {
             let message = format!("the pack {:?} has no entries for this", self.pack.head.name);
             return Err(vec![TemplateProblem::at("from_pack", message)]);
         };
-        let hidden = self.hidden(&changes);
-        let task = self.task(index, &DrawnTask { changes, hidden });
-        let task = with_digest(task).map_err(|problem| vec![problem])?;
+        let task = with_digest(self.framed(index, work)).map_err(|problem| vec![problem])?;
         Ok(self.template.with_measured(task))
     }
 
-    /// The task without its id and its digest.
-    fn task(&self, index: u32, drawn: &DrawnTask<'_>) -> Task {
-        let template = self.template;
-        let canary = format!("synthd-canary-{}", draw::derived_hex(&self.key, "canary"));
-        let (wording, told) = self.told(drawn);
-        Task {
-            id: TaskId(String::new()),
-            template: template.id.clone(),
-            title: template.title.clone(),
-            category: template.category.clone(),
-            kind: template.kind,
-            skills: template.skills.clone(),
-            difficulty: template.difficulty,
-            expected_steps: (template.expected_steps.min, template.expected_steps.max),
-            requires: template.requires.clone(),
-            index,
-            seed: draw::seed_of(&self.key),
-            image: template.environment.image.clone(),
+    /// The work of a task with changed sources. None if the pack has no such changes.
+    fn changed(&self) -> Option<PackWork> {
+        let changes = pack_draw::draw(self.pack, self.spec, &mut TaskRng::new(self.key))?;
+        let hidden = self.hidden(&changes);
+        Some(self.work(&DrawnTask { changes, hidden }))
+    }
+
+    /// What drawn changes of the sources give for a task.
+    fn work(&self, drawn: &DrawnTask<'_>) -> PackWork {
+        let changes = &drawn.changes.changes;
+        PackWork {
+            told: self.told(drawn),
             files: self.files(drawn),
             setup: Vec::new(),
-            services: Vec::new(),
-            resources: template.resources(),
-            instruction: format!("{}\n\n[{canary}]\n", told.trim_end()),
-            wording: Some(wording),
-            canary,
             solution: self.solution(drawn),
             alternatives: vec![self.rewritten(drawn)],
-            faults: drawn.changes.changes.iter().map(fault).collect(),
-            pack: Some(self.origin(drawn)),
+            faults: changes.iter().map(fault).collect(),
+            entries: changes.iter().map(|drawn| drawn.change.id.clone()).collect(),
             verification: self.verification(drawn),
-            stages: Vec::new(),
-            digest: String::new(),
-            template_digest: template.digest(),
-            cluster: self.cluster(),
         }
-    }
-
-    /// The pack and the entries of the task, for the record.
-    fn origin(&self, drawn: &DrawnTask<'_>) -> TaskPack {
-        let head = &self.pack.head;
-        TaskPack {
-            name: head.name.clone(),
-            version: head.version.clone(),
-            digest: self.pack.digest.clone(),
-            licence: head.licence.clone(),
-            entries: drawn.changes.changes.iter().map(|drawn| drawn.change.id.clone()).collect(),
-        }
-    }
-
-    /// All tasks of a pack are in one cluster, whatever their kind: a fault may stand alone in one
-    /// task and beside others in the next, and the sources of one task show what is right in another.
-    fn cluster(&self) -> String {
-        Task::cluster_of(&format!("pack:{}", self.pack.head.name), "")
     }
 
     /// The tests that are kept back: all that a fault breaks. Of the tests of a missing function, one
@@ -204,7 +176,7 @@ impl<'a> PackTaskBuilder<'a> {
     }
 
     /// A file without the tests that are hidden, and those that decide nothing. A class of which nothing is left says `pass`.
-    fn shown(&self, file: &PackFile, hidden: &BTreeSet<usize>) -> String {
+    pub(super) fn shown(&self, file: &PackFile, hidden: &BTreeSet<usize>) -> String {
         let mut text = file.content.clone();
         let mut left: BTreeMap<&str, usize> = BTreeMap::new();
         let mut cut: Vec<&PackTest> = Vec::new();
@@ -267,29 +239,11 @@ impl<'a> PackTaskBuilder<'a> {
 
     /// The verification: one part for each change, and one for all other tests.
     fn verification(&self, drawn: &DrawnTask<'_>) -> TaskVerification {
-        let canary = format!("synthd-sealed-{}", draw::derived_hex(&self.key, "sealed"));
         let parts = self.parts(drawn);
-        let check = |part: &str| TaskCheck {
-            name: part.to_owned(),
-            weight: 1.0,
-            run: RUN_CHECK.to_owned(),
-            part: Some(part.to_owned()),
-            compare: None,
-        };
-        let checks: Vec<TaskCheck> = parts.iter().map(|(part, _)| check(part.as_str())).collect();
-        let mut files = self.sealed(&parts);
-        sign_programs(&mut files, checks.iter(), &canary);
-        files.push(sealed_file(".canary", format!("{canary}\n")));
-        files.extend(judge_library());
-        TaskVerification {
-            files,
-            milestones: milestones(&checks),
-            checks,
-            cheats: self.cheats(drawn),
-            judge: JudgePlace::Apart,
-            timeout: TIMEOUT,
-            canary,
-        }
+        let checks: Vec<TaskCheck> =
+            parts.iter().map(|(part, _)| part_check(RUN_CHECK, part, 1.0)).collect();
+        let milestones = milestones(&checks);
+        self.verified(self.sealed(&parts), checks, milestones, self.cheats(drawn))
     }
 
     /// The names of the parts, each with the numbers of its tests. None of them is empty.
@@ -309,7 +263,7 @@ impl<'a> PackTaskBuilder<'a> {
     }
 
     /// The sealed files: the check, what it is told, and the project without its sources.
-    fn sealed(&self, parts: &[(String, Vec<usize>)]) -> Vec<FileSpec> {
+    pub(super) fn sealed(&self, parts: &[(String, Vec<usize>)]) -> Vec<FileSpec> {
         let parts: BTreeMap<&str, &[usize]> =
             parts.iter().map(|(part, tests)| (part.as_str(), tests.as_slice())).collect();
         let plan = json!({ "parts": parts });
@@ -355,7 +309,7 @@ fn fault(drawn: &DrawnChange<'_>) -> TaskFault {
 
 /// The milestones of a task with several changes: each that is mended. A task with one change has
 /// none, because the milestone would be its check.
-fn milestones(checks: &[TaskCheck]) -> Vec<TaskCheck> {
+pub(super) fn milestones(checks: &[TaskCheck]) -> Vec<TaskCheck> {
     let parts: Vec<&TaskCheck> = checks.iter().filter(|check| check.name != KEPT).collect();
     if parts.len() < 2 {
         return Vec::new();
@@ -366,21 +320,21 @@ fn milestones(checks: &[TaskCheck]) -> Vec<TaskCheck> {
 }
 
 /// A move that runs a command.
-fn run(think: &str, command: String) -> ScriptedMove {
+pub(super) fn run(think: &str, command: String) -> ScriptedMove {
     ScriptedMove { think: think.to_owned(), action: MoveAction::Run(command) }
 }
 
 /// A path as a word of the shell.
-fn quoted(path: &str) -> String {
+pub(super) fn quoted(path: &str) -> String {
     format!("'{}'", path.replace('\'', r"'\''"))
 }
 
 /// A file of the project, with another path and another content.
-fn laid(file: &PackFile, path: String, content: String) -> FileSpec {
+pub(super) fn laid(file: &PackFile, path: String, content: String) -> FileSpec {
     FileSpec { path, content, mode: if file.executable { 0o755 } else { 0o644 } }
 }
 
 /// A sealed file of the engine's own.
-fn sealed_file(path: &str, content: String) -> FileSpec {
+pub(super) fn sealed_file(path: &str, content: String) -> FileSpec {
     FileSpec { path: path.to_owned(), content, mode: 0o444 }
 }

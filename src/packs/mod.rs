@@ -4,7 +4,7 @@
 //! - [`PackLibrary`] gives packs to templates. A pack is read when a template first asks for it.
 //! - `pack_files` reads and writes the folder of a pack.
 //! - `project_files` takes a project from a directory or from an archive.
-//! - `miner_sandbox` runs the miner (`miner.py`) in a sandbox.
+//! - `miner_sandbox` runs the miner (`miner.py`, `inliner.py`) in a sandbox.
 
 mod miner_sandbox;
 mod pack_files;

@@ -39,7 +39,7 @@ pub(in crate::cli) struct PackCheckArgs {
 }
 
 /// The kinds of tasks that a pack may have entries for.
-const KINDS: [&str; 3] = ["repair", "repair-many", "implement"];
+const KINDS: [&str; 5] = ["repair", "repair-many", "implement", "environment", "de-duplicate"];
 
 /// Checks a pack. The error `PackUnproven` counts what is wrong.
 pub(super) async fn check(args: PackCheckArgs) -> Result<ExitCode> {
@@ -109,15 +109,20 @@ fn map(pack: &ProjectPack) -> Result<String> {
     Ok(lines.collect::<Result<Vec<_>>>()?.join("\n"))
 }
 
-/// The changes of a pack as the miner reads them.
+/// The changes and the inlines of a pack as the miner reads them.
 fn index(pack: &ProjectPack) -> Result<String> {
     let changes = pack.faults.iter().chain(&pack.stubs);
-    let lines = changes.map(|change| {
-        let mut line = serde_json::to_value(change).map_err(no_json)?;
-        line["kind"] = "change".into();
-        Ok(line.to_string())
-    });
-    Ok(lines.collect::<Result<Vec<_>>>()?.join("\n"))
+    let changes = changes.map(|change| entry("change", serde_json::to_value(change)));
+    let inlines = pack.inlines.iter();
+    let inlines = inlines.map(|inline| entry("inline", serde_json::to_value(inline)));
+    Ok(changes.chain(inlines).collect::<Result<Vec<_>>>()?.join("\n"))
+}
+
+/// A line of the index.
+fn entry(kind: &str, value: serde_json::Result<Value>) -> Result<String> {
+    let mut line = value.map_err(no_json)?;
+    line["kind"] = kind.into();
+    Ok(line.to_string())
 }
 
 fn no_json(error: serde_json::Error) -> Error {
@@ -161,7 +166,9 @@ fn has_entries(pack: &ProjectPack, kind: &str) -> bool {
             // So many faults has a task if its template says nothing.
             pack.good_groups(ChangeKind::Fault).iter().any(|group| matches!(group.len(), 2 | 3))
         }
-        _ => pack.good_changes(ChangeKind::Stub).next().is_some(),
+        "implement" => pack.good_changes(ChangeKind::Stub).next().is_some(),
+        "de-duplicate" => !pack.inlines.is_empty(),
+        _ => pack.takes_suite(),
     }
 }
 
