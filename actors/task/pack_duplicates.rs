@@ -37,13 +37,13 @@ struct DuplicateTask<'b> {
 /// The bounds of the sources that are handed in.
 struct CloneLimits {
     /// Tokens that may be written several times.
-    several: u32,
+    several: u64,
     /// All tokens.
-    tokens: u32,
+    tokens: u64,
     /// Tokens written several times at half of the way.
-    half: u32,
+    half: u64,
     /// Fewer tokens than these are no de-duplication.
-    least: u32,
+    least: u64,
     /// Lines of a file.
     lines: usize,
     /// Characters of a line.
@@ -104,10 +104,10 @@ impl CloneLimits {
         texts: &BTreeMap<&str, String>,
     ) -> Option<Self> {
         let first = inlines.first()?;
-        let (several, tokens) = (first.clones.0, first.tokens.0);
-        let fewest = inlines.iter().map(|inline| inline.more_clones()).min()?;
-        let shortest = inlines.iter().map(|inline| inline.more_tokens()).min()?;
-        let sum: u32 = inlines.iter().map(|inline| inline.more_clones()).sum();
+        let (several, tokens) = (u64::from(first.clones.0), u64::from(first.tokens.0));
+        let clones = inlines.iter().map(|inline| u64::from(inline.more_clones()));
+        let (fewest, sum) = (clones.clone().min()?, clones.sum::<u64>());
+        let shortest = inlines.iter().map(|inline| u64::from(inline.more_tokens())).min()?;
         let sources = pack.files.iter().filter(|file| pack.head.is_source(&file.path));
         let sources: Vec<&str> = sources.map(|file| file.content.as_str()).collect();
         let lines = sources.iter().map(|text| text.lines().count()).max()?;

@@ -148,6 +148,7 @@ mod tests {
             assert_eq!(pack.head.name, name);
             assert!(!pack.faults.is_empty() && !pack.stubs.is_empty(), "{name} is not mined");
             assert!(!pack.groups.is_empty() && !pack.twins.is_empty(), "{name} is not mined");
+            assert!(pack.inlines.len() >= 8 && pack.takes_suite(), "{name} has too few inlines");
         }
     }
 
