@@ -17,7 +17,8 @@ const COPIES: &str = "copies";
 const LOCK: &str = "tools/suite.lock";
 
 /// Where the other machine had its files.
-const OLD_PLACES: [&str; 5] = ["/srv/ci", "/home/build", "/opt/jobs", "/var/lib/runner", "/data/agent"];
+const OLD_PLACES: [&str; 5] =
+    ["/srv/ci", "/home/build", "/opt/jobs", "/var/lib/runner", "/data/agent"];
 /// Names of other machines.
 const HOSTS: [&str; 5] = ["anvil", "birch", "cobalt", "dune", "ember"];
 
@@ -178,7 +179,11 @@ static KINDS: [BreakageKind; 20] = [
         place: SETTINGS,
         form: Text {
             right: "start = @tests@\n",
-            wrong: &["start = spec\n", "start = @package@/checks\n", "start = @old@/@name@/@tests@\n"],
+            wrong: &[
+                "start = spec\n",
+                "start = @package@/checks\n",
+                "start = @old@/@name@/@tests@\n",
+            ],
         },
         think: "The tests are looked for in another directory.",
     },
@@ -454,7 +459,7 @@ impl SuiteProject {
         DrawnBreakage { setup: vec![compile], added: Some(path), ..broken }
     }
 
-    /// The words of texts, and what stands for them. All are drawn, so that no draw depends on a text.
+    /// The words of texts, and what stands for them. All are drawn, whatever the text needs.
     fn words(&self, rng: &mut TaskRng) -> [(&'static str, String); 8] {
         let module = self.modules.get(rng.index(self.modules.len()));
         [

@@ -108,6 +108,8 @@ impl CloneLimits {
         let clones = inlines.iter().map(|inline| u64::from(inline.more_clones()));
         let (fewest, sum) = (clones.clone().min()?, clones.sum::<u64>());
         let shortest = inlines.iter().map(|inline| u64::from(inline.more_tokens())).min()?;
+        // A result may have a name before it is used.
+        let named: u64 = inlines.iter().map(|inline| inline.parts.len() as u64).sum();
         let sources = pack.files.iter().filter(|file| pack.head.is_source(&file.path));
         let sources: Vec<&str> = sources.map(|file| file.content.as_str()).collect();
         let lines = sources.iter().map(|text| text.lines().count()).max()?;
@@ -115,7 +117,7 @@ impl CloneLimits {
         let width = all.flat_map(str::lines).map(|line| line.chars().count()).max()?;
         Some(Self {
             several: several + fewest / 3,
-            tokens: tokens + shortest * 2 / 3,
+            tokens: tokens + shortest * 2 / 3 + named,
             half: several + sum / 2,
             least: tokens / 10 * 9,
             lines: lines + MORE_LINES,

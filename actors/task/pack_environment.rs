@@ -48,7 +48,7 @@ struct EnvironmentTask<'b> {
     breakages: Vec<DrawnBreakage>,
 }
 
-/// The work of a task. None if the project has files of these names, or no directory of tests.
+/// The work of a task. None if the project has files of these names, or not one directory of tests.
 pub(super) fn work(base: &PackTaskBuilder<'_>) -> Option<PackWork> {
     let project = suite_project(base.pack)?;
     let mut rng = TaskRng::new(base.key);
@@ -83,7 +83,7 @@ fn suite_project(pack: &ProjectPack) -> Option<SuiteProject> {
     }
     let first = |path: &String| path.split('/').next().unwrap_or_default().to_owned();
     let package = pack.head.source.first().map(first)?;
-    let tests = pack.head.tests.first()?;
+    let [tests] = &pack.head.tests[..] else { return None };
     if tests.contains('/') || tests.ends_with(".py") {
         return None;
     }
@@ -282,7 +282,8 @@ impl EnvironmentTask<'_> {
             named("emptied-tests", with(vec![run("", emptied)])),
             named("one-thing-left", all_but_one),
         ];
-        cheats.extend(self.patched_source().map(|patch| named("patched-source", with(vec![patch]))));
+        let patched = self.patched_source();
+        cheats.extend(patched.map(|patch| named("patched-source", with(vec![patch]))));
         cheats
     }
 

@@ -1034,7 +1034,7 @@ def inlines():
 
 
 def measured(clones, sources):
-    return clones.measure([sources[path].decode() for path in sorted(sources)])
+    return clones.measure([sources[path].decode("utf-8-sig") for path in sorted(sources)])
 
 
 def project_texts(sources):

@@ -17,23 +17,27 @@ import tokenize
 
 #: The fewest tokens in a row that count.
 ROW = 20
-IGNORED = (tokenize.COMMENT, tokenize.NL, tokenize.ENCODING, tokenize.ENDMARKER)
+IGNORED = ("COMMENT", "NL", "ENCODING", "ENDMARKER", "INDENT", "DEDENT")
+#: Newer versions of Python take formatted texts apart. Here each is one text, as it was before.
+OPENING, CLOSING = ("FSTRING_START", "TSTRING_START"), ("FSTRING_END", "TSTRING_END")
 
 
 def statements(text):
     """The logical lines of a source, each a list of tokens without names and values."""
-    found, line = [], []
+    found, line, depth = [], [], 0
     docstrings = docstring_lines(text)
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type in IGNORED:
-            continue
-        if token.type == tokenize.NEWLINE:
+        kind = tokenize.tok_name[token.type]
+        if kind in OPENING:
+            depth += 1
+            line.extend(["text"] if depth == 1 else [])
+        elif depth:
+            depth -= kind in CLOSING
+        elif kind == "NEWLINE":
             if line and line[0] not in ("import", "from", "pass"):
                 found.append(line)
             line = []
-        elif token.type in (tokenize.INDENT, tokenize.DEDENT):
-            continue
-        elif token.type != tokenize.STRING or token.start[0] not in docstrings:
+        elif kind not in IGNORED and (kind != "STRING" or token.start[0] not in docstrings):
             line.append(sign(token))
     return found
 
@@ -83,7 +87,7 @@ def sources(paths):
             found.extend(os.path.join(directory, name) for name in names if name.endswith(".py"))
     texts = []
     for path in sorted(set(found)):
-        with open(path, encoding="utf-8") as file:
+        with open(path, encoding="utf-8-sig") as file:
             texts.append(file.read())
     return texts
 

@@ -19,9 +19,9 @@ import clones
 import judged
 
 SEALED = os.path.dirname(os.path.abspath(__file__))
-#: What runs code that is in texts or in data.
-RUNS_TEXTS = {"exec", "eval", "compile", "__import__", "importlib", "runpy", "marshal", "pickle", "code", "imp",
-              "ctypes", "subprocess"}
+#: Functions that run code which is in texts, and modules that do.
+RUNNING_NAMES = {"exec", "eval", "compile", "__import__", "__builtins__"}
+RUNNING_MODULES = {"builtins", "code", "codeop", "ctypes", "imp", "importlib", "marshal", "pickle", "runpy", "subprocess"}
 
 
 def main():
@@ -38,7 +38,7 @@ def main():
         problems["form"] = early or form_problem(plan, original, texts)
         lost = "only %d tokens are left" % total if total < plan["least"] else None
         problems["fewer"] = problems["interface"] or lost
-    except (judged.Refused, SyntaxError, ValueError, RecursionError) as why:
+    except (judged.Refused, SyntaxError, ValueError, RecursionError, MemoryError) as why:
         problems = dict.fromkeys(("clones", "interface", "form", "fewer"), str(why) or type(why).__name__)
     for part, why in problems.items():
         print("not ok %s: %s" % (part, str(why).replace("\n", " ")[:300]) if why else "ok %s" % part)
@@ -53,12 +53,12 @@ def submitted(roots):
             raise judged.Refused("there is no file below %s" % root)
         for name in names:
             if "__pycache__" not in name.split("/"):
-                found[name] = judged.submitted(name, text=False).decode("utf-8")
+                found[name] = judged.submitted(name, text=False).decode("utf-8-sig")
     return found
 
 
 def read(path):
-    with open(os.path.join(SEALED, "original", path), encoding="utf-8") as file:
+    with open(os.path.join(SEALED, "original", path), encoding="utf-8-sig") as file:
         return file.read()
 
 
@@ -143,18 +143,16 @@ def form_problem(plan, original, texts):
 
 
 def running(text):
-    """The words of a source that can run texts."""
-    words = set()
+    """The names and the modules of a source that can run texts."""
+    names, modules = set(), set()
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Name):
-            words.add(node.id)
-        elif isinstance(node, ast.Attribute):
-            words.add(node.attr)
-        elif isinstance(node, ast.alias):
-            words.update(node.name.split("."))
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            words.update(node.module.split("."))
-    return words & RUNS_TEXTS
+            names.add(node.id)
+        elif isinstance(node, ast.Import):
+            modules.update(alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            modules.add((node.module or "").split(".")[0])
+    return names & RUNNING_NAMES | modules & RUNNING_MODULES
 
 
 main()

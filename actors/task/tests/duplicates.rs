@@ -59,17 +59,18 @@ fn copies_stand_in_the_source_and_the_agent_can_measure() {
     assert_eq!(content(&task.verification.files, "clones.py"), CLONE_METER);
     assert_eq!(content(&task.verification.files, "original/lib.py"), CODE);
     assert!(task.instruction.contains("2 pieces of code"), "{}", task.instruction);
-    assert!(task.instruction.contains("`python3 tools/clones.py 'lib.py'`"), "{}", task.instruction);
+    let command = "`python3 tools/clones.py 'lib.py'`";
+    assert!(task.instruction.contains(command), "{}", task.instruction);
 }
 
 /// What may be left is less than what the smallest entry adds.
 #[test]
 fn the_limits_leave_no_room_for_a_piece() {
     let task = task(2);
-    let said = "At most 20 may be left, and at most 120 tokens in all.";
+    let said = "At most 20 may be left, and at most 122 tokens in all.";
     assert!(task.instruction.contains(said), "{}", task.instruction);
     let plan = plan(&task);
-    assert_eq!((&plan["several"], &plan["tokens"]), (&20.into(), &120.into()));
+    assert_eq!((&plan["several"], &plan["tokens"]), (&20.into(), &122.into()));
     assert_eq!((&plan["half"], &plan["least"]), (&50.into(), &90.into()));
     assert_eq!(plan["gone"], serde_json::json!(["lib.helper"]), "the helper of i1 stays");
 }
