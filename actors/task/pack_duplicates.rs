@@ -68,14 +68,17 @@ pub(super) fn work(base: &PackTaskBuilder<'_>) -> Option<PackWork> {
     })
 }
 
-/// Draws entries that are apart from each other.
+/// Draws entries that are apart from each other: fewer, if the pack has not so many.
 fn drawn<'b>(base: &PackTaskBuilder<'b>) -> Option<Vec<&'b HelperInline>> {
     let mut rng = TaskRng::new(base.key);
     let range = base.spec.count();
     let count = rng.between(i64::from(range.min), i64::from(range.max));
-    let count = usize::try_from(count).unwrap_or(1);
     let pack: &'b ProjectPack = base.pack;
-    (0..TRIES).find_map(|_| apart(pack, count, &mut rng))
+    let mut counts = (i64::from(range.min)..=count).rev();
+    counts.find_map(|count| {
+        let count = usize::try_from(count).ok()?;
+        (0..TRIES).find_map(|_| apart(pack, count, &mut rng))
+    })
 }
 
 /// So many entries that are apart. None if these draws lead to too few.

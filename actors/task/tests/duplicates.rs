@@ -100,6 +100,23 @@ fn only_a_task_with_several_pieces_has_a_milestone() {
     assert_eq!(checks, ["kept", "clones", "interface", "form"]);
 }
 
+/// A pack may have fewer entries than a template asks for, but not fewer than the least.
+#[test]
+fn a_task_has_as_many_pieces_as_the_pack_has() {
+    let mut parts = parts();
+    parts.index.push_str(&inline("i1", "n + n", "2 * n", 60));
+    let shelf = OnePack(Arc::new(ProjectPack::read(parts).unwrap()));
+    let task = |range: &str| {
+        let spec = format!("{{pack: lib, kind: de-duplicate, duplicates: {range}}}");
+        let folder = TemplateFolder::single(text(&spec, "").into_bytes());
+        let template = Template::read_with_packs("unit/test", Arc::new(folder), &shelf).unwrap();
+        template.task(1, 0)
+    };
+    assert_eq!(task("{min: 1, max: 4}").unwrap().pack.unwrap().entries, ["i1"]);
+    let error = task("{min: 2, max: 4}").unwrap_err();
+    assert!(error.message.contains("has no entries for this"), "{}", error.message);
+}
+
 #[test]
 fn code_in_a_text_is_a_text_of_python() {
     let task = task(1);
