@@ -12,7 +12,7 @@
 //! ```
 //!
 //! The application reads the folder; [`ProjectPack::read`] checks every line against the files. The
-//! tasks are made in `actors/task/pack_task.rs`. Authors of packs read `docs/packs.md`.
+//! tasks are made in `actors/task/pack_task.rs` and beside it. Authors of packs read `docs/packs.md`.
 
 mod head;
 mod helper_inline;
