@@ -1,5 +1,6 @@
 //! The lines of a pack's map and of its index.
 
+use super::helper_inline::HelperInline;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -99,6 +100,7 @@ pub(super) enum IndexLine {
     Fault(PackChange),
     Stub(PackChange),
     Twin(TestTwin),
+    Inline(HelperInline),
     Group {
         id: String,
         of: ChangeKind,

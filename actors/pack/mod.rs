@@ -7,14 +7,15 @@
 //!  NAME/pack.toml      what the pack is                      PackHead
 //!       project/…      the files of the project              PackFile
 //!       map.jsonl      one test a line, and where it stands  PackTest
-//!       index.jsonl    one entry a line                      PackChange, TestTwin, ChangeGroup
+//!       index.jsonl    one entry a line                      PackChange, TestTwin, ChangeGroup, HelperInline
 //!       notices        licences, as they came
 //! ```
 //!
 //! The application reads the folder; [`ProjectPack::read`] checks every line against the files. The
-//! tasks are made in `actors/task/pack_task.rs`. Authors of packs read `docs/packs.md`.
+//! tasks are made in `actors/task/pack_task.rs` and beside it. Authors of packs read `docs/packs.md`.
 
 mod head;
+mod helper_inline;
 mod index;
 mod project_pack;
 mod shelf;
@@ -22,6 +23,7 @@ mod shelf;
 pub(crate) mod tests;
 
 pub use head::{PACK_FILE, PACK_SCHEMA, PackHead, PackLanguage, PackRunner};
+pub use helper_inline::{CLONE_METER, HelperInline, TextChange};
 pub use index::{ChangeGroup, ChangeKind, FailureSign, PackChange, PackTest, TestTwin};
 pub use project_pack::{
     INDEX_FILE, MAP_FILE, NOTICES_FILE, PROJECT_DIRECTORY, PackFile, PackParts, PackProblem,

@@ -1,6 +1,7 @@
 //! A pack in memory, and the rules for its parts.
 
 use super::head::{PACK_SCHEMA, PackHead, is_below};
+use super::helper_inline::HelperInline;
 use super::index::{
     ChangeGroup, ChangeKind, FailureSign, IndexLine, PackChange, PackTest, TestTwin,
 };
@@ -84,6 +85,7 @@ pub struct ProjectPack {
     pub stubs: Vec<PackChange>,
     pub groups: Vec<ChangeGroup>,
     pub twins: Vec<TestTwin>,
+    pub inlines: Vec<HelperInline>,
     /// The tests that have twins.
     twinned: BTreeSet<usize>,
     /// What the sealed check is told of the pack, as JSON. It is the same for all tasks.
@@ -118,7 +120,7 @@ impl ProjectPack {
         let PackParts { head, files, map, index, .. } = parts;
         let (tests, deselected) = (Vec::new(), Vec::new());
         let (faults, stubs, groups, twins) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let (twinned, listing) = (BTreeSet::new(), String::new());
+        let (inlines, twinned, listing) = (Vec::new(), BTreeSet::new(), String::new());
         let mut pack = Self {
             head,
             digest,
@@ -129,6 +131,7 @@ impl ProjectPack {
             stubs,
             groups,
             twins,
+            inlines,
             twinned,
             listing,
         };
@@ -224,7 +227,7 @@ impl ProjectPack {
     }
 
     /// The text of a byte range of a file. Err says what is wrong with it.
-    fn check_range(&self, path: &str, at: (usize, usize)) -> Result<&str, String> {
+    pub(super) fn check_range(&self, path: &str, at: (usize, usize)) -> Result<&str, String> {
         let text = self.text(path).ok_or_else(|| format!("the project has no file {path:?}"))?;
         let range = (at.0 <= at.1).then(|| text.get(at.0..at.1)).flatten();
         range.ok_or_else(|| format!("the bytes {} to {} are no part of {path}", at.0, at.1))
@@ -282,6 +285,11 @@ impl IndexReader {
                 self.pack.check_twin(&twin)?;
                 self.pack.twinned.insert(twin.test);
                 self.pack.twins.push(twin);
+                Ok(())
+            }
+            IndexLine::Inline(inline) => {
+                inline.check(&self.pack)?;
+                self.pack.inlines.push(inline);
                 Ok(())
             }
             IndexLine::Group { id, of, parts, tests } => {
@@ -366,7 +374,9 @@ fn check_head(parts: &PackParts) -> Result<(), PackProblem> {
 }
 
 /// The first file in which two byte ranges overlap.
-fn overlapping<'a>(places: impl Iterator<Item = (&'a str, (usize, usize))>) -> Option<&'a str> {
+pub(super) fn overlapping<'a>(
+    places: impl Iterator<Item = (&'a str, (usize, usize))>,
+) -> Option<&'a str> {
     let mut places: Vec<(&str, (usize, usize))> = places.collect();
     places.sort_unstable();
     let mut pairs = places.iter().zip(places.iter().skip(1));

@@ -4,11 +4,11 @@
 
 use super::draw::{self, TaskRng};
 use super::pack_docstrings::without_docstrings;
+use super::pack_frame::PackWork;
 use super::pack_reference_text::{ReferenceForm, ReferenceText};
 use super::pack_task::{PackTaskBuilder, quoted, run, sealed_file};
 use super::pack_written::{JudgedFile, WrittenTask, in_one_move, stem, writes};
-use super::template_error::TemplateProblem;
-use crate::model::{FileSpec, NamedSolution, ScriptedMove, Task};
+use crate::model::{FileSpec, NamedSolution, ScriptedMove};
 use crate::pack::{PackChange, ProjectPack};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,10 +51,10 @@ struct DrawnReference<'p> {
 }
 
 impl PackTaskBuilder<'_> {
-    /// A task of the kind `document`. Err if no module has enough functions.
-    pub(super) fn document(&self, index: u32) -> Result<Task, Vec<TemplateProblem>> {
+    /// A task of the kind `document`. None if no module has enough functions.
+    pub(super) fn document(&self) -> Option<PackWork> {
         let mut rng = TaskRng::new(self.key);
-        let Some(drawn) = drawn(self.pack, &mut rng) else { return Err(self.no_entries()) };
+        let drawn = drawn(self.pack, &mut rng)?;
         let other_order =
             run("", program(&drawn, drawn.form, (drawn.module, drawn.names.as_slice()), -1));
         let work = WrittenTask {
@@ -66,7 +66,7 @@ impl PackTaskBuilder<'_> {
             cheats: reference_cheats(&drawn),
             judging: self.judged_reference(&drawn),
         };
-        self.written_task(index, work)
+        Some(self.written(work))
     }
 
     /// The ids of the entries that name the functions.

@@ -47,9 +47,12 @@ fn drawn<'p>(
     let count = usize::try_from(count).unwrap_or(1);
     let kind = match spec.kind {
         PackKind::Implement => ChangeKind::Stub,
-        PackKind::Repair | PackKind::RepairMany | PackKind::WriteTests | PackKind::Document => {
-            ChangeKind::Fault
-        }
+        PackKind::Repair | PackKind::RepairMany => ChangeKind::Fault,
+        // These tasks have no changes of this form.
+        PackKind::WriteTests
+        | PackKind::Document
+        | PackKind::Environment
+        | PackKind::DeDuplicate => return None,
     };
     if count == 1 { alone(pack, kind, rng) } else { together(pack, kind, count, rng) }
 }

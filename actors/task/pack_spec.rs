@@ -23,6 +23,11 @@ pub struct PackSpec {
     pub functions: Option<StepRange>,
     /// What the agent is told of a fault.
     pub report: Option<ReportSpec>,
+    /// How many things are broken in a task of the kind `environment`; 2 to 4 if nothing is said.
+    pub breakages: Option<StepRange>,
+    /// How many helpers are written out in a task of the kind `de-duplicate`; 1 to 3 if nothing is
+    /// said.
+    pub duplicates: Option<StepRange>,
 }
 
 /// What is asked of the agent.
@@ -39,6 +44,10 @@ pub enum PackKind {
     WriteTests,
     /// A reference of some functions is missing.
     Document,
+    /// What runs the tests is broken.
+    Environment,
+    /// Helpers are written out where they are called.
+    DeDuplicate,
 }
 
 /// The forms of a report, one of which is drawn.
@@ -96,6 +105,8 @@ impl PackSpec {
             }
             PackKind::RepairMany => (self.faults, StepRange { min: 2, max: 3 }),
             PackKind::Implement => (self.functions, StepRange { min: 1, max: 2 }),
+            PackKind::Environment => (self.breakages, StepRange { min: 2, max: 4 }),
+            PackKind::DeDuplicate => (self.duplicates, StepRange { min: 1, max: 3 }),
         };
         given.unwrap_or(usual)
     }
@@ -121,14 +132,34 @@ impl PackSpec {
         if self.report.is_some() && self.kind == PackKind::Implement {
             fail("report", "the kind `implement` has no faults to report");
         }
-        if self.report.is_some() && matches!(self.kind, PackKind::WriteTests | PackKind::Document) {
-            fail("report", "this kind has no faults to report");
+        if self.breakages.is_some() && self.kind != PackKind::Environment {
+            fail("breakages", "only the kind `environment` has it");
+        }
+        if self.duplicates.is_some() && self.kind != PackKind::DeDuplicate {
+            fail("duplicates", "only the kind `de-duplicate` has it");
+        }
+        let has_no_faults = matches!(
+            self.kind,
+            PackKind::WriteTests
+                | PackKind::Document
+                | PackKind::Environment
+                | PackKind::DeDuplicate
+        );
+        if self.report.is_some() && has_no_faults {
+            fail("report", "tasks of this kind have no faults to report");
         }
         if self.report.as_ref().is_some_and(|report| report.choice.is_empty()) {
             fail("report.choice", "there is no form to draw");
         }
-        let least = if self.kind == PackKind::RepairMany { 2 } else { 1 };
-        for (field, range) in [("faults", self.faults), ("functions", self.functions)] {
+        let has_several = matches!(self.kind, PackKind::RepairMany | PackKind::Environment);
+        let least = if has_several { 2 } else { 1 };
+        let ranges = [
+            ("faults", self.faults),
+            ("functions", self.functions),
+            ("breakages", self.breakages),
+            ("duplicates", self.duplicates),
+        ];
+        for (field, range) in ranges {
             let Some(range) = range else { continue };
             if range.min > range.max {
                 fail(field, "min is above max");

@@ -4,14 +4,16 @@
 
 use super::draw::{self, TaskRng};
 use super::pack_draw::{self, DrawnChange, DrawnChanges};
+use super::pack_duplicates;
+use super::pack_environment;
+use super::pack_frame::{PackWork, part_check};
 use super::pack_spec::{PackKind, PackSpec};
 use super::pack_text::{TaskText, ToldChange};
-use super::task_builder::{judge_library, sign_programs, with_digest};
+use super::task_builder::with_digest;
 use super::template::Template;
 use super::template_error::TemplateProblem;
 use crate::model::{
-    FileSpec, JudgePlace, MoveAction, NamedSolution, ScriptedMove, Task, TaskCheck, TaskFault,
-    TaskPack, TaskVerification,
+    FileSpec, MoveAction, NamedSolution, ScriptedMove, Task, TaskCheck, TaskFault, TaskVerification,
 };
 use crate::pack::{PackFile, PackTest, ProjectPack};
 use serde_json::json;
@@ -21,11 +23,11 @@ use std::time::Duration;
 /// The program that judges every task from a pack of the language Python.
 const CHECK: &str = include_str!("../pack/sealed/check.py");
 /// The command that runs it.
-const RUN_CHECK: &str = "python3 /sealed/check.py";
+pub(super) const RUN_CHECK: &str = "python3 /sealed/check.py";
 /// The part for the tests that pass from the start.
-const KEPT: &str = "kept";
+pub(super) const KEPT: &str = "kept";
 /// Wall time of the check. The tests have limits of their own, so this is only reached if they hang.
-const TIMEOUT: Duration = Duration::from_secs(300);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Makes every assertion of the test runner pass.
 const PATCHED_ASSERTIONS: &str = "
@@ -35,7 +37,7 @@ for _name in dir(_unittest.TestCase):
         setattr(_unittest.TestCase, _name, lambda *a, **k: None)
 ";
 /// Makes every test pass without running it.
-const PATCHED_RUNNER: &str = "
+pub(super) const PATCHED_RUNNER: &str = "
 import unittest as _unittest
 def _run(self, result=None):
     result.startTest(self)
@@ -79,62 +81,41 @@ impl<'a> PackTaskBuilder<'a> {
 
     /// The task. Err if the pack has nothing of this kind.
     pub(super) fn make(&self, index: u32) -> Result<Task, Vec<TemplateProblem>> {
-        match self.spec.kind {
-            PackKind::WriteTests => return self.write_tests(index),
-            PackKind::Document => return self.document(index),
-            PackKind::Repair | PackKind::RepairMany | PackKind::Implement => {}
-        }
-        let mut rng = TaskRng::new(self.key);
-        let Some(changes) = pack_draw::draw(self.pack, self.spec, &mut rng) else {
-            return Err(self.no_entries());
+        let work = match self.spec.kind {
+            PackKind::DeDuplicate => pack_duplicates::work(self),
+            PackKind::Environment => pack_environment::work(self),
+            PackKind::WriteTests => self.write_tests(),
+            PackKind::Document => self.document(),
+            PackKind::Repair | PackKind::RepairMany | PackKind::Implement => self.changed(),
         };
-        let hidden = self.hidden(&changes);
-        let task = self.task(index, &DrawnTask { changes, hidden });
-        let task = with_digest(task).map_err(|problem| vec![problem])?;
+        let Some(work) = work else {
+            let message = format!("the pack {:?} has no entries for this", self.pack.head.name);
+            return Err(vec![TemplateProblem::at("from_pack", message)]);
+        };
+        let task = with_digest(self.framed(index, work)).map_err(|problem| vec![problem])?;
         Ok(self.template.with_measured(task))
     }
 
-    /// The problem of a pack that has nothing of this kind.
-    pub(super) fn no_entries(&self) -> Vec<TemplateProblem> {
-        let message = format!("the pack {:?} has no entries for this", self.pack.head.name);
-        vec![TemplateProblem::at("from_pack", message)]
+    /// The work of a task with changed sources. None if the pack has no such changes.
+    fn changed(&self) -> Option<PackWork> {
+        let changes = pack_draw::draw(self.pack, self.spec, &mut TaskRng::new(self.key))?;
+        let hidden = self.hidden(&changes);
+        Some(self.work(&DrawnTask { changes, hidden }))
     }
 
-    /// The task without its id and its digest.
-    fn task(&self, index: u32, drawn: &DrawnTask<'_>) -> Task {
-        let bare = self.template.bare_task(&self.key, index);
-        let (wording, told) = self.told(drawn);
-        let entries = drawn.changes.changes.iter().map(|drawn| drawn.change.id.clone()).collect();
-        Task {
+    /// What drawn changes of the sources give for a task.
+    fn work(&self, drawn: &DrawnTask<'_>) -> PackWork {
+        let changes = &drawn.changes.changes;
+        PackWork {
+            told: self.told(drawn),
             files: self.files(drawn),
-            instruction: format!("{}\n\n[{}]\n", told.trim_end(), bare.canary),
-            wording: Some(wording),
+            setup: Vec::new(),
             solution: self.solution(drawn),
             alternatives: vec![self.rewritten(drawn)],
-            faults: drawn.changes.changes.iter().map(fault).collect(),
-            pack: Some(self.origin(entries)),
+            faults: changes.iter().map(fault).collect(),
+            entries: changes.iter().map(|drawn| drawn.change.id.clone()).collect(),
             verification: self.verification(drawn),
-            cluster: self.cluster(),
-            ..bare
         }
-    }
-
-    /// The pack and the entries of the task, for the record.
-    pub(super) fn origin(&self, entries: Vec<String>) -> TaskPack {
-        let head = &self.pack.head;
-        TaskPack {
-            name: head.name.clone(),
-            version: head.version.clone(),
-            digest: self.pack.digest.clone(),
-            licence: head.licence.clone(),
-            entries,
-        }
-    }
-
-    /// All tasks of a pack are in one cluster, whatever their kind: a fault may stand alone in one
-    /// task and beside others in the next, and the sources of one task show what is right in another.
-    pub(super) fn cluster(&self) -> String {
-        Task::cluster_of(&format!("pack:{}", self.pack.head.name), "")
     }
 
     /// The tests that are kept back: all that a fault breaks. Of the tests of a missing function, one
@@ -259,29 +240,11 @@ impl<'a> PackTaskBuilder<'a> {
 
     /// The verification: one part for each change, and one for all other tests.
     fn verification(&self, drawn: &DrawnTask<'_>) -> TaskVerification {
-        let canary = format!("synthd-sealed-{}", draw::derived_hex(&self.key, "sealed"));
         let parts = self.parts(drawn);
-        let check = |part: &str| TaskCheck {
-            name: part.to_owned(),
-            weight: 1.0,
-            run: RUN_CHECK.to_owned(),
-            part: Some(part.to_owned()),
-            compare: None,
-        };
-        let checks: Vec<TaskCheck> = parts.iter().map(|(part, _)| check(part.as_str())).collect();
-        let mut files = self.sealed(&parts);
-        sign_programs(&mut files, checks.iter(), &canary);
-        files.push(sealed_file(".canary", format!("{canary}\n")));
-        files.extend(judge_library());
-        TaskVerification {
-            files,
-            milestones: milestones(&checks),
-            checks,
-            cheats: self.cheats(drawn),
-            judge: JudgePlace::Apart,
-            timeout: TIMEOUT,
-            canary,
-        }
+        let checks: Vec<TaskCheck> =
+            parts.iter().map(|(part, _)| part_check(RUN_CHECK, part, 1.0)).collect();
+        let milestones = milestones(&checks);
+        self.verified(self.sealed(&parts), checks, milestones, self.cheats(drawn))
     }
 
     /// The names of the parts, each with the numbers of its tests. None of them is empty.
@@ -301,7 +264,7 @@ impl<'a> PackTaskBuilder<'a> {
     }
 
     /// The sealed files: the check, what it is told, and the project without its sources.
-    fn sealed(&self, parts: &[(String, Vec<usize>)]) -> Vec<FileSpec> {
+    pub(super) fn sealed(&self, parts: &[(String, Vec<usize>)]) -> Vec<FileSpec> {
         let parts: BTreeMap<&str, &[usize]> =
             parts.iter().map(|(part, tests)| (part.as_str(), tests.as_slice())).collect();
         let plan = json!({ "parts": parts });
@@ -347,7 +310,7 @@ fn fault(drawn: &DrawnChange<'_>) -> TaskFault {
 
 /// The milestones of a task with several changes: each that is mended. A task with one change has
 /// none, because the milestone would be its check.
-fn milestones(checks: &[TaskCheck]) -> Vec<TaskCheck> {
+pub(super) fn milestones(checks: &[TaskCheck]) -> Vec<TaskCheck> {
     let parts: Vec<&TaskCheck> = checks.iter().filter(|check| check.name != KEPT).collect();
     if parts.len() < 2 {
         return Vec::new();

@@ -121,9 +121,7 @@ impl TaskText<'_> {
         let command = self.head.runner.command();
         let shown = match self.kind {
             PackKind::Implement => "some of the tests are shown, the others are kept back",
-            PackKind::Repair | PackKind::RepairMany | PackKind::WriteTests | PackKind::Document => {
-                "the tests that show what is wrong are kept back"
-            }
+            _ => "the tests that show what is wrong are kept back",
         };
         format!(
             "`{command}` runs the tests below {tests}; {shown}. In the end, all tests must pass, those \
@@ -134,7 +132,7 @@ impl TaskText<'_> {
 }
 
 /// Paths in a sentence: `` `a` and `b` ``.
-fn listed(paths: &[String]) -> String {
+pub(super) fn listed(paths: &[String]) -> String {
     let quoted: Vec<String> = paths.iter().map(|path| format!("`{path}`")).collect();
     quoted.join(" and ")
 }

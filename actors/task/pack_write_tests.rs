@@ -3,12 +3,12 @@
 //! the module.
 
 use super::draw::{self, TaskRng};
+use super::pack_frame::PackWork;
 use super::pack_task::{PackTaskBuilder, quoted, run, sealed_file};
 use super::pack_test_draw::{self, DrawnTests, FEWEST_TESTS};
 use super::pack_test_text::{SECONDS, TestText};
 use super::pack_written::{JudgedFile, WrittenTask, in_one_move, stem, writes};
-use super::template_error::TemplateProblem;
-use crate::model::{FileSpec, NamedSolution, ScriptedMove, Task};
+use crate::model::{FileSpec, NamedSolution, ScriptedMove};
 use crate::pack::PackTest;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -46,12 +46,10 @@ with open('/tmp/runs', 'w') as file:
 ";
 
 impl PackTaskBuilder<'_> {
-    /// A task of the kind `write-tests`. Err if no module has enough faults and tests.
-    pub(super) fn write_tests(&self, index: u32) -> Result<Task, Vec<TemplateProblem>> {
+    /// A task of the kind `write-tests`. None if no module has enough faults and tests.
+    pub(super) fn write_tests(&self) -> Option<PackWork> {
         let mut rng = TaskRng::new(self.key);
-        let Some(drawn) = pack_test_draw::draw(self.pack, &mut rng) else {
-            return Err(self.no_entries());
-        };
+        let drawn = pack_test_draw::draw(self.pack, &mut rng)?;
         let path = self.new_file(&drawn);
         let files = self.files_without(&drawn.hidden);
         let work = WrittenTask {
@@ -63,7 +61,7 @@ impl PackTaskBuilder<'_> {
             judging: self.judged_tests(&drawn, &path, &files),
             files,
         };
-        self.written_task(index, work)
+        Some(self.written(work))
     }
 
     /// The path of the file that is asked for. The project has none there.

@@ -2,12 +2,11 @@
 //! reference. Nothing is wrong in the project. What the file must hold is sealed.
 
 use super::draw;
+use super::pack_frame::PackWork;
 use super::pack_task::{PackTaskBuilder, laid, sealed_file};
-use super::task_builder::{judge_library, sign_programs, with_digest};
-use super::template_error::TemplateProblem;
+use super::task_builder::{judge_library, sign_programs};
 use crate::model::{
-    FileSpec, JudgePlace, MoveAction, NamedSolution, ScriptedMove, Task, TaskCheck, TaskId,
-    TaskVerification,
+    FileSpec, JudgePlace, MoveAction, NamedSolution, ScriptedMove, TaskCheck, TaskVerification,
 };
 use crate::pack::PackFile;
 use serde_json::Value;
@@ -44,47 +43,18 @@ pub(super) struct JudgedFile {
 }
 
 impl PackTaskBuilder<'_> {
-    /// The task of a kind that asks for a file.
-    pub(super) fn written_task(
-        &self,
-        index: u32,
-        work: WrittenTask,
-    ) -> Result<Task, Vec<TemplateProblem>> {
-        let template = self.template;
-        let canary = format!("synthd-canary-{}", draw::derived_hex(&self.key, "canary"));
-        let (wording, told) = work.told;
-        let task = Task {
-            id: TaskId(String::new()),
-            template: template.id.clone(),
-            title: template.title.clone(),
-            category: template.category.clone(),
-            kind: template.kind,
-            skills: template.skills.clone(),
-            difficulty: template.difficulty,
-            expected_steps: (template.expected_steps.min, template.expected_steps.max),
-            requires: template.requires.clone(),
-            index,
-            seed: draw::seed_of(&self.key),
-            image: template.environment.image.clone(),
+    /// The work of a kind that asks for a file.
+    pub(super) fn written(&self, work: WrittenTask) -> PackWork {
+        PackWork {
+            told: work.told,
             files: work.files,
             setup: Vec::new(),
-            services: Vec::new(),
-            resources: template.resources(),
-            instruction: format!("{}\n\n[{canary}]\n", told.trim_end()),
-            wording: Some(wording),
-            canary,
             solution: work.solution,
             alternatives: work.alternatives,
             faults: Vec::new(),
-            pack: Some(self.origin(work.entries)),
+            entries: work.entries,
             verification: self.judging(work.judging, work.cheats),
-            stages: Vec::new(),
-            digest: String::new(),
-            template_digest: template.digest(),
-            cluster: self.cluster(),
-        };
-        let task = with_digest(task).map_err(|problem| vec![problem])?;
-        Ok(self.template.with_measured(task))
+        }
     }
 
     /// The verification: one check and one milestone for each part.

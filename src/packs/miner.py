@@ -8,6 +8,7 @@ in `state/`. Each command does one step, so that whoever calls it can show progr
     miner.py try FROM TO            which candidates break which tests     -> state/tried.jsonl
     miner.py confirm FROM TO        the same, each in a fresh process      -> state/confirmed.jsonl
     miner.py groups FROM TO         several faults at once                 -> state/groups.jsonl
+    miner.py inlines                helpers written out at their calls     -> state/inlines.jsonl
     miner.py write                  the parts of the pack                  -> state/map.jsonl, index.jsonl
     miner.py check FROM TO          entries of a finished pack again       -> prints what differs
 
@@ -1008,6 +1009,54 @@ def combined(sources, chosen):
     return sorted(texts.items())
 
 
+# Inlines
+
+#: What a helper that is written out must add: tokens that stand several times, and tokens.
+MORE_CLONES, MORE_TOKENS = 40, 20
+
+
+def inlines():
+    """Helpers that are written out where they are called. All tests still pass, also in a fresh process, and
+    more is written several times than before."""
+    import clones
+    import inliner
+
+    server, tests = server_and_tests()
+    names, modules = {test["test"] for test in tests}, load("tests.json")["modules"]
+    sources = {path: server.finder.sources[path] for path in server.sources}
+    before = measured(clones, sources)
+    found = inliner.candidates(sources, project_texts(sources))
+    kept = []
+    for helper, stays, parts in found:
+        changes = combined(sources, parts)
+        try:
+            after = measured(clones, {**sources, **dict(changes)})
+        except SyntaxError:
+            continue
+        if after[0] - before[0] < MORE_CLONES or after[1] - before[1] < MORE_TOKENS:
+            continue
+        results, _, ended = server.run(changes, names)
+        passes = ended == "done" and all(results.get(name, ("",))[0] == "ok" for name in names)
+        if passes and confirmed(changes, modules, names, []):
+            kept.append({"kind": "inline", "helper": helper, "kept": stays, "parts": parts,
+                         "clones": [before[0], after[0]], "tokens": [before[1], after[1]]})
+    append("inlines.jsonl", kept)
+    return {"tried": len(found), "kept": len(kept)}
+
+
+def measured(clones, sources):
+    return clones.measure([sources[path].decode("utf-8-sig") for path in sorted(sources)])
+
+
+def project_texts(sources):
+    """The files of the project that are no sources."""
+    found = []
+    for directory, _, names in os.walk(ROOT):
+        paths = [os.path.relpath(os.path.join(directory, name), ROOT) for name in names]
+        found.extend(read(path) for path in sorted(paths) if path not in sources)
+    return found
+
+
 # The parts of the pack
 
 
@@ -1052,12 +1101,15 @@ def write():
                             tests=sorted(place[name] for name in entry["tests"]))
                 line.update(example=place[entry["example"][0]], says=entry["example"][1])
             file.write(json.dumps(line) + "\n")
+        for number, entry in enumerate(lines("inlines.jsonl"), 1):
+            file.write(json.dumps(dict({"kind": "inline", "id": "i%04d" % number}, **entry)) + "\n")
         for number, entry in enumerate(lines("groups.jsonl"), 1):
             line = {"kind": "group", "id": "g%04d" % number, "of": entry["of"],
                     "parts": [identifiers[part] for part in entry["parts"]],
                     "tests": sorted(place[name] for name in entry["tests"])}
             file.write(json.dumps(line) + "\n")
         counts["group"] = len(lines("groups.jsonl"))
+        counts["inline"] = len(lines("inlines.jsonl"))
     return {"tests": len(tests), "left_out": known["left_out"], "counts": counts}
 
 
@@ -1074,16 +1126,18 @@ def check(first, last):
     if first == 0 and not confirmed([], modules, names, []):
         differing.append("the control: tests of the unchanged project fail")
     for entry in checked[first:last]:
-        parts = [by_id[part] for part in entry.get("parts", [entry["id"]])]
+        # The parts of an inline are changes themselves, and break nothing.
+        is_inline = entry["kind"] == "inline"
+        parts = entry["parts"] if is_inline else [by_id[part] for part in entry.get("parts", [entry["id"]])]
         sources = {part["file"]: read(part["file"]) for part in parts}
-        expected = [names[test] for test in entry["tests"]]
+        expected = [names[test] for test in entry.get("tests", [])]
         if not confirmed(combined(sources, parts), modules, names, expected):
             differing.append(entry["id"])
     return {"of": len(checked), "checked": len(checked[first:last]), "differing": differing}
 
 
 STEPS = {"baseline": baseline, "candidates": candidates, "try": tries, "confirm": confirm, "groups": groups,
-         "write": write, "check": check}
+         "inlines": inlines, "write": write, "check": check}
 
 
 def main():

@@ -12,11 +12,13 @@ use synthd_actors::model::{
     BASE_IMAGE, ExecRequest, FileSegment, FileSpec, SandboxLimits, SandboxSpec, SandboxTree,
     TreeEntryKind,
 };
-use synthd_actors::pack::PackFile;
+use synthd_actors::pack::{CLONE_METER, PackFile};
 use synthd_actors::pool::{PoolHandle, SandboxLease};
 
 /// The program that mines projects in Python.
 const MINER: &str = include_str!("miner.py");
+/// The part of it that writes helpers out where they are called.
+const INLINER: &str = include_str!("inliner.py");
 /// Wall time and processor time of one step. The miner bounds each test by itself.
 const STEP: Duration = Duration::from_secs(4 * 60 * 60);
 /// The most bytes of a step's answer.
@@ -45,6 +47,8 @@ impl MinerSandbox {
         let mut lease = pool.acquire(&Arc::new(spec())).await.map_err(|f| fault_error(&f))?;
         let mut files: Vec<FileSpec> = project.iter().map(laid).collect();
         files.push(file("miner.py", MINER.to_owned()));
+        files.push(file("inliner.py", INLINER.to_owned()));
+        files.push(file("clones.py", CLONE_METER.to_owned()));
         let settings = serde_json::to_string(settings).map_err(no_json)?;
         files.push(file("state/settings.json", settings));
         files.extend(state.into_iter().map(|(name, text)| file(&format!("state/{name}"), text)));

@@ -4,7 +4,7 @@
 //! - [`PackLibrary`] gives packs to templates. A pack is read when a template first asks for it.
 //! - `pack_files` reads and writes the folder of a pack.
 //! - `project_files` takes a project from a directory or from an archive.
-//! - `miner_sandbox` runs the miner (`miner.py`) in a sandbox.
+//! - `miner_sandbox` runs the miner (`miner.py`, `inliner.py`) in a sandbox.
 
 mod miner_sandbox;
 mod pack_files;
@@ -148,6 +148,7 @@ mod tests {
             assert_eq!(pack.head.name, name);
             assert!(!pack.faults.is_empty() && !pack.stubs.is_empty(), "{name} is not mined");
             assert!(!pack.groups.is_empty() && !pack.twins.is_empty(), "{name} is not mined");
+            assert!(pack.inlines.len() >= 8 && pack.takes_suite(), "{name} has too few inlines");
         }
     }
 

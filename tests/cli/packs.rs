@@ -105,7 +105,7 @@ fn the_shipped_packs_are_listed_with_their_entries() {
     assert!(ran.stdout.contains("tabq@1.0.0") && ran.stdout.contains("MIT"), "{}", ran.stdout);
     let all = synthd(&["pack", "list", "--json"]).succeeds().document();
     let tabq = all.as_array().unwrap().iter().find(|pack| pack["name"] == "tabq").unwrap();
-    for key in ["tests", "faults", "stubs", "twins", "fault_groups", "stub_groups"] {
+    for key in ["tests", "faults", "stubs", "twins", "fault_groups", "stub_groups", "inlines"] {
         assert!(tabq[key].as_u64().unwrap() > 10, "{key}: {tabq}");
     }
 }

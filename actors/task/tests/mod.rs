@@ -1,6 +1,8 @@
 //! Templates: drawing, rendering, and every way a template can be wrong.
 
 mod drawing;
+mod duplicates;
+mod environment;
 mod faults;
 mod folder;
 mod format;

@@ -39,7 +39,15 @@ pub(in crate::cli) struct PackCheckArgs {
 }
 
 /// The kinds of tasks that a pack may have entries for.
-const KINDS: [&str; 5] = ["repair", "repair-many", "implement", "write-tests", "document"];
+const KINDS: [&str; 7] = [
+    "repair",
+    "repair-many",
+    "implement",
+    "write-tests",
+    "document",
+    "environment",
+    "de-duplicate",
+];
 
 /// Checks a pack. The error `PackUnproven` counts what is wrong.
 pub(super) async fn check(args: PackCheckArgs) -> Result<ExitCode> {
@@ -109,17 +117,15 @@ fn map(pack: &ProjectPack) -> Result<String> {
     Ok(lines.collect::<Result<Vec<_>>>()?.join("\n"))
 }
 
-/// The changes of a pack and its groups as the miner reads them.
+/// The changes of a pack, its inlines and its groups as the miner reads them.
 fn index(pack: &ProjectPack) -> Result<String> {
     let changes = pack.faults.iter().chain(&pack.stubs);
-    let changes = changes.map(|change| {
-        let mut line = serde_json::to_value(change).map_err(no_json)?;
-        line["kind"] = "change".into();
-        Ok(line.to_string())
-    });
+    let changes = changes.map(|change| entry("change", serde_json::to_value(change)));
+    let inlines = pack.inlines.iter();
+    let inlines = inlines.map(|inline| entry("inline", serde_json::to_value(inline)));
     let groups = pack.groups.iter().filter(|group| !group.tests.is_empty());
     let groups = groups.map(|group| Ok(group_line(pack, group)));
-    Ok(changes.chain(groups).collect::<Result<Vec<_>>>()?.join("\n"))
+    Ok(changes.chain(inlines).chain(groups).collect::<Result<Vec<_>>>()?.join("\n"))
 }
 
 /// A group as the miner reads it: the ids of its changes, and the tests that fail with all of them.
@@ -129,6 +135,13 @@ fn group_line(pack: &ProjectPack, group: &ChangeGroup) -> String {
     let parts: Vec<&str> = parts.map(|change| change.id.as_str()).collect();
     let ChangeGroup { id, tests, .. } = group;
     json!({ "kind": "group", "id": id, "parts": parts, "tests": tests }).to_string()
+}
+
+/// A line of the index.
+fn entry(kind: &str, value: serde_json::Result<Value>) -> Result<String> {
+    let mut line = value.map_err(no_json)?;
+    line["kind"] = kind.into();
+    Ok(line.to_string())
 }
 
 fn no_json(error: serde_json::Error) -> Error {
@@ -173,6 +186,8 @@ fn has_entries(library: &PackLibrary, pack: &ProjectPack, kind: &str) -> bool {
             pack.good_groups(ChangeKind::Fault).iter().any(|group| matches!(group.len(), 2 | 3))
         }
         "implement" => pack.good_changes(ChangeKind::Stub).next().is_some(),
+        "de-duplicate" => !pack.inlines.is_empty(),
+        "environment" => pack.takes_suite(),
         // What these need of a module, they find out when they draw.
         _ => {
             let template = template(library, &pack.head.name, kind);

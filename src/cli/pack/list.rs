@@ -75,5 +75,6 @@ fn described(pack: &ProjectPack, folder: Option<String>) -> Value {
         "tests": pack.tests.len(), "deselected": pack.head.deselected.len(),
         "faults": pack.faults.len(), "stubs": pack.stubs.len(), "twins": pack.twins.len(),
         "fault_groups": groups(ChangeKind::Fault), "stub_groups": groups(ChangeKind::Stub),
+        "inlines": pack.inlines.len(),
     })
 }

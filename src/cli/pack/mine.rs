@@ -50,8 +50,10 @@ pub(super) async fn mine(args: PackMineArgs) -> Result<ExitCode> {
     } else {
         let (name, faults, stubs) = (&pack.head.name, pack.faults.len(), pack.stubs.len());
         let (groups, twins) = (pack.groups.len(), pack.twins.len());
+        let inlines = pack.inlines.len();
         print_line(&format!(
-            "{name}: {faults} faults, {stubs} stubs, {groups} groups, {twins} twins of tests"
+            "{name}: {faults} faults, {stubs} stubs, {groups} groups, {inlines} inlines, \
+             {twins} twins of tests"
         ));
     }
     Ok(ExitCode::SUCCESS)
@@ -77,6 +79,8 @@ async fn mined(
     let confirmed = miner.step("confirm 0 0").await?;
     in_batches(&mut miner, "confirm", number(&confirmed, "of"), args.batch).await?;
     in_batches(&mut miner, "groups", args.groups, args.batch).await?;
+    let inlines = miner.step("inlines").await?;
+    tell(&format!("helpers written out: {}", in_words(&inlines)));
     let summary = miner.step("write").await?;
     let mut state = miner.state().await?;
     let mut take = |name: &str| {
