@@ -4,12 +4,17 @@ use crate::{Figure, median, synthd};
 use std::process::Command;
 use std::time::{Duration, Instant};
 use synthd::sandbox::namespace::NamespaceBackend;
-use synthd_actors::model::{ExecRequest, SandboxSpec, ShellChoice};
+use synthd_actors::model::{ExecRequest, SandboxLimits, SandboxSpec, ShellChoice};
 use synthd_actors::ports::{Sandbox, SandboxBackend};
 
 const ROUNDS: usize = 1_000;
-const FILES: usize = 5_000;
-const TREE: &str = "cd /work; for d in $(seq 1 50); do mkdir d$d; (cd d$d; seq 1 100 | sed s/^/f/ | xargs touch); done";
+/// Turns on a large workspace: how many directories of a hundred files it has, what a turn does, and
+/// the goal.
+const LARGE: [(usize, &str, fn(usize) -> String, &str); 3] = [
+    (50, "a turn on 5,000 files, with its changes", write, "<= 3x of the same without"),
+    (500, "a turn on 50,000 files, with its changes", write, "<= 30 ms"),
+    (50, "a turn on 5,000 files that makes a directory", make, "of the same without"),
+];
 
 pub fn spec() -> SandboxSpec {
     SandboxSpec { image: "base".to_owned(), shell: ShellChoice::Sh, ..SandboxSpec::default() }
@@ -33,23 +38,43 @@ pub async fn measure() -> Vec<Figure> {
             "<= 1.3x",
         ));
     }
-    figures.push(listing(&mut *sandbox).await);
     drop(sandbox);
+    for (directories, what, command, goal) in LARGE {
+        figures.push(listing(&backend, directories, what, command, goal).await);
+    }
     backend.settle().await.unwrap();
     figures
 }
 
+fn write(round: usize) -> String {
+    format!("echo {round} > /work/d1/f1")
+}
+
+fn make(round: usize) -> String {
+    format!("mkdir /work/n{round}")
+}
+
 /// What a turn's list of changes costs on a large tree.
-async fn listing(sandbox: &mut dyn Sandbox) -> Figure {
-    through_guest(sandbox, TREE).await;
+async fn listing(
+    backend: &NamespaceBackend,
+    directories: usize,
+    what: &str,
+    command: fn(usize) -> String,
+    goal: &'static str,
+) -> Figure {
+    let limits = SandboxLimits { inodes: 100_000, ..SandboxLimits::default() };
+    let mut sandbox = backend.create(&SandboxSpec { limits, ..spec() }).await.unwrap();
+    let tree = format!(
+        "cd /work; for d in $(seq {directories}); do mkdir d$d; \
+         (cd d$d; seq 100 | sed s/^/f/ | xargs touch); done"
+    );
+    through_guest(&mut *sandbox, &tree).await;
     let (mut with, mut without) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS / 10 {
-        let command = format!("echo {round} > /work/d1/f1");
-        with.push(exec(sandbox, &command, true).await);
-        without.push(exec(sandbox, &command, false).await);
+        with.push(exec(&mut *sandbox, &command(2 * round), true).await);
+        without.push(exec(&mut *sandbox, &command(2 * round + 1), false).await);
     }
-    let what = format!("a turn on {FILES} files, with its changes");
-    Figure::time(&what, median(&mut with), Some(median(&mut without)), "of the same without")
+    Figure::time(what, median(&mut with), Some(median(&mut without)), goal)
 }
 
 pub async fn through_guest(sandbox: &mut dyn Sandbox, command: &str) -> Duration {

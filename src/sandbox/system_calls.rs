@@ -80,6 +80,22 @@ const NEWER: &[SystemCall] =
 /// back to an older call.
 pub(super) const LAST_KNOWN: i64 = 462;
 
+/// The only flags with which `inotify_init1` is allowed, and the only events for which
+/// `inotify_add_watch` is. These are the guest's: it watches the workspace, and takes both calls from
+/// every program before it executes it (`guest/program/spawn.rs`).
+pub(super) const WATCH_FLAGS: u32 = (libc::IN_CLOEXEC | libc::IN_NONBLOCK).cast_unsigned();
+/// See [`WATCH_FLAGS`].
+pub(super) const WATCH_EVENTS: u32 = libc::IN_ACCESS
+    | libc::IN_MODIFY
+    | libc::IN_ATTRIB
+    | libc::IN_OPEN
+    | libc::IN_MOVED_FROM
+    | libc::IN_MOVED_TO
+    | libc::IN_CREATE
+    | libc::IN_DELETE
+    | libc::IN_ONLYDIR
+    | libc::IN_DONT_FOLLOW;
+
 /// All calls of the list on this machine, with names as seccomp knows them (`read`, not
 /// `SYS_read`).
 pub(super) fn allowed() -> impl Iterator<Item = SystemCall> {
@@ -135,6 +151,7 @@ mod tests {
             "ioctl",
             "setpriority",
             "inotify_init1",
+            "inotify_add_watch",
             "timer_create",
             "fcntl",
         ] {

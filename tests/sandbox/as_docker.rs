@@ -20,6 +20,7 @@ fn containers_keep_the_promises_of_a_sandbox() {
         "sandbox::egress",
         "sandbox::forgeries",
         "sandbox::operations",
+        "sandbox::rescans",
         "sandbox::services",
         "sandbox::still",
         "sandbox::terminals",

@@ -25,6 +25,7 @@ mod lifetime;
 mod memory_warning;
 mod odd_images;
 mod operations;
+mod rescans;
 mod roots;
 mod services;
 mod still;

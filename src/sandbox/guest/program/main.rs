@@ -23,9 +23,12 @@
 
 mod agent_terminal;
 mod capture;
+mod content_hash;
+mod file_stamp;
 mod files;
 mod freeze;
 mod host_channel;
+mod inotify;
 mod judged_client;
 mod command_job;
 mod launch;
@@ -34,6 +37,7 @@ mod oom_kills;
 mod operation_refusal;
 mod operations;
 mod pack;
+mod path_change;
 mod path_resolver;
 mod command_runner;
 mod read_file;
@@ -52,7 +56,9 @@ mod terminal_pair;
 mod terminal_set;
 mod tunnel;
 mod wire;
+mod workspace_watcher;
 mod write_file;
+mod written_paths;
 
 use std::fs::File;
 use std::io::{self, Write};

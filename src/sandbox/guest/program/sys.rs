@@ -38,6 +38,7 @@ const FD_CLOEXEC: c_int = 1;
 const PR_SET_DUMPABLE: c_int = 4;
 const PR_SET_NAME: c_int = 15;
 const PR_SET_CHILD_SUBREAPER: c_int = 36;
+const PR_SET_NO_NEW_PRIVS: c_int = 38;
 const WNOHANG: c_int = 1;
 const AT_FDCWD: c_int = -100;
 const AT_SYMLINK_NOFOLLOW: c_int = 0x100;
@@ -114,6 +115,9 @@ pub fn become_init() -> io::Result<()> {
         check(prctl(PR_SET_NAME, NAME.as_ptr()))?;
         check(prctl(PR_SET_DUMPABLE, 0 as c_ulong))?;
         check(prctl(PR_SET_CHILD_SUBREAPER, 1 as c_ulong))?;
+        // Each sandbox has this already. Without it, a child could not give up system calls.
+        let (one, none) = (1 as c_ulong, 0 as c_ulong);
+        check(prctl(PR_SET_NO_NEW_PRIVS, one, none, none, none))?;
     }
     default_signals();
     let set = sigchld_set();
@@ -292,6 +296,14 @@ pub fn file_system(file: &impl AsRawFd) -> io::Result<c_long> {
 pub fn signal_everybody(signal: c_int) -> bool {
     // SAFETY: as in `kill_process`; the kernel leaves out the caller and PID 1.
     unsafe { kill(-1, signal) == 0 }
+}
+
+/// Whether no process but the guest is left, also none that is dead and not yet reaped. Then nobody
+/// has a file open or mapped.
+pub fn is_alone() -> bool {
+    const ESRCH: c_int = 3;
+    // SAFETY: as in `kill_process`; signal zero only asks.
+    unsafe { kill(-1, 0) < 0 && last_errno() == ESRCH }
 }
 
 /// Sends a signal to one process. A process that is already gone is no error.

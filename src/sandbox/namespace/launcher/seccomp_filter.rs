@@ -46,13 +46,12 @@ const CACHESTAT: i64 = 451;
 
 /// Calls that look as if the kernel did not have them, so that programs use an older call.
 /// `clone3` passes its flags in memory, where a filter cannot look. `io_setup` counts against
-/// one limit of the whole host. `inotify` and `cachestat` show what other sandboxes and the
-/// host do with files below `/usr`. POSIX timers and message queues can send any signal, also
-/// SIGCONT, which would continue a stopped process.
+/// one limit of the whole host. `cachestat` shows what other sandboxes and the host do with
+/// files below `/usr`; so does `inotify`, see [`watches`]. POSIX timers and message queues can
+/// send any signal, also SIGCONT, which would continue a stopped process.
 const ABSENT: &[i64] = &[
     CACHESTAT,
     libc::SYS_clone3,
-    libc::SYS_inotify_init1,
     libc::SYS_io_setup,
     libc::SYS_memfd_secret,
     libc::SYS_mq_notify,
@@ -101,6 +100,7 @@ pub(super) fn filter(memory_bounded: bool) -> SeccompFilter {
     code.extend(guests_limits());
     code.extend(guests_scheduling());
     code.extend(core_limit());
+    code.extend(watches());
     code.extend(listed());
     SeccompFilter(code)
 }
@@ -290,6 +290,18 @@ fn core_limit() -> Vec<libc::sock_filter> {
     #[cfg(target_arch = "x86_64")]
     code.extend(when(libc::SYS_setrlimit, ARGUMENT_0, &[jump(BPF_JEQ, CORE, 0, 1), refuse(0)]));
     code
+}
+
+/// Allows the guest to watch directories of the workspace, with its own numbers only. The guest
+/// takes these calls from every program that it starts.
+fn watches() -> Vec<libc::sock_filter> {
+    let flags = [jump(BPF_JEQ, system_calls::WATCH_FLAGS, 1, 0), refuse(libc::ENOSYS)];
+    let events = [jump(BPF_JEQ, system_calls::WATCH_EVENTS, 1, 0), refuse(libc::ENOSYS)];
+    [
+        when(libc::SYS_inotify_init1, ARGUMENT_0, &flags),
+        when(libc::SYS_inotify_add_watch, ARGUMENT_2, &events),
+    ]
+    .concat()
 }
 
 /// A block for one call: it loads one argument, runs `block`, and allows the call if the block
