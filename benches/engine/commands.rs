@@ -8,9 +8,11 @@ use synthd_actors::model::{ExecRequest, SandboxLimits, SandboxSpec, ShellChoice}
 use synthd_actors::ports::{Sandbox, SandboxBackend};
 
 const ROUNDS: usize = 1_000;
+/// The command of a turn, by its number.
+type TurnCommand = fn(usize) -> String;
 /// Turns on a large workspace: how many directories of a hundred files it has, what a turn does, and
 /// the goal.
-const LARGE: [(usize, &str, fn(usize) -> String, &str); 3] = [
+const LARGE: [(usize, &str, TurnCommand, &str); 3] = [
     (50, "a turn on 5,000 files, with its changes", write, "<= 3x of the same without"),
     (500, "a turn on 50,000 files, with its changes", write, "<= 30 ms"),
     (50, "a turn on 5,000 files that makes a directory", make, "of the same without"),
@@ -59,7 +61,7 @@ async fn listing(
     backend: &NamespaceBackend,
     directories: usize,
     what: &str,
-    command: fn(usize) -> String,
+    command: TurnCommand,
     goal: &'static str,
 ) -> Figure {
     let limits = SandboxLimits { inodes: 100_000, ..SandboxLimits::default() };
