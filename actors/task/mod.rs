@@ -6,17 +6,24 @@
 //! (`template.rs`) and checks its rules (`template_rules.rs`); a [`Catalog`] holds all templates;
 //! [`Template::task`] draws the parameters (`params.rs`) and renders every text (`render.rs`,
 //! `field_renderer.rs`, `task_builder.rs`). A template with `from_pack` takes its tasks from a pack
-//! instead (`pack_task.rs`). An error names its place in a file (`template_error.rs`,
+//! instead (`pack_task.rs`, and for git repositories `pack_bisect.rs` and `pack_merge.rs`). An error names its place in a file (`template_error.rs`,
 //! `yaml.rs`). Template authors read `docs/templates.md`.
 
+mod bisect_plan;
 mod catalog;
 mod draw;
 mod field_renderer;
+mod history_stream;
+mod pack_bisect;
 mod pack_draw;
+mod pack_git;
+mod pack_history;
+mod pack_merge;
 mod pack_spec;
 mod pack_task;
 mod pack_text;
 mod params;
+mod project_state;
 mod render;
 mod resource_spec;
 mod service_spec;

@@ -35,6 +35,10 @@ pub enum PackKind {
     RepairMany,
     /// Functions have no body.
     Implement,
+    /// A commit of a history brought a fault in: which one is to be found, and the fault to be mended.
+    Bisect,
+    /// Two branches mended different things at one place, and are to be merged.
+    Merge,
 }
 
 /// The forms of a report, one of which is drawn.
@@ -84,10 +88,17 @@ impl PackSpec {
         }
     }
 
+    /// Whether the workspace of a task is a git repository.
+    pub(super) fn has_history(&self) -> bool {
+        matches!(self.kind, PackKind::Bisect | PackKind::Merge)
+    }
+
     /// How many changes a task has.
     pub(super) fn count(&self) -> StepRange {
         let (given, usual) = match self.kind {
-            PackKind::Repair => (None, StepRange { min: 1, max: 1 }),
+            PackKind::Repair | PackKind::Bisect | PackKind::Merge => {
+                (None, StepRange { min: 1, max: 1 })
+            }
             PackKind::RepairMany => (self.faults, StepRange { min: 2, max: 3 }),
             PackKind::Implement => (self.functions, StepRange { min: 1, max: 2 }),
         };
@@ -114,6 +125,9 @@ impl PackSpec {
         }
         if self.report.is_some() && self.kind == PackKind::Implement {
             fail("report", "the kind `implement` has no faults to report");
+        }
+        if self.report.is_some() && self.kind == PackKind::Merge {
+            fail("report", "the kind `merge` has no faults to report");
         }
         if self.report.as_ref().is_some_and(|report| report.choice.is_empty()) {
             fail("report.choice", "there is no form to draw");

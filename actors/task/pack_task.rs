@@ -13,7 +13,7 @@ use crate::model::{
     FileSpec, JudgePlace, MoveAction, NamedSolution, ScriptedMove, Task, TaskCheck, TaskFault,
     TaskId, TaskPack, TaskVerification,
 };
-use crate::pack::{PackFile, PackTest, ProjectPack};
+use crate::pack::{PackChange, PackFile, PackTest, ProjectPack};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -23,12 +23,12 @@ const CHECK: &str = include_str!("../pack/sealed/check.py");
 /// The command that runs it.
 const RUN_CHECK: &str = "python3 /sealed/check.py";
 /// The part for the tests that pass from the start.
-const KEPT: &str = "kept";
+pub(super) const KEPT: &str = "kept";
 /// Wall time of the check. The tests have limits of their own, so this is only reached if they hang.
-const TIMEOUT: Duration = Duration::from_secs(300);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Makes every assertion of the test runner pass.
-const PATCHED_ASSERTIONS: &str = "
+pub(super) const PATCHED_ASSERTIONS: &str = "
 import unittest as _unittest
 for _name in dir(_unittest.TestCase):
     if _name.startswith('assert') and not _name.startswith('assertRaises'):
@@ -53,11 +53,11 @@ _unittest.TestCase._callTestMethod = _skip
 
 /// Builds one task of a template that takes its tasks from a pack.
 pub(super) struct PackTaskBuilder<'a> {
-    template: &'a Template,
-    spec: &'a PackSpec,
-    pack: &'a ProjectPack,
+    pub(super) template: &'a Template,
+    pub(super) spec: &'a PackSpec,
+    pub(super) pack: &'a ProjectPack,
     /// The key of the task, see `draw::key`.
-    key: [u8; 32],
+    pub(super) key: [u8; 32],
 }
 
 /// What was drawn for a task.
@@ -79,10 +79,14 @@ impl<'a> PackTaskBuilder<'a> {
 
     /// The task. Err if the pack has nothing of this kind.
     pub(super) fn make(&self, index: u32) -> Result<Task, Vec<TemplateProblem>> {
+        match self.spec.kind {
+            PackKind::Bisect => return self.bisect(index),
+            PackKind::Merge => return self.merge(index),
+            PackKind::Repair | PackKind::RepairMany | PackKind::Implement => {}
+        }
         let mut rng = TaskRng::new(self.key);
         let Some(changes) = pack_draw::draw(self.pack, self.spec, &mut rng) else {
-            let message = format!("the pack {:?} has no entries for this", self.pack.head.name);
-            return Err(vec![TemplateProblem::at("from_pack", message)]);
+            return Err(self.no_entries());
         };
         let hidden = self.hidden(&changes);
         let task = self.task(index, &DrawnTask { changes, hidden });
@@ -90,11 +94,18 @@ impl<'a> PackTaskBuilder<'a> {
         Ok(self.template.with_measured(task))
     }
 
+    /// The problem of a pack that has nothing of this kind.
+    pub(super) fn no_entries(&self) -> Vec<TemplateProblem> {
+        let message = format!("the pack {:?} has no entries for this", self.pack.head.name);
+        vec![TemplateProblem::at("from_pack", message)]
+    }
+
     /// The task without its id and its digest.
     fn task(&self, index: u32, drawn: &DrawnTask<'_>) -> Task {
         let template = self.template;
         let canary = format!("synthd-canary-{}", draw::derived_hex(&self.key, "canary"));
         let (wording, told) = self.told(drawn);
+        let entries = drawn.changes.changes.iter().map(|drawn| drawn.change.id.clone()).collect();
         Task {
             id: TaskId(String::new()),
             template: template.id.clone(),
@@ -118,7 +129,7 @@ impl<'a> PackTaskBuilder<'a> {
             solution: self.solution(drawn),
             alternatives: vec![self.rewritten(drawn)],
             faults: drawn.changes.changes.iter().map(fault).collect(),
-            pack: Some(self.origin(drawn)),
+            pack: Some(self.origin(entries)),
             verification: self.verification(drawn),
             stages: Vec::new(),
             digest: String::new(),
@@ -128,20 +139,20 @@ impl<'a> PackTaskBuilder<'a> {
     }
 
     /// The pack and the entries of the task, for the record.
-    fn origin(&self, drawn: &DrawnTask<'_>) -> TaskPack {
+    pub(super) fn origin(&self, entries: Vec<String>) -> TaskPack {
         let head = &self.pack.head;
         TaskPack {
             name: head.name.clone(),
             version: head.version.clone(),
             digest: self.pack.digest.clone(),
             licence: head.licence.clone(),
-            entries: drawn.changes.changes.iter().map(|drawn| drawn.change.id.clone()).collect(),
+            entries,
         }
     }
 
     /// All tasks of a pack are in one cluster, whatever their kind: a fault may stand alone in one
     /// task and beside others in the next, and the sources of one task show what is right in another.
-    fn cluster(&self) -> String {
+    pub(super) fn cluster(&self) -> String {
         Task::cluster_of(&format!("pack:{}", self.pack.head.name), "")
     }
 
@@ -171,7 +182,7 @@ impl<'a> PackTaskBuilder<'a> {
         let told = |drawn: &DrawnChange<'_>| ToldChange {
             file: drawn.change.file.clone(),
             function: drawn.change.function.clone(),
-            example: self.example(drawn),
+            example: self.example(drawn.change),
         };
         let text = TaskText {
             head: &self.pack.head,
@@ -183,11 +194,11 @@ impl<'a> PackTaskBuilder<'a> {
     }
 
     /// A test that a change breaks, and what it says.
-    fn example(&self, drawn: &DrawnChange<'_>) -> String {
-        let Some(test) = self.pack.tests.get(drawn.change.example) else { return String::new() };
+    pub(super) fn example(&self, change: &PackChange) -> String {
+        let Some(test) = self.pack.tests.get(change.example) else { return String::new() };
         let text = self.pack.text(&test.file).and_then(|text| text.get(test.at.0..test.at.1));
         let text = text.unwrap_or_default().trim_end();
-        let says = drawn.change.says.trim_end().replace('\n', "\n    ");
+        let says = change.says.trim_end().replace('\n', "\n    ");
         format!("{} ({}):\n\n{text}\n\n    {says}", test.group, test.file)
     }
 
@@ -204,7 +215,7 @@ impl<'a> PackTaskBuilder<'a> {
     }
 
     /// A file without the tests that are hidden, and those that decide nothing. A class of which nothing is left says `pass`.
-    fn shown(&self, file: &PackFile, hidden: &BTreeSet<usize>) -> String {
+    pub(super) fn shown(&self, file: &PackFile, hidden: &BTreeSet<usize>) -> String {
         let mut text = file.content.clone();
         let mut left: BTreeMap<&str, usize> = BTreeMap::new();
         let mut cut: Vec<&PackTest> = Vec::new();
@@ -309,7 +320,7 @@ impl<'a> PackTaskBuilder<'a> {
     }
 
     /// The sealed files: the check, what it is told, and the project without its sources.
-    fn sealed(&self, parts: &[(String, Vec<usize>)]) -> Vec<FileSpec> {
+    pub(super) fn sealed(&self, parts: &[(String, Vec<usize>)]) -> Vec<FileSpec> {
         let parts: BTreeMap<&str, &[usize]> =
             parts.iter().map(|(part, tests)| (part.as_str(), tests.as_slice())).collect();
         let plan = json!({ "parts": parts });
@@ -366,21 +377,21 @@ fn milestones(checks: &[TaskCheck]) -> Vec<TaskCheck> {
 }
 
 /// A move that runs a command.
-fn run(think: &str, command: String) -> ScriptedMove {
+pub(super) fn run(think: &str, command: String) -> ScriptedMove {
     ScriptedMove { think: think.to_owned(), action: MoveAction::Run(command) }
 }
 
 /// A path as a word of the shell.
-fn quoted(path: &str) -> String {
+pub(super) fn quoted(path: &str) -> String {
     format!("'{}'", path.replace('\'', r"'\''"))
 }
 
 /// A file of the project, with another path and another content.
-fn laid(file: &PackFile, path: String, content: String) -> FileSpec {
+pub(super) fn laid(file: &PackFile, path: String, content: String) -> FileSpec {
     FileSpec { path, content, mode: if file.executable { 0o755 } else { 0o644 } }
 }
 
 /// A sealed file of the engine's own.
-fn sealed_file(path: &str, content: String) -> FileSpec {
+pub(super) fn sealed_file(path: &str, content: String) -> FileSpec {
     FileSpec { path: path.to_owned(), content, mode: 0o444 }
 }

@@ -87,7 +87,7 @@ impl TaskText<'_> {
     }
 
     /// What is known of the changes.
-    fn details(&self) -> String {
+    pub(super) fn details(&self) -> String {
         let lines: Vec<String> = match (self.kind, self.report) {
             (PackKind::Implement, _) => self
                 .changes
@@ -109,7 +109,7 @@ impl TaskText<'_> {
     }
 
     /// Where it stands what is right.
-    fn spoken(&self) -> String {
+    pub(super) fn spoken(&self) -> String {
         let docs = &self.head.docs;
         let also = if docs.is_empty() { String::new() } else { format!(" and {}", listed(docs)) };
         format!("The docstrings{also} say what is right.")
@@ -121,9 +121,7 @@ impl TaskText<'_> {
         let command = self.head.runner.command();
         let shown = match self.kind {
             PackKind::Implement => "some of the tests are shown, the others are kept back",
-            PackKind::Repair | PackKind::RepairMany => {
-                "the tests that show what is wrong are kept back"
-            }
+            _ => "the tests that show what is wrong are kept back",
         };
         format!(
             "`{command}` runs the tests below {tests}; {shown}. In the end, all tests must pass, those \
@@ -134,7 +132,7 @@ impl TaskText<'_> {
 }
 
 /// Paths in a sentence: `` `a` and `b` ``.
-fn listed(paths: &[String]) -> String {
+pub(super) fn listed(paths: &[String]) -> String {
     let quoted: Vec<String> = paths.iter().map(|path| format!("`{path}`")).collect();
     quoted.join(" and ")
 }

@@ -4,6 +4,7 @@ mod drawing;
 mod faults;
 mod folder;
 mod format;
+mod git_packs;
 mod packs;
 mod services;
 mod stages;
