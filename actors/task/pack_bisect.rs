@@ -3,7 +3,9 @@
 
 use super::bisect_plan::{BisectHistory, BisectPlan};
 use super::draw::{self, TaskRng};
-use super::pack_git::{GitVerdict, GitWork, chosen, does, git, named, part_check, write};
+use super::pack_git::{
+    GitVerdict, GitWork, chosen, does, git, named, part_check, quoted_all, write,
+};
 use super::pack_task::{KEPT, PATCHED_ASSERTIONS, PackTaskBuilder, quoted, run};
 use super::pack_text::{TaskText, ToldChange, listed};
 use super::template_error::TemplateProblem;
@@ -120,8 +122,8 @@ impl BisectWork<'_> {
     fn asked(&self) -> String {
         let Self { tag, answer, history: BisectHistory { after_tag, .. }, .. } = self;
         format!(
-            "This is its git repository, with the branch `main` checked out. At the tag `{tag}` all was right \
-             that was written by then. Since then {after_tag} commits have come, and one of them has brought a \
+            "This is the project's git repository, with the branch `main` checked out. At the tag `{tag}` all \
+             was right that was written by then. Since then {after_tag} commits have come, and one of them has brought a \
              fault into the sources below {}: some results are wrong. Its message says nothing of it, and other \
              messages may mislead. Other faults have come and were mended; they do not count.\n\n\
              1. Find the commit that brought the fault in, and write its full hash (40 hex digits) to the file \
@@ -185,14 +187,13 @@ impl BisectWork<'_> {
         let Self { tag, answer, .. } = self;
         let head = &self.builder.pack.head;
         let tests = format!("{} 2>&1 | tail -n 15", head.runner.command());
-        let docs: Vec<String> = head.docs.iter().map(|path| quoted(path)).collect();
         let path = &self.plan.fault.file;
         let mut moves = vec![
             run(
                 "First I look at the history.",
                 "git status --short; git log --oneline | cat; ls -R | head -n 100".to_owned(),
             ),
-            run("What should the project do?", format!("cat {} /dev/null", docs.join(" "))),
+            run("What should the project do?", format!("cat {} /dev/null", quoted_all(&head.docs))),
             run("The report leads to this file.", format!("cat {}", quoted(path))),
             run("Which tests pass?", tests.clone()),
             self.prepared(),
@@ -211,13 +212,31 @@ impl BisectWork<'_> {
         moves.extend([
             run(
                 "This is the one. I write down its hash.",
-                format!("git rev-parse refs/bisect/bad > {answer}; git bisect reset > /tmp/said 2>&1; git status --short --branch; cat {answer}"),
+                format!(
+                    "git rev-parse refs/bisect/bad > {answer}; git bisect reset > /tmp/said 2>&1; \
+                     git status --short --branch; cat {answer}"
+                ),
             ),
             run("What did it do?", format!("git show $(cat {answer}) | cat")),
-            ScriptedMove { think: "This place is not right.".to_owned(), action: self.fault().repair() },
+            ScriptedMove {
+                think: "This place is not right.".to_owned(),
+                action: self.fault().repair(),
+            },
             run("Do all tests pass?", format!("git diff | cat; {tests}")),
-            run("Now I commit the repair.", format!("git add {} && {}", quoted(path), git("commit -q -m 'Mend what a commit broke'"))),
-            run("Is it gone?", "sh /tmp/try.sh; echo \"exit code $?\"; tail -n 5 /tmp/said; git status --short; git log --oneline | head -n 3".to_owned()),
+            run(
+                "Now I commit the repair.",
+                format!(
+                    "git add {} && {}",
+                    quoted(path),
+                    git("commit -q -m 'Mend what was broken'")
+                ),
+            ),
+            run(
+                "Is it gone?",
+                "sh /tmp/try.sh; echo \"exit code $?\"; tail -n 5 /tmp/said; git status --short; \
+                 git log --oneline | head -n 3"
+                    .to_owned(),
+            ),
         ]);
         moves
     }

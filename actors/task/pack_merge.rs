@@ -155,7 +155,7 @@ impl MergeWork<'_> {
             None => String::new(),
         };
         format!(
-            "This is its git repository, with the branch `main` checked out. The branch `{branch}` has left \
+            "This is the project's git repository, with the branch `main` checked out. The branch `{branch}` has left \
              `main` a while ago, and both have gone on. Each has mended a fault of `{}`, at one and the same \
              place, and each has written a function that was missing.{also}",
             plan.ours.fault.file
@@ -254,7 +254,12 @@ impl MergeWork<'_> {
         moves.extend([
             run("Do all tests pass?", tests),
             run("I conclude the merge.", format!("git add -u && {}", git("commit -q --no-edit"))),
-            run("Is it a merge?", "git status --short --branch; git log --oneline --graph | head -n 8; git show --stat --format=%p HEAD | cat".to_owned()),
+            run(
+                "Is it a merge?",
+                "git status --short --branch; git log --oneline --graph | head -n 8; \
+                 git show -s --format=%p HEAD | cat"
+                    .to_owned(),
+            ),
         ]);
         moves
     }
