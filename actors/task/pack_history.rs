@@ -92,8 +92,8 @@ impl<'p> PackHistory<'p> {
         mut state: ProjectState<'p>,
         changes: Vec<&'p PackChange>,
     ) -> Self {
-        let is_free = |page: &&&str| file_of(builder.pack, page).is_none();
-        let page = PAGES.iter().find(is_free).copied().unwrap_or("CHANGES-OF-THE-PROJECT.md");
+        let free = PAGES.into_iter().find(|page| file_of(builder.pack, page).is_none());
+        let page = free.unwrap_or("CHANGES-OF-THE-PROJECT.md");
         state.pages.insert(page.to_owned(), "# Changes\n\n- the first files\n".to_owned());
         if file_of(builder.pack, IGNORED.0).is_none() {
             state.pages.insert(IGNORED.0.to_owned(), IGNORED.1.to_owned());
@@ -145,9 +145,11 @@ impl<'p> PackHistory<'p> {
         let needs = self.needs();
         let mut open: BTreeSet<&str> = needs.keys().copied().collect();
         let is_other = |path: &str| !pack.head.is_source(path) && !needs.contains_key(path);
-        let others = pack.files.iter().map(|file| file.path.as_str()).filter(|path| is_other(path));
         let pages: Vec<String> = self.state.pages.keys().cloned().collect();
-        self.commit("Begin", others.chain(pages.iter().map(String::as_str)));
+        let paths = pack.files.iter().map(|file| file.path.as_str());
+        let mut first: Vec<&str> = paths.filter(|path| is_other(path)).collect();
+        first.extend(pages.iter().map(String::as_str));
+        self.commit("Begin", first);
         let sources = self.sources();
         let mut there: BTreeSet<&str> = BTreeSet::new();
         for step in sources.chunks(sources.len().div_ceil(MOST_STEPS).max(1)) {
