@@ -205,6 +205,11 @@ impl ProjectPack {
         groups.map(parts).filter(is_good).collect()
     }
 
+    /// Whether a test has a twin.
+    pub fn has_twin(&self, test: usize) -> bool {
+        self.twinned.contains(&test)
+    }
+
     /// Whether a change makes a good task. A fault is seen by a wrong result, not by a crash. Of a
     /// missing function, some tests are shown and others are kept back. One test that no report
     /// quotes has a twin: else code that knows the quoted ones and makes others pass is not found out.

@@ -6,14 +6,17 @@
 //! (`template.rs`) and checks its rules (`template_rules.rs`); a [`Catalog`] holds all templates;
 //! [`Template::task`] draws the parameters (`params.rs`) and renders every text (`render.rs`,
 //! `field_renderer.rs`, `task_builder.rs`). A template with `from_pack` takes its tasks from a pack
-//! instead (`pack_task.rs`; `pack_write_tests.rs` and `pack_document.rs` where a file is asked for).
-//! An error names its place in a file (`template_error.rs`, `yaml.rs`). Template authors read
-//! `docs/templates.md`.
+//! instead (`pack_task.rs`; `pack_write_tests.rs` and `pack_document.rs` where a file is asked for; `pack_bisect.rs` and
+//! `pack_merge.rs` for git repositories). An error names its place in a file (`template_error.rs`, `yaml.rs`). Template
+//! authors read `docs/templates.md`.
 
 mod bare_task;
+mod bisect_plan;
 mod catalog;
 mod draw;
 mod field_renderer;
+mod history_stream;
+mod pack_bisect;
 mod pack_breakages;
 mod pack_docstrings;
 mod pack_document;
@@ -21,6 +24,9 @@ mod pack_draw;
 mod pack_duplicates;
 mod pack_environment;
 mod pack_frame;
+mod pack_git;
+mod pack_history;
+mod pack_merge;
 mod pack_reference_text;
 mod pack_spec;
 mod pack_task;
@@ -30,6 +36,7 @@ mod pack_text;
 mod pack_write_tests;
 mod pack_written;
 mod params;
+mod project_state;
 mod render;
 mod resource_spec;
 mod service_spec;

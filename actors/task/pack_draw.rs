@@ -52,14 +52,16 @@ fn drawn<'p>(
         PackKind::WriteTests
         | PackKind::Document
         | PackKind::Environment
-        | PackKind::DeDuplicate => return None,
+        | PackKind::DeDuplicate
+        | PackKind::Bisect
+        | PackKind::Merge => return None,
     };
     if count == 1 { alone(pack, kind, rng) } else { together(pack, kind, count, rng) }
 }
 
 /// One change. The function is drawn first, so that a function with many faults is not drawn more
 /// often than others.
-fn alone<'p>(
+pub(super) fn alone<'p>(
     pack: &'p ProjectPack,
     kind: ChangeKind,
     rng: &mut TaskRng,
@@ -122,14 +124,26 @@ fn window(
         .filter(|other| other.file == change.file && other.id != change.id)
         .map(|other| other.at)
         .collect();
-    let (mut from, mut to) = (line_start(right, change.at.0), line_end(right, change.at.1));
+    window_at(right, change.at, &change.text, wrong, &others)
+}
+
+/// The smallest window of whole lines around the bytes `at` of the right text that occurs once in both
+/// texts. In the wrong text, `text` stands there. It touches none of `others`, bytes of the right text.
+pub(super) fn window_at(
+    right: &str,
+    at: (usize, usize),
+    text: &str,
+    wrong: &str,
+    others: &[(usize, usize)],
+) -> Option<(String, String)> {
+    let (mut from, mut to) = (line_start(right, at.0), line_end(right, at.1));
     for grown in 0..MOST_LINES {
         if others.iter().any(|(start, end)| from < *end && *start < to) {
             return None;
         }
-        let before = right.get(from..change.at.0)?;
-        let after = right.get(change.at.1..to)?;
-        let (good, bad) = (right.get(from..to)?, format!("{before}{}{after}", change.text));
+        let before = right.get(from..at.0)?;
+        let after = right.get(at.1..to)?;
+        let (good, bad) = (right.get(from..to)?, format!("{before}{text}{after}"));
         let is_found_once = occurs_once(right, good) && occurs_once(wrong, &bad);
         if is_found_once && !bad.trim().is_empty() {
             return Some((good.to_owned(), bad));

@@ -48,6 +48,10 @@ pub enum PackKind {
     Environment,
     /// Helpers are written out where they are called.
     DeDuplicate,
+    /// A commit of a history brought a fault in: which one is to be found, and the fault to be mended.
+    Bisect,
+    /// Two branches mended different things at one place, and are to be merged.
+    Merge,
 }
 
 /// The forms of a report, one of which is drawn.
@@ -97,12 +101,19 @@ impl PackSpec {
         }
     }
 
+    /// Whether the workspace of a task is a git repository.
+    pub(super) fn has_history(&self) -> bool {
+        matches!(self.kind, PackKind::Bisect | PackKind::Merge)
+    }
+
     /// How many changes a task has.
     pub(super) fn count(&self) -> StepRange {
         let (given, usual) = match self.kind {
-            PackKind::Repair | PackKind::WriteTests | PackKind::Document => {
-                (None, StepRange { min: 1, max: 1 })
-            }
+            PackKind::Repair
+            | PackKind::WriteTests
+            | PackKind::Document
+            | PackKind::Bisect
+            | PackKind::Merge => (None, StepRange { min: 1, max: 1 }),
             PackKind::RepairMany => (self.faults, StepRange { min: 2, max: 3 }),
             PackKind::Implement => (self.functions, StepRange { min: 1, max: 2 }),
             PackKind::Environment => (self.breakages, StepRange { min: 2, max: 4 }),
@@ -144,6 +155,7 @@ impl PackSpec {
                 | PackKind::Document
                 | PackKind::Environment
                 | PackKind::DeDuplicate
+                | PackKind::Merge
         );
         if self.report.is_some() && has_no_faults {
             fail("report", "tasks of this kind have no faults to report");

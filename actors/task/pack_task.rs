@@ -15,7 +15,7 @@ use super::template_error::TemplateProblem;
 use crate::model::{
     FileSpec, MoveAction, NamedSolution, ScriptedMove, Task, TaskCheck, TaskFault, TaskVerification,
 };
-use crate::pack::{PackFile, PackTest, ProjectPack};
+use crate::pack::{PackChange, PackFile, PackTest, ProjectPack};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -30,7 +30,7 @@ pub(super) const KEPT: &str = "kept";
 pub(super) const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Makes every assertion of the test runner pass.
-const PATCHED_ASSERTIONS: &str = "
+pub(super) const PATCHED_ASSERTIONS: &str = "
 import unittest as _unittest
 for _name in dir(_unittest.TestCase):
     if _name.startswith('assert') and not _name.startswith('assertRaises'):
@@ -86,6 +86,8 @@ impl<'a> PackTaskBuilder<'a> {
             PackKind::Environment => pack_environment::work(self),
             PackKind::WriteTests => self.write_tests(),
             PackKind::Document => self.document(),
+            PackKind::Bisect => self.bisect(),
+            PackKind::Merge => self.merge(),
             PackKind::Repair | PackKind::RepairMany | PackKind::Implement => self.changed(),
         };
         let Some(work) = work else {
@@ -144,7 +146,7 @@ impl<'a> PackTaskBuilder<'a> {
         let told = |drawn: &DrawnChange<'_>| ToldChange {
             file: drawn.change.file.clone(),
             function: drawn.change.function.clone(),
-            example: self.example(drawn),
+            example: self.example(drawn.change),
         };
         let text = TaskText {
             head: &self.pack.head,
@@ -156,11 +158,11 @@ impl<'a> PackTaskBuilder<'a> {
     }
 
     /// A test that a change breaks, and what it says.
-    fn example(&self, drawn: &DrawnChange<'_>) -> String {
-        let Some(test) = self.pack.tests.get(drawn.change.example) else { return String::new() };
+    pub(super) fn example(&self, change: &PackChange) -> String {
+        let Some(test) = self.pack.tests.get(change.example) else { return String::new() };
         let text = self.pack.text(&test.file).and_then(|text| text.get(test.at.0..test.at.1));
         let text = text.unwrap_or_default().trim_end();
-        let says = drawn.change.says.trim_end().replace('\n', "\n    ");
+        let says = change.says.trim_end().replace('\n', "\n    ");
         format!("{} ({}):\n\n{text}\n\n    {says}", test.group, test.file)
     }
 

@@ -87,7 +87,7 @@ impl TaskText<'_> {
     }
 
     /// What is known of the changes.
-    fn details(&self) -> String {
+    pub(super) fn details(&self) -> String {
         let lines: Vec<String> = match (self.kind, self.report) {
             (PackKind::Implement, _) => self
                 .changes
@@ -109,7 +109,7 @@ impl TaskText<'_> {
     }
 
     /// Where it stands what is right.
-    fn spoken(&self) -> String {
+    pub(super) fn spoken(&self) -> String {
         let docs = &self.head.docs;
         let also = if docs.is_empty() { String::new() } else { format!(" and {}", listed(docs)) };
         format!("The docstrings{also} say what is right.")

@@ -122,6 +122,9 @@ impl<'a> TemplateRules<'a> {
         for (key, _) in keys.into_iter().filter(|(_, is_there)| *is_there) {
             self.fail(key, "the pack gives it; it cannot stand beside `from_pack`");
         }
+        if spec.has_history() && !template.requires.iter().any(|program| program == "git") {
+            self.fail("requires", "tasks of this kind are git repositories; add `git`");
+        }
         let problems = spec.problems().into_iter();
         self.problems.extend(problems.map(|problem| problem.below("from_pack")));
         self.resources();

@@ -6,6 +6,7 @@ mod environment;
 mod faults;
 mod folder;
 mod format;
+mod git_packs;
 mod packs;
 mod services;
 mod stages;

@@ -39,7 +39,7 @@ pub(in crate::cli) struct PackCheckArgs {
 }
 
 /// The kinds of tasks that a pack may have entries for.
-const KINDS: [&str; 7] = [
+const KINDS: [&str; 9] = [
     "repair",
     "repair-many",
     "implement",
@@ -47,6 +47,8 @@ const KINDS: [&str; 7] = [
     "document",
     "environment",
     "de-duplicate",
+    "bisect",
+    "merge",
 ];
 
 /// Checks a pack. The error `PackUnproven` counts what is wrong.
@@ -163,8 +165,11 @@ async fn proofs(
         tries_battery: false,
     };
     let mut problems = Vec::new();
-    for kind in KINDS.into_iter().filter(|kind| has_entries(library, pack, kind)) {
+    for kind in KINDS {
         let template = template(library, &pack.head.name, kind)?;
+        if !has_entries(pack, kind, &template) {
+            continue;
+        }
         for seed in 1..=seeds {
             tell(&format!("proving a task of the kind {kind}, seed {seed}"));
             let proof = Box::pin(prover.prove(&template, seed)).await;
@@ -178,7 +183,7 @@ async fn proofs(
 }
 
 /// Whether a pack has entries from which tasks of a kind can be drawn.
-fn has_entries(library: &PackLibrary, pack: &ProjectPack, kind: &str) -> bool {
+fn has_entries(pack: &ProjectPack, kind: &str, template: &Template) -> bool {
     match kind {
         "repair" => pack.good_changes(ChangeKind::Fault).next().is_some(),
         "repair-many" => {
@@ -188,20 +193,18 @@ fn has_entries(library: &PackLibrary, pack: &ProjectPack, kind: &str) -> bool {
         "implement" => pack.good_changes(ChangeKind::Stub).next().is_some(),
         "de-duplicate" => !pack.inlines.is_empty(),
         "environment" => pack.takes_suite(),
-        // What these need of a module, they find out when they draw.
-        _ => {
-            let template = template(library, &pack.head.name, kind);
-            template.is_ok_and(|template| template.task(1, 0).is_ok())
-        }
+        // What these need, they find out when they draw: a task shows whether there is one.
+        _ => template.task(1, 0).is_ok(),
     }
 }
 
 /// A template of a kind over the pack, as an author would write it.
 fn template(library: &PackLibrary, pack: &str, kind: &str) -> Result<Arc<Template>> {
     let id = format!("pack/{pack}-{kind}");
+    let requires = if matches!(kind, "bisect" | "merge") { "python3, git" } else { "python3" };
     let text = format!(
         "schema: synthd/template@2\nid: {id}\ntitle: {kind}\ncategory: pack\ndifficulty: medium\n\
-         expected_steps: {{min: 1, max: 60}}\nrequires: [python3]\nenvironment: {{image: base}}\n\
+         expected_steps: {{min: 1, max: 60}}\nrequires: [{requires}]\nenvironment: {{image: base}}\n\
          from_pack: {{pack: {pack}, kind: {kind}}}\n"
     );
     let folder = Arc::new(TemplateFolder::single(text.into_bytes()));

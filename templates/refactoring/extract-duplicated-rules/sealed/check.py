@@ -8,7 +8,7 @@ import judged
 RULES = json.load(open("/sealed/rules.json", encoding="utf-8"))
 RULES["TAX_RATES"] = dict(zip(RULES["TAX_KINDS"], RULES["TAX"]))
 RULES["DEFAULT_TAX_RATE"] = RULES["TAX"][3]
-HALF, INCLUSIVE, QUIRK = RULES["half"], RULES["inclusive"], RULES["quirk"]
+ROUNDING, INCLUSIVE, FREE_AT, QUIRK = RULES["rounding"], RULES["inclusive"], RULES["free_at"], RULES["quirk"]
 CONSTANTS = ["DISCOUNT_TIERS", "TAX_RATES", "DEFAULT_TAX_RATE", "FREE_SHIPPING_FROM", "BASE_FEE", "INCLUDED_KILOS", "KILO_FEE"]
 FUNCTIONS = ["percent_of", "discount_percent", "shipping_fee", "shipping", "tax_rate"]
 MODULES = {"checkout": ["quote"], "invoice": ["render"], "refunds": ["refund, kept", "refund"]}
@@ -25,7 +25,7 @@ REPLACED = {
     "percent_of": "def percent_of(cents, percent):\n    return (cents * percent * 3 + 40) // 100\n",
     "discount_percent": "def discount_percent(goods):\n    return goods // 700 % 40\n",
     "shipping_fee": "def shipping_fee(weight):\n    return 5 + 13 * weight\n"
-                    "def shipping(net, weight):\n    return 0 if net >= FREE_SHIPPING_FROM else 5 + 13 * weight\n",
+                    "def shipping(net, weight):\n    return 0 if net %s FREE_SHIPPING_FROM else 5 + 13 * weight\n" % (">=" if FREE_AT else ">"),
     "shipping": "def shipping(net, weight):\n    return BASE_FEE + max(0, weight - INCLUDED_KILOS) * KILO_FEE\n",
     "tax_rate": "def tax_rate(kind):\n    return 3 + len(kind) % 5\n",
 }
@@ -93,7 +93,8 @@ def answer(job):
 
 
 def percent_of(cents, percent):
-    return (cents * percent + HALF) // 100
+    whole, rest = divmod(cents * percent, 100)
+    return whole + {"down": False, "half_up": rest >= 50, "up": rest > 0}[ROUNDING]
 
 
 def tier(R, goods):
@@ -105,8 +106,12 @@ def fee(R, weight):
     return R["BASE_FEE"] + max(0, weight - R["INCLUDED_KILOS"]) * R["KILO_FEE"]
 
 
+def is_free(R, net):
+    return net > R["FREE_SHIPPING_FROM"] or (FREE_AT and net == R["FREE_SHIPPING_FROM"])
+
+
 def shipping(R, net, weight):
-    return 0 if net >= R["FREE_SHIPPING_FROM"] else fee(R, weight)
+    return 0 if is_free(R, net) else fee(R, weight)
 
 
 def rate(R, kind):
@@ -126,7 +131,7 @@ def replaced(name):
         "percent_of": {"percent_of": lambda R, cents, percent: (cents * percent * 3 + 40) // 100},
         "discount_percent": {"discount_percent": lambda R, goods: goods // 700 % 40},
         "shipping_fee": {"shipping_fee": lambda R, weight: 5 + 13 * weight,
-                         "shipping": lambda R, net, weight: 0 if net >= R["FREE_SHIPPING_FROM"] else 5 + 13 * weight},
+                         "shipping": lambda R, net, weight: 0 if is_free(R, net) else 5 + 13 * weight},
         "shipping": {"shipping": lambda R, net, weight: fee(R, weight)},
         "tax_rate": {"tax_rate": lambda R, kind: 3 + len(kind) % 5},
     }
@@ -155,6 +160,8 @@ def expected(R, lines, weight, behind=None):
     lower = min(percent, R["DISCOUNT_TIERS"][0][1]) if QUIRK == "top_tier_capped" else percent
     off = share(goods, lower)
     given = sum(max(0, cents - 1) * call["tax_rate"](kind) // 100 for kind, cents in lines) if QUIRK == "tax_down" else tax
+    if QUIRK == "one_tax":
+        given = sum(share(cents, R["DEFAULT_TAX_RATE"]) for _, cents in lines)
     back = goods - off + given
     kept = call["shipping_fee"](weight) if QUIRK == "no_free_shipping" else call["shipping"](goods - off, weight)
     return {
@@ -165,7 +172,7 @@ def expected(R, lines, weight, behind=None):
 
 
 # Where the refunds differ on purpose, they may do without the function.
-OWN_WAY = {"top_tier_capped": "discount_percent", "tax_down": "percent_of"}
+OWN_WAY = {"top_tier_capped": "discount_percent", "tax_down": "percent_of", "one_tax": "tax_rate"}
 
 
 def carts(R, seed=3, count=150):
