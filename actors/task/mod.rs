@@ -16,6 +16,7 @@ mod catalog;
 mod draw;
 mod field_renderer;
 mod history_stream;
+mod merge_plan;
 mod pack_bisect;
 mod pack_breakages;
 mod pack_docstrings;
