@@ -43,8 +43,12 @@ pub enum GiveUpReason {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "result")]
 pub enum SolverResult {
-    Solved { commands: usize },
-    Unsolved { commands: usize },
+    Solved {
+        commands: usize,
+    },
+    Unsolved {
+        commands: usize,
+    },
     /// It proposed no commands that could be tried.
     Untried,
 }
@@ -71,7 +75,8 @@ impl GiveUpReason {
     pub fn lines(&self) -> Vec<String> {
         match self {
             Self::Unusable { role, mistakes } => {
-                let of_role = |mistake: &String| format!("answer of the {}: {mistake}", role.as_str());
+                let of_role =
+                    |mistake: &String| format!("answer of the {}: {mistake}", role.as_str());
                 mistakes.iter().map(of_role).collect()
             }
             Self::Unproven { problems } => problems.clone(),

@@ -158,7 +158,9 @@ fn check_path(path: &str) -> Result<(), String> {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
     let parts: Vec<&str> = path.split('/').collect();
     if parts.iter().any(|part| ["", ".", ".."].contains(part)) {
-        return Err(format!("the path {shown:?} leaves the template's folder, or has an empty part"));
+        return Err(format!(
+            "the path {shown:?} leaves the template's folder, or has an empty part"
+        ));
     }
     if parts.len() > MOST_PARTS {
         return Err(format!("the path {shown:?} has more than {MOST_PARTS} parts"));

@@ -59,7 +59,8 @@ fn keyed<'a>(
 ) -> Result<(usize, &'a str, &'a str), AnswerMistake> {
     let mut rest = text;
     for number in first.. {
-        let Some((line, after)) = rest.split_once('\n').or((!rest.is_empty()).then_some((rest, "")))
+        let Some((line, after)) =
+            rest.split_once('\n').or((!rest.is_empty()).then_some((rest, "")))
         else {
             return Err(AnswerMistake::new(number, format!("no line begins with `{key}`")));
         };

@@ -57,12 +57,25 @@ pub(super) struct DraftRepair {
 enum DraftState {
     /// With the mistakes of the last answer.
     Ideating(Vec<String>),
-    Building { idea: DraftIdea, repair: DraftRepair },
+    Building {
+        idea: DraftIdea,
+        repair: DraftRepair,
+    },
     Gating(WrittenDraft),
     /// With the instruction of a task, and the mistakes of the last answer.
-    Critiquing { draft: WrittenDraft, instruction: String, mistakes: Vec<String> },
-    Solving { draft: WrittenDraft, instruction: String },
-    Trying { draft: WrittenDraft, moves: Vec<ScriptedMove> },
+    Critiquing {
+        draft: WrittenDraft,
+        instruction: String,
+        mistakes: Vec<String>,
+    },
+    Solving {
+        draft: WrittenDraft,
+        instruction: String,
+    },
+    Trying {
+        draft: WrittenDraft,
+        moves: Vec<ScriptedMove>,
+    },
     Ended(DraftEnd),
 }
 
@@ -221,8 +234,8 @@ impl DraftMachine {
         if reply.finish == FinishReason::Refusal {
             return given_up(GiveUpReason::Refused { role });
         }
-        let read = whole(reply)
-            .and_then(|text| read_defects(text).map_err(|mistake| mistake.to_string()));
+        let read =
+            whole(reply).and_then(|text| read_defects(text).map_err(|mistake| mistake.to_string()));
         match read {
             Ok(defects) if defects.is_empty() => DraftState::Solving { draft, instruction },
             Ok(defects) => {
@@ -281,7 +294,9 @@ fn given_up(reason: GiveUpReason) -> DraftState {
 /// The text of an answer. Err for one that was cut.
 fn whole(reply: &ChatReply) -> Result<&str, String> {
     match reply.finish {
-        FinishReason::Length => Err("the answer was cut at the output limit; write less".to_owned()),
+        FinishReason::Length => {
+            Err("the answer was cut at the output limit; write less".to_owned())
+        }
         _ => Ok(&reply.message.content),
     }
 }

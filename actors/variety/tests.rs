@@ -1,7 +1,8 @@
 //! What counts as different, on small templates.
 
 use super::{
-    MOST_ALIKE, TemplateFeatures, TemplateNovelty, TemplateSkeleton, TemplateVariety, nearest_skeletons,
+    MOST_ALIKE, TemplateFeatures, TemplateNovelty, TemplateSkeleton, TemplateVariety,
+    nearest_skeletons,
 };
 use crate::task::Template;
 

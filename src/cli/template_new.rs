@@ -49,6 +49,15 @@ pub(super) fn run(args: &TemplateNewArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The files of a small template, in the form in which models answer those of a draft.
+pub(super) fn starter_answer() -> String {
+    let file = |(path, text): &(&str, &str)| {
+        let text = text.replace("@ID@", "shell/starter").replace("@CATEGORY@", "shell");
+        format!("file: {path}\n~~~~\n{}\n~~~~\n\n", text.trim_end())
+    };
+    STARTER.iter().map(file).collect()
+}
+
 /// The first part of an id. Err if the id has not two parts of plain letters, digits and hyphens.
 fn category_of(id: &str) -> Result<&str> {
     let is_plain = |part: &str| {

@@ -184,7 +184,8 @@ mod tests {
     #[test]
     fn a_drafter_writes_a_template_for_its_idea_with_or_without_cheats() {
         let asked = "# Idea\n\nid: shell/price-list-2\n";
-        let good = DrafterBehaviour::Repairs.answer(DraftRole::Builder, &format!("{asked}# Findings\n"));
+        let good =
+            DrafterBehaviour::Repairs.answer(DraftRole::Builder, &format!("{asked}# Findings\n"));
         let files = DraftFiles::parse(&good).unwrap();
         let yaml = |files: &DraftFiles| {
             files.iter().find(|(path, _)| *path == "template.yaml").unwrap().1.text.clone()
