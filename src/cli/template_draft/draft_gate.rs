@@ -28,8 +28,10 @@ pub(super) struct DraftGate {
     pub(super) seeds: u64,
     /// The fewest structurally different tasks of 40 seeds.
     pub(super) structures: usize,
-    /// The features of the library, and of the drafts that were offered before.
-    pub(super) known: Arc<Vec<TemplateFeatures>>,
+    /// The library.
+    pub(super) catalog: Arc<Catalog>,
+    /// Its features, and those of the drafts that were offered before. None until they are needed.
+    pub(super) known: Option<Arc<Vec<TemplateFeatures>>>,
     pub(super) packs: PackLibrary,
 }
 
@@ -54,17 +56,24 @@ struct DraftLook {
 }
 
 impl DraftGate {
-    /// The features of all templates of a catalog. Those that make no task have none.
-    pub(super) async fn features(catalog: Arc<Catalog>) -> Result<Vec<TemplateFeatures>> {
-        let features = move || {
-            let features = catalog.iter().map(|template| TemplateFeatures::of(template));
-            features.filter_map(Result::ok).collect::<Vec<_>>()
+    /// What drafts are compared with. Templates that make no task have no features.
+    async fn known(&mut self) -> Result<&mut Arc<Vec<TemplateFeatures>>> {
+        let known = match self.known.take() {
+            Some(known) => known,
+            None => {
+                let catalog = self.catalog.clone();
+                let features = move || {
+                    let features = catalog.iter().map(|template| TemplateFeatures::of(template));
+                    features.filter_map(std::result::Result::ok).collect::<Vec<_>>()
+                };
+                Arc::new(spawn_blocking(features).await.map_err(panicked)?)
+            }
         };
-        spawn_blocking(features).await.map_err(panicked)
+        Ok(self.known.insert(known))
     }
 
     /// Tries everything that a draft must keep. Err is a fault of the host, never a finding.
-    pub(super) async fn examine(&self, draft: &WrittenDraft) -> Result<GateReport> {
+    pub(super) async fn examine(&mut self, draft: &WrittenDraft) -> Result<GateReport> {
         let template = match self.read(draft) {
             Ok(template) => template,
             Err(problems) => return Ok(GateReport { problems, ..GateReport::default() }),
@@ -107,10 +116,9 @@ impl DraftGate {
     pub(super) async fn remember(&mut self, draft: &WrittenDraft) -> Result<()> {
         let Ok(template) = self.read(draft) else { return Ok(()) };
         let features = spawn_blocking(move || TemplateFeatures::of(&template)).await;
+        let features = features.map_err(panicked)?;
         // Nobody else holds the list between two versions of drafts.
-        if let (Ok(features), Some(known)) =
-            (features.map_err(panicked)?, Arc::get_mut(&mut self.known))
-        {
+        if let (Ok(features), Some(known)) = (features, Arc::get_mut(self.known().await?)) {
             known.push(features);
         }
         Ok(())
@@ -127,8 +135,11 @@ impl DraftGate {
 
     /// Renders the tasks of 40 seeds, and compares. The inner Err has the mistakes under a seed that
     /// makes no task.
-    async fn look_at(&self, template: &Arc<Template>) -> Result<Result<DraftLook, Vec<String>>> {
-        let (template, known) = (template.clone(), self.known.clone());
+    async fn look_at(
+        &mut self,
+        template: &Arc<Template>,
+    ) -> Result<Result<DraftLook, Vec<String>>> {
+        let (template, known) = (template.clone(), self.known().await?.clone());
         let work = move || {
             look(&template, &known).map_err(|_| {
                 let mistakes = mistakes_under(&template, VARIETY_SEEDS);

@@ -40,7 +40,6 @@ use synthd_actors::draft::{DraftBrief, DraftEnd, DraftMachine, DraftStep};
 use synthd_actors::model::{BASE_IMAGE, FaultKind, Money, SandboxSpec, digest_of};
 use synthd_actors::pool::PoolConfig;
 use synthd_actors::proof::TemplateProver;
-use synthd_actors::task::Catalog;
 use synthd_actors::variety::FEWEST_STRUCTURES;
 use tokio::task::spawn_blocking;
 use work_area::WorkArea;
@@ -231,7 +230,7 @@ async fn drafted(
 ) -> Result<ExitCode> {
     let identity = digest_of(&["template-draft", &brief]);
     let models = DraftModels::open(engine, config, identity, args.models.clone()).await?;
-    let gate = gate_of(engine, args, library).await?;
+    let gate = gate_of(engine, args, library)?;
     let taken = library.catalog.ids().map(str::to_owned).collect();
     let brief = DraftBrief { text: brief, format: FORMAT.to_owned(), example: starter_answer() };
     let (brief, records) = (Arc::new(brief), Vec::new());
@@ -242,6 +241,7 @@ async fn drafted(
     };
     let Some(ended) = ended else {
         eprint_line("interrupted; run the command again to go on: nothing is asked twice");
+        run.report("interrupted").await?;
         run.tell("interrupted")?;
         return Ok(ExitCode::from(INTERRUPTED));
     };
@@ -249,11 +249,11 @@ async fn drafted(
         run.tell("failed")?;
         return Err(error);
     }
-    run.finish()
+    run.finish().await
 }
 
 /// The gate of a run.
-async fn gate_of(
+fn gate_of(
     engine: &RunningEngine,
     args: &TemplateDraftArgs,
     library: &TemplateLibrary,
@@ -265,14 +265,12 @@ async fn gate_of(
         scaffold: Arc::new(MinimalScaffold),
         tries_battery: false,
     };
-    let catalog: Arc<Catalog> = library.catalog.clone();
     let mut packs = PackLibrary::shipped();
     for directory in &args.templates.directories {
         packs.add(directory)?;
     }
-    let known = Arc::new(DraftGate::features(catalog).await?);
-    let (seeds, structures) = (args.seeds, args.structures);
-    Ok(DraftGate { prover, seeds, structures, known, packs })
+    let (seeds, structures, catalog) = (args.seeds, args.structures, library.catalog.clone());
+    Ok(DraftGate { prover, seeds, structures, catalog, known: None, packs })
 }
 
 impl DraftRun<'_> {
