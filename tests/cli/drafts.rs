@@ -134,6 +134,35 @@ fn mistakes_of_the_options_are_told_before_anything_runs() {
 }
 
 #[test]
+fn a_budget_ends_a_run_and_a_larger_one_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let file = "[[models]]\nname = \"scripted/drafter-hostile\"\n\
+                price = { input = \"1.00\", output = \"2.00\" }\n";
+    fs::write(dir.join("models.toml"), file).unwrap();
+    let options = ["--config", "models.toml", "--rounds", "0", "--count", "3", "--json"];
+    // Enough for an idea. The files have the format of templates in their request.
+    let ran = draft(dir, "drafter-hostile", &[&options[..], &["--budget", "0.05"]].concat());
+    let run = ran.document();
+    ran.fails(4, "SYN-0805");
+    assert_eq!((&run["state"], &run["budget_usd"]), (&"out-of-budget".into(), &"0.05".into()));
+    assert_eq!(run["drafts"].as_array().unwrap().len(), 1, "no further draft begins: {run:#}");
+    let first = &run["drafts"][0];
+    assert_eq!(first["end"], "out-of-budget");
+    assert_eq!(first["answers"], serde_json::json!({ "asked": 1, "recorded": 0 }));
+    let cost =
+        |document: &Value| -> f64 { document["cost_usd"].as_str().unwrap().parse().unwrap() };
+    assert!(0.0 < cost(first) && cost(first) <= 0.05, "{first:#}");
+    let ran = draft(dir, "drafter-hostile", &[&options[..], &["--budget", "5"]].concat());
+    let run = ran.document();
+    ran.fails(1, "SYN-0231");
+    let again = &run["drafts"][0];
+    assert_eq!(again["answers"], serde_json::json!({ "asked": 1, "recorded": 1 }));
+    assert!(cost(first) < cost(again) && cost(&run) <= 5.0, "{run:#}");
+    draft(dir, "drafter", &["--config", "models.toml"]).fails(2, "SYN-0105");
+}
+
+#[test]
 fn a_campaign_of_that_name_is_left_alone() {
     let dir = tempfile::tempdir().unwrap();
     let campaign = "[campaign]\nname = \"drafts\"\nkind = \"completions\"\n[completions]\n\
