@@ -7,6 +7,7 @@
 //! - `policy` has pure functions: retries, limits, the ledger, model assignment, estimates.
 //! - `pack` has projects with tests, from which tasks are made.
 //! - `task` and `agent` are pure as well: how a task is drawn, and what a model is shown.
+//! - `draft` has the state machine of templates that models write.
 //! - `variety` compares the tasks of a template, and templates with each other.
 //! - `ports` and `agent_access` are the traits that the `synthd` package implements: store,
 //!   sandboxes, models, datasets, the clock, and the agent gateway.
@@ -21,6 +22,7 @@ pub mod agent;
 pub mod agent_access;
 pub mod campaign;
 pub mod collector;
+pub mod draft;
 pub mod engine;
 pub mod judge;
 pub mod model;

@@ -109,6 +109,10 @@ codes! {
     PackUnmined = "0222", exit 1;
     /// `pack check` found that a pack does not keep its promises.
     PackUnproven = "0223", exit 1;
+    /// `template draft` could use no answer of the models.
+    DraftUnusable = "0231", exit 1;
+    /// `template draft` has no draft that passed the gate and its critic.
+    NothingPassed = "0232", exit 1;
 
     /// Another process holds the lock of the data directory.
     DataDirInUse = "0301", exit 2;

@@ -160,7 +160,7 @@ impl TemplateProver {
             if other.cluster == task.cluster {
                 continue;
             }
-            if let Some(solved) = self.for_task(&other).replay_on(&task, &other).await? {
+            if let Some(solved) = self.for_task(&other).try_moves(&other, &task.solution).await? {
                 proof.tries += 1;
                 proof.solved += u32::from(solved);
             }
@@ -168,10 +168,23 @@ impl TemplateProver {
         Ok(proof)
     }
 
-    /// Whether the oracle's moves of a task solve another one. None if that one cannot be tried.
-    async fn replay_on(&self, task: &Task, other: &Task) -> Result<Option<bool>, Fault> {
-        match self.play_moves(other, &task.solution, 0, MoveRule::Skip).await {
-            Ok(run) => Ok(Some(run.is_solved())),
+    /// Whether moves solve the whole task of a seed. A move that does not apply is left out. None if the
+    /// task cannot be tried.
+    pub async fn solves(
+        &self,
+        template: &Template,
+        seed: u64,
+        moves: &[ScriptedMove],
+    ) -> Result<Option<bool>, Fault> {
+        let Ok(task) = template.task(seed, 0) else { return Ok(None) };
+        self.for_task(&task).try_moves(&task, moves).await
+    }
+
+    /// Whether moves solve a task: each of its stages, if it has any. None if it cannot be tried.
+    async fn try_moves(&self, task: &Task, moves: &[ScriptedMove]) -> Result<Option<bool>, Fault> {
+        let parts = task.stages.len().max(1);
+        match self.play_moves(task, moves, 0, MoveRule::Skip).await {
+            Ok(run) => Ok(Some(run.parts.len() >= parts && run.is_solved())),
             Err(fault) if fault.kind.policy().owner == FaultOwner::Template => Ok(None),
             Err(fault) => Err(fault),
         }

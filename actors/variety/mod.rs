@@ -6,14 +6,19 @@
 //! - `task_shape` is what is left of a task; two tasks with the same shape are the same work.
 //! - `template_variety` counts the shapes of a template over seeds.
 //! - `template_skeleton` compares the checks and the oracles of two templates.
+//! - `template_novelty` says how new a template is beside a library.
 
 mod drawn_words;
 mod task_shape;
+mod template_novelty;
 mod template_skeleton;
 mod template_variety;
 #[cfg(test)]
 mod tests;
 
+pub use template_novelty::{
+    MOST_ALIKE_INSTRUCTION, NearestInstruction, TemplateFeatures, TemplateNovelty,
+};
 pub use template_skeleton::{MOST_ALIKE, NearestSkeleton, TemplateSkeleton, nearest_skeletons};
 pub use template_variety::{
     CountRange, FEWEST_STRUCTURES, InstructionLikeness, TemplateVariety, VARIETY_SEEDS,

@@ -128,7 +128,7 @@ fn choices(template: &Template, seed: u64, task: &Task) -> Result<String, Templa
 }
 
 /// All rows of [`SHINGLE`] words of what the agent is told, without the canary.
-fn shingles(task: &Task) -> HashSet<String> {
+pub(super) fn shingles(task: &Task) -> HashSet<String> {
     let stages = task.stages.iter().map(|stage| stage.instruction.as_str());
     let told = match task.stages.is_empty() {
         true => task.instruction.clone(),

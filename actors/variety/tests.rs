@@ -1,6 +1,9 @@
 //! What counts as different, on small templates.
 
-use super::{TemplateSkeleton, TemplateVariety, nearest_skeletons};
+use super::{
+    MOST_ALIKE, TemplateFeatures, TemplateNovelty, TemplateSkeleton, TemplateVariety,
+    nearest_skeletons,
+};
 use crate::task::Template;
 
 const PLAIN: &str = "\
@@ -91,4 +94,20 @@ fn a_template_in_other_words_has_the_same_skeleton() {
     let names: Vec<&str> = nearest.iter().flatten().map(|one| one.template.as_str()).collect();
     assert_eq!(names[0], "unit/twin");
     assert_eq!(names[2], "unit/plain");
+}
+
+#[test]
+fn a_template_with_other_words_is_not_new() {
+    let features = |template: &Template| TemplateFeatures::of(template).unwrap();
+    let old = features(&template("A list", "A list"));
+    let twin = PLAIN.replace("unit/plain", "unit/twin").replace("count.txt", "number.txt");
+    let twin = features(&Template::parse("unit/twin", &twin).unwrap());
+    let found = twin.novelty([&old].into_iter());
+    let skeleton = found.skeleton.clone().unwrap();
+    assert_eq!(skeleton.template, "unit/plain");
+    assert!(skeleton.likeness > MOST_ALIKE, "{skeleton:?}");
+    assert!(found.problems()[0].contains("unit/plain"), "{found:?}");
+    let alone = twin.novelty([&twin].into_iter());
+    assert_eq!(alone, TemplateNovelty::default(), "nobody is compared with itself");
+    assert!(alone.problems().is_empty());
 }

@@ -32,6 +32,7 @@ mod store;
 mod template;
 mod template_calibrate;
 mod template_check;
+mod template_draft;
 mod template_export;
 mod template_filter;
 mod template_harbor;
@@ -105,7 +106,7 @@ enum CliCommand {
     /// Images for sandboxes in containers: build, pull, list, check, prune
     #[command(subcommand)]
     Image(image::ImageCommand),
-    /// The template library: list, show, render, check, variety, calibrate, export, new
+    /// The templates: list, show, render, check, variety, calibrate, export, new, draft
     #[command(subcommand)]
     Template(template::TemplateCommand),
     /// Projects with tests, which give tasks: list, add, mine, check

@@ -4,6 +4,7 @@
 use crate::cli::TemplateDirs;
 use crate::cli::template_calibrate::{self, TemplateCalibrateArgs};
 use crate::cli::template_check::{self, TemplateCheckArgs};
+use crate::cli::template_draft::{self, TemplateDraftArgs};
 use crate::cli::template_export::{self, TemplateExportArgs};
 use crate::cli::template_filter::TemplateFilter;
 use crate::cli::template_new::{self, TemplateNewArgs};
@@ -36,6 +37,8 @@ pub(super) enum TemplateCommand {
     Export(TemplateExportArgs),
     /// Write a small template to start from
     New(TemplateNewArgs),
+    /// Have models propose, write and repair templates, for review
+    Draft(TemplateDraftArgs),
     /// Print the JSON Schema of the template format
     Schema,
 }
@@ -96,6 +99,7 @@ pub(super) fn run(command: TemplateCommand) -> Result<ExitCode> {
         TemplateCommand::Calibrate(args) => template_calibrate::run(&args),
         TemplateCommand::Export(args) => template_export::run(&args),
         TemplateCommand::New(args) => template_new::run(&args),
+        TemplateCommand::Draft(args) => template_draft::run(&args),
         TemplateCommand::Schema => {
             print_json(&schemars::schema_for!(Template))?;
             Ok(ExitCode::SUCCESS)

@@ -22,7 +22,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use synthd_actors::agent::MinimalScaffold;
-use synthd_actors::model::{BASE_IMAGE, JudgePlace, SandboxSpec, ShellChoice};
+use synthd_actors::model::{BASE_IMAGE, Fault, JudgePlace, SandboxSpec, ShellChoice};
 use synthd_actors::pool::{PoolConfig, PoolHandle};
 use synthd_actors::ports::SandboxBackend;
 use synthd_actors::proof::{ReplayProof, SeedProof, TemplateProver};
@@ -86,7 +86,7 @@ pub(super) struct TemplateCheckArgs {
 
 /// The seeds for which the engine's battery of cheats is tried. It takes most of the time of a proof.
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum BatterySeeds {
+pub(super) enum BatterySeeds {
     First,
     Every,
     None,
@@ -260,7 +260,8 @@ async fn check_one(
     args: &TemplateCheckArgs,
 ) -> Result<CheckedTemplate> {
     let begun = Instant::now();
-    let proofs = prove_all(prover, template, args).await?;
+    let proved = prove_seeds(prover, template, args.seeds, args.battery).await?;
+    let proofs = proved.map_err(|fault| fault_error(&fault))?;
     let is_usable = proofs.iter().all(|proof| proof.unusable.is_none());
     let variety = match is_usable {
         true => TemplateVariety::of(template, VARIETY_SEEDS).ok(),
@@ -349,16 +350,17 @@ fn panicked(error: tokio::task::JoinError) -> Error {
 }
 
 /// Proves one template under the seeds 1 to `seeds`, several at a time. The proofs are returned in
-/// the order of the seeds. An error is a fault of the host, not of the template.
-async fn prove_all(
+/// the order of the seeds. The inner error is a fault that no proof is made of, mostly the host's.
+pub(super) async fn prove_seeds(
     prover: &TemplateProver,
     template: &Arc<Template>,
-    args: &TemplateCheckArgs,
-) -> Result<Vec<SeedProof>> {
+    seeds: u64,
+    battery: BatterySeeds,
+) -> Result<Result<Vec<SeedProof>, Fault>> {
     let slots = proof_slots();
-    let tasks: Vec<_> = (1..=args.seeds)
+    let tasks: Vec<_> = (1..=seeds)
         .map(|seed| {
-            let tries_battery = args.battery.include(seed);
+            let tries_battery = battery.include(seed);
             let prover = TemplateProver { tries_battery, ..prover.clone() };
             let (template, slots) = (template.clone(), slots.clone());
             spawn("proof", async move {
@@ -369,15 +371,21 @@ async fn prove_all(
         .collect();
     let mut proofs = Vec::new();
     for task in tasks {
-        let proof = task.await.map_err(panicked)?;
-        proofs.push(proof.map_err(|fault| fault_error(&fault))?);
+        match task.await.map_err(panicked)? {
+            Ok(proof) => proofs.push(proof),
+            Err(fault) => return Ok(Err(fault)),
+        }
     }
-    Ok(proofs)
+    Ok(Ok(proofs))
 }
 
 /// The problems of a template. Each problem appears once, with the seeds under which it was found.
 /// A template that makes no task has only that problem.
-fn problems_of(template: &Template, proofs: &[SeedProof], templates: &TemplateDirs) -> Vec<String> {
+pub(super) fn problems_of(
+    template: &Template,
+    proofs: &[SeedProof],
+    templates: &TemplateDirs,
+) -> Vec<String> {
     // The proofs are in the order of the seeds, from 1.
     let unusable = (1..).zip(proofs).find(|(_, proof)| proof.unusable.is_some());
     if let Some((seed, _)) = unusable {

@@ -7,6 +7,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use synthd_actors::draft::is_template_id;
 
 /// The files of the new template. `@ID@` and `@CATEGORY@` stand for its own words.
 const STARTER: [(&str, &str); 7] = [
@@ -49,18 +50,22 @@ pub(super) fn run(args: &TemplateNewArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The files of a small template, in the form in which models answer those of a draft.
+pub(super) fn starter_answer() -> String {
+    let file = |(path, text): &(&str, &str)| {
+        let text = text.replace("@ID@", "shell/starter").replace("@CATEGORY@", "shell");
+        format!("file: {path}\n~~~~\n{}\n~~~~\n\n", text.trim_end())
+    };
+    STARTER.iter().map(file).collect()
+}
+
 /// The first part of an id. Err if the id has not two parts of plain letters, digits and hyphens.
 fn category_of(id: &str) -> Result<&str> {
-    let is_plain = |part: &str| {
-        part.starts_with(|c: char| c.is_ascii_lowercase())
-            && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
-    };
-    let parts = id.split_once('/').filter(|(category, name)| is_plain(category) && is_plain(name));
-    let Some((category, _)) = parts else {
-        return Err(Error::new(Code::BadUsage, format!("{id:?} is no id for a new template"))
-            .hint("an id is `<category>/<name>`, in lower-case letters, digits and hyphens"));
-    };
-    Ok(category)
+    let category = id.split('/').next().filter(|_| is_template_id(id));
+    category.ok_or_else(|| {
+        Error::new(Code::BadUsage, format!("{id:?} is no id for a new template"))
+            .hint("an id is `<category>/<name>`, in lower-case letters, digits and hyphens")
+    })
 }
 
 /// Writes a file that is not there yet, and the directories around it.

@@ -36,6 +36,7 @@ use adapters::ollama::OllamaModel;
 use adapters::responses::ResponsesModel;
 pub use replay::ReplayModel;
 use replay::{ProviderTransport, ReplayRecord};
+use scripted::{DrafterBehaviour, ScriptedDrafter};
 use secrecy::{ExposeSecret, SecretString};
 use std::path::Path;
 use std::sync::Arc;
@@ -110,6 +111,11 @@ impl ModelFactory for AdapterFactory {
             let key = key_of(provider, endpoint)?;
             let key = key.as_ref().map(ExposeSecret::expose_secret);
             return made(endpoint, name, config, key, self.timeouts);
+        }
+        if provider == "scripted"
+            && let Some(behaviour) = DrafterBehaviour::named(name)
+        {
+            return Ok(Arc::new(ScriptedDrafter::new(behaviour)));
         }
         let behaviour = ScriptedBehaviour::named(name).filter(|_| provider == "scripted");
         Ok(Arc::new(ScriptedModel::new(behaviour.ok_or_else(unknown)?)))

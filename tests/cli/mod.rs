@@ -6,6 +6,7 @@ mod campaign;
 mod check;
 mod completions;
 mod dataset;
+mod drafts;
 mod draws;
 mod editions;
 mod episodes;

@@ -2,6 +2,7 @@
 //! paid for is lost, nothing is there twice.
 
 mod completions;
+mod drafts;
 mod lost;
 mod outage;
 

@@ -48,7 +48,7 @@ pub struct KnownNames<'a> {
 }
 
 /// The models of the provider `scripted`. Each is named for its behaviour.
-pub const SCRIPTED_MODELS: [&str; 14] = [
+pub const SCRIPTED_MODELS: [&str; 18] = [
     "oracle",
     "detour",
     "loop",
@@ -63,6 +63,10 @@ pub const SCRIPTED_MODELS: [&str; 14] = [
     "lines-4",
     "lines-16",
     "echo",
+    "drafter",
+    "drafter-repairs",
+    "drafter-stuck",
+    "drafter-hostile",
 ];
 
 /// The provider whose models answer from a recorded campaign.
