@@ -57,14 +57,14 @@ last_use() {
 
 # The items by what they are worth, the largest first; others in their order.
 items_by_value() {
-    sorted=
+    ranked=
     for item in $items; do
         layers_value "$item"
         value=$result
         put value "$item" "$value"
         before=
         behind=
-        for other in $sorted; do
+        for other in $ranked; do
             get value "$other"
             if [ "$result" -ge "$value" ]; then
                 before="$before $other"
@@ -72,9 +72,9 @@ items_by_value() {
                 behind="$behind $other"
             fi
         done
-        sorted="$before $item$behind"
+        ranked="$before $item$behind"
     done
-    result=${sorted# }
+    result=${ranked# }
 }
 
 # The class of an item by the share of all value, in thousandths, that is in items before it.

@@ -60,14 +60,6 @@ divide_up() {
     result=$((($1 + $2 - 1) / $2))
 }
 
-# The larger of two numbers.
-larger_of() {
-    result=$1
-    if [ "$2" -gt "$1" ]; then
-        result=$2
-    fi
-}
-
 # The smaller of two numbers.
 smaller_of() {
     result=$1
