@@ -7,7 +7,7 @@ import (
 )
 
 // mostSteps is how many releases are tried at most.
-const mostSteps = 20000
+const mostSteps = 10000
 
 // demand is a need, and who has it.
 type demand struct {
