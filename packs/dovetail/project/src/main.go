@@ -86,8 +86,8 @@ func loadLock(options options) (map[string]Version, error) {
 	return locked, nil
 }
 
-// session is what commands about a solution work with.
-type session struct {
+// inputs are what commands about a solution work with.
+type inputs struct {
 	registry *Registry
 	project  *Project
 	locked   map[string]Version
@@ -95,8 +95,8 @@ type session struct {
 	words    []string
 }
 
-// openSession reads all files and resolves the project.
-func openSession(options options) (*session, error) {
+// openInputs reads all files and resolves the project.
+func openInputs(options options) (*inputs, error) {
 	registry, err := loadRegistry()
 	if err != nil {
 		return nil, err
@@ -114,28 +114,28 @@ func openSession(options options) (*session, error) {
 		return nil, err
 	}
 	solution, err := resolve(registry, project, locked, options.withDev)
-	return &session{registry, project, locked, solution, options.words}, err
+	return &inputs{registry, project, locked, solution, options.words}, err
 }
 
 // A command gives its lines and the exit code.
-type command func(session *session) ([]string, int)
+type command func(inputs *inputs) ([]string, int)
 
-func runResolve(session *session) ([]string, int) {
+func runResolve(inputs *inputs) ([]string, int) {
 	var lines []string
-	for _, name := range session.solution.chosenNames() {
-		lines = append(lines, session.solution.chosen[name].label())
+	for _, name := range inputs.solution.chosenNames() {
+		lines = append(lines, inputs.solution.chosen[name].label())
 	}
 	return append(lines, fmt.Sprintf("%d packages", len(lines))), 0
 }
 
-func runTree(session *session) ([]string, int) {
-	lines := []string{session.project.Name}
-	return append(lines, session.solution.tree(session.project.Name, 1, map[string]bool{})...), 0
+func runTree(inputs *inputs) ([]string, int) {
+	lines := []string{inputs.project.Name}
+	return append(lines, inputs.solution.tree(inputs.project.Name, 1, map[string]bool{})...), 0
 }
 
 // runOrder gives the levels, and what has none.
-func runOrder(session *session) ([]string, int) {
-	levels, left := session.solution.levels()
+func runOrder(inputs *inputs) ([]string, int) {
+	levels, left := inputs.solution.levels()
 	var lines []string
 	for at, level := range levels {
 		lines = append(lines, fmt.Sprintf("%d: %s", at+1, strings.Join(level, " ")))
@@ -146,29 +146,29 @@ func runOrder(session *session) ([]string, int) {
 	return append(lines, fmt.Sprintf("%d levels", len(levels))), 0
 }
 
-func runWhy(session *session) ([]string, int) {
-	name := session.words[0]
-	if session.solution.chosen[name] == nil {
+func runWhy(inputs *inputs) ([]string, int) {
+	name := inputs.words[0]
+	if inputs.solution.chosen[name] == nil {
 		return []string{name + " is not needed"}, 1
 	}
-	return session.solution.why(session.project.Name, name), 0
+	return inputs.solution.why(inputs.project.Name, name), 0
 }
 
-func runWeights(session *session) ([]string, int) {
+func runWeights(inputs *inputs) ([]string, int) {
 	var lines []string
-	for _, name := range session.solution.chosenNames() {
-		lines = append(lines, fmt.Sprintf("%s: %d", name, session.solution.weight(name)))
+	for _, name := range inputs.solution.chosenNames() {
+		lines = append(lines, fmt.Sprintf("%s: %d", name, inputs.solution.weight(name)))
 	}
 	return append(lines, fmt.Sprintf("%d packages", len(lines))), 0
 }
 
-func runOutdated(session *session) ([]string, int) {
-	lines := outdated(session.registry, session.solution)
+func runOutdated(inputs *inputs) ([]string, int) {
+	lines := outdated(inputs.registry, inputs.solution)
 	return append(lines, fmt.Sprintf("%d outdated", len(lines))), min(len(lines), 1)
 }
 
-func runDiff(session *session) ([]string, int) {
-	lines := compareLock(session.locked, session.solution)
+func runDiff(inputs *inputs) ([]string, int) {
+	lines := compareLock(inputs.locked, inputs.solution)
 	return append(lines, fmt.Sprintf("%d differences", len(lines))), min(len(lines), 1)
 }
 
@@ -257,11 +257,11 @@ func run(words []string) ([]string, int, error) {
 	count := len(options.words)
 	switch {
 	case isSolver && count == solver.count:
-		session, err := openSession(options)
+		inputs, err := openInputs(options)
 		if err != nil {
 			return nil, 2, err
 		}
-		lines, status := solver.run(session)
+		lines, status := solver.run(inputs)
 		return lines, status, nil
 	case words[0] == "check" && count == 0:
 		return runCheck()
