@@ -8,6 +8,8 @@
 //!       project/…      the files of the project              PackFile
 //!       map.jsonl      one test a line, and where it stands  PackTest
 //!       index.jsonl    one entry a line                      PackChange, TestTwin, ChangeGroup
+//!       slow.jsonl     one slow form a line, by hand         SlowForm
+//!       workloads/…    programs that show that they are slow
 //!       notices        licences, as they came
 //! ```
 //!
@@ -18,6 +20,7 @@ mod head;
 mod index;
 mod project_pack;
 mod shelf;
+mod slow;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -28,3 +31,4 @@ pub use project_pack::{
     ProjectPack, project_digest,
 };
 pub use shelf::{EmptyShelf, PackHandle, PackShelf};
+pub use slow::{SLOW_FILE, SlowForm, SlowParts, WORKLOAD_DIRECTORY};

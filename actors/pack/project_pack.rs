@@ -4,6 +4,7 @@ use super::head::{PACK_SCHEMA, PackHead, is_below};
 use super::index::{
     ChangeGroup, ChangeKind, FailureSign, IndexLine, PackChange, PackTest, TestTwin,
 };
+use super::slow::{SlowForm, SlowParts};
 use crate::model::digest_of_bytes;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -40,6 +41,7 @@ pub struct PackParts {
     pub files: Vec<PackFile>,
     pub map: String,
     pub index: String,
+    pub slow: SlowParts,
     pub notices: String,
 }
 
@@ -84,6 +86,9 @@ pub struct ProjectPack {
     pub stubs: Vec<PackChange>,
     pub groups: Vec<ChangeGroup>,
     pub twins: Vec<TestTwin>,
+    pub slow: Vec<SlowForm>,
+    /// The workloads of the slow forms by their names.
+    workloads: BTreeMap<String, String>,
     /// The tests that have twins.
     twinned: BTreeSet<usize>,
     /// What the sealed check is told of the pack, as JSON. It is the same for all tasks.
@@ -103,22 +108,30 @@ pub fn project_digest(files: &[PackFile]) -> String {
     digest_of_bytes(&parts)
 }
 
+/// The digest over all parts of a pack.
+fn digest_of_parts(parts: &PackParts) -> String {
+    let mut digested: Vec<&[u8]> = vec![
+        b"pack",
+        parts.head_text.as_bytes(),
+        parts.head.project_sha256.as_bytes(),
+        parts.map.as_bytes(),
+        parts.index.as_bytes(),
+        parts.notices.as_bytes(),
+    ];
+    digested.extend(parts.slow.digested());
+    digest_of_bytes(&digested)
+}
+
 impl ProjectPack {
     /// Checks the parts of a pack against each other. The error is the first mistake.
     pub fn read(parts: PackParts) -> Result<Self, PackProblem> {
         check_head(&parts)?;
-        let digest = digest_of_bytes(&[
-            b"pack",
-            parts.head_text.as_bytes(),
-            parts.head.project_sha256.as_bytes(),
-            parts.map.as_bytes(),
-            parts.index.as_bytes(),
-            parts.notices.as_bytes(),
-        ]);
-        let PackParts { head, files, map, index, .. } = parts;
+        let digest = digest_of_parts(&parts);
+        let PackParts { head, files, map, index, slow: slow_parts, .. } = parts;
         let (tests, deselected) = (Vec::new(), Vec::new());
         let (faults, stubs, groups, twins) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (twinned, listing) = (BTreeSet::new(), String::new());
+        let (slow, workloads) = (Vec::new(), BTreeMap::new());
         let mut pack = Self {
             head,
             digest,
@@ -129,6 +142,8 @@ impl ProjectPack {
             stubs,
             groups,
             twins,
+            slow,
+            workloads,
             twinned,
             listing,
         };
@@ -149,7 +164,8 @@ impl ProjectPack {
             reader.add(entry).map_err(|why| wrong(INDEX_FILE, line, why))?;
         }
         let listing = reader.pack.listed();
-        Ok(Self { listing, ..reader.pack })
+        let slow = slow_parts.read(&reader.pack)?;
+        Ok(Self { listing, slow, workloads: slow_parts.workloads, ..reader.pack })
     }
 
     /// What the sealed check is told of the pack.
@@ -171,6 +187,11 @@ impl ProjectPack {
     /// The text of a file of the project.
     pub fn text(&self, path: &str) -> Option<&str> {
         self.files.iter().find(|file| file.path == path).map(|file| file.content.as_str())
+    }
+
+    /// The text of the workload of a slow form.
+    pub fn workload(&self, form: &SlowForm) -> &str {
+        self.workloads.get(&form.workload).map_or("", String::as_str)
     }
 
     /// The changes of a kind.
@@ -239,8 +260,8 @@ impl ProjectPack {
         }
     }
 
-    /// Checks a fault or a stub.
-    fn check_change(&self, change: &PackChange) -> Result<(), String> {
+    /// Checks what a change does to a text: it stands in a source, and is another one.
+    pub(super) fn check_text(&self, change: &PackChange) -> Result<(), String> {
         let old = self.check_range(&change.file, change.at)?;
         if old == change.text {
             return Err("it changes nothing".to_owned());
@@ -248,6 +269,12 @@ impl ProjectPack {
         if !self.head.is_source(&change.file) {
             return Err(format!("{} is no source of the pack", change.file));
         }
+        Ok(())
+    }
+
+    /// Checks a fault or a stub.
+    fn check_change(&self, change: &PackChange) -> Result<(), String> {
+        self.check_text(change)?;
         self.check_tests(&change.tests)?;
         if !change.tests.contains(&change.example) {
             return Err(format!("its example {} is not among its tests", change.example));
@@ -363,7 +390,9 @@ fn check_head(parts: &PackParts) -> Result<(), PackProblem> {
 }
 
 /// The first file in which two byte ranges overlap.
-fn overlapping<'a>(places: impl Iterator<Item = (&'a str, (usize, usize))>) -> Option<&'a str> {
+pub(super) fn overlapping<'a>(
+    places: impl Iterator<Item = (&'a str, (usize, usize))>,
+) -> Option<&'a str> {
     let mut places: Vec<(&str, (usize, usize))> = places.collect();
     places.sort_unstable();
     let mut pairs = places.iter().zip(places.iter().skip(1));
@@ -384,7 +413,10 @@ fn stays_below(path: &str) -> bool {
 }
 
 /// The lines of a file with their numbers, from one.
-fn json_lines<T: DeserializeOwned>(file: &str, text: &str) -> Result<Vec<(usize, T)>, PackProblem> {
+pub(super) fn json_lines<T: DeserializeOwned>(
+    file: &str,
+    text: &str,
+) -> Result<Vec<(usize, T)>, PackProblem> {
     let lines = text.lines().zip(1..).filter(|(line, _)| !line.is_empty());
     lines
         .map(|(line, number)| {
@@ -395,6 +427,6 @@ fn json_lines<T: DeserializeOwned>(file: &str, text: &str) -> Result<Vec<(usize,
 }
 
 /// A problem of one line.
-fn wrong(file: &str, line: usize, message: impl Into<String>) -> PackProblem {
+pub(super) fn wrong(file: &str, line: usize, message: impl Into<String>) -> PackProblem {
     PackProblem { file: file.to_owned(), line, message: message.into() }
 }

@@ -6,7 +6,7 @@
 //! (`template.rs`) and checks its rules (`template_rules.rs`); a [`Catalog`] holds all templates;
 //! [`Template::task`] draws the parameters (`params.rs`) and renders every text (`render.rs`,
 //! `field_renderer.rs`, `task_builder.rs`). A template with `from_pack` takes its tasks from a pack
-//! instead (`pack_task.rs`). An error names its place in a file (`template_error.rs`,
+//! instead (`pack_task.rs`, `speed_task.rs`). An error names its place in a file (`template_error.rs`,
 //! `yaml.rs`). Template authors read `docs/templates.md`.
 
 mod catalog;
@@ -22,6 +22,8 @@ mod resource_spec;
 mod service_spec;
 mod skills;
 mod source;
+mod speed_task;
+mod speed_text;
 mod task_builder;
 mod template;
 mod template_error;

@@ -7,7 +7,7 @@ use crate::pack::{ChangeKind, PackChange, ProjectPack};
 use std::collections::BTreeMap;
 
 /// How often entries are drawn until some have windows.
-const TRIES: usize = 64;
+pub(super) const TRIES: usize = 64;
 /// How many lines a window may get.
 const MOST_LINES: usize = 24;
 
@@ -48,6 +48,8 @@ fn drawn<'p>(
     let kind = match spec.kind {
         PackKind::Implement => ChangeKind::Stub,
         PackKind::Repair | PackKind::RepairMany => ChangeKind::Fault,
+        // Slow forms are no entries of the index, see `speed_task.rs`.
+        PackKind::SpeedUp => return None,
     };
     if count == 1 { alone(pack, kind, rng) } else { together(pack, kind, count, rng) }
 }
@@ -81,7 +83,7 @@ fn together<'p>(
 
 /// The changes with their windows. None if one has no window, or if the repairs cannot be made one
 /// after the other.
-fn windows<'p>(
+pub(super) fn windows<'p>(
     pack: &'p ProjectPack,
     mut changes: Vec<&'p PackChange>,
 ) -> Option<DrawnChanges<'p>> {

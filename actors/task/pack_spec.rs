@@ -21,6 +21,8 @@ pub struct PackSpec {
     pub faults: Option<StepRange>,
     /// How many functions are missing in a task of the kind `implement`; 1 or 2 if nothing is said.
     pub functions: Option<StepRange>,
+    /// How many places are slow in a task of the kind `speed-up`; 1 to 3 if nothing is said.
+    pub places: Option<StepRange>,
     /// What the agent is told of a fault.
     pub report: Option<ReportSpec>,
 }
@@ -35,6 +37,8 @@ pub enum PackKind {
     RepairMany,
     /// Functions have no body.
     Implement,
+    /// Functions need far more work than they should.
+    SpeedUp,
 }
 
 /// The forms of a report, one of which is drawn.
@@ -90,6 +94,7 @@ impl PackSpec {
             PackKind::Repair => (None, StepRange { min: 1, max: 1 }),
             PackKind::RepairMany => (self.faults, StepRange { min: 2, max: 3 }),
             PackKind::Implement => (self.functions, StepRange { min: 1, max: 2 }),
+            PackKind::SpeedUp => (self.places, StepRange { min: 1, max: 3 }),
         };
         given.unwrap_or(usual)
     }
@@ -112,14 +117,22 @@ impl PackSpec {
         if self.functions.is_some() && self.kind != PackKind::Implement {
             fail("functions", "only the kind `implement` has it");
         }
+        if self.places.is_some() && self.kind != PackKind::SpeedUp {
+            fail("places", "only the kind `speed-up` has it");
+        }
         if self.report.is_some() && self.kind == PackKind::Implement {
             fail("report", "the kind `implement` has no faults to report");
+        }
+        if self.report.is_some() && self.kind == PackKind::SpeedUp {
+            fail("report", "the kind `speed-up` has no faults to report");
         }
         if self.report.as_ref().is_some_and(|report| report.choice.is_empty()) {
             fail("report.choice", "there is no form to draw");
         }
         let least = if self.kind == PackKind::RepairMany { 2 } else { 1 };
-        for (field, range) in [("faults", self.faults), ("functions", self.functions)] {
+        let ranges =
+            [("faults", self.faults), ("functions", self.functions), ("places", self.places)];
+        for (field, range) in ranges {
             let Some(range) = range else { continue };
             if range.min > range.max {
                 fail(field, "min is above max");

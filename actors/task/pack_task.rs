@@ -1,6 +1,6 @@
 //! Builds a task from a pack: the files of the project with the drawn changes, the tests that are
 //! shown, the report, the oracle, and the sealed check. Everything is text of the pack or of this
-//! file; nothing of it is rendered.
+//! file; nothing of it is rendered. What is special of the kind `speed-up` is in `speed_task.rs`.
 
 use super::draw::{self, TaskRng};
 use super::pack_draw::{self, DrawnChange, DrawnChanges};
@@ -21,11 +21,11 @@ use std::time::Duration;
 /// The program that judges every task from a pack of the language Python.
 const CHECK: &str = include_str!("../pack/sealed/check.py");
 /// The command that runs it.
-const RUN_CHECK: &str = "python3 /sealed/check.py";
+pub(super) const RUN_CHECK: &str = "python3 /sealed/check.py";
 /// The part for the tests that pass from the start.
-const KEPT: &str = "kept";
+pub(super) const KEPT: &str = "kept";
 /// Wall time of the check. The tests have limits of their own, so this is only reached if they hang.
-const TIMEOUT: Duration = Duration::from_secs(300);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Makes every assertion of the test runner pass.
 const PATCHED_ASSERTIONS: &str = "
@@ -53,18 +53,18 @@ _unittest.TestCase._callTestMethod = _skip
 
 /// Builds one task of a template that takes its tasks from a pack.
 pub(super) struct PackTaskBuilder<'a> {
-    template: &'a Template,
-    spec: &'a PackSpec,
-    pack: &'a ProjectPack,
+    pub(super) template: &'a Template,
+    pub(super) spec: &'a PackSpec,
+    pub(super) pack: &'a ProjectPack,
     /// The key of the task, see `draw::key`.
-    key: [u8; 32],
+    pub(super) key: [u8; 32],
 }
 
 /// What was drawn for a task.
-struct DrawnTask<'p> {
-    changes: DrawnChanges<'p>,
+pub(super) struct DrawnTask<'p> {
+    pub(super) changes: DrawnChanges<'p>,
     /// The tests that the agent does not see.
-    hidden: BTreeSet<usize>,
+    pub(super) hidden: BTreeSet<usize>,
 }
 
 impl<'a> PackTaskBuilder<'a> {
@@ -80,21 +80,40 @@ impl<'a> PackTaskBuilder<'a> {
     /// The task. Err if the pack has nothing of this kind.
     pub(super) fn make(&self, index: u32) -> Result<Task, Vec<TemplateProblem>> {
         let mut rng = TaskRng::new(self.key);
-        let Some(changes) = pack_draw::draw(self.pack, self.spec, &mut rng) else {
+        let made = match self.spec.kind {
+            PackKind::SpeedUp => self.speed_up(index, &mut rng),
+            PackKind::Repair | PackKind::RepairMany | PackKind::Implement => {
+                self.changed(index, &mut rng)
+            }
+        };
+        let Some(task) = made else {
             let message = format!("the pack {:?} has no entries for this", self.pack.head.name);
             return Err(vec![TemplateProblem::at("from_pack", message)]);
         };
-        let hidden = self.hidden(&changes);
-        let task = self.task(index, &DrawnTask { changes, hidden });
         let task = with_digest(task).map_err(|problem| vec![problem])?;
         Ok(self.template.with_measured(task))
     }
 
-    /// The task without its id and its digest.
-    fn task(&self, index: u32, drawn: &DrawnTask<'_>) -> Task {
+    /// A task of changes that tests tell. None if the pack has none of this kind.
+    fn changed(&self, index: u32, rng: &mut TaskRng) -> Option<Task> {
+        let changes = pack_draw::draw(self.pack, self.spec, rng)?;
+        let hidden = self.hidden(&changes);
+        let drawn = DrawnTask { changes, hidden };
+        Some(self.task(index, &drawn, self.told(&drawn), self.verification(&drawn)))
+    }
+
+    /// The task without its id and its digest. `told` is the name of the wording, and what the agent
+    /// is told.
+    pub(super) fn task(
+        &self,
+        index: u32,
+        drawn: &DrawnTask<'_>,
+        told: (String, String),
+        verification: TaskVerification,
+    ) -> Task {
         let template = self.template;
         let canary = format!("synthd-canary-{}", draw::derived_hex(&self.key, "canary"));
-        let (wording, told) = self.told(drawn);
+        let (wording, told) = told;
         Task {
             id: TaskId(String::new()),
             template: template.id.clone(),
@@ -119,7 +138,7 @@ impl<'a> PackTaskBuilder<'a> {
             alternatives: vec![self.rewritten(drawn)],
             faults: drawn.changes.changes.iter().map(fault).collect(),
             pack: Some(self.origin(drawn)),
-            verification: self.verification(drawn),
+            verification,
             stages: Vec::new(),
             digest: String::new(),
             template_digest: template.digest(),
@@ -245,7 +264,11 @@ impl<'a> PackTaskBuilder<'a> {
                 let look = format!("cat {}", quoted(path));
                 moves.push(run("The report leads to this file.", look));
             }
-            let think = format!("This place in {} is not right.", drawn.change.function);
+            let why = match self.spec.kind {
+                PackKind::SpeedUp => "needs too much work",
+                _ => "is not right",
+            };
+            let think = format!("This place in {} {why}.", drawn.change.function);
             moves.push(ScriptedMove { think, action: fault(drawn).repair() });
         }
         moves.push(run("All tests must pass now.", tests));
@@ -267,17 +290,19 @@ impl<'a> PackTaskBuilder<'a> {
 
     /// The verification: one part for each change, and one for all other tests.
     fn verification(&self, drawn: &DrawnTask<'_>) -> TaskVerification {
-        let canary = format!("synthd-sealed-{}", draw::derived_hex(&self.key, "sealed"));
         let parts = self.parts(drawn);
-        let check = |part: &str| TaskCheck {
-            name: part.to_owned(),
-            weight: 1.0,
-            run: RUN_CHECK.to_owned(),
-            part: Some(part.to_owned()),
-            compare: None,
-        };
-        let checks: Vec<TaskCheck> = parts.iter().map(|(part, _)| check(part.as_str())).collect();
-        let mut files = self.sealed(&parts);
+        let checks = parts.iter().map(|(part, _)| check(part, RUN_CHECK)).collect();
+        self.sealed_with(self.sealed(&parts), checks, self.cheats(drawn))
+    }
+
+    /// The verification by these checks, with these sealed files and those that all tasks have.
+    pub(super) fn sealed_with(
+        &self,
+        mut files: Vec<FileSpec>,
+        checks: Vec<TaskCheck>,
+        cheats: Vec<NamedSolution>,
+    ) -> TaskVerification {
+        let canary = format!("synthd-sealed-{}", draw::derived_hex(&self.key, "sealed"));
         sign_programs(&mut files, checks.iter(), &canary);
         files.push(sealed_file(".canary", format!("{canary}\n")));
         files.extend(judge_library());
@@ -285,7 +310,7 @@ impl<'a> PackTaskBuilder<'a> {
             files,
             milestones: milestones(&checks),
             checks,
-            cheats: self.cheats(drawn),
+            cheats,
             judge: JudgePlace::Apart,
             timeout: TIMEOUT,
             canary,
@@ -309,7 +334,7 @@ impl<'a> PackTaskBuilder<'a> {
     }
 
     /// The sealed files: the check, what it is told, and the project without its sources.
-    fn sealed(&self, parts: &[(String, Vec<usize>)]) -> Vec<FileSpec> {
+    pub(super) fn sealed(&self, parts: &[(String, Vec<usize>)]) -> Vec<FileSpec> {
         let parts: BTreeMap<&str, &[usize]> =
             parts.iter().map(|(part, tests)| (part.as_str(), tests.as_slice())).collect();
         let plan = json!({ "parts": parts });
@@ -339,6 +364,17 @@ impl<'a> PackTaskBuilder<'a> {
             written("skipped-tests", format!("{text}{SKIPPED_TESTS}")),
             written("emptied-source", String::new()),
         ]
+    }
+}
+
+/// A check that is a part of what a command says.
+pub(super) fn check(part: &str, run: &str) -> TaskCheck {
+    TaskCheck {
+        name: part.to_owned(),
+        weight: 1.0,
+        run: run.to_owned(),
+        part: Some(part.to_owned()),
+        compare: None,
     }
 }
 
@@ -376,11 +412,11 @@ fn quoted(path: &str) -> String {
 }
 
 /// A file of the project, with another path and another content.
-fn laid(file: &PackFile, path: String, content: String) -> FileSpec {
+pub(super) fn laid(file: &PackFile, path: String, content: String) -> FileSpec {
     FileSpec { path, content, mode: if file.executable { 0o755 } else { 0o644 } }
 }
 
 /// A sealed file of the engine's own.
-fn sealed_file(path: &str, content: String) -> FileSpec {
+pub(super) fn sealed_file(path: &str, content: String) -> FileSpec {
     FileSpec { path: path.to_owned(), content, mode: 0o444 }
 }

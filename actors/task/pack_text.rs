@@ -75,6 +75,7 @@ impl TaskText<'_> {
                 "{count} functions below {roots} are not written yet: each raises \
                  `NotImplementedError`. Write all of them."
             ),
+            (PackKind::SpeedUp, _) => self.speed_asked(),
             (_, 1) => format!(
                 "A fault has got into the sources below {roots}: some results are wrong. Find it and \
                  mend it."
@@ -94,6 +95,7 @@ impl TaskText<'_> {
                 .iter()
                 .map(|told| format!("- `{}` in `{}`", told.function, told.file))
                 .collect(),
+            (PackKind::SpeedUp, _) => self.speed_details(),
             (_, Some(FaultReport::Area)) => {
                 let mut files: Vec<&str> = self.changes.iter().map(|told| &*told.file).collect();
                 files.sort_unstable();
@@ -124,6 +126,7 @@ impl TaskText<'_> {
             PackKind::Repair | PackKind::RepairMany => {
                 "the tests that show what is wrong are kept back"
             }
+            PackKind::SpeedUp => return self.speed_judged(),
         };
         format!(
             "`{command}` runs the tests below {tests}; {shown}. In the end, all tests must pass, those \
@@ -134,7 +137,7 @@ impl TaskText<'_> {
 }
 
 /// Paths in a sentence: `` `a` and `b` ``.
-fn listed(paths: &[String]) -> String {
+pub(super) fn listed(paths: &[String]) -> String {
     let quoted: Vec<String> = paths.iter().map(|path| format!("`{path}`")).collect();
     quoted.join(" and ")
 }

@@ -247,4 +247,5 @@ def tell(plan, results):
             print("ok %s" % part)
 
 
-main()
+if __name__ == "__main__":
+    main()

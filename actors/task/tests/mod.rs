@@ -6,6 +6,7 @@ mod folder;
 mod format;
 mod packs;
 mod services;
+mod speed_packs;
 mod stages;
 
 use super::{FolderFile, Template, TemplateError, TemplateFolder};

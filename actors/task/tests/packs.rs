@@ -7,7 +7,7 @@ use crate::task::{Template, TemplateError, TemplateFolder};
 use std::sync::Arc;
 
 /// A shelf with one pack.
-struct OnePack(Arc<ProjectPack>);
+pub(super) struct OnePack(pub(super) Arc<ProjectPack>);
 
 impl PackShelf for OnePack {
     fn pack(&self, name: &str) -> Option<Result<PackHandle, String>> {
@@ -24,7 +24,7 @@ fn shelf() -> OnePack {
 }
 
 /// The text of a template with this `from_pack` and these other lines.
-fn text(from_pack: &str, more: &str) -> String {
+pub(super) fn text(from_pack: &str, more: &str) -> String {
     format!(
         "schema: synthd/template@2\nid: unit/test\ntitle: t\ncategory: unit\ndifficulty: easy\n\
          expected_steps: {{min: 1, max: 9}}\nenvironment: {{image: base}}\n\
@@ -149,6 +149,8 @@ fn the_pack_stands_instead_of_other_keys() {
         ("{pack: lib, kind: repair-many, faults: {min: 3, max: 2}}", "min is above max"),
         ("{pack: lib, kind: implement, report: {choice: [area]}}", "no faults to report"),
         ("{pack: lib, kind: repair, report: {choice: []}}", "no form to draw"),
+        ("{pack: lib, kind: repair, places: {min: 1, max: 2}}", "only the kind `speed-up`"),
+        ("{pack: lib, kind: speed-up, report: {choice: [area]}}", "no faults to report"),
     ] {
         let (_, message) = mistake(from_pack, "");
         assert!(message.contains(expected), "{from_pack}: {message}");

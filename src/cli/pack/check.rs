@@ -39,7 +39,7 @@ pub(in crate::cli) struct PackCheckArgs {
 }
 
 /// The kinds of tasks that a pack may have entries for.
-const KINDS: [&str; 3] = ["repair", "repair-many", "implement"];
+const KINDS: [&str; 4] = ["repair", "repair-many", "implement", "speed-up"];
 
 /// Checks a pack. The error `PackUnproven` counts what is wrong.
 pub(super) async fn check(args: PackCheckArgs) -> Result<ExitCode> {
@@ -161,6 +161,7 @@ fn has_entries(pack: &ProjectPack, kind: &str) -> bool {
             // So many faults has a task if its template says nothing.
             pack.good_groups(ChangeKind::Fault).iter().any(|group| matches!(group.len(), 2 | 3))
         }
+        "speed-up" => !pack.slow.is_empty(),
         _ => pack.good_changes(ChangeKind::Stub).next().is_some(),
     }
 }
