@@ -8,6 +8,7 @@
 //!       project/…      the files of the project              PackFile
 //!       map.jsonl      one test a line, and where it stands  PackTest
 //!       index.jsonl    one entry a line                      PackChange, TestTwin, ChangeGroup
+//!       names.jsonl    one name a line that can be another   NameSites
 //!       slow.jsonl     one slow form a line, by hand         SlowForm
 //!       workloads/…    programs that show that they are slow
 //!       notices        licences, as they came
@@ -18,7 +19,9 @@
 
 mod head;
 mod index;
+mod names;
 mod project_pack;
+mod renaming;
 mod shelf;
 mod slow;
 #[cfg(test)]
@@ -26,6 +29,7 @@ pub(crate) mod tests;
 
 pub use head::{PACK_FILE, PACK_SCHEMA, PackHead, PackLanguage, PackRunner};
 pub use index::{ChangeGroup, ChangeKind, FailureSign, PackChange, PackTest, TestTwin};
+pub use names::{NAMES_FILE, NameKind, NameSites};
 pub use project_pack::{
     INDEX_FILE, MAP_FILE, NOTICES_FILE, PROJECT_DIRECTORY, PackFile, PackParts, PackProblem,
     ProjectPack, project_digest,

@@ -4,6 +4,7 @@ use super::head::{PACK_SCHEMA, PackHead, is_below};
 use super::index::{
     ChangeGroup, ChangeKind, FailureSign, IndexLine, PackChange, PackTest, TestTwin,
 };
+use super::names::NameSites;
 use super::slow::{SlowForm, SlowParts};
 use crate::model::digest_of_bytes;
 use serde::de::DeserializeOwned;
@@ -41,6 +42,7 @@ pub struct PackParts {
     pub files: Vec<PackFile>,
     pub map: String,
     pub index: String,
+    pub names: String,
     pub slow: SlowParts,
     pub notices: String,
 }
@@ -88,7 +90,9 @@ pub struct ProjectPack {
     pub twins: Vec<TestTwin>,
     pub slow: Vec<SlowForm>,
     /// The workloads of the slow forms by their names.
-    workloads: BTreeMap<String, String>,
+    pub(super) workloads: BTreeMap<String, String>,
+    /// Names that can be others.
+    pub names: Vec<NameSites>,
     /// The tests that have twins.
     twinned: BTreeSet<usize>,
     /// What the sealed check is told of the pack, as JSON. It is the same for all tasks.
@@ -119,6 +123,9 @@ fn digest_of_parts(parts: &PackParts) -> String {
         parts.notices.as_bytes(),
     ];
     digested.extend(parts.slow.digested());
+    if !parts.names.is_empty() {
+        digested.extend([b"names".as_slice(), parts.names.as_bytes()]);
+    }
     digest_of_bytes(&digested)
 }
 
@@ -127,11 +134,11 @@ impl ProjectPack {
     pub fn read(parts: PackParts) -> Result<Self, PackProblem> {
         check_head(&parts)?;
         let digest = digest_of_parts(&parts);
-        let PackParts { head, files, map, index, slow: slow_parts, .. } = parts;
+        let PackParts { head, files, map, index, slow: slow_parts, names: name_lines, .. } = parts;
         let (tests, deselected) = (Vec::new(), Vec::new());
         let (faults, stubs, groups, twins) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (twinned, listing) = (BTreeSet::new(), String::new());
-        let (slow, workloads) = (Vec::new(), BTreeMap::new());
+        let (slow, workloads, names) = (Vec::new(), BTreeMap::new(), Vec::new());
         let mut pack = Self {
             head,
             digest,
@@ -144,6 +151,7 @@ impl ProjectPack {
             twins,
             slow,
             workloads,
+            names,
             twinned,
             listing,
         };
@@ -165,11 +173,13 @@ impl ProjectPack {
         }
         let listing = reader.pack.listed();
         let slow = slow_parts.read(&reader.pack)?;
-        Ok(Self { listing, slow, workloads: slow_parts.workloads, ..reader.pack })
+        let pack = Self { listing, slow, workloads: slow_parts.workloads, ..reader.pack };
+        let names = NameSites::read(&name_lines, &pack)?;
+        Ok(Self { names, ..pack })
     }
 
     /// What the sealed check is told of the pack.
-    fn listed(&self) -> String {
+    pub(super) fn listed(&self) -> String {
         let others = self.files.iter().filter(|file| !self.head.is_source(&file.path));
         let test = |test: &PackTest| json!({ "file": test.file, "class": test.group, "name": test.method(), "at": test.at });
         let twin = |twin: &TestTwin| json!({ "test": twin.test, "at": twin.at, "text": twin.text });
@@ -200,6 +210,12 @@ impl ProjectPack {
             ChangeKind::Fault => &self.faults,
             ChangeKind::Stub => &self.stubs,
         }
+    }
+
+    /// All changes: faults, stubs, and the places of slow forms.
+    pub(super) fn all_changes(&self) -> impl Iterator<Item = &PackChange> {
+        let slow = self.slow.iter().flat_map(|form| &form.places);
+        self.faults.iter().chain(&self.stubs).chain(slow)
     }
 
     /// The changes of a kind that make a good task alone.

@@ -71,6 +71,7 @@ pub(crate) fn parts() -> PackParts {
         files,
         map: map.iter().map(|line| format!("{line}\n")).collect(),
         index: index.iter().map(|line| format!("{line}\n")).collect(),
+        names: String::new(),
         slow: SlowParts::default(),
         notices: String::new(),
     }

@@ -13,6 +13,7 @@ mod catalog;
 mod draw;
 mod field_renderer;
 mod pack_draw;
+mod pack_names;
 mod pack_spec;
 mod pack_task;
 mod pack_text;

@@ -25,6 +25,9 @@ pub struct PackSpec {
     pub places: Option<StepRange>,
     /// What the agent is told of a fault.
     pub report: Option<ReportSpec>,
+    /// Whether the seed draws other names for private things, variables and tests. If nothing is said,
+    /// only packs from an archive have other names: models may remember them.
+    pub rename: Option<bool>,
 }
 
 /// What is asked of the agent.

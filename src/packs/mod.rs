@@ -148,6 +148,31 @@ mod tests {
             assert_eq!(pack.head.name, name);
             assert!(!pack.faults.is_empty() && !pack.stubs.is_empty(), "{name} is not mined");
             assert!(!pack.groups.is_empty() && !pack.twins.is_empty(), "{name} is not mined");
+            assert!(pack.slow.len() >= 8, "{name} has few slow forms");
+        }
+    }
+
+    /// Bytes move when names change, and every place with them.
+    #[test]
+    fn the_tests_of_a_renamed_shipped_pack_stand_at_their_places() {
+        let library = PackLibrary::shipped();
+        for name in library.names() {
+            let pack = library.pack(&name).unwrap().unwrap().get().unwrap();
+            assert!(!pack.names.is_empty(), "{name} has no names");
+            let numbered = pack.names.iter().zip(1..);
+            let new: Vec<String> = numbered
+                .map(|(name, number)| format!("{}other{number}", name.kind.prefix()))
+                .collect();
+            let renamed = pack.renamed(&new);
+            for test in renamed.tests.iter().filter(|test| test.method().starts_with("test_other"))
+            {
+                let text = &renamed.text(&test.file).unwrap()[test.at.0..test.at.1];
+                assert!(text.contains(&format!("def {}(", test.method())), "{name}: {text}");
+            }
+            for (old, twin) in pack.twins.iter().zip(&renamed.twins) {
+                let old = &pack.text(&old.file).unwrap()[old.at.0..old.at.1];
+                assert_eq!(&renamed.text(&twin.file).unwrap()[twin.at.0..twin.at.1], old, "{name}");
+            }
         }
     }
 

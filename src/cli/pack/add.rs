@@ -148,6 +148,7 @@ fn parts(args: &PackAddArgs, files: &ProjectFiles, layout: &ProjectLayout) -> Pa
         files: kept,
         map: String::new(),
         index: String::new(),
+        names: String::new(),
         slow: SlowParts::default(),
         notices: files.notices(),
     }
