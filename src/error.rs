@@ -111,6 +111,8 @@ codes! {
     PackUnmined = "0222", exit 1;
     /// `pack check` found that a pack does not keep its promises.
     PackUnproven = "0223", exit 1;
+    /// What a sandbox or a workspace shows gives the answer of a task from a pack away.
+    AnswerShown = "0224", exit 1;
 
     /// Another process holds the lock of the data directory.
     DataDirInUse = "0301", exit 2;

@@ -19,6 +19,7 @@
 
 mod head;
 mod index;
+mod leaks;
 mod names;
 mod project_pack;
 mod renaming;
@@ -29,6 +30,7 @@ pub(crate) mod tests;
 
 pub use head::{PACK_FILE, PACK_SCHEMA, PackHead, PackLanguage, PackRunner};
 pub use index::{ChangeGroup, ChangeKind, FailureSign, PackChange, PackTest, TestTwin};
+pub use leaks::{AlikeFile, AnswerLeak, LeakListing, LeakReason, LeakScan};
 pub use names::{NAMES_FILE, NameKind, NameSites};
 pub use project_pack::{
     INDEX_FILE, MAP_FILE, NOTICES_FILE, PROJECT_DIRECTORY, PackFile, PackParts, PackProblem,

@@ -28,7 +28,7 @@ pub(super) const KEPT: &str = "kept";
 pub(super) const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Makes every assertion of the test runner pass.
-const PATCHED_ASSERTIONS: &str = "
+pub(super) const PATCHED_ASSERTIONS: &str = "
 import unittest as _unittest
 for _name in dir(_unittest.TestCase):
     if _name.startswith('assert') and not _name.startswith('assertRaises'):

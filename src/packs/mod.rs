@@ -4,12 +4,15 @@
 //! - [`PackLibrary`] gives packs to templates. A pack is read when a template first asks for it.
 //! - `pack_files` reads and writes the folder of a pack.
 //! - `project_files` takes a project from a directory or from an archive.
+//! - `leak_probe` looks for what gives answers of tasks away.
 //! - `miner_sandbox` runs the miner (`miner.py`) in a sandbox.
 
+mod leak_probe;
 mod miner_sandbox;
 mod pack_files;
 mod project_files;
 
+pub(crate) use leak_probe::{answer_leaks, shown_answers};
 pub(crate) use miner_sandbox::{MinerSandbox, MiningSettings};
 pub(crate) use pack_files::{PackFolder, replace_file};
 pub(crate) use project_files::{ProjectFiles, ProjectLayout};

@@ -4,6 +4,7 @@ mod drawing;
 mod faults;
 mod folder;
 mod format;
+mod pack_leaks;
 mod pack_names;
 mod packs;
 mod services;

@@ -72,13 +72,15 @@ fn the_oracle_brings_the_fast_form_back_and_each_cheat_keeps_the_slow_one() {
     assert!(task.solution.iter().any(|step| step.action == task.faults[0].repair()));
     let names: Vec<&str> =
         task.verification.cheats.iter().map(|cheat| cheat.name.as_str()).collect();
-    assert_eq!(names, ["forged-answer", "raised-limit", "forked-processes"]);
+    let slow = ["forged-answer", "raised-limit", "forked-processes", "patched-assertions"];
+    assert_eq!(names[..4], slow);
+    assert_eq!(names[4..], ["emptied-sources"]);
     for cheat in &task.verification.cheats {
         let MoveAction::Write { path, content } = &cheat.moves[0].action else {
             panic!("{:?}", cheat.moves)
         };
         assert_eq!(path, "lib.py");
-        assert!(content.contains(SLOW), "{content}");
+        assert_eq!(content.contains(SLOW), slow.contains(&cheat.name.as_str()), "{content}");
     }
 }
 

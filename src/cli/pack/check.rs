@@ -1,11 +1,11 @@
-//! `synthd pack check`: tries a sample of a pack's entries again, each in a fresh process, and proves
-//! tasks of every kind that the pack has entries for.
+//! `synthd pack check`: tries a sample of a pack's entries again, each in a fresh process, proves
+//! tasks of every kind that the pack has entries for, and looks for what gives their answers away.
 
 use super::{number, tell, with_sandboxes};
 use crate::cli::TemplateDirs;
 use crate::cli::terminal::output::{print_json, print_line};
 use crate::error::{Code, Error, Result};
-use crate::packs::{MinerSandbox, MiningSettings, PackLibrary};
+use crate::packs::{MinerSandbox, MiningSettings, PackLibrary, answer_leaks, shown_answers};
 use crate::running_engine::fault_error;
 use clap::Args;
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use synthd_actors::agent::MinimalScaffold;
 use synthd_actors::model::{BASE_IMAGE, SandboxSpec};
-use synthd_actors::pack::{ChangeKind, INDEX_FILE, MAP_FILE, PackShelf, ProjectPack};
+use synthd_actors::pack::{AnswerLeak, ChangeKind, INDEX_FILE, MAP_FILE, PackShelf, ProjectPack};
 use synthd_actors::pool::PoolHandle;
 use synthd_actors::proof::TemplateProver;
 use synthd_actors::task::{Catalog, Template, TemplateFolder};
@@ -45,15 +45,18 @@ const KINDS: [&str; 4] = ["repair", "repair-many", "implement", "speed-up"];
 pub(super) async fn check(args: PackCheckArgs) -> Result<ExitCode> {
     let library = library(&args)?;
     let pack = find(&library, &args.name)?;
-    let (entries, problems) = with_sandboxes(async |pool| {
+    let (entries, problems, leaks) = with_sandboxes(async |pool| {
         let entries = entries(pool, &pack, args.sample).await?;
         let problems = proofs(pool, &library, &pack, args.seeds).await?;
-        Ok((entries, problems))
+        let leaks = leaks(pool, &library, &pack).await?;
+        Ok((entries, problems, leaks))
     })
     .await?;
     let differing = entries.get("differing").and_then(Value::as_array).map_or(0, Vec::len);
     if args.json {
-        print_json(&json!({ "pack": args.name, "entries": entries, "problems": problems }))?;
+        print_json(&json!({
+            "pack": args.name, "entries": entries, "problems": problems, "leaks": leaks,
+        }))?;
     } else {
         let (checked, of) = (number(&entries, "checked"), number(&entries, "of"));
         print_line(&format!("{}: {checked} of {of} entries were tried again", args.name));
@@ -62,6 +65,10 @@ pub(super) async fn check(args: PackCheckArgs) -> Result<ExitCode> {
         tell(&format!("  differs: {}", entry.as_str().unwrap_or_default()));
     }
     problems.iter().for_each(|problem| tell(&format!("  {problem}")));
+    leaks.iter().for_each(|leak| tell(&format!("  {leak}")));
+    if !leaks.is_empty() {
+        return Err(shown_answers(leaks.len(), &format!("the pack {}", args.name)));
+    }
     if differing == 0 && problems.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
@@ -151,6 +158,27 @@ async fn proofs(
         }
     }
     Ok(problems)
+}
+
+/// What gives the answers of tasks away: one task of each kind is looked at. Each place is told once.
+async fn leaks(
+    pool: &PoolHandle,
+    library: &PackLibrary,
+    pack: &ProjectPack,
+) -> Result<Vec<AnswerLeak>> {
+    let spec = SandboxSpec { image: BASE_IMAGE.to_owned(), ..SandboxSpec::default() };
+    let spec = Arc::new(spec);
+    let mut found: Vec<AnswerLeak> = Vec::new();
+    for kind in KINDS.into_iter().filter(|kind| has_entries(pack, kind)) {
+        // What makes no task was told by its proof.
+        let Ok(task) = template(library, &pack.head.name, kind)?.task(1, 0) else { continue };
+        for leak in Box::pin(answer_leaks(pool, &spec, &task)).await? {
+            if !found.contains(&leak) {
+                found.push(leak);
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// Whether a pack has entries from which tasks of a kind can be drawn.
