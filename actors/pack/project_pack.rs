@@ -93,6 +93,8 @@ pub struct ProjectPack {
     pub(super) workloads: BTreeMap<String, String>,
     /// Names that can be others.
     pub names: Vec<NameSites>,
+    /// The licences of what the project has, as they came.
+    pub notices: String,
     /// The tests that have twins.
     twinned: BTreeSet<usize>,
     /// What the sealed check is told of the pack, as JSON. It is the same for all tasks.
@@ -134,7 +136,9 @@ impl ProjectPack {
     pub fn read(parts: PackParts) -> Result<Self, PackProblem> {
         check_head(&parts)?;
         let digest = digest_of_parts(&parts);
-        let PackParts { head, files, map, index, slow: slow_parts, names: name_lines, .. } = parts;
+        let PackParts {
+            head, files, map, index, slow: slow_parts, names: name_lines, notices, ..
+        } = parts;
         let (tests, deselected) = (Vec::new(), Vec::new());
         let (faults, stubs, groups, twins) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (twinned, listing) = (BTreeSet::new(), String::new());
@@ -152,6 +156,7 @@ impl ProjectPack {
             slow,
             workloads,
             names,
+            notices,
             twinned,
             listing,
         };

@@ -154,6 +154,7 @@ impl<'a> PackTaskBuilder<'a> {
             version: head.version.clone(),
             digest: self.pack.digest.clone(),
             licence: head.licence.clone(),
+            notices: self.pack.notices.clone(),
             entries: drawn.changes.changes.iter().map(|drawn| drawn.change.id.clone()).collect(),
         }
     }
