@@ -48,7 +48,7 @@ pub struct NameSites {
 impl NameSites {
     /// The names of [`NAMES_FILE`], checked against a pack that has all else already.
     pub(super) fn read(text: &str, pack: &ProjectPack) -> Result<Vec<Self>, PackProblem> {
-        let places = Places::of(pack);
+        let places = NamePlaces::of(pack);
         let mut known = BTreeSet::new();
         let mut names = Vec::new();
         for (line, name) in json_lines::<Self>(NAMES_FILE, text)? {
@@ -64,7 +64,7 @@ impl NameSites {
 
     /// Checks that the name is a whole word at each of its places, and that no place of the pack
     /// begins or ends within it.
-    fn check(&self, places: &Places<'_>) -> Result<(), String> {
+    fn check(&self, places: &NamePlaces<'_>) -> Result<(), String> {
         if self.name.is_empty() || !self.name.bytes().all(is_word) {
             return Err(format!("{:?} is no name", self.name));
         }
@@ -108,14 +108,14 @@ impl NameSites {
 }
 
 /// What names are checked against.
-struct Places<'p> {
+struct NamePlaces<'p> {
     files: BTreeMap<&'p str, &'p str>,
     entries: BTreeMap<&'p str, &'p str>,
     /// Where places of the pack begin and end in files, sorted.
     ends: BTreeMap<&'p str, Vec<usize>>,
 }
 
-impl<'p> Places<'p> {
+impl<'p> NamePlaces<'p> {
     fn of(pack: &'p ProjectPack) -> Self {
         let file = |file: &'p super::PackFile| (file.path.as_str(), file.content.as_str());
         let changes: Vec<&PackChange> = pack.all_changes().collect();

@@ -117,7 +117,7 @@ pub fn project_digest(files: &[PackFile]) -> String {
 /// The digest over all parts of a pack.
 fn digest_of_parts(parts: &PackParts) -> String {
     let mut digested: Vec<&[u8]> = vec![
-        b"pack",
+        b"pack".as_slice(),
         parts.head_text.as_bytes(),
         parts.head.project_sha256.as_bytes(),
         parts.map.as_bytes(),

@@ -25,7 +25,7 @@ pub(super) const RUN_CHECK: &str = "python3 /sealed/check.py";
 /// The part for the tests that pass from the start.
 pub(super) const KEPT: &str = "kept";
 /// Wall time of the check. The tests have limits of their own, so this is only reached if they hang.
-pub(super) const TIMEOUT: Duration = Duration::from_secs(300);
+const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Makes every assertion of the test runner pass.
 pub(super) const PATCHED_ASSERTIONS: &str = "
@@ -53,7 +53,7 @@ _unittest.TestCase._callTestMethod = _skip
 
 /// Builds one task of a template that takes its tasks from a pack.
 pub(super) struct PackTaskBuilder<'a> {
-    pub(super) template: &'a Template,
+    template: &'a Template,
     pub(super) spec: &'a PackSpec,
     pub(super) pack: &'a ProjectPack,
     /// The key of the task, see `draw::key`.

@@ -36,8 +36,8 @@ pub(in crate::cli) struct PackMineArgs {
 /// Mines a pack and replaces its map and its index.
 pub(super) async fn mine(args: PackMineArgs) -> Result<ExitCode> {
     let parts = parts_of(&args.folder)?;
-    let (summary, mined) = with_sandboxes(async |pool| mined(pool, &args, &parts).await).await?;
-    let MinedFiles { map, index, names } = mined;
+    let (summary, files) = with_sandboxes(async |pool| mined(pool, &args, &parts).await).await?;
+    let MinedFiles { map, index, names } = files;
     let parts = PackParts { map, index, names, ..parts };
     // What is written must be readable; the old parts stay if it is not.
     let pack = checked(&args.folder, parts.clone())?;
