@@ -109,6 +109,8 @@ codes! {
     PackUnmined = "0222", exit 1;
     /// `pack check` found that a pack does not keep its promises.
     PackUnproven = "0223", exit 1;
+    /// What a sandbox or a workspace shows gives the answer of a task from a pack away.
+    AnswerShown = "0224", exit 1;
     /// `template draft` could use no answer of the models.
     DraftUnusable = "0231", exit 1;
     /// `template draft` has no draft that passed the gate and its critic.

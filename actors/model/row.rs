@@ -9,7 +9,7 @@
 //! Edition 4 added `actions` of steps whose reply asked for several. Edition 5 added `task_wording`.
 //! Edition 6 added why a verdict is what it is: `judge` of the verification, and `ended`, `output` and
 //! `second` of a check. It also added `milestones_changed` of a step. Edition 7 added `reverified`, and
-//! `stage` of a step. Edition 8 added `kind` and `skills`.
+//! `stage` of a step. Edition 8 added `kind` and `skills`. Edition 9 added `pack`.
 
 use super::column::row_columns;
 use super::{Money, RowMessage, SandboxFingerprint};
@@ -52,6 +52,10 @@ row_columns! {
         /// What somebody must be able to do, such as `sql.ddl`. Null where no record says.
         #[since(8)]
         pub skills: Option<Vec<String>>,
+        /// The pack that the task was made from: its licence holds for the project's files in the row.
+        /// Null for other tasks, and where no record says.
+        #[since(9)]
+        pub pack: Option<RowPack>,
         /// `easy`, `medium` or `hard`, as the author of the template judged it.
         pub difficulty: String,
         /// The model that acted, without the provider's name; the last of several where the label
@@ -125,6 +129,23 @@ row_columns! {
         pub canary: String,
         /// When the episode finished: RFC 3339, UTC, with milliseconds.
         pub created_at: String,
+    }
+}
+
+row_columns! {
+    /// The pack of a task, and the licence of its project.
+    #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    pub struct RowPack {
+        /// The name of the pack.
+        pub name: String,
+        /// The version of its project.
+        pub version: String,
+        /// The digest of the pack.
+        pub digest: String,
+        /// The licence of the project, as an SPDX expression.
+        pub licence: String,
+        /// The licences of the project as they came. Empty if it came with none.
+        pub notices: String,
     }
 }
 

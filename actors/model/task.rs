@@ -170,6 +170,9 @@ pub struct TaskPack {
     pub digest: String,
     /// The licence of the project, as an SPDX expression.
     pub licence: String,
+    /// The licences of the project as they came.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub notices: String,
     /// The ids of the entries that were drawn.
     pub entries: Vec<String>,
 }

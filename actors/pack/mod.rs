@@ -8,6 +8,9 @@
 //!       project/…      the files of the project              PackFile
 //!       map.jsonl      one test a line, and where it stands  PackTest
 //!       index.jsonl    one entry a line                      PackChange, TestTwin, ChangeGroup, HelperInline
+//!       names.jsonl    one name a line that can be another   NameSites
+//!       slow.jsonl     one slow form a line, by hand         SlowForm
+//!       workloads/…    programs that show that they are slow
 //!       notices        licences, as they came
 //! ```
 //!
@@ -17,16 +20,23 @@
 mod head;
 mod helper_inline;
 mod index;
+mod leaks;
+mod names;
 mod project_pack;
+mod renaming;
 mod shelf;
+mod slow;
 #[cfg(test)]
 pub(crate) mod tests;
 
 pub use head::{PACK_FILE, PACK_SCHEMA, PackHead, PackLanguage, PackRunner};
 pub use helper_inline::{CLONE_METER, HelperInline, TextChange};
 pub use index::{ChangeGroup, ChangeKind, FailureSign, PackChange, PackTest, TestTwin};
+pub use leaks::{AlikeFile, AnswerLeak, LeakListing, LeakReason, LeakScan};
+pub use names::{NAMES_FILE, NameKind, NameSites};
 pub use project_pack::{
     INDEX_FILE, MAP_FILE, NOTICES_FILE, PROJECT_DIRECTORY, PackFile, PackParts, PackProblem,
     ProjectPack, project_digest,
 };
 pub use shelf::{EmptyShelf, PackHandle, PackShelf};
+pub use slow::{SLOW_FILE, SlowForm, SlowParts, WORKLOAD_DIRECTORY};

@@ -5,6 +5,8 @@ use super::helper_inline::HelperInline;
 use super::index::{
     ChangeGroup, ChangeKind, FailureSign, IndexLine, PackChange, PackTest, TestTwin,
 };
+use super::names::NameSites;
+use super::slow::{SlowForm, SlowParts};
 use crate::model::digest_of_bytes;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -41,6 +43,8 @@ pub struct PackParts {
     pub files: Vec<PackFile>,
     pub map: String,
     pub index: String,
+    pub names: String,
+    pub slow: SlowParts,
     pub notices: String,
 }
 
@@ -86,6 +90,13 @@ pub struct ProjectPack {
     pub groups: Vec<ChangeGroup>,
     pub twins: Vec<TestTwin>,
     pub inlines: Vec<HelperInline>,
+    pub slow: Vec<SlowForm>,
+    /// The workloads of the slow forms by their names.
+    pub(super) workloads: BTreeMap<String, String>,
+    /// Names that can be others.
+    pub names: Vec<NameSites>,
+    /// The licences of what the project has, as they came.
+    pub notices: String,
     /// The tests that have twins.
     twinned: BTreeSet<usize>,
     /// What the sealed check is told of the pack, as JSON. It is the same for all tasks.
@@ -105,22 +116,35 @@ pub fn project_digest(files: &[PackFile]) -> String {
     digest_of_bytes(&parts)
 }
 
+/// The digest over all parts of a pack.
+fn digest_of_parts(parts: &PackParts) -> String {
+    let mut digested: Vec<&[u8]> = vec![
+        b"pack".as_slice(),
+        parts.head_text.as_bytes(),
+        parts.head.project_sha256.as_bytes(),
+        parts.map.as_bytes(),
+        parts.index.as_bytes(),
+        parts.notices.as_bytes(),
+    ];
+    digested.extend(parts.slow.digested());
+    if !parts.names.is_empty() {
+        digested.extend([b"names".as_slice(), parts.names.as_bytes()]);
+    }
+    digest_of_bytes(&digested)
+}
+
 impl ProjectPack {
     /// Checks the parts of a pack against each other. The error is the first mistake.
     pub fn read(parts: PackParts) -> Result<Self, PackProblem> {
         check_head(&parts)?;
-        let digest = digest_of_bytes(&[
-            b"pack",
-            parts.head_text.as_bytes(),
-            parts.head.project_sha256.as_bytes(),
-            parts.map.as_bytes(),
-            parts.index.as_bytes(),
-            parts.notices.as_bytes(),
-        ]);
-        let PackParts { head, files, map, index, .. } = parts;
+        let digest = digest_of_parts(&parts);
+        let PackParts {
+            head, files, map, index, slow: slow_parts, names: name_lines, notices, ..
+        } = parts;
         let (tests, deselected) = (Vec::new(), Vec::new());
         let (faults, stubs, groups, twins) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (inlines, twinned, listing) = (Vec::new(), BTreeSet::new(), String::new());
+        let (slow, workloads, names) = (Vec::new(), BTreeMap::new(), Vec::new());
         let mut pack = Self {
             head,
             digest,
@@ -132,6 +156,10 @@ impl ProjectPack {
             groups,
             twins,
             inlines,
+            slow,
+            workloads,
+            names,
+            notices,
             twinned,
             listing,
         };
@@ -152,11 +180,14 @@ impl ProjectPack {
             reader.add(entry).map_err(|why| wrong(INDEX_FILE, line, why))?;
         }
         let listing = reader.pack.listed();
-        Ok(Self { listing, ..reader.pack })
+        let slow = slow_parts.read(&reader.pack)?;
+        let pack = Self { listing, slow, workloads: slow_parts.workloads, ..reader.pack };
+        let names = NameSites::read(&name_lines, &pack)?;
+        Ok(Self { names, ..pack })
     }
 
     /// What the sealed check is told of the pack.
-    fn listed(&self) -> String {
+    pub(super) fn listed(&self) -> String {
         let others = self.files.iter().filter(|file| !self.head.is_source(&file.path));
         let test = |test: &PackTest| json!({ "file": test.file, "class": test.group, "name": test.method(), "at": test.at });
         let twin = |twin: &TestTwin| json!({ "test": twin.test, "at": twin.at, "text": twin.text });
@@ -176,12 +207,23 @@ impl ProjectPack {
         self.files.iter().find(|file| file.path == path).map(|file| file.content.as_str())
     }
 
+    /// The text of the workload of a slow form.
+    pub fn workload(&self, form: &SlowForm) -> &str {
+        self.workloads.get(&form.workload).map_or("", String::as_str)
+    }
+
     /// The changes of a kind.
     pub fn changes(&self, kind: ChangeKind) -> &[PackChange] {
         match kind {
             ChangeKind::Fault => &self.faults,
             ChangeKind::Stub => &self.stubs,
         }
+    }
+
+    /// All changes: faults, stubs, and the places of slow forms.
+    pub(super) fn all_changes(&self) -> impl Iterator<Item = &PackChange> {
+        let slow = self.slow.iter().flat_map(|form| &form.places);
+        self.faults.iter().chain(&self.stubs).chain(slow)
     }
 
     /// The changes of a kind that make a good task alone.
@@ -247,8 +289,8 @@ impl ProjectPack {
         }
     }
 
-    /// Checks a fault or a stub.
-    fn check_change(&self, change: &PackChange) -> Result<(), String> {
+    /// Checks what a change does to a text: it stands in a source, and is another one.
+    pub(super) fn check_text(&self, change: &PackChange) -> Result<(), String> {
         let old = self.check_range(&change.file, change.at)?;
         if old == change.text {
             return Err("it changes nothing".to_owned());
@@ -256,6 +298,12 @@ impl ProjectPack {
         if !self.head.is_source(&change.file) {
             return Err(format!("{} is no source of the pack", change.file));
         }
+        Ok(())
+    }
+
+    /// Checks a fault or a stub.
+    fn check_change(&self, change: &PackChange) -> Result<(), String> {
+        self.check_text(change)?;
         self.check_tests(&change.tests)?;
         if !change.tests.contains(&change.example) {
             return Err(format!("its example {} is not among its tests", change.example));
@@ -402,7 +450,10 @@ fn stays_below(path: &str) -> bool {
 }
 
 /// The lines of a file with their numbers, from one.
-fn json_lines<T: DeserializeOwned>(file: &str, text: &str) -> Result<Vec<(usize, T)>, PackProblem> {
+pub(super) fn json_lines<T: DeserializeOwned>(
+    file: &str,
+    text: &str,
+) -> Result<Vec<(usize, T)>, PackProblem> {
     let lines = text.lines().zip(1..).filter(|(line, _)| !line.is_empty());
     lines
         .map(|(line, number)| {
@@ -413,6 +464,6 @@ fn json_lines<T: DeserializeOwned>(file: &str, text: &str) -> Result<Vec<(usize,
 }
 
 /// A problem of one line.
-fn wrong(file: &str, line: usize, message: impl Into<String>) -> PackProblem {
+pub(super) fn wrong(file: &str, line: usize, message: impl Into<String>) -> PackProblem {
     PackProblem { file: file.to_owned(), line, message: message.into() }
 }

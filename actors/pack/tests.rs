@@ -71,7 +71,23 @@ pub(crate) fn parts() -> PackParts {
         files,
         map: map.iter().map(|line| format!("{line}\n")).collect(),
         index: index.iter().map(|line| format!("{line}\n")).collect(),
+        names: String::new(),
+        slow: SlowParts::default(),
         notices: String::new(),
+    }
+}
+
+/// A slow form of the function, with its workload.
+pub(crate) fn slow_parts() -> SlowParts {
+    let form = serde_json::json!({
+        "id": "w0001", "function": "lib.twice", "operator": "step_by_step", "size": 1_000_000,
+        "places": [{"file": "lib.py", "at": at(CODE, "n + n"), "text": "sum(1 for _ in range(2 * n))"}],
+        "workload": "twice", "says": "`twice` of {size}",
+    });
+    let workload = "def data(size, draw):\n    return size\n".to_owned();
+    SlowParts {
+        forms: format!("{form}\n"),
+        workloads: [("twice".to_owned(), workload)].into_iter().collect(),
     }
 }
 

@@ -4,9 +4,9 @@
 use super::turn_parts::{TurnParts, signed};
 use crate::model::{
     AttemptNumber, ChatMessage, ChatRole, CheckRerun, CheckResult, ExecEnd, JudgeEnvironment,
-    Money, PlannedEpisode, QualityPolicy, ROW_SCHEMA, RowCheck, RowCheckRerun, RowJudge,
-    RowVerification, SamplingParams, SandboxFingerprint, Step, StopReason, Task, TrajectoryRow,
-    Turn, Verdict, digest_of, reached_milestones,
+    Money, PlannedEpisode, QualityPolicy, ROW_SCHEMA, RowCheck, RowCheckRerun, RowJudge, RowPack,
+    RowVerification, SamplingParams, SandboxFingerprint, Step, StopReason, Task, TaskPack,
+    TrajectoryRow, Turn, Verdict, digest_of, reached_milestones,
 };
 use std::sync::Arc;
 
@@ -72,6 +72,7 @@ pub fn build_row(judged: &FinishedEpisode, stamp: String) -> TrajectoryRow {
         category: judged.task.category.clone(),
         kind: judged.task.kind.map(|kind| kind.as_str().to_owned()),
         skills: Some(judged.task.skills.clone()),
+        pack: judged.task.pack.as_ref().map(row_pack),
         difficulty: judged.task.difficulty.as_str().to_owned(),
         llm_model: model.to_owned(),
         llm_provider: provider.to_owned(),
@@ -101,6 +102,17 @@ pub fn build_row(judged: &FinishedEpisode, stamp: String) -> TrajectoryRow {
     };
     parts.put(&mut row);
     row
+}
+
+/// The pack of a task as a row has it.
+fn row_pack(pack: &TaskPack) -> RowPack {
+    RowPack {
+        name: pack.name.clone(),
+        version: pack.version.clone(),
+        digest: pack.digest.clone(),
+        licence: pack.licence.clone(),
+        notices: pack.notices.clone(),
+    }
 }
 
 /// The sampling parameters as JSON, from the request with which the episode opened. None if the

@@ -7,8 +7,8 @@
 //! [`Template::task`] draws the parameters (`params.rs`) and renders every text (`render.rs`,
 //! `field_renderer.rs`, `task_builder.rs`). A template with `from_pack` takes its tasks from a pack
 //! instead (`pack_task.rs`; `pack_write_tests.rs` and `pack_document.rs` where a file is asked for; `pack_bisect.rs` and
-//! `pack_merge.rs` for git repositories). An error names its place in a file (`template_error.rs`, `yaml.rs`). Template
-//! authors read `docs/templates.md`.
+//! `pack_merge.rs` for git repositories; `speed_task.rs`). An error names its place in a file (`template_error.rs`,
+//! `yaml.rs`). Template authors read `docs/templates.md`.
 
 mod bare_task;
 mod bisect_plan;
@@ -28,6 +28,7 @@ mod pack_frame;
 mod pack_git;
 mod pack_history;
 mod pack_merge;
+mod pack_names;
 mod pack_reference_text;
 mod pack_spec;
 mod pack_task;
@@ -43,6 +44,8 @@ mod resource_spec;
 mod service_spec;
 mod skills;
 mod source;
+mod speed_task;
+mod speed_text;
 mod task_builder;
 mod template;
 mod template_error;

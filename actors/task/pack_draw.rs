@@ -7,7 +7,7 @@ use crate::pack::{ChangeKind, PackChange, ProjectPack};
 use std::collections::BTreeMap;
 
 /// How often entries are drawn until some have windows.
-const TRIES: usize = 64;
+pub(super) const TRIES: usize = 64;
 /// How many lines a window may get.
 const MOST_LINES: usize = 24;
 
@@ -54,7 +54,8 @@ fn drawn<'p>(
         | PackKind::Environment
         | PackKind::DeDuplicate
         | PackKind::Bisect
-        | PackKind::Merge => return None,
+        | PackKind::Merge
+        | PackKind::SpeedUp => return None,
     };
     if count == 1 { alone(pack, kind, rng) } else { together(pack, kind, count, rng) }
 }
@@ -88,7 +89,7 @@ fn together<'p>(
 
 /// The changes with their windows. None if one has no window, or if the repairs cannot be made one
 /// after the other.
-fn windows<'p>(
+pub(super) fn windows<'p>(
     pack: &'p ProjectPack,
     mut changes: Vec<&'p PackChange>,
 ) -> Option<DrawnChanges<'p>> {

@@ -50,6 +50,7 @@ impl PackTaskBuilder<'_> {
             version: head.version.clone(),
             digest: self.pack.digest.clone(),
             licence: head.licence.clone(),
+            notices: self.pack.notices.clone(),
             entries,
         }
     }

@@ -21,6 +21,8 @@ pub struct PackSpec {
     pub faults: Option<StepRange>,
     /// How many functions are missing in a task of the kind `implement`; 1 or 2 if nothing is said.
     pub functions: Option<StepRange>,
+    /// How many places are slow in a task of the kind `speed-up`; 1 to 3 if nothing is said.
+    pub places: Option<StepRange>,
     /// What the agent is told of a fault.
     pub report: Option<ReportSpec>,
     /// How many things are broken in a task of the kind `environment`; 2 to 4 if nothing is said.
@@ -28,6 +30,9 @@ pub struct PackSpec {
     /// How many helpers are written out in a task of the kind `de-duplicate`; 1 to 3 if nothing is
     /// said.
     pub duplicates: Option<StepRange>,
+    /// Whether the seed draws other names for private things, variables and tests. If nothing is said,
+    /// only packs from an archive have other names: models may remember them.
+    pub rename: Option<bool>,
 }
 
 /// What is asked of the agent.
@@ -52,6 +57,8 @@ pub enum PackKind {
     Bisect,
     /// Two branches mended different things at one place, and are to be merged.
     Merge,
+    /// Functions need far more work than they should.
+    SpeedUp,
 }
 
 /// The forms of a report, one of which is drawn.
@@ -118,6 +125,7 @@ impl PackSpec {
             PackKind::Implement => (self.functions, StepRange { min: 1, max: 2 }),
             PackKind::Environment => (self.breakages, StepRange { min: 2, max: 4 }),
             PackKind::DeDuplicate => (self.duplicates, StepRange { min: 1, max: 3 }),
+            PackKind::SpeedUp => (self.places, StepRange { min: 1, max: 3 }),
         };
         given.unwrap_or(usual)
     }
@@ -140,6 +148,9 @@ impl PackSpec {
         if self.functions.is_some() && self.kind != PackKind::Implement {
             fail("functions", "only the kind `implement` has it");
         }
+        if self.places.is_some() && self.kind != PackKind::SpeedUp {
+            fail("places", "only the kind `speed-up` has it");
+        }
         if self.report.is_some() && self.kind == PackKind::Implement {
             fail("report", "the kind `implement` has no faults to report");
         }
@@ -149,6 +160,9 @@ impl PackSpec {
         if self.duplicates.is_some() && self.kind != PackKind::DeDuplicate {
             fail("duplicates", "only the kind `de-duplicate` has it");
         }
+        if self.rename == Some(true) && self.kind == PackKind::DeDuplicate {
+            fail("rename", "tasks of the kind `de-duplicate` keep the names of the pack");
+        }
         let has_no_faults = matches!(
             self.kind,
             PackKind::WriteTests
@@ -156,6 +170,7 @@ impl PackSpec {
                 | PackKind::Environment
                 | PackKind::DeDuplicate
                 | PackKind::Merge
+                | PackKind::SpeedUp
         );
         if self.report.is_some() && has_no_faults {
             fail("report", "tasks of this kind have no faults to report");
@@ -170,6 +185,7 @@ impl PackSpec {
             ("functions", self.functions),
             ("breakages", self.breakages),
             ("duplicates", self.duplicates),
+            ("places", self.places),
         ];
         for (field, range) in ranges {
             let Some(range) = range else { continue };

@@ -1,6 +1,6 @@
 //! Builds a task from a pack: the files of the project with the drawn changes, the tests that are
 //! shown, the report, the oracle, and the sealed check. Everything is text of the pack or of this
-//! file; nothing of it is rendered.
+//! file; nothing of it is rendered. What is special of the kind `speed-up` is in `speed_task.rs`.
 
 use super::draw::{self, TaskRng};
 use super::pack_draw::{self, DrawnChange, DrawnChanges};
@@ -63,10 +63,10 @@ pub(super) struct PackTaskBuilder<'a> {
 }
 
 /// What was drawn for a task.
-struct DrawnTask<'p> {
-    changes: DrawnChanges<'p>,
+pub(super) struct DrawnTask<'p> {
+    pub(super) changes: DrawnChanges<'p>,
     /// The tests that the agent does not see.
-    hidden: BTreeSet<usize>,
+    pub(super) hidden: BTreeSet<usize>,
 }
 
 impl<'a> PackTaskBuilder<'a> {
@@ -88,6 +88,7 @@ impl<'a> PackTaskBuilder<'a> {
             PackKind::Document => self.document(),
             PackKind::Bisect => self.bisect(),
             PackKind::Merge => self.merge(),
+            PackKind::SpeedUp => self.speed_up(),
             PackKind::Repair | PackKind::RepairMany | PackKind::Implement => self.changed(),
         };
         let Some(work) = work else {
@@ -98,25 +99,32 @@ impl<'a> PackTaskBuilder<'a> {
         Ok(self.template.with_measured(task))
     }
 
-    /// The work of a task with changed sources. None if the pack has no such changes.
+    /// The work of a task with changes that tests tell. None if the pack has no such changes.
     fn changed(&self) -> Option<PackWork> {
         let changes = pack_draw::draw(self.pack, self.spec, &mut TaskRng::new(self.key))?;
         let hidden = self.hidden(&changes);
-        Some(self.work(&DrawnTask { changes, hidden }))
+        let drawn = DrawnTask { changes, hidden };
+        Some(self.work(&drawn, self.told(&drawn), self.verification(&drawn)))
     }
 
-    /// What drawn changes of the sources give for a task.
-    fn work(&self, drawn: &DrawnTask<'_>) -> PackWork {
+    /// What drawn changes of the sources give for a task. `told` is the name of the wording, and what
+    /// the agent is told.
+    pub(super) fn work(
+        &self,
+        drawn: &DrawnTask<'_>,
+        told: (String, String),
+        verification: TaskVerification,
+    ) -> PackWork {
         let changes = &drawn.changes.changes;
         PackWork {
-            told: self.told(drawn),
+            told,
             files: self.files(drawn),
             setup: Vec::new(),
             solution: self.solution(drawn),
             alternatives: vec![self.rewritten(drawn)],
             faults: changes.iter().map(fault).collect(),
             entries: changes.iter().map(|drawn| drawn.change.id.clone()).collect(),
-            verification: self.verification(drawn),
+            verification,
         }
     }
 
@@ -220,7 +228,11 @@ impl<'a> PackTaskBuilder<'a> {
                 let look = format!("cat {}", quoted(path));
                 moves.push(run("The report leads to this file.", look));
             }
-            let think = format!("This place in {} is not right.", drawn.change.function);
+            let why = match self.spec.kind {
+                PackKind::SpeedUp => "needs too much work",
+                _ => "is not right",
+            };
+            let think = format!("This place in {} {why}.", drawn.change.function);
             moves.push(ScriptedMove { think, action: fault(drawn).repair() });
         }
         moves.push(run("All tests must pass now.", tests));

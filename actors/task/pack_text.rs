@@ -75,6 +75,7 @@ impl TaskText<'_> {
                 "{count} functions below {roots} are not written yet: each raises \
                  `NotImplementedError`. Write all of them."
             ),
+            (PackKind::SpeedUp, _) => self.speed_asked(),
             (_, 1) => format!(
                 "A fault has got into the sources below {roots}: some results are wrong. Find it and \
                  mend it."
@@ -94,6 +95,7 @@ impl TaskText<'_> {
                 .iter()
                 .map(|told| format!("- `{}` in `{}`", told.function, told.file))
                 .collect(),
+            (PackKind::SpeedUp, _) => self.speed_details(),
             (_, Some(FaultReport::Area)) => {
                 let mut files: Vec<&str> = self.changes.iter().map(|told| &*told.file).collect();
                 files.sort_unstable();
@@ -121,6 +123,7 @@ impl TaskText<'_> {
         let command = self.head.runner.command();
         let shown = match self.kind {
             PackKind::Implement => "some of the tests are shown, the others are kept back",
+            PackKind::SpeedUp => return self.speed_judged(),
             _ => "the tests that show what is wrong are kept back",
         };
         format!(

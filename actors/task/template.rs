@@ -6,6 +6,7 @@
 //! `synthd template schema` prints. So they are part of the output.
 
 use super::draw;
+use super::pack_names;
 use super::pack_spec::PackSpec;
 use super::pack_task::PackTaskBuilder;
 use super::params::OrderedParams;
@@ -585,7 +586,9 @@ impl Template {
         let key = draw::key(campaign_seed, &self.id, index);
         let made = match (&self.from_pack, &self.pack) {
             (Some(spec), Some(pack)) => match pack.get() {
-                Ok(pack) => PackTaskBuilder::new(self, spec, &pack, key).make(index),
+                Ok(pack) => pack_names::for_task(spec, pack, &key)
+                    .map_err(|problem| vec![problem])
+                    .and_then(|pack| PackTaskBuilder::new(self, spec, &pack, key).make(index)),
                 Err(why) => Err(vec![TemplateProblem::at("from_pack", why)]),
             },
             _ => TaskBuilder::new(self, key).make(index),

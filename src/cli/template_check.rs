@@ -10,6 +10,7 @@ use crate::cli::terminal::output::{
 };
 use crate::cli::terminal::terminal_text::escape_controls;
 use crate::error::{Code, Error, Result};
+use crate::packs::{shown_answers, workspace_leaks};
 use crate::running_engine::{fault_error, run_in_actor_system};
 use crate::sandbox::SandboxBackends;
 use crate::templates::{self, TemplateLibrary};
@@ -23,6 +24,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use synthd_actors::agent::MinimalScaffold;
 use synthd_actors::model::{BASE_IMAGE, Fault, JudgePlace, SandboxSpec, ShellChoice};
+use synthd_actors::pack::AnswerLeak;
 use synthd_actors::pool::{PoolConfig, PoolHandle};
 use synthd_actors::ports::SandboxBackend;
 use synthd_actors::proof::{ReplayProof, SeedProof, TemplateProver};
@@ -128,7 +130,8 @@ async fn check_always(args: &TemplateCheckArgs) -> Result<ExitCode> {
 }
 
 /// `template check`: starts a pool of sandboxes, proves the selected templates, and closes the
-/// pool. The error `TemplateUnproven` counts the templates that are not proven.
+/// pool. The error `TemplateUnproven` counts the templates that are not proven, and `AnswerShown` the
+/// places that give answers away.
 async fn check(args: &TemplateCheckArgs) -> Result<ExitCode> {
     let library = TemplateLibrary::load(&args.templates.directories)?;
     let selected = library.catalog.select(&args.globs, &[]);
@@ -153,10 +156,13 @@ async fn check(args: &TemplateCheckArgs) -> Result<ExitCode> {
     // Sandboxes are removed before the result is looked at, so that an error leaves nothing behind.
     let settled = backend.settle().await.map_err(|fault| fault_error(&fault));
     drop(exit);
-    let unproven = proved?;
+    let (unproven, leaks) = proved?;
     settled?;
     warn_of_shared_judges(&selected);
     warn_of_skills(&selected);
+    if leaks > 0 {
+        return Err(shown_answers(leaks, "some templates"));
+    }
     if unproven == 0 {
         return Ok(ExitCode::SUCCESS);
     }
@@ -200,14 +206,15 @@ fn shell(name: &str) -> ShellChoice {
 }
 
 /// Proves the templates one after the other and prints each result at once. If a fault of the host
-/// ends the work, the results so far are still printed. Returns how many templates are not proven.
+/// ends the work, the results so far are still printed. Returns how many templates are not proven, and
+/// how many places give answers away.
 async fn prove_selected(
     prover: &TemplateProver,
     selected: &[Arc<Template>],
     library: &TemplateLibrary,
     args: &TemplateCheckArgs,
-) -> Result<usize> {
-    let mut unproven = 0;
+) -> Result<(usize, usize)> {
+    let (mut unproven, mut leaks) = (0, 0);
     let mut report = Vec::new();
     let mut ended = Ok(());
     for template in selected {
@@ -221,13 +228,14 @@ async fn prove_selected(
         let fewest = fewest_structures(template, library, args);
         let problems = checked.problems(template, fewest, &args.templates);
         unproven += usize::from(!problems.is_empty());
+        leaks += checked.leaks.len();
         tell(template, &checked, &problems, args.json);
         report.push(checked.document(template, &problems));
     }
     if args.json {
         print_json(&report)?;
     }
-    ended.map(|()| unproven)
+    ended.map(|()| (unproven, leaks))
 }
 
 /// The fewest structurally different tasks that a template must make. What the user's own templates
@@ -249,6 +257,8 @@ struct CheckedTemplate {
     variety: Option<TemplateVariety>,
     /// None if no replay was asked for, or there was nothing to play.
     replay: Option<ReplayProof>,
+    /// What in the workspace gives the answer of its first task away.
+    leaks: Vec<AnswerLeak>,
     /// How long all of it took.
     wall: Duration,
 }
@@ -271,7 +281,8 @@ async fn check_one(
         true => Some(replay_all(prover, template, args.replay).await?),
         false => None,
     };
-    Ok(CheckedTemplate { proofs, variety, replay, wall: begun.elapsed() })
+    let leaks = template.task(1, 0).map_or_else(|_| Vec::new(), |task| workspace_leaks(&task));
+    Ok(CheckedTemplate { proofs, variety, replay, leaks, wall: begun.elapsed() })
 }
 
 impl CheckedTemplate {
@@ -284,6 +295,7 @@ impl CheckedTemplate {
             let mistakes = mistakes_under(template, VARIETY_SEEDS);
             problems.push(templates::render_errors(template, &mistakes, &dirs.directories));
         }
+        problems.extend(self.leaks.iter().map(|leak| format!("SYN-0224: {leak}")));
         if let Some(TemplateVariety { structures, seeds, .. }) = self.variety
             && structures < fewest
         {
@@ -308,6 +320,7 @@ impl CheckedTemplate {
         json!({
             "template": template.id, "seeds": self.proofs.len(), "proven": problems.is_empty(),
             "problems": problems, "variety": self.variety, "replay": self.replay,
+            "leaks": self.leaks,
             "wall_seconds": self.wall.as_secs_f64(),
         })
     }

@@ -31,6 +31,8 @@ pub(super) struct CardParts {
     pub(super) divided: &'static str,
     /// The tables of rows by model and others.
     pub(super) distributions: String,
+    /// The packs that tasks were made from, with their licences.
+    pub(super) packs: String,
     pub(super) limits: &'static str,
     pub(super) canary: &'static str,
 }
@@ -66,6 +68,7 @@ pub(super) fn card(metadata: &DatasetMetadata, files: &[FileEntry]) -> String {
         yields(metadata, parts.unit),
         splits(metadata, &parts),
         parts.distributions,
+        parts.packs,
         columns(metadata.format()),
         load(metadata, files),
         parts.limits.to_owned(),

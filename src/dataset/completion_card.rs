@@ -36,6 +36,7 @@ pub(super) fn completion_parts(all: &CompletionFigures) -> CardParts {
         ),
         divided: DIVIDED,
         distributions: distributions(all),
+        packs: String::new(),
         limits: LIMITS,
         canary: "",
     }

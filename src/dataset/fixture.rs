@@ -39,6 +39,7 @@ pub(super) fn row_with_steps(n: u64, count: u64) -> TrajectoryRow {
         category: ["shell", "debugging"][usize::try_from(n % 2).unwrap()].to_owned(),
         kind: None,
         skills: None,
+        pack: None,
         difficulty: ["easy", "medium", "hard"][usize::try_from(n % 3).unwrap()].to_owned(),
         llm_model: ["scripted/oracle", "acme/large"][usize::from(n.is_multiple_of(4))].to_owned(),
         llm_provider: ["scripted", "acme"][usize::from(n.is_multiple_of(4))].to_owned(),

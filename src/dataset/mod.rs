@@ -77,7 +77,8 @@ pub use sink::ParquetSink;
 pub use stats::{DatasetStats, stats};
 pub use tally::{DatasetFigures, DatasetTokens};
 pub use trajectory_tally::{
-    DatasetDistributions, DatasetOutcomes, DatasetTotals, GroupStats, TrajectoryFigures,
+    DatasetDistributions, DatasetOutcomes, DatasetTotals, GroupStats, PackFigures,
+    TrajectoryFigures,
 };
 pub use verify::{DatasetVerifyReport, inspect, verify};
 pub use writer::ShardLimits;

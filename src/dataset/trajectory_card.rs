@@ -2,7 +2,8 @@
 
 use super::card::{CardParts, sum};
 use super::markdown::{cell, decimal, percent, table, whole};
-use super::trajectory_tally::{GroupStats, TrajectoryFigures};
+use super::trajectory_tally::{GroupStats, PackFigures, TrajectoryFigures};
+use std::collections::BTreeMap;
 
 /// The first sentences.
 const INTRO: &str = "\
@@ -29,6 +30,13 @@ and the checks ran there, twice. `final_result` has one of three values:
 An episode that ended in an infrastructure fault has no label and no row here. `verification` has
 the result of each check. `reward` is the change of a milestone potential between steps. The last
 step adds the final score, so that the rewards sum to the score.";
+
+/// The first words of the section on packs.
+const PACKS: &str = "\
+## Packs
+
+Some tasks were made from packs: projects with tests. Files of a project stand in the rows of its tasks.
+The licence of the project holds for them; keep its notices with the data.";
 
 /// The section on what the data cannot show.
 const LIMITS: &str = "\
@@ -61,6 +69,7 @@ pub(super) fn trajectory_parts(all: &TrajectoryFigures) -> CardParts {
         splits: splits(all),
         divided: DIVIDED,
         distributions: distributions(all),
+        packs: packs(&all.packs),
         limits: LIMITS,
         canary: CANARY,
     }
@@ -111,6 +120,23 @@ fn distributions(figures: &TrajectoryFigures) -> String {
     format!("## Models, scaffolds and tasks\n\n{}", tables.join("\n\n"))
 }
 
+/// The section on the packs: the licence of a project holds for its files in the rows. Empty without
+/// packs.
+fn packs(all: &BTreeMap<String, PackFigures>) -> String {
+    if all.is_empty() {
+        return String::new();
+    }
+    let rows =
+        all.iter().map(|(name, own)| vec![cell(name), cell(&own.licence), own.rows.to_string()]);
+    let mut text = format!("{PACKS}\n\n{}", table(&["pack", "licence", "rows"], rows));
+    for (name, own) in all.iter().filter(|(_, own)| !own.notices.trim().is_empty()) {
+        let lines: Vec<String> =
+            own.notices.trim_end().lines().map(|line| format!("    {line}")).collect();
+        text.push_str(&format!("\n\nThe notices of {}:\n\n{}", cell(name), lines.join("\n")));
+    }
+    text
+}
+
 /// A table of groups of rows with their success rates.
 fn group_table<'a>(name: &str, groups: impl Iterator<Item = (&'a str, &'a GroupStats)>) -> String {
     let rows = groups.map(|(key, group)| {
@@ -118,4 +144,27 @@ fn group_table<'a>(name: &str, groups: impl Iterator<Item = (&'a str, &'a GroupS
         vec![cell(key), group.rows.to_string(), group.resolved.to_string(), rate, steps]
     });
     table(&[name, "rows", "resolved", "success rate", "average steps"], rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packs_are_listed_with_their_licences_and_notices() {
+        assert_eq!(packs(&BTreeMap::new()), "");
+        let figures = |licence: &str, notices: &str| PackFigures {
+            rows: 3,
+            licence: licence.to_owned(),
+            notices: notices.to_owned(),
+        };
+        let all = BTreeMap::from([
+            ("daybook@1".to_owned(), figures("MIT", "LICENSE\n\nBe kind.\n")),
+            ("tabq@2".to_owned(), figures("BSD-3-Clause", "")),
+        ]);
+        let text = packs(&all);
+        assert!(text.contains("| daybook@1 | MIT | 3 |\n| tabq@2 | BSD-3-Clause | 3 |"), "{text}");
+        let notices = "The notices of daybook@1:\n\n    LICENSE\n    \n    Be kind.";
+        assert!(text.ends_with(notices), "{text}");
+    }
 }

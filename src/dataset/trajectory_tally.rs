@@ -4,7 +4,7 @@ use super::lengths::{LengthCounts, LengthStats, round, share};
 use super::tally::{DatasetTokens, count_labels, plus};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use synthd_actors::model::{DatasetSplit, Money, TrajectoryRow};
+use synthd_actors::model::{DatasetSplit, Money, RowPack, TrajectoryRow};
 
 /// The figures of trajectories.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,6 +21,20 @@ pub struct TrajectoryFigures {
     pub scripted: bool,
     /// The names of these models.
     pub scripted_models: Vec<String>,
+    /// The packs that tasks were made from, by name and version, such as `tabq@1.0.0`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub packs: BTreeMap<String, PackFigures>,
+}
+
+/// The rows of a pack, and what its project's licence asks to be kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackFigures {
+    pub rows: u64,
+    /// As an SPDX expression.
+    pub licence: String,
+    /// The licences of the project as they came.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub notices: String,
 }
 
 /// The figures of all rows together.
@@ -97,6 +111,7 @@ pub(super) struct TrajectoryTally {
     labels: BTreeMap<String, u64>,
     /// The rows of scripted models, by model.
     scripted: BTreeMap<String, GroupCount>,
+    packs: BTreeMap<String, PackFigures>,
 }
 
 /// The counters behind [`GroupStats`].
@@ -122,10 +137,21 @@ impl TrajectoryTally {
         if row.llm_provider == "scripted" {
             count(&mut self.scripted, &row.llm_model, one);
         }
+        if let Some(pack) = &row.pack {
+            self.add_pack(pack);
+        }
         self.lengths.add(one.steps);
         count_labels(&mut self.labels, &row.labels);
         self.add_outcome(&row.final_result);
         self.add_expense(row);
+    }
+
+    /// Counts a row of a pack. What a pack of one version says of its licence is the same in all rows.
+    fn add_pack(&mut self, pack: &RowPack) {
+        let own = self.packs.entry(format!("{}@{}", pack.name, pack.version)).or_default();
+        own.rows += 1;
+        own.licence.clone_from(&pack.licence);
+        own.notices.clone_from(&pack.notices);
     }
 
     /// Counts the result of a row. An unknown result counts as unresolved; `verify` reports it.
@@ -169,6 +195,7 @@ impl TrajectoryTally {
             labels: self.labels.clone(),
             scripted: !self.scripted.is_empty(),
             scripted_models: self.scripted.keys().cloned().collect(),
+            packs: self.packs.clone(),
         }
     }
 
@@ -238,6 +265,28 @@ mod tests {
         assert_eq!(totals.success_rate, None);
         assert_eq!(totals.length_in_steps.p50, None);
         assert_eq!(totals.cost_usd, Money::ZERO);
+    }
+
+    #[test]
+    fn packs_are_counted_by_name_and_version() {
+        let mut tally = TrajectoryTally::default();
+        let pack = |version: &str| RowPack {
+            name: "tabq".to_owned(),
+            version: version.to_owned(),
+            digest: "d".to_owned(),
+            licence: "MIT".to_owned(),
+            notices: "Do what you like.".to_owned(),
+        };
+        for version in ["1", "2", "1"] {
+            let row = TrajectoryRow { pack: Some(pack(version)), ..row(1) };
+            tally.add(DatasetSplit::Train, &row);
+        }
+        tally.add(DatasetSplit::Train, &row(2));
+        let packs = tally.figures().packs;
+        let rows: Vec<_> = packs.iter().map(|(name, pack)| (name.as_str(), pack.rows)).collect();
+        assert_eq!(rows, [("tabq@1", 2), ("tabq@2", 1)]);
+        assert_eq!(packs["tabq@1"].licence, "MIT");
+        assert_eq!(packs["tabq@1"].notices, "Do what you like.");
     }
 
     /// A sum that lacks something is no sum.

@@ -10,6 +10,7 @@ in `state/`. Each command does one step, so that whoever calls it can show progr
     miner.py groups FROM TO         several faults at once                 -> state/groups.jsonl
     miner.py inlines                helpers written out at their calls     -> state/inlines.jsonl
     miner.py write                  the parts of the pack                  -> state/map.jsonl, index.jsonl
+    miner.py names                  which names can be others              -> state/names.jsonl
     miner.py check FROM TO          entries of a finished pack again       -> prints what differs
 
 A step prints one line of JSON. A fork server validates candidates: all modules are compiled once, and
@@ -24,14 +25,17 @@ import io
 import json
 import os
 import random
+import re
 import resource
 import select
 import shutil
 import signal
 import subprocess
+import symtable
 import sys
 import tempfile
 import time
+import tokenize
 import unittest
 
 ROOT = os.path.abspath("project")
@@ -1136,7 +1140,155 @@ def check(first, last):
     return {"of": len(checked), "checked": len(checked[first:last]), "differing": differing}
 
 
-STEPS = {"baseline": baseline, "candidates": candidates, "try": tries, "confirm": confirm, "groups": groups,
+# Names
+
+
+class Words:
+    """The words of a Python file: where each name stands, and what stands in texts and comments."""
+
+    def __init__(self, source):
+        self.names = {}
+        self.quoted = set()
+        starts, texts, at = [], source.decode().split("\n"), 0
+        for text in texts:
+            starts.append(at)
+            at += len(text.encode()) + 1
+        for token in tokenize.tokenize(io.BytesIO(source).readline):
+            row, column = token.start
+            if token.type == tokenize.NAME:
+                place = starts[row - 1] + len(texts[row - 1][:column].encode())
+                self.names.setdefault(token.string, []).append(place)
+            elif token.type not in (tokenize.OP, tokenize.NUMBER, tokenize.COMMENT):
+                self.quoted.update(re.findall(r"\w+", token.string))
+
+
+def local_names(source):
+    """Names that are nothing but variables of functions in a file: no parameters, no attributes, and nothing that
+    another file could see."""
+    tree, found, other = ast.parse(source), set(), set()
+
+    def look(table):
+        for symbol in table.get_symbols():
+            is_own = symbol.is_local() or symbol.is_free()
+            is_plain = is_own and not (symbol.is_parameter() or symbol.is_imported() or symbol.is_declared_global())
+            (found if table.get_type() == "function" and is_plain else other).add(symbol.get_name())
+        for child in table.get_children():
+            look(child)
+
+    look(symtable.symtable(source.decode(), "source", "exec"))
+    for node in ast.walk(tree):
+        for field in ("attr", "arg", "asname", "rest", "kwd_attrs"):
+            value = getattr(node, field, None)
+            other.update(value if isinstance(value, list) else [value])
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            other.add(node.name)
+        if isinstance(node, ast.JoinedStr):
+            other.update(below.id for below in ast.walk(node) if isinstance(below, ast.Name))
+    return found - other
+
+
+def nameable(words, sources, test_files):
+    """All names that may be others: `(kind, name, files)`."""
+    everywhere = set().union(*[one.quoted for one in words.values()])
+    parts = {part.removesuffix(".py") for path in words for part in path.split("/")}
+    found, taken = [], set()
+
+    def add(kind, name, files):
+        files = [path for path in files if name in words[path].names]
+        if files and name not in parts and name not in taken:
+            taken.add(name)
+            found.append((kind, name, files))
+
+    methods = {name.rpartition(".")[2] for name in test_places(test_files)}
+    in_sources = set().union(*[set(words[path].names) for path in sources])
+    for name in sorted(methods - everywhere - in_sources):
+        add("test", name, sorted(words))
+    for name in sorted(set().union(*[set(one.names) for one in words.values()]) - everywhere):
+        if name.startswith("_") and not name.startswith("__") and len(name) > 1:
+            add("private", name, sorted(words))
+    local = {path: local_names(read(path)) for path in sources}
+    for name in sorted(set().union(*local.values())):
+        if not name.startswith("_") and len(name) > 1:
+            add("local", name, [path for path in sources if name in local[path]])
+    return found
+
+
+def renamed(chosen, words):
+    """The files with other names, and which test is called what."""
+    edits, methods = {}, {}
+    for number, (kind, name, files) in enumerate(chosen):
+        new = {"test": "test_zq%d", "private": "_zq%d", "local": "zq%d"}[kind] % number
+        if kind == "test":
+            methods[name] = new
+        for path in files:
+            edits.setdefault(path, []).extend((at, len(name), new) for at in words[path].names[name])
+    texts = []
+    for path, places in sorted(edits.items()):
+        text = read(path)
+        for at, size, new in sorted(places, reverse=True):
+            text = text[:at] + new.encode() + text[at + size :]
+        texts.append((path, text))
+    return texts, methods
+
+
+def safe_names(chosen, words, modules, passing):
+    """Those of some names with which all tests pass. The halves are tried if the whole is not safe."""
+    texts, methods = renamed(chosen, words)
+    found = fresh(texts, modules, 0)
+    tests = {".".join([top, methods.get(name, name)]) for top, _, name in (test.rpartition(".") for test in passing)}
+    if found is not None and all(found.get(test) == "ok" for test in tests):
+        return chosen
+    if len(chosen) < 2:
+        return []
+    middle = len(chosen) // 2
+    halves = [safe_names(half, words, modules, passing) for half in (chosen[:middle], chosen[middle:])]
+    whole = halves[0] + halves[1]
+    if len(whole) == len(chosen):
+        return max(halves, key=len)
+    return safe_names(whole, words, modules, passing) if all(halves) else whole
+
+
+def names():
+    """Which names can be others, and where they stand: in files, and in the texts of entries."""
+    spec, known = settings(), load("tests.json")
+    sources = python_files(spec["source"])
+    test_files = [path for path in python_files(spec["tests"]) if is_test(path)]
+    words = {path: Words(read(path)) for path in sorted(set(sources + python_files(spec["tests"])))}
+    places = entry_places()
+    # What is a variable of the file may be something else in the text of an entry.
+    other = {name for place in places for name in set(place["names"]) - place["locals"]}
+    found = [one for one in nameable(words, sources, test_files) if one[0] != "local" or one[1] not in other]
+    chosen = safe_names(found, words, known["modules"], known["passing"])
+    by_file = {}
+    for place in places:
+        by_file.setdefault(place["file"], []).append(place)
+    with open(os.path.join(STATE, "names.jsonl"), "w", encoding="utf-8") as file:
+        for kind, name, files in chosen:
+            line = {"name": name, "kind": kind, "files": {path: words[path].names[name] for path in files}, "entries": {}}
+            for path in files:
+                for place in by_file.get(path, []):
+                    if name in place["names"]:
+                        line["entries"][place["id"]] = place["names"][name]
+            file.write(json.dumps(line) + "\n")
+    return {"names": len(chosen)}
+
+
+def entry_places():
+    """The changes of the index and the places of slow forms, with the names in their texts."""
+    places = [entry for entry in lines("index.jsonl") if entry["kind"] not in ("group", "inline")]
+    for form in lines("slow.jsonl"):
+        for number, place in enumerate(form["places"], 1):
+            places.append(dict(place, id=form["id"] if len(form["places"]) == 1 else "%s.%d" % (form["id"], number)))
+    for place in places:
+        first, size = place["at"][0], len(place["text"].encode())
+        source = changed(read(place["file"]), place)
+        found, place["locals"] = Words(source).names, local_names(source)
+        inside = {name: [at - first for at in all_at if first <= at < first + size] for name, all_at in found.items()}
+        place["names"] = {name: inside_at for name, inside_at in inside.items() if inside_at}
+    return places
+
+
+STEPS = {"baseline": baseline, "names": names, "candidates": candidates, "try": tries, "confirm": confirm, "groups": groups,
          "inlines": inlines, "write": write, "check": check}
 
 

@@ -4,12 +4,15 @@
 //! - [`PackLibrary`] gives packs to templates. A pack is read when a template first asks for it.
 //! - `pack_files` reads and writes the folder of a pack.
 //! - `project_files` takes a project from a directory or from an archive.
+//! - `leak_probe` looks for what gives answers of tasks away.
 //! - `miner_sandbox` runs the miner (`miner.py`, `inliner.py`) in a sandbox.
 
+mod leak_probe;
 mod miner_sandbox;
 mod pack_files;
 mod project_files;
 
+pub(crate) use leak_probe::{sandbox_leaks, shown_answers, workspace_leaks};
 pub(crate) use miner_sandbox::{MinerSandbox, MiningSettings};
 pub(crate) use pack_files::{PackFolder, replace_file};
 pub(crate) use project_files::{ProjectFiles, ProjectLayout};
@@ -149,6 +152,31 @@ mod tests {
             assert!(!pack.faults.is_empty() && !pack.stubs.is_empty(), "{name} is not mined");
             assert!(!pack.groups.is_empty() && !pack.twins.is_empty(), "{name} is not mined");
             assert!(pack.inlines.len() >= 8 && pack.takes_suite(), "{name} has too few inlines");
+            assert!(pack.slow.len() >= 8, "{name} has few slow forms");
+        }
+    }
+
+    /// Bytes move when names change, and every place with them.
+    #[test]
+    fn the_tests_of_a_renamed_shipped_pack_stand_at_their_places() {
+        let library = PackLibrary::shipped();
+        for name in library.names() {
+            let pack = library.pack(&name).unwrap().unwrap().get().unwrap();
+            assert!(!pack.names.is_empty(), "{name} has no names");
+            let numbered = pack.names.iter().zip(1..);
+            let new: Vec<String> = numbered
+                .map(|(name, number)| format!("{}other{number}", name.kind.prefix()))
+                .collect();
+            let renamed = pack.renamed(&new);
+            for test in renamed.tests.iter().filter(|test| test.method().starts_with("test_other"))
+            {
+                let text = &renamed.text(&test.file).unwrap()[test.at.0..test.at.1];
+                assert!(text.contains(&format!("def {}(", test.method())), "{name}: {text}");
+            }
+            for (old, twin) in pack.twins.iter().zip(&renamed.twins) {
+                let old = &pack.text(&old.file).unwrap()[old.at.0..old.at.1];
+                assert_eq!(&renamed.text(&twin.file).unwrap()[twin.at.0..twin.at.1], old, "{name}");
+            }
         }
     }
 

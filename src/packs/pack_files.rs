@@ -8,8 +8,8 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use synthd_actors::pack::{
-    INDEX_FILE, MAP_FILE, NOTICES_FILE, PACK_FILE, PROJECT_DIRECTORY, PackFile, PackHead,
-    PackParts, PackProblem,
+    INDEX_FILE, MAP_FILE, NAMES_FILE, NOTICES_FILE, PACK_FILE, PROJECT_DIRECTORY, PackFile,
+    PackHead, PackParts, PackProblem, SLOW_FILE, SlowParts, WORKLOAD_DIRECTORY,
 };
 use synthd_actors::task::TEMPLATE_FILE;
 
@@ -133,6 +133,8 @@ impl PackFolder {
             files: self.project()?,
             map: self.text(MAP_FILE, false)?,
             index: self.text(INDEX_FILE, false)?,
+            names: self.text(NAMES_FILE, false)?,
+            slow: self.slow()?,
             notices: self.text(NOTICES_FILE, false)?,
         })
     }
@@ -144,6 +146,17 @@ impl PackFolder {
             None if is_needed => Err(PackProblem::of(name, "the file is missing")),
             None => Ok(String::new()),
         }
+    }
+
+    /// The slow forms, and the programs of their workloads.
+    fn slow(&self) -> Result<SlowParts, PackProblem> {
+        let prefix = format!("{WORKLOAD_DIRECTORY}/");
+        let workload = |(name, (bytes, _)): (&String, &(Vec<u8>, bool))| {
+            let below = name.strip_prefix(&prefix)?.strip_suffix(".py")?.to_owned();
+            Some(text_of(name, bytes).map(|text| (below, text)))
+        };
+        let workloads = self.0.iter().filter_map(workload).collect::<Result<_, _>>()?;
+        Ok(SlowParts { forms: self.text(SLOW_FILE, false)?, workloads })
     }
 
     /// The files of the project.

@@ -175,12 +175,17 @@ fn a_project_is_added_mined_checked_and_used() {
     synthd_in(dir, &ADD).fails(2, "SYN-0105");
 
     document(dir, &["pack", "mine", "packs/toy", "--groups", "24", "--json"]);
+    let names = fs::read_to_string(dir.join("packs/toy/names.jsonl")).unwrap();
+    for name in ["\"letters\", \"kind\": \"local\"", "\"test_far_below\", \"kind\": \"test\""] {
+        assert!(names.contains(name), "{names}");
+    }
     assert!(!listed(dir, &[]).contains(&"toy".to_owned()));
     assert!(listed(dir, &["--packs", "packs"]).contains(&"toy".to_owned()));
     let check = ["pack", "check", "toy", "--packs", "packs", "--json"];
     let report = document(dir, &check);
     assert_eq!(report["entries"]["differing"], serde_json::json!([]));
     assert_eq!(report["problems"], serde_json::json!([]));
+    assert_eq!(report["leaks"], serde_json::json!([]));
 
     // Groups are tried as well: one that says too little of the tests that it breaks is found.
     let all = document(dir, &["pack", "list", "--packs", "packs", "--json"]);

@@ -1,6 +1,7 @@
 //! The stages, each with each action, and what a row is made of.
 
 mod conversation;
+mod packs;
 mod queue;
 mod review;
 mod stages;

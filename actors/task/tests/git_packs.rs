@@ -3,7 +3,7 @@
 use crate::model::{FileSpec, MoveAction, Task};
 use crate::pack::{
     PACK_SCHEMA, PackFile, PackHandle, PackHead, PackLanguage, PackParts, PackRunner, PackShelf,
-    ProjectPack, project_digest,
+    ProjectPack, SlowParts, project_digest,
 };
 use crate::task::{Template, TemplateError, TemplateFolder};
 use serde_json::{Value, json};
@@ -101,6 +101,8 @@ fn parts() -> PackParts {
         vec![file("README.md", "# lib\n"), file("lib.py", CODE), file("tests/test_lib.py", &tests)];
     let lines = |values: &[Value]| values.iter().map(|line| format!("{line}\n")).collect();
     PackParts {
+        names: String::new(),
+        slow: SlowParts::default(),
         head: PackHead {
             schema: PACK_SCHEMA.to_owned(),
             name: "lib".to_owned(),

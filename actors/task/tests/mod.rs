@@ -7,8 +7,11 @@ mod faults;
 mod folder;
 mod format;
 mod git_packs;
+mod pack_leaks;
+mod pack_names;
 mod packs;
 mod services;
+mod speed_packs;
 mod stages;
 mod written_packs;
 

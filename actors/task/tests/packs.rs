@@ -149,6 +149,8 @@ fn the_pack_stands_instead_of_other_keys() {
         ("{pack: lib, kind: repair-many, faults: {min: 3, max: 2}}", "min is above max"),
         ("{pack: lib, kind: implement, report: {choice: [area]}}", "no faults to report"),
         ("{pack: lib, kind: repair, report: {choice: []}}", "no form to draw"),
+        ("{pack: lib, kind: repair, places: {min: 1, max: 2}}", "only the kind `speed-up`"),
+        ("{pack: lib, kind: speed-up, report: {choice: [area]}}", "no faults to report"),
     ] {
         let (_, message) = mistake(from_pack, "");
         assert!(message.contains(expected), "{from_pack}: {message}");

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use synthd_actors::pack::{
     INDEX_FILE, MAP_FILE, NOTICES_FILE, PACK_FILE, PACK_SCHEMA, PROJECT_DIRECTORY, PackFile,
-    PackHead, PackLanguage, PackParts, PackRunner, ProjectPack, project_digest,
+    PackHead, PackLanguage, PackParts, PackRunner, ProjectPack, SlowParts, project_digest,
 };
 
 #[derive(Args)]
@@ -148,6 +148,8 @@ fn parts(args: &PackAddArgs, files: &ProjectFiles, layout: &ProjectLayout) -> Pa
         files: kept,
         map: String::new(),
         index: String::new(),
+        names: String::new(),
+        slow: SlowParts::default(),
         notices: files.notices(),
     }
 }

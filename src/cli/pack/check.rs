@@ -1,11 +1,13 @@
-//! `synthd pack check`: tries a sample of a pack's changes and groups again, each in a fresh process, and
-//! proves tasks of every kind that the pack has entries for.
+//! `synthd pack check`: tries a sample of a pack's changes and groups again, each in a fresh process,
+//! proves tasks of every kind that the pack has entries for, and looks for what gives their answers away.
 
 use super::{number, tell, with_sandboxes};
 use crate::cli::TemplateDirs;
 use crate::cli::terminal::output::{print_json, print_line};
 use crate::error::{Code, Error, Result};
-use crate::packs::{MinerSandbox, MiningSettings, PackLibrary};
+use crate::packs::{
+    MinerSandbox, MiningSettings, PackLibrary, sandbox_leaks, shown_answers, workspace_leaks,
+};
 use crate::running_engine::fault_error;
 use clap::Args;
 use serde_json::{Value, json};
@@ -13,7 +15,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use synthd_actors::agent::MinimalScaffold;
 use synthd_actors::model::{BASE_IMAGE, SandboxSpec};
-use synthd_actors::pack::{ChangeGroup, ChangeKind, INDEX_FILE, MAP_FILE, PackShelf, ProjectPack};
+use synthd_actors::pack::{
+    AnswerLeak, ChangeGroup, ChangeKind, INDEX_FILE, MAP_FILE, PackShelf, ProjectPack,
+};
 use synthd_actors::pool::PoolHandle;
 use synthd_actors::proof::TemplateProver;
 use synthd_actors::task::{Catalog, Template, TemplateFolder};
@@ -39,7 +43,7 @@ pub(in crate::cli) struct PackCheckArgs {
 }
 
 /// The kinds of tasks that a pack may have entries for.
-const KINDS: [&str; 9] = [
+const KINDS: [&str; 10] = [
     "repair",
     "repair-many",
     "implement",
@@ -49,21 +53,25 @@ const KINDS: [&str; 9] = [
     "de-duplicate",
     "bisect",
     "merge",
+    "speed-up",
 ];
 
 /// Checks a pack. The error `PackUnproven` counts what is wrong.
 pub(super) async fn check(args: PackCheckArgs) -> Result<ExitCode> {
     let library = library(&args)?;
     let pack = find(&library, &args.name)?;
-    let (entries, problems) = with_sandboxes(async |pool| {
+    let (entries, problems, leaks) = with_sandboxes(async |pool| {
         let entries = entries(pool, &pack, args.sample).await?;
         let problems = proofs(pool, &library, &pack, args.seeds).await?;
-        Ok((entries, problems))
+        let leaks = leaks(pool, &library, &pack).await?;
+        Ok((entries, problems, leaks))
     })
     .await?;
     let differing = entries.get("differing").and_then(Value::as_array).map_or(0, Vec::len);
     if args.json {
-        print_json(&json!({ "pack": args.name, "entries": entries, "problems": problems }))?;
+        print_json(&json!({
+            "pack": args.name, "entries": entries, "problems": problems, "leaks": leaks,
+        }))?;
     } else {
         let (checked, of) = (number(&entries, "checked"), number(&entries, "of"));
         print_line(&format!("{}: {checked} of {of} entries were tried again", args.name));
@@ -72,6 +80,10 @@ pub(super) async fn check(args: PackCheckArgs) -> Result<ExitCode> {
         tell(&format!("  differs: {}", entry.as_str().unwrap_or_default()));
     }
     problems.iter().for_each(|problem| tell(&format!("  {problem}")));
+    leaks.iter().for_each(|leak| tell(&format!("  {leak}")));
+    if !leaks.is_empty() {
+        return Err(shown_answers(leaks.len(), &format!("the pack {}", args.name)));
+    }
     if differing == 0 && problems.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
@@ -182,6 +194,31 @@ async fn proofs(
     Ok(problems)
 }
 
+/// What gives the answers of tasks away: the workspace of one task of each kind, and the sandbox of the
+/// first one. Each place is told once.
+async fn leaks(
+    pool: &PoolHandle,
+    library: &PackLibrary,
+    pack: &ProjectPack,
+) -> Result<Vec<AnswerLeak>> {
+    let mut tasks = Vec::new();
+    for kind in KINDS {
+        // What makes no task was told by its proof.
+        tasks.extend(template(library, &pack.head.name, kind)?.task(1, 0).ok());
+    }
+    let spec = SandboxSpec { image: BASE_IMAGE.to_owned(), ..SandboxSpec::default() };
+    let mut found: Vec<AnswerLeak> = match tasks.first() {
+        Some(task) => Box::pin(sandbox_leaks(pool, &Arc::new(spec), task)).await?,
+        None => Vec::new(),
+    };
+    for leak in tasks.iter().flat_map(workspace_leaks) {
+        if !found.contains(&leak) {
+            found.push(leak);
+        }
+    }
+    Ok(found)
+}
+
 /// Whether a pack has entries from which tasks of a kind can be drawn.
 fn has_entries(pack: &ProjectPack, kind: &str, template: &Template) -> bool {
     match kind {
@@ -193,6 +230,7 @@ fn has_entries(pack: &ProjectPack, kind: &str, template: &Template) -> bool {
         "implement" => pack.good_changes(ChangeKind::Stub).next().is_some(),
         "de-duplicate" => !pack.inlines.is_empty(),
         "environment" => pack.takes_suite(),
+        "speed-up" => !pack.slow.is_empty(),
         // What these need, they find out when they draw: a task shows whether there is one.
         _ => template.task(1, 0).is_ok(),
     }

@@ -74,6 +74,7 @@ fn described(pack: &ProjectPack, folder: Option<String>) -> Value {
         "source_sha256": pack.head.source_sha256, "files": pack.files.len(),
         "tests": pack.tests.len(), "deselected": pack.head.deselected.len(),
         "faults": pack.faults.len(), "stubs": pack.stubs.len(), "twins": pack.twins.len(),
+        "slow_forms": pack.slow.len(), "names": pack.names.len(),
         "fault_groups": groups(ChangeKind::Fault), "stub_groups": groups(ChangeKind::Stub),
         "inlines": pack.inlines.len(),
     })

@@ -9,7 +9,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use synthd_actors::pack::{INDEX_FILE, MAP_FILE, PackParts};
+use synthd_actors::pack::{INDEX_FILE, MAP_FILE, NAMES_FILE, PackParts, SLOW_FILE};
 use synthd_actors::pool::PoolHandle;
 
 #[derive(Args)]
@@ -36,15 +36,18 @@ pub(in crate::cli) struct PackMineArgs {
 /// Mines a pack and replaces its map and its index.
 pub(super) async fn mine(args: PackMineArgs) -> Result<ExitCode> {
     let parts = parts_of(&args.folder)?;
-    let (summary, map, index) =
-        with_sandboxes(async |pool| mined(pool, &args, &parts).await).await?;
-    let parts = PackParts { map, index, ..parts };
+    let (summary, files) = with_sandboxes(async |pool| mined(pool, &args, &parts).await).await?;
+    let MinedFiles { map, index, names } = files;
+    let parts = PackParts { map, index, names, ..parts };
     // What is written must be readable; the old parts stay if it is not.
     let pack = checked(&args.folder, parts.clone())?;
-    // Entries name tests by their numbers in the map. Ended between, the pack is one without entries.
+    // Names stand in entries, and entries name tests by their numbers in the map. Ended between, the
+    // pack is one without entries or names.
+    replace_file(&args.folder.join(NAMES_FILE), "")?;
     replace_file(&args.folder.join(INDEX_FILE), "")?;
     replace_file(&args.folder.join(MAP_FILE), &parts.map)?;
     replace_file(&args.folder.join(INDEX_FILE), &parts.index)?;
+    replace_file(&args.folder.join(NAMES_FILE), &parts.names)?;
     if args.json {
         print_json(&json!({ "pack": pack.head.name, "digest": pack.digest, "mined": summary }))?;
     } else {
@@ -59,18 +62,26 @@ pub(super) async fn mine(args: PackMineArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Runs all steps of the miner. The answer of the last one, the map and the index.
+/// The files of a pack that the miner writes.
+struct MinedFiles {
+    map: String,
+    index: String,
+    names: String,
+}
+
+/// Runs all steps of the miner. The answer of the step that writes the index, and the files.
 async fn mined(
     pool: &PoolHandle,
     args: &PackMineArgs,
     parts: &PackParts,
-) -> Result<(Value, String, String)> {
+) -> Result<(Value, MinedFiles)> {
     let settings = MiningSettings {
         source: parts.head.source.clone(),
         tests: parts.head.tests.clone(),
         deselected: parts.head.deselected.keys().cloned().collect(),
     };
-    let mut miner = MinerSandbox::start(pool, &parts.files, &settings, Vec::new()).await?;
+    let state = vec![(SLOW_FILE, parts.slow.forms.clone())];
+    let mut miner = MinerSandbox::start(pool, &parts.files, &settings, state).await?;
     let baseline = miner.step("baseline").await?;
     tell(&format!("{} tests pass every time", number(&baseline, "passing")));
     let found = number(&miner.step("candidates").await?, "candidates");
@@ -82,12 +93,15 @@ async fn mined(
     let inlines = miner.step("inlines").await?;
     tell(&format!("helpers written out: {}", in_words(&inlines)));
     let summary = miner.step("write").await?;
+    let named = number(&miner.step("names").await?, "names");
+    tell(&format!("{named} names can be others"));
     let mut state = miner.state().await?;
     let mut take = |name: &str| {
         let missing = || Error::new(Code::Unexpected, format!("the miner left no {name}"));
         state.remove(name).ok_or_else(missing)
     };
-    Ok((summary, take(MAP_FILE)?, take(INDEX_FILE)?))
+    let (map, index, names) = (take(MAP_FILE)?, take(INDEX_FILE)?, take(NAMES_FILE)?);
+    Ok((summary, MinedFiles { map, index, names }))
 }
 
 /// Runs a step over `count` entries, some at a time.

@@ -126,6 +126,15 @@ prop_compose! {
 }
 
 prop_compose! {
+    fn pack()(
+        (name, version, digest) in (text(), text(), text()),
+        (licence, notices) in (text(), text()),
+    ) -> RowPack {
+        RowPack { name, version, digest, licence, notices }
+    }
+}
+
+prop_compose! {
     fn row()(
         names in vec(text(), 14),
         (task_seed, total_tokens, attempt) in any::<(i64, Option<i64>, i32)>(),
@@ -134,7 +143,8 @@ prop_compose! {
         (trajectory, labels) in (vec(step(), 0..5), vec(text(), 0..4)),
         (sampling, prompt_digest, sample) in (option::of(text()), option::of(text()), any::<i32>()),
         (template_digest, task_wording) in (option::of(text()), option::of(text())),
-        (kind, skills) in (option::of(text()), option::of(vec(text(), 0..4))),
+        (kind, skills, pack) in
+            (option::of(text()), option::of(vec(text(), 0..4)), option::of(pack())),
         pass_rate in option::of(any::<(i32, i32, f64, f64)>()),
         (model_version, tools, calls) in (option::of(text()), option::of(text()), option::of(any::<i64>())),
         messages in option::of(vec(message(), 0..4)),
@@ -146,7 +156,7 @@ prop_compose! {
         TrajectoryRow {
             schema_version: name(), trajectory_id: name(), campaign: name(), task_id: name(),
             template: name(), task_seed, task_instruction: name(), task_wording, category: name(),
-            kind, skills,
+            kind, skills, pack,
             difficulty: name(), llm_model: name(), llm_provider: name(), scaffold: name(),
             sampling, prompt_digest, sample, template_digest, model_version, tools, calls,
             messages, milestones,

@@ -241,6 +241,7 @@ fn trajectory(campaign: &str, ordinal: u64) -> TrajectoryRow {
         category: "debugging".to_owned(),
         kind: None,
         skills: None,
+        pack: None,
         difficulty: "medium".to_owned(),
         llm_model: "scripted/oracle".to_owned(),
         llm_provider: "scripted".to_owned(),

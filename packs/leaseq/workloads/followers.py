@@ -1,0 +1,15 @@
+"""Jobs that wait for many others."""
+
+from leaseq.graph import Graph
+from leaseq.jobs import Job
+
+
+def data(size, draw):
+    return draw.sample(range(size), size)
+
+
+def work(numbers):
+    graph = Graph()
+    for number in numbers:
+        graph.add(Job("f%d" % number, after=["j%d" % number]))
+    return [[job.name for job in graph.followers("j%d" % number)] for number in range(len(numbers))]
