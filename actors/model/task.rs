@@ -2,7 +2,9 @@
 //! bytes and therefore the same digest. `actors/task/task_builder.rs` builds tasks, and the episode
 //! actor uses everything in them.
 
-use super::{FileSpec, TaskId, TaskKind, TaskResources, TaskService, TaskStage, digest_of};
+use super::{
+    FileSpec, TaskContainer, TaskId, TaskKind, TaskResources, TaskService, TaskStage, digest_of,
+};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -195,6 +197,10 @@ pub enum JudgePlace {
     /// The checks run in a sandbox of their own. What they run of the workspace runs in another one,
     /// which has no sealed files. See `actors/judge/`.
     Apart,
+    /// The tests of a task of a container run in a fresh container of what the agent has left. No
+    /// template may ask for it.
+    #[schemars(skip)]
+    Container,
 }
 
 impl JudgePlace {
@@ -203,6 +209,7 @@ impl JudgePlace {
         match self {
             Self::Shared => "shared",
             Self::Apart => "apart",
+            Self::Container => "container",
         }
     }
 
@@ -289,6 +296,9 @@ pub struct Task {
     /// The pack from which the task was made. None for a task of a template's own files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pack: Option<TaskPack>,
+    /// The environment, if it is a container image and not files in a workspace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<TaskContainer>,
     pub verification: TaskVerification,
     /// The stages, if the agent is told of its work in several instructions. Then `instruction` is
     /// the first one, a submission stands in `solution` between two stages, and `verification` is

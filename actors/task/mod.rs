@@ -10,6 +10,7 @@
 //! `yaml.rs`). Template authors read `docs/templates.md`.
 
 mod catalog;
+mod container_task;
 mod draw;
 mod field_renderer;
 mod pack_draw;
@@ -32,6 +33,7 @@ mod tests;
 mod yaml;
 
 pub use catalog::{Catalog, glob_matches, path_matches};
+pub use container_task::ContainerTask;
 pub use pack_spec::{FaultReport, PackKind, PackSpec, ReportSpec};
 pub use params::{CountSpec, OrderedParams, ParamSpec};
 pub(crate) use render::fill;

@@ -119,6 +119,7 @@ impl<'a> PackTaskBuilder<'a> {
             alternatives: vec![self.rewritten(drawn)],
             faults: drawn.changes.changes.iter().map(fault).collect(),
             pack: Some(self.origin(drawn)),
+            container: None,
             verification: self.verification(drawn),
             stages: Vec::new(),
             digest: String::new(),

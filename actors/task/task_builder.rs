@@ -99,6 +99,7 @@ impl<'a> TaskBuilder<'a> {
             alternatives,
             faults: faults.into_iter().map(|drawn| drawn.fault).collect(),
             pack: None,
+            container: None,
             verification: work.verification,
             stages,
             digest: String::new(),
