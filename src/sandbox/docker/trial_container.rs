@@ -13,6 +13,7 @@ use super::connection::{DockerAddress, DockerConnection};
 use super::container_remover::now;
 use super::engine_faults::{fault, refused, with_timeout};
 use super::images::MADE_HERE;
+use super::kept_image::KEPT_BY;
 use super::owner::{ContainerOwner, DEADLINE, OWNER};
 use bollard::Docker;
 use bollard::errors::Error;
@@ -232,9 +233,11 @@ impl TrialContainers {
     }
 }
 
-/// The labels of a kept image. Those of its container say whose that was; an image has no owner.
+/// The labels of a kept image. Those of its container say whose that was; an image is swept by a label
+/// of its own.
 fn kept_labels() -> HashMap<String, String> {
-    [(MADE_HERE, KEPT), (OWNER, ""), (DEADLINE, "")]
+    let owner = ContainerOwner::this().label();
+    [(MADE_HERE, KEPT), (KEPT_BY, owner.as_str()), (OWNER, ""), (DEADLINE, "")]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into()
 }

@@ -15,7 +15,7 @@ use synthd_actors::model::{
     OperationReport, SandboxFingerprint, SandboxOperation, SandboxSpec, SandboxTree, ServiceReport,
     TaskService, WorkspaceCopy,
 };
-use synthd_actors::ports::{InterruptFuture, Sandbox};
+use synthd_actors::ports::{InterruptFuture, KeptImage, Sandbox};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// What a backend keeps of a sandbox. When the guard is dropped, the sandbox ends.
@@ -30,6 +30,12 @@ pub(crate) trait SandboxGuard: Send + Sync + 'static {
     /// engine is what failed. None: the sandbox itself failed, or there is no such engine.
     async fn engine_trouble(&self) -> Option<Fault> {
         None
+    }
+
+    /// Keeps all files of the sandbox as an image, see [`Sandbox::keep_image`].
+    async fn keep_image(&self) -> Result<Box<dyn KeptImage>, Fault> {
+        let what = "the files of this sandbox are not kept as an image";
+        Err(Fault::new(FaultKind::SandboxRefused, what))
     }
 
     /// Tells the guard who uses the sandbox now, so that a person who looks at the host can see
@@ -239,6 +245,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, K: SandboxGuard> Sandbo
     async fn environment(&mut self, variables: &[(String, String)]) -> Result<(), Fault> {
         let answer = self.client.environment(variables).await;
         blamed(&self.guard, answer).await
+    }
+
+    async fn keep_image(&mut self) -> Result<Box<dyn KeptImage>, Fault> {
+        if self.spec.site.is_none() {
+            let what = "the work of this sandbox is in memory, and no image can have it";
+            return Err(Fault::new(FaultKind::SandboxRefused, what));
+        }
+        self.guard.keep_image().await
     }
 }
 

@@ -7,6 +7,7 @@
 
 use crate::files::{MAX_DEPTH, O_NOFOLLOW, O_NONBLOCK};
 use crate::sha256::Sha256;
+use crate::shell_session::workspace_path;
 use crate::wire::{LISTED, PayloadWriter, change};
 use std::collections::{BinaryHeap, HashMap};
 use std::fs::{self, File, Metadata};
@@ -75,7 +76,10 @@ impl WorkspaceScanner {
     pub fn scan(&mut self, reply: &mut PayloadWriter) {
         self.looks += 1;
         let mut found = ScanProgress { room: MAX_HASHED, ..ScanProgress::default() };
-        found.walk(self, Path::new("/work"), &mut Vec::new(), 0);
+        // The root of a container has the files of the kernel. It is no workspace that can be scanned.
+        if workspace_path() != Path::new("/") {
+            found.walk(self, workspace_path(), &mut Vec::new(), 0);
+        }
         self.miss(&mut found);
         let mut listed = found.first.into_sorted_vec();
         listed.truncate(within(listed.iter().map(Vec::len)));
