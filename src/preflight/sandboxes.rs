@@ -50,7 +50,9 @@ impl SandboxPreflight<'_> {
     fn wanted(&self, catalog: &Catalog) -> BTreeMap<String, Vec<String>> {
         let tasks = &self.config.tasks;
         let mut wanted: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for template in catalog.select(&tasks.templates, &tasks.exclude) {
+        let selected = catalog.select(&tasks.templates, &tasks.exclude);
+        // A task of a container brings its image, which is made or found when the campaign begins.
+        for template in selected.iter().filter(|template| template.container().is_none()) {
             wanted.entry(template.environment.image.clone()).or_default().push(template.id.clone());
         }
         wanted
