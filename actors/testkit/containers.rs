@@ -85,6 +85,7 @@ pub fn container_task(id: &str, judge: Arc<FakeJudge>) -> ContainerTask {
     let mut task = letter.task(1, 0).expect("it makes tasks");
     id.clone_into(&mut task.template);
     task.verification.judge = JudgePlace::Container;
+    task.verification.milestones.clear();
     task.container = Some(TaskContainer {
         source: ContainerSource::Harbor,
         origin: format!("origin of {id}"),
