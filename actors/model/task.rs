@@ -3,7 +3,8 @@
 //! actor uses everything in them.
 
 use super::{
-    FileSpec, TaskContainer, TaskId, TaskKind, TaskResources, TaskService, TaskStage, digest_of,
+    FileSpec, TaskContainer, TaskId, TaskKind, TaskResources, TaskService, TaskStage, WORKSPACE,
+    digest_of,
 };
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -317,6 +318,12 @@ pub struct Task {
 }
 
 impl Task {
+    /// Where the agent's commands start.
+    pub fn workspace(&self) -> &str {
+        let site = self.container.as_ref().map(|container| &container.site);
+        site.and_then(|site| site.directory.as_deref()).unwrap_or(WORKSPACE)
+    }
+
     /// The cluster of a task from its template and its public content.
     pub fn cluster_of(template: &str, content: &str) -> String {
         digest_of(&["cluster", template, content])

@@ -40,6 +40,11 @@ pub(super) fn folder_task(
     let origin = folder_digest(folder).map_err(|problem| told(&[problem]))?;
     let unread = |error: io::Error| format!("cannot be read: {error}");
     let image = TaskProver::image_name(&task, folder).map_err(unread)?;
+    let directory = TaskProver::begin_directory(&task, folder).map_err(unread)?;
+    let directory = directory.ok_or(
+        "the directory in which the agent begins is not known: state environment.workdir, or WORKDIR in \
+         the Dockerfile",
+    )?;
     let solution = solution_of(&task, part, folder).map_err(unread)?;
     let container = TaskContainer {
         source: ContainerSource::Harbor,
@@ -48,7 +53,7 @@ pub(super) fn folder_task(
         authors: task.authors.iter().map(|author| stated(author)).collect(),
         image,
         site: ContainerSite {
-            directory: task.workdir.clone(),
+            directory: Some(directory),
             user: part.agent_user.clone(),
             variables: task.variables.clone(),
         },

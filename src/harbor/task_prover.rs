@@ -9,6 +9,7 @@
 //! its files are there. `/tests` and `/logs/verifier` are empty before, whatever the solution has left
 //! there. Scripts have no network; a build of a Dockerfile has that of the engine, and a limit of time.
 
+use super::dockerfile::workdir_of;
 use super::export::quoted;
 use super::harbor_task::{HarborImage, HarborPart, HarborTask};
 use super::reward_file::TaskRewards;
@@ -112,6 +113,17 @@ impl TaskProver {
         let user = self.containers.user_of(&self.image_of(task, folder).await?).await?;
         let proven = ProvenTask { task, folder, image: work.to_owned(), user };
         self.test(&proven, part, work).await
+    }
+
+    /// The directory in which programs of the environment begin. None: only the image says it.
+    pub fn begin_directory(task: &HarborTask, folder: &Path) -> io::Result<Option<String>> {
+        match (&task.workdir, &task.image) {
+            (Some(directory), _) => Ok(Some(directory.clone())),
+            (None, HarborImage::Prebuilt(_)) => Ok(None),
+            (None, HarborImage::Dockerfile(path)) => {
+                std::fs::read_to_string(folder.join(path)).map(|text| workdir_of(&text))
+            }
+        }
     }
 
     /// The name of the image of the environment, whether it is there or not.
