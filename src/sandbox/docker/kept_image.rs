@@ -42,7 +42,8 @@ impl AgentImage {
         };
         let config = ContainerConfig { labels: Some(labels()), ..Default::default() };
         let doing = "keep a container as an image";
-        let kept = timeout(COPYING, docker.commit_container(options, config)).await;
+        let patient = docker.clone().with_timeout(COPYING);
+        let kept = timeout(COPYING, patient.commit_container(options, config)).await;
         let kept = kept.map_err(|_| timeout_fault(doing))?;
         let id = kept.map_err(|error| fault(doing, &error))?.id;
         Ok(Self { id, docker: docker.clone() })

@@ -1,6 +1,6 @@
 //! Runs one script in an ordinary container: as root if the image says so, with a root that can be
-//! written, as tasks of others expect it. No agent acts there, and no label comes from it: it is for
-//! proofs of tasks. It has no network, and limits of memory and processes.
+//! written, as tasks of others expect it. No agent acts there: it is for proofs of such tasks, and for the
+//! tests that run over what an agent has left. It has no network, and limits of memory and processes.
 //!
 //! ```text
 //!  create ─► lay files ─► start ─► ended by itself, or killed ─► files read, or kept as an image
