@@ -21,7 +21,12 @@ pub trait ContainerJudge: Send + Sync + 'static {
 
     /// The verdict over an image that has what an agent has left. The judge keeps the image as long as it
     /// needs it, also if nobody waits for the verdict any more.
-    async fn judge(&self, image: Box<dyn KeptImage>) -> Result<Verdict, Fault>;
+    /// `runtime` is that of the campaign's containers, if it is not the engine's default.
+    async fn judge(
+        &self,
+        image: Box<dyn KeptImage>,
+        runtime: Option<&str>,
+    ) -> Result<Verdict, Fault>;
 }
 
 /// What proofs of tasks of containers have found, in the data directory. It outlives campaigns.

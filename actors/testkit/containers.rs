@@ -48,7 +48,7 @@ impl ContainerJudge for FakeJudge {
         Ok(self.problems.clone())
     }
 
-    async fn judge(&self, image: Box<dyn KeptImage>) -> Result<Verdict, Fault> {
+    async fn judge(&self, image: Box<dyn KeptImage>, _: Option<&str>) -> Result<Verdict, Fault> {
         let check = CheckResult {
             name: "tests".to_owned(),
             weight: 1.0,

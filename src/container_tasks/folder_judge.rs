@@ -48,16 +48,16 @@ impl JudgedFolder {
     }
 
     /// The verdict of two runs. If there is no reward, nobody knows why: it is a fault, and no label.
-    async fn judge(&self, image: &str) -> Result<Verdict, Fault> {
+    async fn judge(&self, image: &str, runtime: Option<&str>) -> Result<Verdict, Fault> {
         self.ensure_same().await?;
-        let first = self.reward(image).await?;
-        let second = self.reward(image).await?;
+        let first = self.reward(image, runtime).await?;
+        let second = self.reward(image, runtime).await?;
         Ok(verdict_of_rewards(first, second))
     }
 
-    async fn reward(&self, image: &str) -> Result<f64, Fault> {
+    async fn reward(&self, image: &str, runtime: Option<&str>) -> Result<f64, Fault> {
         let prover = self.engine.prover().await?;
-        let reward = prover.reward_of(&self.task, &self.folder, image).await?;
+        let reward = prover.reward_of(&self.task, &self.folder, image, runtime).await?;
         reward.map_err(|why| Fault::new(FaultKind::TaskSetup, format!("there is no reward: {why}")))
     }
 }
@@ -74,8 +74,12 @@ impl ContainerJudge for FolderJudge {
         to_its_end(async move { judged.prove().await }).await
     }
 
-    async fn judge(&self, image: Box<dyn KeptImage>) -> Result<Verdict, Fault> {
-        let judged = self.0.clone();
-        to_its_end(async move { judged.judge(image.id()).await }).await
+    async fn judge(
+        &self,
+        image: Box<dyn KeptImage>,
+        runtime: Option<&str>,
+    ) -> Result<Verdict, Fault> {
+        let (judged, runtime) = (self.0.clone(), runtime.map(str::to_owned));
+        to_its_end(async move { judged.judge(image.id(), runtime.as_deref()).await }).await
     }
 }

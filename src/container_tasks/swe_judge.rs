@@ -80,12 +80,15 @@ fn command(row: &SweRow) -> String {
 
 impl SweWork {
     /// What the tests say of an image.
-    async fn test(&self, image: &str) -> Result<Vec<CheckResult>, Fault> {
+    async fn test(&self, image: &str, runtime: Option<&str>) -> Result<Vec<CheckResult>, Fault> {
         let script = testing(&self.row);
         let files =
             archive(&[("run.sh", script.as_str()), ("test.patch", self.row.test_patch.as_str())])?;
         let containers = self.engine.containers().await?;
-        let ended = containers.run(&self.trial(image, RUN, files, TESTS_TIME)).await?;
+        let ended = {
+            let run = self.trial(image, RUN, files, TESTS_TIME);
+            containers.run(&TrialRun { runtime, ..run }).await?
+        };
         let checks = self.checks(containers, &ended).await;
         containers.remove(ended).await;
         checks
@@ -108,6 +111,7 @@ impl SweWork {
             files,
             fresh: &[OURS],
             memory_bytes: PROVEN_MEMORY_MB << 20,
+            runtime: None,
             timeout,
         }
     }
@@ -139,13 +143,13 @@ impl SweWork {
     /// What does not hold of the row: its patch must pass, and doing nothing must not.
     async fn prove(&self) -> Result<Vec<String>, Fault> {
         let mut problems = Vec::new();
-        if self.test(&self.row.image).await?.iter().all(|check| check.passed) {
+        if self.test(&self.row.image, None).await?.iter().all(|check| check.passed) {
             problems.push("doing nothing passes the tests".to_owned());
         }
         match self.patched().await? {
             None => problems.push("the patch does not apply".to_owned()),
             Some(image) => {
-                let tested = self.test(&image).await;
+                let tested = self.test(&image, None).await;
                 self.engine.containers().await?.remove_image(&image).await;
                 let failed = tested?.into_iter().filter(|check| !check.passed);
                 problems.extend(failed.map(|check| format!("the patch: {}", check.output)));
@@ -170,9 +174,9 @@ impl SweWork {
     }
 
     /// The verdict of two runs over the same image.
-    async fn judge(&self, image: &str) -> Result<Verdict, Fault> {
-        let first = self.test(image).await?;
-        let second = self.test(image).await?;
+    async fn judge(&self, image: &str, runtime: Option<&str>) -> Result<Verdict, Fault> {
+        let first = self.test(image, runtime).await?;
+        let second = self.test(image, runtime).await?;
         let verdict = Verdict::agree(first, &second);
         // All tests or nothing: a part of them earns nothing.
         let score = if verdict.passed { 1.0 } else { 0.0 };
@@ -238,9 +242,13 @@ impl ContainerJudge for SweJudge {
         to_its_end(async move { judged.prove().await }).await
     }
 
-    async fn judge(&self, image: Box<dyn KeptImage>) -> Result<Verdict, Fault> {
-        let judged = self.0.clone();
-        to_its_end(async move { judged.judge(image.id()).await }).await
+    async fn judge(
+        &self,
+        image: Box<dyn KeptImage>,
+        runtime: Option<&str>,
+    ) -> Result<Verdict, Fault> {
+        let (judged, runtime) = (self.0.clone(), runtime.map(str::to_owned));
+        to_its_end(async move { judged.judge(image.id(), runtime.as_deref()).await }).await
     }
 }
 

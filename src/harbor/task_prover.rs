@@ -106,13 +106,14 @@ impl TaskProver {
         task: &HarborTask,
         folder: &Path,
         work: &str,
+        runtime: Option<&str>,
     ) -> Result<Result<f64, String>, Fault> {
         let [part] = task.steps.as_slice() else {
             return Ok(Err("each step of the task needs the work of its own end".to_owned()));
         };
         let user = self.containers.user_of(&self.image_of(task, folder).await?).await?;
         let proven = ProvenTask { task, folder, image: work.to_owned(), user };
-        self.test(&proven, part, work).await
+        self.test(&proven, part, work, runtime).await
     }
 
     /// The directory in which programs of the environment begin. None: only the image says it.
@@ -167,7 +168,7 @@ impl TaskProver {
         problems: &mut Vec<String>,
     ) -> Result<(), Fault> {
         for part in &proven.task.steps {
-            match self.test(proven, part, &proven.image).await? {
+            match self.test(proven, part, &proven.image, None).await? {
                 Ok(reward) if reward >= WHOLE => {}
                 Ok(_) => return Ok(()),
                 Err(why) => {
@@ -204,7 +205,7 @@ impl TaskProver {
                     return Ok(());
                 }
             }
-            match self.test(proven, part, &image).await? {
+            match self.test(proven, part, &image, None).await? {
                 Ok(reward) if reward >= WHOLE => {}
                 Ok(reward) => problems.push(format!("the solution{step} has the reward {reward}")),
                 Err(why) => problems.push(format!("the solution{step}: {why}")),
@@ -233,6 +234,7 @@ impl TaskProver {
             files: files.map_err(|error| unread(&error))?,
             fresh: &["/solution"],
             memory_bytes: proven.memory_bytes(),
+            runtime: None,
             timeout: part.agent_timeout.unwrap_or(SOLUTION_TIME),
         };
         let ended = self.containers.run(&run).await?;
@@ -251,6 +253,7 @@ impl TaskProver {
         proven: &ProvenTask<'_>,
         part: &HarborPart,
         image: &str,
+        runtime: Option<&str>,
     ) -> Result<Result<f64, String>, Fault> {
         let is_legacy = proven.task.format == terminal_folder::FORMAT;
         let more = if is_legacy { BY_EXIT_CODE } else { "" };
@@ -268,6 +271,7 @@ impl TaskProver {
             files: files.map_err(|error| unread(&error))?,
             fresh: &["/tests", "/logs/verifier"],
             memory_bytes: proven.memory_bytes(),
+            runtime,
             timeout: part.tests_timeout,
         };
         let ended = self.containers.run(&run).await?;

@@ -95,7 +95,7 @@ async fn verify_final(
     mut lease: SandboxLease,
 ) -> Result<Verdict, Fault> {
     if let Some(judge) = &orders.judge {
-        return judge_container(&**judge, lease).await;
+        return judge_container(&**judge, &orders.spec, lease).await;
     }
     let verdict = match lease.sandbox().pack(true).await {
         Ok(snapshot) => {
@@ -113,11 +113,12 @@ async fn verify_final(
 /// container ends: no program of the agent is left when the tests run.
 async fn judge_container(
     judge: &dyn ContainerJudge,
+    spec: &SandboxSpec,
     mut lease: SandboxLease,
 ) -> Result<Verdict, Fault> {
     let image = lease.sandbox().keep_image().await?;
     drop(lease);
-    let verdict = judge.judge(image).await?;
+    let verdict = judge.judge(image, spec.runtime.as_deref()).await?;
     let place = JudgePlace::Container;
     Ok(verdict.judged_in(JudgeEnvironment { place, sandbox: None, library: None }))
 }

@@ -62,6 +62,8 @@ pub struct TrialRun<'a> {
     /// Directories that begin empty, whatever the image has there. They are not kept.
     pub fresh: &'a [&'a str],
     pub memory_bytes: u64,
+    /// None: the engine's default.
+    pub runtime: Option<&'a str>,
     /// At most thirty days.
     pub timeout: Duration,
 }
@@ -251,6 +253,7 @@ fn host(run: &TrialRun<'_>) -> HostConfig {
         memory: Some(memory),
         // The sum of memory and swap. Equal values mean no swap.
         memory_swap: Some(memory),
+        runtime: run.runtime.map(str::to_owned),
         pids_limit: Some(PROCESSES),
         network_mode: Some("none".to_owned()),
         // Kept output would fill the disk of the host.
@@ -344,12 +347,14 @@ mod tests {
             files: Vec::new(),
             fresh: &["/tests"],
             memory_bytes: 64 << 20,
+            runtime: Some("runsc"),
             timeout: Duration::MAX,
         };
         assert_eq!(run.longest(), LONGEST);
         let host = host(&run);
         assert_eq!((host.memory, host.memory_swap), (Some(64 << 20), Some(64 << 20)));
         assert_eq!(host.network_mode.as_deref(), Some("none"));
+        assert_eq!(host.runtime.as_deref(), Some("runsc"));
         assert_eq!((host.pids_limit, host.privileged), (Some(PROCESSES), Some(false)));
         let mounts = host.mounts.unwrap();
         assert_eq!(mounts.len(), 1);
