@@ -35,7 +35,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use synthd_actors::model::{Fault, FaultKind};
 use synthd_actors::ports::KeptImage;
-use synthd_actors::supervisor::spawn;
+use synthd_actors::supervisor::{panic_text, spawn};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
@@ -94,7 +94,13 @@ impl SandboxGuard for ContainerGuard {
     }
 
     async fn keep_image(&self) -> Result<Box<dyn KeptImage>, Fault> {
-        Ok(Box::new(AgentImage::of(&self.docker, &self.id).await?))
+        // In a task of its own: if the caller is gone when the image is made, the image is dropped, which
+        // has it removed.
+        let (docker, id) = (self.docker.clone(), self.id.clone());
+        let making = spawn("keep image", async move { AgentImage::of(&docker, &id).await });
+        let made = making.detach().await;
+        let panicked = |failure| Err(Fault::new(FaultKind::SandboxLost, panic_text(failure)));
+        Ok(Box::new(made.unwrap_or_else(panicked)?))
     }
 
     /// Names the container for its holder, as in `synthd-HOLDER-1a2b3c4d`, so that the list of
