@@ -12,6 +12,7 @@
 //! - `ports` and `agent_access` are the traits that the `synthd` package implements: store,
 //!   sandboxes, models, datasets, the clock, and the agent gateway.
 //! - `judge` runs the checks of a task apart from what they judge.
+//! - `container_judge` has the ports for tasks whose environment is a container image.
 //! - `work` has the kinds of work (trajectories, completions) behind one port.
 //! - `engine`, `campaign`, `router`, `pool`, `collector` and `quality` are the actors, with
 //!   `work::UnitActor` for each attempt.
@@ -22,6 +23,7 @@ pub mod agent;
 pub mod agent_access;
 pub mod campaign;
 pub mod collector;
+pub mod container_judge;
 pub mod draft;
 pub mod engine;
 pub mod judge;

@@ -210,6 +210,20 @@ pub trait Sandbox: Send + 'static {
 
     /// Adds environment variables for every command that is started from now on.
     async fn environment(&mut self, variables: &[(String, String)]) -> Result<(), Fault>;
+
+    /// Keeps all files of the sandbox as an image, for the tests of a task of a container. Only a
+    /// container whose root can be written has such files; other sandboxes refuse with
+    /// `SandboxRefused`.
+    async fn keep_image(&mut self) -> Result<Box<dyn KeptImage>, Fault> {
+        let what = "the files of this sandbox are not kept as an image";
+        Err(Fault::new(FaultKind::SandboxRefused, what))
+    }
+}
+
+/// An image that has what an agent has left. Dropping it has the image removed.
+pub trait KeptImage: Send + Sync + 'static {
+    /// The id of the image, from which the engine makes containers.
+    fn id(&self) -> &str;
 }
 
 /// The store did not do what it was asked. It is never retried blindly. The caller decides what

@@ -25,12 +25,21 @@ impl DrawTable {
         let selected = catalog.select(&tasks.templates, &tasks.exclude);
         if tasks.draw.rule != DrawRule::Shares {
             let most = tasks.most_of_template();
-            let templates = selected.into_iter().map(|template| (template, most)).collect();
+            let tasks = |template: Arc<Template>| (template.clone(), template.at_most(most));
+            let templates = selected.into_iter().map(tasks).collect();
             return Self { templates, lines: Vec::new() };
         }
         let candidates = draw_candidates(&selected);
         let (lines, counts) = share_lines(&tasks.draw, config.seed, &candidates);
         Self { templates: selected.into_iter().zip(counts).collect(), lines }
+    }
+
+    /// The number of tasks.
+    pub fn tasks(&self, config: &CampaignConfig) -> u64 {
+        match config.tasks.draw.is_each() {
+            true => self.templates.iter().map(|(_, tasks)| u64::from(*tasks)).sum(),
+            false => u64::from(config.tasks.draw.count),
+        }
     }
 
     /// The draw as JSON. Null if the campaign takes the same number of tasks of each template.

@@ -103,6 +103,10 @@ codes! {
     HarborUnsupported = "0212", exit 2;
     /// A template makes tasks for which Harbor's format has no words.
     NoHarborForm = "0213", exit 2;
+    /// A campaign has tasks of containers that its sandboxes or its agents cannot play.
+    ContainersUnplayable = "0214", exit 2;
+    /// None of the tasks of containers that a campaign names can be used.
+    ContainersRefused = "0215", exit 2;
     /// A pack, or a project for one, cannot be read or has mistakes.
     PackInvalid = "0221", exit 2;
     /// The tests of a project do not allow it to be mined.

@@ -11,6 +11,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod container_tasks;
 pub mod control;
 pub mod dataset;
 pub mod draw_table;

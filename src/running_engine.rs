@@ -22,6 +22,7 @@
 //! A second signal skips from 2 to 3. In both cases nothing is corrupted and everything can be
 //! resumed.
 
+use crate::container_tasks::ProofFiles;
 use crate::dataset::ParquetSink;
 use crate::error::{Code, Error, Result};
 use crate::gateway::{self, AgentGateway};
@@ -176,6 +177,7 @@ impl RunningEngine {
             quality,
             journal,
             workspaces: Arc::new(WorkspaceFiles::new(&options.data_dir)),
+            proofs: Arc::new(ProofFiles::new(&options.data_dir)),
             clock,
             agents,
             units,

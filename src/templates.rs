@@ -7,6 +7,7 @@
 //! them. The file also shows template errors with path, line and caret.
 
 use crate::config::{LibraryProblem, TemplateStore, TextDiagnostic};
+use crate::container_tasks::{FoundContainers, containers_at};
 use crate::error::{Code, Error, Result};
 use crate::packs::PackLibrary;
 use crate::template_calibration::CalibrationFile;
@@ -17,8 +18,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use synthd_actors::model::ContainerSource;
 use synthd_actors::task::{
-    Catalog, FolderFile, TEMPLATE_FILE, Template, TemplateError, TemplateFolder, UnknownWord,
+    Catalog, ContainerTask, FolderFile, TEMPLATE_FILE, Template, TemplateError, TemplateFolder,
+    UnknownWord,
 };
 
 /// A file of a shipped template.
@@ -139,6 +142,30 @@ impl TemplateStore for TemplateLibrary {
             self.packs = packs;
         }
         troubles
+    }
+
+    fn add_containers(
+        &mut self,
+        source: ContainerSource,
+        path: &Path,
+        shown: &Path,
+    ) -> Vec<LibraryProblem> {
+        let FoundContainers { tasks, mut refused } = match containers_at(source, path, shown) {
+            Ok(found) => found,
+            Err(what) => return vec![LibraryProblem { what, hint: None }],
+        };
+        let (known, new): (Vec<ContainerTask>, Vec<ContainerTask>) =
+            tasks.into_iter().partition(|one| self.catalog.get(&one.task.template).is_some());
+        let twice = |one: ContainerTask| {
+            let id = &one.task.template;
+            (
+                format!("{id} of {}", shown.display()),
+                "another path has a task of this name".to_owned(),
+            )
+        };
+        refused.extend(known.into_iter().map(twice));
+        self.catalog = Arc::new(self.catalog.with(Catalog::of_containers(new, refused)));
+        Vec::new()
     }
 }
 

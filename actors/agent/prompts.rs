@@ -2,7 +2,7 @@
 //! the scaffold's own prompt, or surrounds it with `{{ builtin }}`.
 
 use crate::agent::AgentLimits;
-use crate::model::{ChatMessage, ChatRole, PromptOverrides, Task, WORKSPACE};
+use crate::model::{ChatMessage, ChatRole, PromptOverrides, Task};
 
 /// Which prompt a text is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,7 +111,7 @@ fn filled(text: &str, builtin: &str, task: &Task, limits: &AgentLimits) -> Strin
     let value = |part: PromptPart<'_>| match part {
         PromptPart::Text(text) => text.to_owned(),
         PromptPart::Variable("builtin", _) => builtin.to_owned(),
-        PromptPart::Variable("workspace", _) => WORKSPACE.to_owned(),
+        PromptPart::Variable("workspace", _) => task.workspace().to_owned(),
         PromptPart::Variable("instruction", _) => task.instruction.clone(),
         PromptPart::Variable(name, _) => {
             limits.variable(name).unwrap_or_else(|| format!("{{{{{name}}}}}"))
@@ -124,6 +124,7 @@ fn filled(text: &str, builtin: &str, task: &Task, limits: &AgentLimits) -> Strin
 mod tests {
     use super::*;
     use crate::agent::{MinimalScaffold, Scaffold};
+    use crate::model::WORKSPACE;
     use crate::testkit;
     use proptest::prelude::*;
 

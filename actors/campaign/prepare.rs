@@ -106,7 +106,7 @@ pub async fn prepare(
     }
     let created_at_ms =
         earlier.as_ref().map_or_else(|| services.clock.now_ms(), |r| r.created_at_ms);
-    let mut sources = kind.sources(&services.pool).await?;
+    let mut sources = kind.sources(services).await?;
     if config.tasks.draw.rule == DrawRule::Informative {
         sources.past = past_results(&*services.journal, &config.name, created_at_ms).await?;
     }

@@ -9,7 +9,7 @@
 use super::sandbox::BASE_IMAGE;
 use super::{
     AgentProgram, CampaignName, ChatRequest, CompletionSettings, ModelAbility, ModelPrice,
-    ModelRouting, Money, PromptOverrides, SOONEST, SamplingParams, SandboxSpec, SpendingCaps,
+    ModelRouting, Money, PromptOverrides, SOONEST, SamplingParams, SandboxSpec, SpendingCaps, Task,
     TaskDraw, WorkName, digest_of,
 };
 use serde::{Deserialize, Serialize};
@@ -525,5 +525,14 @@ impl CampaignConfig {
         let image = if image == BASE_IMAGE { own } else { self.images.get(image)?.clone() };
         let digest = self.digests.get(&image).cloned();
         Some(SandboxSpec { image, digest, ..self.sandbox.clone() })
+    }
+
+    /// The specification of the sandbox for a task. A task of a container brings its image; for others,
+    /// see [`Self::sandbox_for`].
+    pub fn sandbox_of(&self, task: &Task) -> Option<SandboxSpec> {
+        match &task.container {
+            Some(container) => Some(container.sandbox(&self.sandbox)),
+            None => self.sandbox_for(&task.image),
+        }
     }
 }

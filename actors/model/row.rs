@@ -345,7 +345,8 @@ row_columns! {
     #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
     pub struct RowJudge {
         /// `apart`: the programs of the workspace ran in another sandbox than the checks. `shared`:
-        /// they ran in the same one.
+        /// they ran in the same one. `container`: the tests of a task of a container ran in a fresh
+        /// container of what the agent has left.
         pub place: String,
         /// The sandbox of the checks; null if the engine made all checks by itself.
         pub sandbox: Option<SandboxFingerprint>,

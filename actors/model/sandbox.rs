@@ -6,7 +6,7 @@
 //! warm sandbox.
 
 use super::column::row_columns;
-use super::{InternalService, NetworkPolicy};
+use super::{ContainerSite, InternalService, NetworkPolicy};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -196,6 +196,10 @@ pub struct SandboxSpec {
     /// programs find no trace of checks.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub sealed: bool,
+    /// How programs begin, if the sandbox is a container whose root can be written. None: an ordinary
+    /// sandbox with its workspace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site: Option<Box<ContainerSite>>,
 }
 
 impl SandboxSpec {

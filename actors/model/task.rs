@@ -2,7 +2,10 @@
 //! bytes and therefore the same digest. `actors/task/task_builder.rs` builds tasks, and the episode
 //! actor uses everything in them.
 
-use super::{FileSpec, TaskId, TaskKind, TaskResources, TaskService, TaskStage, digest_of};
+use super::{
+    FileSpec, TaskContainer, TaskId, TaskKind, TaskResources, TaskService, TaskStage, WORKSPACE,
+    digest_of,
+};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -198,6 +201,10 @@ pub enum JudgePlace {
     /// The checks run in a sandbox of their own. What they run of the workspace runs in another one,
     /// which has no sealed files. See `actors/judge/`.
     Apart,
+    /// The tests of a task of a container run in a fresh container of what the agent has left. No
+    /// template may ask for it.
+    #[schemars(skip)]
+    Container,
 }
 
 impl JudgePlace {
@@ -206,6 +213,7 @@ impl JudgePlace {
         match self {
             Self::Shared => "shared",
             Self::Apart => "apart",
+            Self::Container => "container",
         }
     }
 
@@ -292,6 +300,9 @@ pub struct Task {
     /// The pack from which the task was made. None for a task of a template's own files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pack: Option<TaskPack>,
+    /// The environment, if it is a container image and not files in a workspace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<TaskContainer>,
     pub verification: TaskVerification,
     /// The stages, if the agent is told of its work in several instructions. Then `instruction` is
     /// the first one, a submission stands in `solution` between two stages, and `verification` is
@@ -310,6 +321,12 @@ pub struct Task {
 }
 
 impl Task {
+    /// Where the agent's commands start.
+    pub fn workspace(&self) -> &str {
+        let site = self.container.as_ref().map(|container| &container.site);
+        site.and_then(|site| site.directory.as_deref()).unwrap_or(WORKSPACE)
+    }
+
     /// The cluster of a task from its template and its public content.
     pub fn cluster_of(template: &str, content: &str) -> String {
         digest_of(&["cluster", template, content])

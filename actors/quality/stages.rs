@@ -126,6 +126,7 @@ fn plain_labels(judged: &FinishedEpisode, row: &TrajectoryRow) -> Vec<String> {
     if judged.task.verification.judge == JudgePlace::Shared {
         labels.push(SHARED_JUDGE.to_owned());
     }
+    labels.extend(judged.task.container.iter().flat_map(|container| container.labels()));
     labels
 }
 

@@ -38,6 +38,7 @@ impl Template {
             alternatives: Vec::new(),
             faults: Vec::new(),
             pack: None,
+            container: None,
             verification: no_verification(),
             stages: Vec::new(),
             digest: String::new(),

@@ -1,13 +1,17 @@
 //! The catalog: all templates that a campaign can use, by id.
 
-use super::{MeasuredDifficulty, Template, TemplateError, TemplateFolder};
+use super::{ContainerTask, MeasuredDifficulty, Template, TemplateError, TemplateFolder};
 use crate::pack::{EmptyShelf, PackShelf};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Templates by id, sorted by id.
+/// Templates by id, sorted by id. A task of a container is a template that makes one task.
 #[derive(Clone, Debug, Default)]
-pub struct Catalog(BTreeMap<String, Arc<Template>>);
+pub struct Catalog {
+    templates: BTreeMap<String, Arc<Template>>,
+    /// Tasks of containers that cannot be used, by their ids or places, with the reasons.
+    refused: BTreeMap<String, String>,
+}
 
 impl Catalog {
     /// Reads `(id, text)` pairs of templates in one file each. See [`Catalog::read_folders`].
@@ -38,7 +42,7 @@ impl Catalog {
         for (id, folder) in sources {
             match Template::read_with_packs(id, folder, shelf) {
                 Ok(template) => {
-                    catalog.0.insert(id.to_owned(), Arc::new(template));
+                    catalog.templates.insert(id.to_owned(), Arc::new(template));
                 }
                 Err(mistakes) => errors.extend(mistakes),
             }
@@ -49,9 +53,10 @@ impl Catalog {
     /// The templates of both catalogs. If both have an id, that of `others` is used.
     #[must_use]
     pub fn with(&self, others: Self) -> Self {
-        let mut both = self.0.clone();
-        both.extend(others.0);
-        Self(both)
+        let mut both = self.clone();
+        both.templates.extend(others.templates);
+        both.refused.extend(others.refused);
+        both
     }
 
     /// The same templates with what calibrations have found out. `measured` has it by id, with the
@@ -63,7 +68,7 @@ impl Catalog {
     ) -> Self {
         let mut catalog = self.clone();
         for (id, digest, found) in measured {
-            if let Some(template) = catalog.0.get_mut(id)
+            if let Some(template) = catalog.templates.get_mut(id)
                 && template.digest() == digest
             {
                 Arc::make_mut(template).measured = Some(found);
@@ -72,22 +77,46 @@ impl Catalog {
         catalog
     }
 
+    /// The catalog of tasks of containers. A task whose id another one has is refused. `refused` are
+    /// those that cannot be used, with the reasons.
+    pub fn of_containers(
+        tasks: impl IntoIterator<Item = ContainerTask>,
+        refused: impl IntoIterator<Item = (String, String)>,
+    ) -> Self {
+        let mut catalog = Self { refused: refused.into_iter().collect(), ..Self::default() };
+        for task in tasks {
+            let id = task.task.template.clone();
+            if catalog.templates.contains_key(&id) {
+                let place = format!("{id} ({})", &task.task.digest[..12]);
+                catalog.refused.insert(place, "another task has this name".to_owned());
+            } else {
+                catalog.templates.insert(id, Arc::new(Template::of_container(task)));
+            }
+        }
+        catalog
+    }
+
+    /// The tasks of containers that cannot be used, with the reasons.
+    pub fn refused(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.refused.iter().map(|(place, why)| (place.as_str(), why.as_str()))
+    }
+
     pub fn get(&self, id: &str) -> Option<&Arc<Template>> {
-        self.0.get(id)
+        self.templates.get(id)
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Template>> {
-        self.0.values()
+        self.templates.values()
     }
 
     pub fn ids(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
+        self.templates.keys().map(String::as_str)
     }
 
     /// The templates that match one of the globs in `include` and none in `exclude`, sorted by id.
     pub fn select(&self, include: &[String], exclude: &[String]) -> Vec<Arc<Template>> {
         let hit = |globs: &[String], id: &str| globs.iter().any(|glob| glob_matches(glob, id));
-        self.0
+        self.templates
             .iter()
             .filter(|(id, _)| hit(include, id) && !hit(exclude, id))
             .map(|(_, template)| template.clone())

@@ -13,6 +13,7 @@
 mod bare_task;
 mod bisect_plan;
 mod catalog;
+mod container_task;
 mod draw;
 mod field_renderer;
 mod history_stream;
@@ -56,6 +57,7 @@ mod tests;
 mod yaml;
 
 pub use catalog::{Catalog, glob_matches, path_matches};
+pub use container_task::ContainerTask;
 pub use pack_spec::{FaultReport, PackKind, PackSpec, ReportSpec};
 pub use params::{CountSpec, OrderedParams, ParamSpec};
 pub(crate) use render::fill;

@@ -1,6 +1,7 @@
 //! The tasks of planned episodes: a template of the catalog, drawn under a campaign's seed.
 
 use super::{Catalog, TemplateError};
+use crate::container_judge::ContainerJudge;
 use crate::model::{Fault, FaultKind, PlannedEpisode, Task};
 use std::sync::Arc;
 
@@ -18,6 +19,12 @@ impl TaskSource {
         let known = self.catalog.get(template);
         let template = known.ok_or_else(|| TemplateError::new(template, "no such template"))?;
         template.task(self.seed, index)
+    }
+
+    /// The judge of a task of a container. None for a template.
+    pub fn judge_of(&self, template: &str) -> Option<Arc<dyn ContainerJudge>> {
+        let container = self.catalog.get(template)?.container()?;
+        Some(container.judge.clone())
     }
 
     /// The task of a planned episode, rendered on a blocking thread. If the template has changed

@@ -5,6 +5,7 @@
 //! The doc comments of the types that derive `JsonSchema` are the descriptions in the schema that
 //! `synthd template schema` prints. So they are part of the output.
 
+use super::container_task::ContainerTask;
 use super::draw;
 use super::pack_names;
 use super::pack_spec::PackSpec;
@@ -96,6 +97,10 @@ pub struct Template {
     #[serde(skip)]
     #[schemars(skip)]
     pub(super) pack: Option<PackHandle>,
+    /// The only task, if it is one of a container. No file has such a template.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub(super) fixed: Option<ContainerTask>,
 }
 
 /// What the agent is told: one text, or a map of wordings, one of which is drawn (@2).
@@ -489,6 +494,9 @@ impl Template {
 
     /// Where the checks run.
     pub fn judge(&self) -> JudgePlace {
+        if self.fixed.is_some() {
+            return JudgePlace::Container;
+        }
         if self.is_second_format() {
             return JudgePlace::Apart;
         }
@@ -528,6 +536,9 @@ impl Template {
     /// The files of which the template consists, with their digests. The keys are paths below the
     /// templates directory.
     pub fn files(&self) -> BTreeMap<String, String> {
+        if let Some(files) = self.fixed_files() {
+            return files;
+        }
         let mut files = self.folder.digests(&self.id);
         // A template from a pack consists of the pack too.
         let digest = |pack: &PackHandle| match pack.get() {
@@ -582,6 +593,9 @@ impl Template {
 
     /// The task, or all mistakes because of which there is none.
     fn build(&self, campaign_seed: u64, index: u32) -> Result<Task, Vec<TemplateError>> {
+        if let Some(fixed) = &self.fixed {
+            return Ok(Task { index, ..Task::clone(&fixed.task) });
+        }
         assert_may_block("render a task");
         let key = draw::key(campaign_seed, &self.id, index);
         let made = match (&self.from_pack, &self.pack) {

@@ -367,6 +367,10 @@ impl<'a> TemplateRules<'a> {
         self.required(part, "verification", part.verification.is_some());
         let Some(verification) = part.verification else { return };
         let field = part.field("verification");
+        if verification.judge == Some(JudgePlace::Container) {
+            let message = "the judge is `shared` or `apart`; `container` is that of other tasks";
+            self.fail(format!("{field}.judge"), message);
+        }
         let is_shared = verification.judge == Some(JudgePlace::Shared);
         if is_shared && self.template.is_second_format() {
             let message = format!("the judge of {FOLDER_SCHEMA} is always apart");

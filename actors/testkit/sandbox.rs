@@ -17,7 +17,7 @@ use crate::model::{
     SandboxFingerprint, SandboxOperation, SandboxSpec, SandboxTree, ServiceReport, TaskService,
     TreeEntry, TreeEntryKind, WORKSPACE, WorkspaceChange, WorkspaceCopy, WorkspaceScan,
 };
-use crate::ports::{InterruptFuture, Sandbox, SandboxBackend, StoredCopy};
+use crate::ports::{InterruptFuture, KeptImage, Sandbox, SandboxBackend, StoredCopy};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -39,7 +39,7 @@ struct Shared {
     /// What was done about sealed files, in order.
     separation: Mutex<Vec<Separation>>,
     /// Events are `create <image>`, `ping`, `exec <command>`, `read <path>`, `write <path>`,
-    /// `list <path>`, `keys <terminal>`, `service <name>`, `pack` and `unpack`.
+    /// `list <path>`, `keys <terminal>`, `service <name>`, `pack`, `unpack` and `keep image`.
     traps: Traps,
     /// As many copies as may be in memory at once. Without it, any number.
     copies: OnceLock<Arc<Semaphore>>,
@@ -468,5 +468,19 @@ impl Sandbox for FakeSandbox {
             self.shared.traps.pass(&format!("set {name}={value}")).await?;
         }
         Ok(())
+    }
+
+    async fn keep_image(&mut self) -> Result<Box<dyn KeptImage>, Fault> {
+        self.shared.traps.pass("keep image").await?;
+        Ok(Box::new(FakeImage))
+    }
+}
+
+/// What an agent has left, as an image without files.
+struct FakeImage;
+
+impl KeptImage for FakeImage {
+    fn id(&self) -> &str {
+        "the agent's work"
     }
 }

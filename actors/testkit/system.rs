@@ -2,7 +2,8 @@
 //! a panic at the end when an actor, a task or a sandbox is left.
 
 use super::{
-    FakeAgents, FakeArchive, FakeBackend, FakeClock, FakeModels, FakeSink, MemoryJournal, catalog,
+    FakeAgents, FakeArchive, FakeBackend, FakeClock, FakeModels, FakeSink, MemoryJournal,
+    ProofMemory, catalog,
 };
 use crate::campaign::{CampaignHandle, CampaignProgress, ReopenFilter, RestartOptions};
 use crate::collector::CollectorHandle;
@@ -135,6 +136,7 @@ impl Kit {
             quality,
             journal: store,
             workspaces: archive.clone(),
+            proofs: Arc::new(ProofMemory::default()),
             clock,
             agents,
             units,

@@ -32,7 +32,6 @@ use crate::model::{
     WorkName,
 };
 use crate::policy::draw::{DrawChoice, InformativeDraw, PassCounts};
-use crate::pool::PoolHandle;
 use crate::quality::FinishedUnit;
 use crate::task::{Catalog, TemplateError};
 use async_trait::async_trait;
@@ -126,8 +125,9 @@ pub trait WorkKind: Send + Sync + 'static {
     /// The settings of the campaign.
     fn config(&self) -> &Arc<CampaignConfig>;
 
-    /// Finds the sources that this host can use. It may take sandboxes from the pool for that.
-    async fn sources(&self, pool: &PoolHandle) -> Result<WorkSources, Fault>;
+    /// Finds the sources that this host can use. It may take sandboxes from the pool for that, and
+    /// prove tasks of containers.
+    async fn sources(&self, services: &EngineServices) -> Result<WorkSources, Fault>;
 
     /// Every unit that is not in `known`, numbered behind the known ones. The same campaign gives
     /// the same plan; the plan may grow, and planned units keep their ids and places. It may be

@@ -2,6 +2,7 @@
 
 use crate::agent_access::AgentAccess;
 use crate::collector::CollectorHandle;
+use crate::container_judge::ProofRecords;
 use crate::policy::PauseSlot;
 use crate::pool::PoolHandle;
 use crate::ports::{Clock, Journal, WorkspaceArchive};
@@ -25,6 +26,8 @@ pub struct EngineServices {
     pub journal: Arc<dyn Journal>,
     /// The final workspaces of finished episodes.
     pub workspaces: Arc<dyn WorkspaceArchive>,
+    /// What proofs of tasks of containers have found.
+    pub proofs: Arc<dyn ProofRecords>,
     /// Times for records.
     pub clock: Arc<dyn Clock>,
     /// Gateway sessions for external agents.

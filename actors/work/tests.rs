@@ -8,7 +8,6 @@ use crate::model::{
     AttemptNumber, CampaignConfig, CampaignName, EpisodeId, EpisodeRecord, Fault, FaultKind,
     PlannedEpisode, TaskId,
 };
-use crate::pool::PoolHandle;
 use crate::quality::FinishedUnit;
 use crate::supervisor::ActorStats;
 use crate::task::TemplateError;
@@ -43,7 +42,7 @@ impl WorkKind for OddWork {
         &self.config
     }
 
-    async fn sources(&self, _: &PoolHandle) -> Result<WorkSources, Fault> {
+    async fn sources(&self, _: &EngineServices) -> Result<WorkSources, Fault> {
         Ok(WorkSources::default())
     }
 

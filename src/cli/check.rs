@@ -102,7 +102,8 @@ pub(super) async fn run_preflight(
     let preflight = Preflight { inputs, config: &loaded.config, known: known.as_ref() };
     findings.extend(preflight.check_file());
     if file_only {
-        return Ok(PreflightReport { findings, ..PreflightReport::default() });
+        let skipped = preflight.refused();
+        return Ok(PreflightReport { findings, skipped, ..PreflightReport::default() });
     }
     let backends = Arc::new(SandboxBackends::new(this_executable()?, &guest_dir()));
     let survey = preflight.check_host_and_programs(&backends).await;
@@ -198,7 +199,7 @@ fn plan(loaded: &LoadedCampaign, inputs: &WorkInputs) -> Value {
             let selected = inputs.catalog.select(&config.tasks.templates, &config.tasks.exclude);
             vec![
                 ("templates".to_owned(), json!(selected.iter().map(|t| &t.id).collect::<Vec<_>>())),
-                ("tasks".to_owned(), json!(config.tasks.tasks_of(selected.len() as u64))),
+                ("tasks".to_owned(), json!(table(loaded, inputs).tasks(config))),
                 ("draw".to_owned(), table(loaded, inputs).document(config)),
                 ("stop_after_solved".to_owned(), json!(samples.stop_after_solved)),
                 ("pass_rate_width".to_owned(), json!(samples.pass_rate_width.map(share))),

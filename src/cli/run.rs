@@ -241,6 +241,20 @@ impl ForegroundRun {
         ended(&last, interrupted)
     }
 
+    /// Says that tasks of containers are proven before the first episode, which may take long.
+    fn announce_proofs(&self) {
+        let tasks = &self.config.tasks;
+        let selected = self.inputs.catalog.select(&tasks.templates, &tasks.exclude);
+        let count = selected.iter().filter(|template| template.container().is_some()).count();
+        if count > 0 {
+            let tasks = pluralize(count as u64, "task");
+            eprint_line(&format!(
+                "{tasks} with an image: what was not proven before is proven now (--log-level info \
+                 tells of each)"
+            ));
+        }
+    }
+
     /// Runs the campaign until it is at rest: admits it, shows its progress, and after a signal
     /// brings the engine to rest. Returns the last progress, and whether somebody interrupted the
     /// campaign (it can then be resumed). An escalation of an actor is an error.
@@ -251,6 +265,7 @@ impl ForegroundRun {
         console: Option<&ControlServer>,
     ) -> Result<(CampaignProgress, bool)> {
         let shutdown = console.map(ControlServer::shutdown_requests);
+        self.announce_proofs();
         let shown = PullShown::new();
         let told = |pulled: &PullProgress| shown.show(pulled);
         let admitted = start_campaign(

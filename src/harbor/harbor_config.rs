@@ -15,6 +15,8 @@ pub(super) struct HarborConfig {
     /// The older name of `schema_version`.
     pub(super) version: Option<String>,
     pub(super) task: Option<HarborPackage>,
+    /// A free table. Some of its customary keys are read.
+    pub(super) metadata: Option<Value>,
     pub(super) agent: HarborAgent,
     pub(super) verifier: HarborVerifier,
     pub(super) environment: HarborEnvironment,
@@ -27,6 +29,29 @@ pub(super) struct HarborConfig {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 pub(super) struct HarborPackage {
     pub(super) name: String,
+    /// Tables with a name, and perhaps an address.
+    #[serde(default)]
+    pub(super) authors: Option<Value>,
+}
+
+impl HarborConfig {
+    /// A text of the metadata under the first of these keys that has one.
+    pub(super) fn stated(&self, keys: &[&str]) -> Option<String> {
+        let metadata = self.metadata.as_ref()?;
+        let texts = keys.iter().filter_map(|key| metadata.get(*key)?.as_str());
+        texts.map(str::trim).find(|text| !text.is_empty()).map(str::to_owned)
+    }
+
+    /// The names of the authors.
+    pub(super) fn authors(&self) -> Vec<String> {
+        let listed = self.task.as_ref().and_then(|task| task.authors.as_ref()?.as_array());
+        let name = |author: &Value| Some(author.get("name")?.as_str()?.to_owned());
+        let names: Vec<String> = listed.into_iter().flatten().filter_map(name).collect();
+        match names.is_empty() {
+            true => self.stated(&["author_name", "author"]).into_iter().collect(),
+            false => names,
+        }
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]

@@ -5,6 +5,7 @@
 //! depth. A link is followed only to a file in the same folder.
 
 use super::harbor_problem::HarborProblem;
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
@@ -74,7 +75,8 @@ impl HarborFiles {
         self.paths().any(|path| path.strip_prefix(directory).is_some_and(|p| p.starts_with('/')))
     }
 
-    pub(super) fn paths(&self) -> impl Iterator<Item = &str> {
+    /// The paths of all files, sorted.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
 
@@ -102,6 +104,59 @@ pub fn find_tasks(path: &Path) -> io::Result<Vec<PathBuf>> {
     tasks.retain(|path| is_task(path));
     tasks.sort();
     Ok(tasks)
+}
+
+/// The most directories around a task folder below a path.
+const MAX_AROUND: usize = 8;
+
+/// The task folders at a path and everywhere below it, by their paths. Links to directories are not
+/// followed, and a task folder has no other one in it.
+pub fn find_tasks_below(path: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut tasks = Vec::new();
+    find_below(path, 0, &mut tasks)?;
+    Ok(tasks)
+}
+
+fn find_below(path: &Path, depth: usize, tasks: &mut Vec<PathBuf>) -> io::Result<()> {
+    if is_task(path) {
+        tasks.push(path.to_owned());
+        return Ok(());
+    }
+    if depth > MAX_AROUND {
+        return Ok(());
+    }
+    let mut entries = std::fs::read_dir(path)?.collect::<io::Result<Vec<_>>>()?;
+    entries.sort_by_key(std::fs::DirEntry::path);
+    for entry in entries {
+        if entry.file_type()?.is_dir() {
+            find_below(&entry.path(), depth + 1, tasks)?;
+        }
+    }
+    Ok(())
+}
+
+/// The digest over the paths and the bytes of all files of a folder.
+pub fn folder_digest(folder: &Path) -> Result<String, HarborProblem> {
+    let files = HarborFiles::read(folder)?;
+    let mut all = Sha256::new();
+    for path in files.paths() {
+        let digest = file_digest(&folder.join(path)).map_err(|error| unreadable(path, &error))?;
+        all.update(format!("{path}\0{digest}\n"));
+    }
+    Ok(hex::encode(all.finalize()))
+}
+
+/// The digest over the bytes of a file. A file that grows meanwhile has another digest, and no endless
+/// one.
+fn file_digest(path: &Path) -> io::Result<String> {
+    let (mut file, mut hash) = (File::open(path)?.take(MAX_FILE), Sha256::new());
+    let mut buffer = vec![0_u8; 64 << 10];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hex::encode(hash.finalize())),
+            count => hash.update(&buffer[..count]),
+        }
+    }
 }
 
 fn is_task(path: &Path) -> bool {

@@ -30,6 +30,10 @@ pub struct HarborTask {
     pub solution_variables: BTreeMap<String, String>,
     /// The steps; one without a name for a task without steps.
     pub steps: Vec<HarborPart>,
+    /// What the task states of its licence, its authors and how hard it is.
+    pub licence: Option<String>,
+    pub authors: Vec<String>,
+    pub difficulty: Option<String>,
     /// What is read and has no effect, in words.
     pub notes: Vec<String>,
 }

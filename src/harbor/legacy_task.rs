@@ -12,6 +12,10 @@ pub(super) struct LegacyTask {
     pub(super) max_agent_timeout_sec: f64,
     #[serde(default = "test_seconds")]
     pub(super) max_test_timeout_sec: f64,
+    #[serde(default)]
+    pub(super) author_name: Option<String>,
+    #[serde(default)]
+    pub(super) difficulty: Option<String>,
 }
 
 fn agent_seconds() -> f64 {

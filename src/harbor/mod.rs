@@ -25,7 +25,7 @@ mod tests;
 mod toml_folder;
 
 pub use export::{ExportRefusal, ExportSettings, ExportedFile, HarborExport, export_task};
-pub use harbor_files::{HarborFiles, find_tasks};
+pub use harbor_files::{HarborFiles, find_tasks, find_tasks_below, folder_digest};
 pub use harbor_problem::{HarborProblem, HarborProblemKind};
 pub use harbor_task::{HarborImage, HarborPart, HarborTask, read_task};
-pub use task_prover::TaskProver;
+pub use task_prover::{PROVEN_MEMORY_MB, TaskProver};

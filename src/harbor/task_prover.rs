@@ -9,6 +9,7 @@
 //! its files are there. `/tests` and `/logs/verifier` are empty before, whatever the solution has left
 //! there. Scripts have no network; a build of a Dockerfile has that of the engine, and a limit of time.
 
+use super::dockerfile::workdir_of;
 use super::export::quoted;
 use super::harbor_task::{HarborImage, HarborPart, HarborTask};
 use super::reward_file::TaskRewards;
@@ -26,8 +27,8 @@ use tokio::time::timeout;
 
 /// The time of a solution if the task states none for agents.
 const SOLUTION_TIME: Duration = Duration::from_secs(30 * 60);
-/// The memory of a container if the task states none.
-const MEMORY_MB: u64 = 2_048;
+/// The memory of a container if the task states none, in mebibytes.
+pub const PROVEN_MEMORY_MB: u64 = 2_048;
 /// Characters of what tests have printed that a problem quotes, from the end.
 const QUOTED: usize = 600;
 /// The whole reward.
@@ -103,14 +104,58 @@ impl TaskProver {
         self.containers.end_all().await;
     }
 
+    /// Sees to it that the image of the environment is there. Err is a fault of the engine, or of an
+    /// image that cannot be had.
+    pub async fn prepare(&self, task: &HarborTask, folder: &Path) -> Result<(), Fault> {
+        let image = self.image_of(task, folder).await?;
+        self.containers.user_of(&image).await.map(drop)
+    }
+
+    /// The reward of the tests in a fresh container of `work`, an image that was made from the
+    /// environment. The inner Err says why there is no reward. A task with steps has no such tests.
+    pub async fn reward_of(
+        &self,
+        task: &HarborTask,
+        folder: &Path,
+        work: &str,
+        runtime: Option<&str>,
+    ) -> Result<Result<f64, String>, Fault> {
+        let [part] = task.steps.as_slice() else {
+            return Ok(Err("each step of the task needs the work of its own end".to_owned()));
+        };
+        let user = self.containers.user_of(&self.image_of(task, folder).await?).await?;
+        let proven = ProvenTask { task, folder, image: work.to_owned(), user };
+        self.test(&proven, part, work, runtime).await
+    }
+
+    /// The directory in which programs of the environment begin. None: only the image says it.
+    pub fn begin_directory(task: &HarborTask, folder: &Path) -> io::Result<Option<String>> {
+        match (&task.workdir, &task.image) {
+            (Some(directory), _) => Ok(Some(directory.clone())),
+            (None, HarborImage::Prebuilt(_)) => Ok(None),
+            (None, HarborImage::Dockerfile(path)) => {
+                std::fs::read_to_string(folder.join(path)).map(|text| workdir_of(&text))
+            }
+        }
+    }
+
+    /// The name of the image of the environment, whether it is there or not.
+    pub fn image_name(task: &HarborTask, folder: &Path) -> io::Result<String> {
+        match &task.image {
+            HarborImage::Prebuilt(name) => Ok(name.clone()),
+            HarborImage::Dockerfile(path) => Ok(recipe_of(&folder.join(path))?.reference()),
+        }
+    }
+
     /// The image of the environment, built if it is not there.
     async fn image_of(&self, task: &HarborTask, folder: &Path) -> Result<String, Fault> {
         let path = match &task.image {
             HarborImage::Prebuilt(name) => return Ok(name.clone()),
             HarborImage::Dockerfile(path) => folder.join(path),
         };
-        let read = DockerfileRecipe::read(IMAGE.to_owned(), &path, None, BTreeMap::new(), None);
-        let recipe = ImageRecipe::Dockerfile(read.map_err(|error| unread(&error))?);
+        let read = tokio::task::spawn_blocking(move || recipe_of(&path)).await;
+        let read = read.unwrap_or_else(|failure| Err(io::Error::other(failure)));
+        let recipe = read.map_err(|error| unread(&error))?;
         let reference = recipe.reference();
         if !self.images.has(&reference).await? {
             let log = self.logs.join(format!("{}.log", reference.replace(['/', ':'], "-")));
@@ -135,7 +180,7 @@ impl TaskProver {
         problems: &mut Vec<String>,
     ) -> Result<(), Fault> {
         for part in &proven.task.steps {
-            match self.test(proven, part, &proven.image).await? {
+            match self.test(proven, part, &proven.image, None).await? {
                 Ok(reward) if reward >= WHOLE => {}
                 Ok(_) => return Ok(()),
                 Err(why) => {
@@ -172,7 +217,7 @@ impl TaskProver {
                     return Ok(());
                 }
             }
-            match self.test(proven, part, &image).await? {
+            match self.test(proven, part, &image, None).await? {
                 Ok(reward) if reward >= WHOLE => {}
                 Ok(reward) => problems.push(format!("the solution{step} has the reward {reward}")),
                 Err(why) => problems.push(format!("the solution{step}: {why}")),
@@ -201,6 +246,7 @@ impl TaskProver {
             files: files.map_err(|error| unread(&error))?,
             fresh: &OF_SOLUTION,
             memory_bytes: proven.memory_bytes(),
+            runtime: None,
             timeout: part.agent_timeout.unwrap_or(SOLUTION_TIME),
         };
         let ended = self.containers.run(&run).await?;
@@ -219,6 +265,7 @@ impl TaskProver {
         proven: &ProvenTask<'_>,
         part: &HarborPart,
         image: &str,
+        runtime: Option<&str>,
     ) -> Result<Result<f64, String>, Fault> {
         let is_legacy = proven.task.format == terminal_folder::FORMAT;
         let more = if is_legacy { BY_EXIT_CODE } else { "" };
@@ -236,6 +283,7 @@ impl TaskProver {
             files: files.map_err(|error| unread(&error))?,
             fresh: &OF_TESTS,
             memory_bytes: proven.memory_bytes(),
+            runtime,
             timeout: part.tests_timeout,
         };
         let ended = self.containers.run(&run).await?;
@@ -262,9 +310,15 @@ impl TaskProver {
     }
 }
 
+/// What the image of a Dockerfile is built from.
+fn recipe_of(dockerfile: &Path) -> io::Result<ImageRecipe> {
+    let read = DockerfileRecipe::read(IMAGE.to_owned(), dockerfile, None, BTreeMap::new(), None);
+    read.map(ImageRecipe::Dockerfile)
+}
+
 impl ProvenTask<'_> {
     fn memory_bytes(&self) -> u64 {
-        self.task.memory_mb.unwrap_or(MEMORY_MB).saturating_mul(1 << 20)
+        self.task.memory_mb.unwrap_or(PROVEN_MEMORY_MB).saturating_mul(1 << 20)
     }
 
     /// An archive of a directory of the container: the folder of that name of the task, over it that of

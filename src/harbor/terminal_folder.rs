@@ -9,7 +9,7 @@ use super::harbor_task::{
     BUILD_TIME, HarborImage, HarborPart, HarborTask, check_script, required, seconds,
     without_canary,
 };
-use super::legacy_task::read_legacy;
+use super::legacy_task::{LegacyTask, read_legacy};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ pub(super) fn understand(
     }
     let part = part_of(files, &mut problems);
     match (part, image) {
-        (Some(part), Some(image)) if problems.is_empty() => Ok(HarborTask {
+        (Some((part, task)), Some(image)) if problems.is_empty() => Ok(HarborTask {
             name: folder.to_owned(),
             format: FORMAT.to_owned(),
             image,
@@ -46,6 +46,9 @@ pub(super) fn understand(
             tests_variables: BTreeMap::from([("TEST_DIR".to_owned(), "/tests".to_owned())]),
             solution_variables: BTreeMap::new(),
             steps: vec![part],
+            licence: None,
+            authors: task.author_name.filter(|name| name != "unknown").into_iter().collect(),
+            difficulty: task.difficulty,
             notes: Vec::new(),
         }),
         _ => Err(problems),
@@ -70,7 +73,10 @@ fn image_of(files: &HarborFiles, problems: &mut Vec<HarborProblem>) -> Option<Ha
 }
 
 /// What `task.yaml` says.
-fn part_of(files: &HarborFiles, problems: &mut Vec<HarborProblem>) -> Option<HarborPart> {
+fn part_of(
+    files: &HarborFiles,
+    problems: &mut Vec<HarborProblem>,
+) -> Option<(HarborPart, LegacyTask)> {
     let text = required(files, TASK_YAML, problems)?;
     let task = match read_legacy(text) {
         Ok(task) => task,
@@ -83,7 +89,7 @@ fn part_of(files: &HarborFiles, problems: &mut Vec<HarborProblem>) -> Option<Har
     let (agent, tests) = (task.max_agent_timeout_sec, task.max_test_timeout_sec);
     let agent_timeout = seconds(&place("max_agent_timeout_sec"), agent, problems);
     let tests_timeout = seconds(&place("max_test_timeout_sec"), tests, problems);
-    Some(HarborPart {
+    let part = HarborPart {
         name: None,
         instruction: without_canary(&task.instruction).to_owned(),
         tests: TESTS.to_owned(),
@@ -92,5 +98,6 @@ fn part_of(files: &HarborFiles, problems: &mut Vec<HarborProblem>) -> Option<Har
         tests_user: None,
         agent_timeout,
         tests_timeout: tests_timeout.unwrap_or(Duration::ZERO),
-    })
+    };
+    Some((part, task))
 }

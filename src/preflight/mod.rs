@@ -12,6 +12,7 @@
 //! them at once. Nothing here changes the store, except the live check, which records its calls.
 
 mod changes;
+mod containers;
 mod draws;
 mod globs;
 mod live;
@@ -29,6 +30,7 @@ use crate::llm::AdapterFactory;
 use crate::running_engine::fault_error;
 use crate::sandbox::SandboxBackends;
 use crate::sandbox::docker::PullProgress;
+use containers::{refused_tasks, unplayable_containers};
 use draws::{undrawable, undrawable_here};
 use resources::ungranted;
 use sandboxes::SandboxPreflight;
@@ -74,7 +76,11 @@ impl Preflight<'_> {
     pub fn check_file(&self) -> Vec<Error> {
         let mut findings = match self.config.kind {
             WorkName::Trajectories => {
-                let mut findings = unmatched(&self.inputs.catalog, &self.config.tasks);
+                let mut findings = refused_tasks(&self.inputs.catalog);
+                if findings.is_empty() {
+                    findings = unmatched(&self.inputs.catalog, &self.config.tasks);
+                }
+                findings.extend(unplayable_containers(&self.inputs.catalog, self.config));
                 findings.extend(undrawable(&self.inputs.catalog, self.config));
                 findings.extend(ungranted(&self.inputs.catalog, self.config));
                 findings
@@ -88,6 +94,15 @@ impl Preflight<'_> {
             findings.extend(estimate.and_then(|estimate| check_affordable(&estimate)).err());
         }
         findings
+    }
+
+    /// The tasks of containers that cannot be used, with the reasons.
+    pub fn refused(&self) -> Vec<SkippedTemplate> {
+        let skipped = |(template, reason): (&str, &str)| SkippedTemplate {
+            template: template.to_owned(),
+            reason: reason.to_owned(),
+        };
+        self.inputs.catalog.refused().map(skipped).collect()
     }
 
     /// Compares the campaign with what the store has of it. `run` refuses for the same reasons while
@@ -167,6 +182,7 @@ impl Preflight<'_> {
         if can_run && some {
             self.look_for_programs(backends, &mut survey).await;
         }
+        survey.skipped.extend(self.refused());
         survey
     }
 

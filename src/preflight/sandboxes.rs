@@ -29,8 +29,9 @@ impl SandboxPreflight<'_> {
     /// notes and the digests of the images to the report. A campaign that was begun before goes on
     /// with the digests that it began with.
     pub(super) async fn look(&self, catalog: &Catalog, survey: &mut PreflightReport) {
-        let wanted = self.wanted(catalog);
-        if let Some(templates) = wanted.values().next()
+        let (wanted, contained) = (self.wanted(catalog), self.contained(catalog));
+        let contained = Some(&contained).filter(|tasks| !tasks.is_empty());
+        if let Some(templates) = wanted.values().next().or(contained)
             && let Err(error) = check_enforcement(self.backends, &self.config.sandbox).await
         {
             // Without a working backend no image can be checked either, so this is the only
@@ -46,11 +47,21 @@ impl SandboxPreflight<'_> {
         }
     }
 
+    /// The selected tasks of containers. On another backend, they are a finding of the file.
+    fn contained(&self, catalog: &Catalog) -> Vec<String> {
+        let tasks = &self.config.tasks;
+        let mut selected = catalog.select(&tasks.templates, &tasks.exclude);
+        selected.retain(|template| template.container().is_some());
+        selected.iter().map(|template| template.id.clone()).collect()
+    }
+
     /// The logical image names of the selected templates, with the templates that want each.
     fn wanted(&self, catalog: &Catalog) -> BTreeMap<String, Vec<String>> {
         let tasks = &self.config.tasks;
         let mut wanted: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for template in catalog.select(&tasks.templates, &tasks.exclude) {
+        let selected = catalog.select(&tasks.templates, &tasks.exclude);
+        // A task of a container brings its image, which is made or found when the campaign begins.
+        for template in selected.iter().filter(|template| template.container().is_none()) {
             wanted.entry(template.environment.image.clone()).or_default().push(template.id.clone());
         }
         wanted

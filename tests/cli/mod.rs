@@ -15,6 +15,7 @@ mod fault_kinds;
 mod faults;
 pub(crate) mod full_disk;
 mod harbor;
+mod harbor_campaigns;
 mod harness;
 mod help;
 mod images;

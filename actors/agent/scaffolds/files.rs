@@ -9,7 +9,7 @@ use crate::agent::{
 };
 use crate::model::{
     ActionType, ChatMessage, ChatReply, ChatRole, MoveAction, StepAction, Task, ToolCall,
-    TurnAction, WORKSPACE,
+    TurnAction,
 };
 use serde_json::{Value, json};
 
@@ -87,18 +87,18 @@ fn names() -> String {
     all.map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
 }
 
-/// The system message. It is the same for every task of a campaign, and the same for every task with
-/// stages.
+/// The system message. It is the same for every task of templates in a campaign, and the same for every
+/// task with stages.
 fn system_prompt(task: &Task, limits: &AgentLimits) -> String {
-    let afterwards = minimal::after_submission(task);
+    let (workspace, afterwards) = (task.workspace(), minimal::after_submission(task));
     let (limits, names, shell) = (limits.list(), names(), ShellTool::NAME);
     format!(
         "You solve a task in a Linux sandbox. You have a shell, and tools for files.\n\n\
          Each reply contains a short thought and exactly one call of a tool: {names}.\n\n\
-         The tool \"{shell}\" runs a command. The first command starts in {WORKSPACE}. The working \
+         The tool \"{shell}\" runs a command. The first command starts in {workspace}. The working \
          directory and exported variables persist between calls. Background processes keep \
          running. There is no terminal. You see output and errors together, in the order in which \
-         they were written. The other tools take paths; a relative path begins in {WORKSPACE}, \
+         they were written. The other tools take paths; a relative path begins in {workspace}, \
          wherever the shell is.\n\n\
          These limits hold:\n{limits}\n\n\
          When the task is done, submit your work by calling \"{shell}\" with exactly this command: \

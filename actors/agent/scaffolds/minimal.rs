@@ -7,7 +7,7 @@ use crate::agent::{
 };
 use crate::model::{
     ActionType, ChatMessage, ChatReply, ChatRole, FinishReason, MoveAction, StepAction, Task,
-    ToolCall, TurnAction, WORKSPACE,
+    ToolCall, TurnAction,
 };
 use serde_json::{Value, json};
 
@@ -96,15 +96,15 @@ pub(super) fn after_submission(task: &Task) -> &'static str {
     }
 }
 
-/// The system message. It is the same for every task of a campaign, and the same for every task with
-/// stages.
+/// The system message. It is the same for every task of templates in a campaign, and the same for every
+/// task with stages.
 fn system_prompt(task: &Task, limits: &AgentLimits) -> String {
     let limits = limits.list();
-    let afterwards = after_submission(task);
+    let (workspace, afterwards) = (task.workspace(), after_submission(task));
     format!(
         "You solve a task in a Linux sandbox. You run shell commands.\n\n\
          Each reply contains a short thought and exactly one call of the tool \"{TOOL}\". The first \
-         command starts in {WORKSPACE}. The working directory and exported variables persist \
+         command starts in {workspace}. The working directory and exported variables persist \
          between calls. Background processes keep running. There is no terminal. You see output \
          and errors together, in the order in which they were written.\n\n\
          These limits hold:\n{limits}\n\n\

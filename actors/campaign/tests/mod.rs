@@ -4,6 +4,7 @@
 mod agents;
 mod apart;
 mod budget;
+mod containers;
 mod draws;
 mod late;
 mod phases;

@@ -21,7 +21,6 @@ pub use stages::COMPLETION_LABELS;
 
 use super::{AttemptResult, AttemptSpec, CampaignPlan, EngineServices, WorkKind, WorkSources};
 use crate::model::{CampaignConfig, EpisodeRecord, Fault, FaultKind, Outcome, PlannedEpisode};
-use crate::pool::PoolHandle;
 use crate::quality::FinishedUnit;
 use crate::task::TemplateError;
 use async_trait::async_trait;
@@ -41,7 +40,7 @@ impl WorkKind for CompletionWork {
     }
 
     /// The files of prompts. They may grow, so they have no editions.
-    async fn sources(&self, _pool: &PoolHandle) -> Result<WorkSources, Fault> {
+    async fn sources(&self, _services: &EngineServices) -> Result<WorkSources, Fault> {
         let usable = self.wanted_prompts().map(|prompt| prompt.source.clone()).collect();
         Ok(WorkSources { usable, ..WorkSources::default() })
     }

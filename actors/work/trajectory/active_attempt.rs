@@ -11,7 +11,7 @@ use super::verify;
 use crate::judge::engine_commands::ensure_exited;
 use crate::model::{
     ChatMessage, ExecRequest, Fault, JournalEntry, SandboxFingerprint, StepState, StopReason, Turn,
-    WORKSPACE, WorkspaceScan,
+    WorkspaceScan,
 };
 use crate::pool::SandboxLease;
 use crate::work::EngineServices;
@@ -95,7 +95,7 @@ impl<'a> ActiveAttempt<'a> {
             history,
             turns: Vec::new(),
             stages: StageProgress::new(&orders.task),
-            state: StepState { cwd: WORKSPACE.to_owned(), files: scan.files },
+            state: StepState { cwd: orders.task.workspace().to_owned(), files: scan.files },
             seen: scan.digest,
             potential: 0.0,
             held: Some(Vec::new()),

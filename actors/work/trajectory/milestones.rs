@@ -113,6 +113,8 @@ impl MilestoneSandbox {
         let holds = match task.verification.judge {
             JudgePlace::Apart => self.measure_apart(task, copy).await?,
             JudgePlace::Shared => self.measure_beside(task, &**copy).await?,
+            // A task of a container has no milestones.
+            JudgePlace::Container => Vec::new(),
         };
         Ok(MeasuredMilestones::of(&task.verification.milestones, &holds, before))
     }

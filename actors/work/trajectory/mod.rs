@@ -8,6 +8,7 @@
 //!
 //! - `sources`, `plan`: which templates this host can run, and which episodes they make. `draw`: the
 //!   plans that do not take the same number of tasks of each template.
+//! - `container_proofs`: which tasks of containers are proven.
 //! - `orders`: what an attempt is made from. `phase`: the state machine of an attempt.
 //! - `run`: the whole attempt. `active_attempt`: what every agent's attempt has. `native_agent`: the
 //!   turns of a scaffold. `external_agent`: the turns of an agent that is a program.
@@ -21,6 +22,7 @@ mod actions;
 mod active_attempt;
 mod agent_pause;
 mod changes;
+mod container_proofs;
 mod draw;
 mod external_agent;
 mod milestones;
@@ -46,16 +48,17 @@ pub use sources::runnable_templates;
 pub use verify::{verify_copy, verify_snapshot};
 
 use super::{
-    AttemptResult, AttemptSpec, CampaignPlan, ChosenUnit, EngineServices, WorkKind, WorkSources,
+    AttemptResult, AttemptSpec, CampaignPlan, ChosenUnit, EngineServices, SkippedTemplate,
+    WorkKind, WorkSources,
 };
 use crate::model::{
     CampaignConfig, DrawRule, EpisodeRecord, Fault, FaultKind, Outcome, PlannedEpisode, TaskId,
 };
 use crate::policy::draw::{DrawChoice, InformativeDraw, PassCounts};
-use crate::pool::PoolHandle;
 use crate::quality::{FinishedEpisode, FinishedUnit};
 use crate::task::{Catalog, TemplateError};
 use async_trait::async_trait;
+use container_proofs::leave_out_unproven;
 use orders::AttemptState;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -73,8 +76,15 @@ impl WorkKind for TrajectoryWork {
         &self.config
     }
 
-    async fn sources(&self, pool: &PoolHandle) -> Result<WorkSources, Fault> {
-        let (templates, skipped) = runnable_templates(pool, self).await?;
+    async fn sources(&self, services: &EngineServices) -> Result<WorkSources, Fault> {
+        let (mut templates, mut skipped) = runnable_templates(&services.pool, self).await?;
+        let backend = self.config.sandbox.backend;
+        let unproven = leave_out_unproven(services, backend, &mut templates).await?;
+        let refused = self.catalog.refused().map(|(template, reason)| SkippedTemplate {
+            template: template.to_owned(),
+            reason: reason.to_owned(),
+        });
+        skipped.extend(unproven.into_iter().chain(refused));
         Ok(WorkSources {
             editions: self.editions(&templates),
             usable: templates.iter().map(|template| template.id.clone()).collect(),

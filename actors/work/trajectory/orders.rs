@@ -2,6 +2,7 @@
 
 use super::phase::AttemptPhase;
 use crate::agent::{Agent, Scaffold};
+use crate::container_judge::ContainerJudge;
 use crate::model::{
     AgentProgram, AttemptNumber, CampaignConfig, Fault, FaultKind, PlannedEpisode, SandboxSpec,
     Task,
@@ -27,6 +28,8 @@ pub struct AttemptOrders {
     pub spec: Arc<SandboxSpec>,
     /// The sandboxes in which its work is checked. They have no network.
     pub checking: Arc<SandboxSpec>,
+    /// The judge, if the task is one of a container.
+    pub judge: Option<Arc<dyn ContainerJudge>>,
     /// The campaign, with the limits that the task states.
     pub config: Arc<CampaignConfig>,
     /// Set before the outcome is recorded, see [`AttemptSpec::concluding`].
@@ -48,9 +51,11 @@ impl AttemptOrders {
             .ok_or_else(|| Fault::new(FaultKind::TaskSetup, format!("no scaffold {name}")))?;
         let script_format = named.script_format();
         let agent = AttemptAgent::of(named, &config)?;
+        let judge = tasks.judge_of(&plan.template);
         let task = tasks.planned_task(plan.clone()).await?;
+        agent.ensure_plays(&task)?;
         let config = task.resources.within(&config);
-        let sandbox = config.sandbox_for(&task.image).ok_or_else(|| {
+        let sandbox = config.sandbox_of(&task).ok_or_else(|| {
             Fault::new(FaultKind::SandboxRefused, format!("no image stands for {}", task.image))
         })?;
         Ok(Self {
@@ -61,6 +66,7 @@ impl AttemptOrders {
             agent,
             script_format,
             checking: Arc::new(sandbox.offline()),
+            judge,
             spec: Arc::new(sandbox),
             concluding: spec.concluding.clone(),
             config,
@@ -87,6 +93,16 @@ impl AttemptAgent {
         let configured = config.agents.get(program.program()).cloned();
         let configured = configured.ok_or_else(|| Fault::new(FaultKind::AgentBroken, what()))?;
         Ok(Self::External(Arc::new(configured)))
+    }
+
+    /// Fails with `TaskSetup` for a program and a task of a container, whose image does not have the
+    /// program. `synthd check` and `run` refuse such a campaign before.
+    fn ensure_plays(&self, task: &Task) -> Result<(), Fault> {
+        if matches!(self, Self::Native(_)) || task.container.is_none() {
+            return Ok(());
+        }
+        let why = "is a task of a container, and an external agent is not in its image";
+        Err(Fault::new(FaultKind::TaskSetup, format!("{} {why}", task.template)))
     }
 }
 

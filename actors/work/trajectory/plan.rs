@@ -134,11 +134,9 @@ impl TrajectoryWork {
     ) -> AskedTasks<'a> {
         let count = self.config.tasks.per_template;
         match self.config.tasks.draw.is_each() {
-            true => Box::new(
-                templates
-                    .iter()
-                    .flat_map(move |template| (0..count).map(move |index| (template, index))),
-            ),
+            true => Box::new(templates.iter().flat_map(move |template| {
+                (0..template.at_most(count)).map(move |index| (template, index))
+            })),
             false => self.drawn_tasks(templates, known),
         }
     }

@@ -12,10 +12,11 @@ use super::orders::{AttemptAgent, AttemptOrders, AttemptState};
 use super::phase::AttemptPhase;
 use super::stage_progress::StageProgress;
 use super::verify;
+use crate::container_judge::ContainerJudge;
 use crate::judge::engine_commands::{ensure_exited, run_engine_command};
 use crate::model::{
-    AttemptNumber, AttemptRecord, Fault, FaultKind, JournalEntry, Outcome, SandboxSpec,
-    SandboxTree, Task, Turn, Verdict,
+    AttemptNumber, AttemptRecord, Fault, FaultKind, JournalEntry, JudgeEnvironment, JudgePlace,
+    Outcome, SandboxSpec, SandboxTree, Task, Turn, Verdict,
 };
 use crate::pool::{PoolHandle, SandboxLease};
 use crate::ports::{Sandbox, StoredCopy};
@@ -93,6 +94,9 @@ async fn verify_final(
     stages: &StageProgress,
     mut lease: SandboxLease,
 ) -> Result<Verdict, Fault> {
+    if let Some(judge) = &orders.judge {
+        return judge_container(&**judge, &orders.spec, lease).await;
+    }
     let verdict = match lease.sandbox().pack(true).await {
         Ok(snapshot) => {
             // The agent's sandbox ends before others are taken for the checks.
@@ -103,6 +107,20 @@ async fn verify_final(
         Err(fault) => Err(fault),
     };
     verdict.or_else(verify::uncopied_verdict)
+}
+
+/// The verdict over the container in which the agent has worked. Its files are kept as an image, and the
+/// container ends: no program of the agent is left when the tests run.
+async fn judge_container(
+    judge: &dyn ContainerJudge,
+    spec: &SandboxSpec,
+    mut lease: SandboxLease,
+) -> Result<Verdict, Fault> {
+    let image = lease.sandbox().keep_image().await?;
+    drop(lease);
+    let verdict = judge.judge(image, spec.runtime.as_deref()).await?;
+    let place = JudgePlace::Container;
+    Ok(verdict.judged_in(JudgeEnvironment { place, sandbox: None, library: None }))
 }
 
 /// The verdict over a final workspace, which is kept if the campaign wants that.

@@ -73,6 +73,10 @@ pub async fn verify_copy(
         let what = "each stage of the task needs the workspace of its own end";
         return Err(Fault::new(FaultKind::TaskSetup, what));
     }
+    if task.container.is_some() {
+        let what = "a task of a container is judged when its episode ends, and not again";
+        return Err(Fault::new(FaultKind::TaskSetup, what));
+    }
     if task.verification.judge == JudgePlace::Apart {
         return verify_apart(pool, task, spec, copy).await;
     }

@@ -284,6 +284,9 @@ fn judge_place(judge: &JudgeEnvironment) -> String {
         JudgePlace::Apart => {
             format!("apart: the checks in a sandbox of their own{}", version.unwrap_or_default())
         }
+        JudgePlace::Container => {
+            "container: the tests in a fresh container of what the agent has left".to_owned()
+        }
     }
 }
 

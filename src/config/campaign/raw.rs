@@ -70,6 +70,10 @@ pub(in crate::config) struct RawTasks {
     pub(in crate::config) exclude: RawList<String>,
     /// Absolute paths of directories with the user's own templates.
     pub(in crate::config) template_dirs: RawList<String>,
+    /// Absolute paths below which Harbor task folders are.
+    pub(in crate::config) harbor: RawList<String>,
+    /// Absolute paths of files with rows in the style of SWE-bench.
+    pub(in crate::config) swe: RawList<String>,
     /// Different tasks from each template.
     pub(in crate::config) per_template: RawField<u32>,
     /// How tasks are chosen.
@@ -328,10 +332,17 @@ fn solved(value: &DeValue<'_>) -> ValueResult<u32> {
 impl RawTasks {
     /// Reads `[tasks]`.
     fn read(mut section: ConfigSection<'_, '_>) -> Self {
+        let others = ["harbor", "swe"].iter().any(|key| section.place_of(key).is_some());
         let raw = Self {
-            templates: section.required_list("templates", "[\"**\"]", text(names::template_glob)),
+            // Tasks of containers may be all that there is.
+            templates: match others {
+                true => section.list("templates", 1, text(names::template_glob)),
+                false => section.required_list("templates", "[\"**\"]", text(names::template_glob)),
+            },
             exclude: section.list("exclude", 0, text(names::template_glob)),
             template_dirs: section.list("template_dirs", 0, text(whole_paths::whole_path)),
+            harbor: section.list("harbor", 1, text(whole_paths::whole_path)),
+            swe: section.list("swe", 1, text(whole_paths::whole_path)),
             per_template: section.optional("per_template", whole(1..=1_000_000)),
             draw: RawDraw::read(&mut section),
             samples: section.optional("samples", whole(1..=MOST_SAMPLES)),

@@ -77,6 +77,11 @@ impl RawDraw {
         }
     }
 
+    /// Whether tasks are drawn, and not the same number taken of each template.
+    pub(in crate::config) fn is_drawn(&self) -> bool {
+        self.rule().is_some_and(|rule| rule != DrawRule::Each)
+    }
+
     /// Holds the keys against each other. `per_template` is where this key is, and `assign` where
     /// `routing.assign` is, if it names another rule than `cross`.
     pub(in crate::config) fn check(

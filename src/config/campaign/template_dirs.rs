@@ -1,11 +1,13 @@
-//! `tasks.template_dirs`: directories with the campaign's own templates.
+//! `tasks.template_dirs`: directories with the campaign's own templates. `tasks.harbor` and `tasks.swe`:
+//! tasks of containers.
 
 use crate::config::LoadedCampaign;
-use crate::config::campaign::whole_paths::TEMPLATE_DIRS;
+use crate::config::campaign::whole_paths::{HARBOR_TASKS, PathList, SWE_ROWS, TEMPLATE_DIRS};
 use crate::config::reading::errors::{ConfigError, ConfigErrors};
 use crate::config::reading::source::SourceText;
 use crate::error::Code;
 use std::path::Path;
+use synthd_actors::model::ContainerSource;
 
 /// What keeps a directory, or a template in it, from being used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +21,23 @@ pub trait TemplateStore: Clone {
     /// Adds the templates below a directory, which people call `shown`. If something is wrong,
     /// nothing is added, and each problem is told.
     fn add(&mut self, directory: &Path, shown: &Path) -> Vec<LibraryProblem>;
+
+    /// Adds the tasks of containers at a path. Tasks that cannot be used are refused by name and are no
+    /// problem of the path.
+    fn add_containers(
+        &mut self,
+        source: ContainerSource,
+        path: &Path,
+        shown: &Path,
+    ) -> Vec<LibraryProblem>;
 }
+
+/// The lists of paths, and what each names. None: directories with templates.
+static LISTS: [(PathList, Option<ContainerSource>); 3] = [
+    (TEMPLATE_DIRS, None),
+    (HARBOR_TASKS, Some(ContainerSource::Harbor)),
+    (SWE_ROWS, Some(ContainerSource::Swe)),
+];
 
 /// The campaign and the templates in its directories, or all that is wrong with both.
 pub(in crate::config) fn read<Templates: TemplateStore>(
@@ -32,13 +50,20 @@ pub(in crate::config) fn read<Templates: TemplateStore>(
     let mut library = library.clone();
     let source = SourceText::new(name, text);
     let mut mistakes: Vec<ConfigError> = Vec::new();
-    for (directory, span) in TEMPLATE_DIRS.named(text) {
+    let lists = LISTS.iter().flat_map(|(list, kind)| {
+        list.named(text).into_iter().map(move |(path, span)| (list, *kind, path, span))
+    });
+    for (list, kind, path, span) in lists {
         // The check of the campaign has already reported such a path.
-        if directory.trim().is_empty() || directory.starts_with('~') {
+        if path.trim().is_empty() || path.starts_with('~') {
             continue;
         }
-        let troubles = library.add(&base.join(&directory), Path::new(&directory));
-        let hint = || Some(TEMPLATE_DIRS.hint.to_owned());
+        let (place, shown) = (base.join(&path), Path::new(&path));
+        let troubles = match kind {
+            None => library.add(&place, shown),
+            Some(kind) => library.add_containers(kind, &place, shown),
+        };
+        let hint = || Some(list.hint.to_owned());
         mistakes.extend(
             troubles.into_iter().map(|one| source.error(&span, one.what, one.hint.or_else(hint))),
         );

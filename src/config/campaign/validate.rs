@@ -27,10 +27,10 @@ use std::collections::BTreeMap;
 use std::thread::available_parallelism;
 use synthd_actors::agent;
 use synthd_actors::model::{
-    AllowedHost, BackendKind, CampaignConfig, CampaignName, DRAW_AHEAD, DatasetConfig, DrawRule,
-    EpisodeLimits, ImagePullPolicy, MOST_SEED, ModelAssignment, ModelConfig, ModelPrice, Money,
-    NetworkPolicy, QualityPolicy, SamplePolicy, SandboxLimits, SandboxSpec, SeccompProfile,
-    ShellChoice, TaskDraw, TaskSelection, TokenRates, WorkName,
+    AllowedHost, BackendKind, CampaignConfig, CampaignName, ContainerSource, DRAW_AHEAD,
+    DatasetConfig, DrawRule, EpisodeLimits, ImagePullPolicy, MOST_SEED, ModelAssignment,
+    ModelConfig, ModelPrice, Money, NetworkPolicy, QualityPolicy, SamplePolicy, SandboxLimits,
+    SandboxSpec, SeccompProfile, ShellChoice, TaskDraw, TaskSelection, TokenRates, WorkName,
 };
 
 /// The seed of a campaign that sets none. It is fixed, so that such a campaign can be repeated.
@@ -273,6 +273,11 @@ fn check_draw(raw: &RawCampaign, reader: &ConfigReader) {
     let is_cross = assign.given().is_none_or(|rule| *rule == ModelAssignment::Cross);
     let other = assign.span().filter(|_| !is_cross);
     raw.tasks.draw.check(raw.tasks.per_template.span(), other, reader);
+    for (key, place) in [("harbor", raw.tasks.harbor.span()), ("swe", raw.tasks.swe.span())] {
+        let Some(place) = place.filter(|_| raw.tasks.draw.is_drawn()) else { continue };
+        let fault = ValueFault::new(format!("the tasks of `{key}` are fixed and cannot be drawn"));
+        reader.value(place, fault.hint("leave `draw` out, or make two campaigns of them"));
+    }
 }
 
 /// Reports a glob that is both in `templates` and in `exclude`, and an `exclude` of everything.
@@ -430,8 +435,12 @@ pub(in crate::config) fn entries<T>(list: RawList<T>, default: impl FnOnce() -> 
 
 /// The selection of tasks, with one task from each template and one sample of each by default.
 fn tasks(raw: RawTasks) -> TaskSelection {
+    let sources = [(ContainerSource::Harbor, &raw.harbor), (ContainerSource::Swe, &raw.swe)];
+    let named = sources.into_iter().filter(|(_, paths)| paths.given().is_some());
+    let of_containers: Vec<String> =
+        named.map(|(source, _)| format!("{}/**", source.as_str())).collect();
     TaskSelection {
-        templates: entries(raw.templates, Vec::new),
+        templates: [entries(raw.templates, Vec::new), of_containers].concat(),
         exclude: entries(raw.exclude, Vec::new),
         template_dirs: entries(raw.template_dirs, Vec::new).into_iter().map(Into::into).collect(),
         per_template: raw.per_template.or(1),
@@ -528,6 +537,7 @@ fn sandbox(raw: RawSandbox, networks: RawNetworks) -> SandboxSpec {
         network: network.map(|(name, _, allow)| NetworkPolicy { name, allow }),
         require: entries(raw.require, Vec::new).into_iter().collect(),
         sealed: false,
+        site: None,
     }
 }
 

@@ -1,4 +1,5 @@
-//! Paths in a campaign file: `tasks.template_dirs` and `completions.prompts`. A file names them from
+//! Paths in a campaign file: `tasks.template_dirs`, `tasks.harbor`, `tasks.swe` and
+//! `completions.prompts`. A file names them from
 //! its own directory. Before the campaign is sent to the daemon or stored, `made_whole` replaces
 //! relative paths by absolute ones, which mean the same in every process.
 
@@ -23,6 +24,22 @@ pub(in crate::config) const TEMPLATE_DIRS: PathList = PathList {
     section: "tasks",
     key: "template_dirs",
     hint: "name a directory with <category>/<name>.yaml in it; a relative path starts at the \
+           directory of the campaign file",
+};
+
+/// Directories with task folders of Harbor.
+pub(in crate::config) const HARBOR_TASKS: PathList = PathList {
+    section: "tasks",
+    key: "harbor",
+    hint: "name a Harbor task folder, or a directory with such folders below it; a relative path starts \
+           at the directory of the campaign file",
+};
+
+/// Files with rows in the style of SWE-bench.
+pub(in crate::config) const SWE_ROWS: PathList = PathList {
+    section: "tasks",
+    key: "swe",
+    hint: "name a `.jsonl` or `.parquet` file with a task in each row; a relative path starts at the \
            directory of the campaign file",
 };
 
@@ -62,7 +79,7 @@ pub(in crate::config) fn made_whole(
 ) -> Result<String, ConfigErrors> {
     let (mut whole, mut mistakes) = (text.to_owned(), Vec::new());
     let mut paths: Vec<(String, Span, &str)> = Vec::new();
-    for list in [TEMPLATE_DIRS, PROMPT_FILES] {
+    for list in [TEMPLATE_DIRS, HARBOR_TASKS, SWE_ROWS, PROMPT_FILES] {
         let found = list.named(text).into_iter().filter(|(one, _)| is_relative(one));
         paths.extend(found.map(|(one, span)| (one, span, list.hint)));
     }

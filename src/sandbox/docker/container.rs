@@ -12,6 +12,7 @@ use super::container_remover::now;
 use super::guest_program::GuestMount;
 use super::image::ContainerImage;
 use super::owner::{CREATION, ContainerOwner, DEADLINE, OWNER};
+use super::site_container;
 use bollard::models::{
     ContainerCreateBody, HealthConfig, HostConfig, HostConfigCgroupnsModeEnum, HostConfigLogConfig,
     Mount, MountType, MountVolumeOptions, MountVolumeOptionsDriverConfig, ResourcesUlimits,
@@ -88,6 +89,15 @@ pub(super) struct ContainerParts<'a> {
 
 /// The whole request for one container.
 pub(super) fn container(parts: &ContainerParts<'_>) -> ContainerCreateBody {
+    let sandbox = closed(parts);
+    match &parts.spec.site {
+        Some(site) => site_container::opened(sandbox, parts, site),
+        None => sandbox,
+    }
+}
+
+/// The request for an ordinary sandbox.
+fn closed(parts: &ContainerParts<'_>) -> ContainerCreateBody {
     ContainerCreateBody {
         // By its digest, because a name may move to another image.
         image: Some(parts.image.digest.clone()),
@@ -213,6 +223,10 @@ pub(super) fn memory(spec: &SandboxSpec, image: &ContainerImage) -> u64 {
     let limits = &spec.limits;
     // Another runtime is a kernel of its own, and runs in the same cgroup as the programs.
     let own = if spec.runtime.is_some() { RUNTIMES_OWN } else { 0 };
+    if spec.site.is_some() {
+        // Its files are on the disk of the engine.
+        return limits.memory_bytes.saturating_add(own);
+    }
     let areas = work_areas(spec).count() + image.volumes.len();
     let areas = limits.disk_bytes.saturating_mul(areas as u64);
     limits.memory_bytes.saturating_add(areas).saturating_add(2 * SMALL + own)

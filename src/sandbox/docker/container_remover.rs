@@ -18,6 +18,7 @@
 
 use super::container_tracker::ContainerTracker;
 use super::engine_faults::explain;
+use super::kept_image::{AgentImage, sweep_images};
 use super::owner::{ContainerOwner, DEADLINE, OWNER};
 use crate::sandbox::guest::SandboxGuard;
 use async_trait::async_trait;
@@ -33,7 +34,8 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use synthd_actors::model::{Fault, FaultKind};
-use synthd_actors::supervisor::spawn;
+use synthd_actors::ports::KeptImage;
+use synthd_actors::supervisor::{panic_text, spawn};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
@@ -89,6 +91,16 @@ impl SandboxGuard for ContainerGuard {
         let fault = Fault::new(FaultKind::EngineDown, why);
         self.ours.note(&fault);
         Some(fault)
+    }
+
+    async fn keep_image(&self) -> Result<Box<dyn KeptImage>, Fault> {
+        // In a task of its own: if the caller is gone when the image is made, the image is dropped, which
+        // has it removed.
+        let (docker, id) = (self.docker.clone(), self.id.clone());
+        let making = spawn("keep image", async move { AgentImage::of(&docker, &id).await });
+        let made = making.detach().await;
+        let panicked = |failure| Err(Fault::new(FaultKind::SandboxLost, panic_text(failure)));
+        Ok(Box::new(made.unwrap_or_else(panicked)?))
     }
 
     /// Names the container for its holder, as in `synthd-HOLDER-1a2b3c4d`, so that the list of
@@ -244,7 +256,8 @@ async fn removed(docker: &Docker, id: &str) -> bool {
 
 /// Removes abandoned containers, running or not, and returns how many were removed. These are
 /// containers of dead owners, and (if `ours` is given) containers of this connection that nobody
-/// here knows of. If the container engine does not answer, nothing is removed.
+/// here knows of. Kept images of dead owners go as well; they are not counted. If the container engine
+/// does not answer, nothing is removed.
 pub(super) async fn sweep(docker: &Docker, ours: Option<&ContainerTracker>) -> u32 {
     let filters = HashMap::from([("label".to_owned(), vec![OWNER.to_owned()])]);
     let options = ListContainersOptions { all: true, filters: Some(filters), ..Default::default() };
@@ -259,6 +272,7 @@ pub(super) async fn sweep(docker: &Docker, ours: Option<&ContainerTracker>) -> u
             swept += 1;
         }
     }
+    sweep_images(docker).await;
     swept
 }
 

@@ -281,6 +281,12 @@ impl DockerEngine {
         if !self.caps_inodes {
             enforced.insert("inodes".to_owned(), "not limited".to_owned());
         }
+        if spec.site.is_some() {
+            // Its files are in a layer of the engine.
+            for limit in ["disk", "inodes"] {
+                enforced.insert(limit.to_owned(), "not limited".to_owned());
+            }
+        }
         SandboxFingerprint {
             backend: "docker".to_owned(),
             root: SandboxFingerprint::container_root(

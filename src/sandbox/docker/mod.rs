@@ -21,6 +21,8 @@
 //! - `backend` implements the port `SandboxBackend`; `engine` is one connected container engine;
 //! - `connection` and `ssh` reach the container engine; `facts` reads what it enforces;
 //! - `container` writes the fields of a container; `seccomp` is its system-call filter;
+//! - `site_container` opens a container for a task of a container; `kept_image` keeps what an agent
+//!   has left there;
 //! - `container_remover`, `container_tracker`, `owner` and `leftovers` see to it that nothing
 //!   stays;
 //! - `guest_program` and `stream` bring the guest in and its bytes out;
@@ -38,9 +40,11 @@ mod facts;
 mod guest_program;
 mod image;
 mod images;
+mod kept_image;
 mod leftovers;
 mod owner;
 mod seccomp;
+mod site_container;
 mod ssh;
 mod stream;
 mod trial_container;

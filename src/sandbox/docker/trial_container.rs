@@ -1,6 +1,6 @@
 //! Runs one script in an ordinary container: as root if the image says so, with a root that can be
-//! written, as tasks of others expect it. No agent acts there, and no label comes from it: it is for
-//! proofs of tasks. It has no network, and limits of memory and processes.
+//! written, as tasks of others expect it. No agent acts there: it is for proofs of such tasks, and for the
+//! tests that run over what an agent has left. It has no network, and limits of memory and processes.
 //!
 //! ```text
 //!  create ─► lay files ─► start ─► ended by itself, or killed ─► files read, or kept as an image
@@ -17,6 +17,7 @@ use super::connection::{DockerAddress, DockerConnection};
 use super::container_remover::now;
 use super::engine_faults::{fault, refused, with_timeout};
 use super::images::MADE_HERE;
+use super::kept_image::KEPT_BY;
 use super::owner::{ContainerOwner, DEADLINE, OWNER};
 use bollard::Docker;
 use bollard::errors::Error;
@@ -68,6 +69,8 @@ pub struct TrialRun<'a> {
     /// Directories that begin empty, whatever the image has there. They are not kept.
     pub fresh: &'a [&'a str],
     pub memory_bytes: u64,
+    /// None: the engine's default.
+    pub runtime: Option<&'a str>,
     /// At most thirty days.
     pub timeout: Duration,
 }
@@ -290,9 +293,11 @@ impl TrialContainers {
     }
 }
 
-/// The labels of a kept image. Those of its container say whose that was; an image has no owner.
+/// The labels of a kept image. Those of its container say whose that was; an image is swept by a label
+/// of its own.
 fn kept_labels() -> HashMap<String, String> {
-    [(MADE_HERE, KEPT), (OWNER, ""), (DEADLINE, "")]
+    let owner = ContainerOwner::this().label();
+    [(MADE_HERE, KEPT), (KEPT_BY, owner.as_str()), (OWNER, ""), (DEADLINE, "")]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into()
 }
@@ -306,6 +311,7 @@ fn host(run: &TrialRun<'_>) -> HostConfig {
         memory: Some(memory),
         // The sum of memory and swap. Equal values mean no swap.
         memory_swap: Some(memory),
+        runtime: run.runtime.map(str::to_owned),
         pids_limit: Some(PROCESSES),
         network_mode: Some("none".to_owned()),
         // Kept output would fill the disk of the host.
@@ -433,12 +439,14 @@ mod tests {
             files: Vec::new(),
             fresh: &["/tests"],
             memory_bytes: 64 << 20,
+            runtime: Some("runsc"),
             timeout: Duration::MAX,
         };
         assert_eq!(run.longest(), LONGEST);
         let host = host(&run);
         assert_eq!((host.memory, host.memory_swap), (Some(64 << 20), Some(64 << 20)));
         assert_eq!(host.network_mode.as_deref(), Some("none"));
+        assert_eq!(host.runtime.as_deref(), Some("runsc"));
         assert_eq!((host.pids_limit, host.privileged), (Some(PROCESSES), Some(false)));
         let mounts = host.mounts.unwrap();
         assert_eq!(mounts.len(), 1);

@@ -11,11 +11,11 @@ use super::report::may_be_killed;
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use synthd_actors::model::{
-    CommandStatus, ExecEnd, ExecReport, ExecRequest, Fault, FaultKind, FileSpec, HostAddress,
-    OperationReport, SandboxFingerprint, SandboxOperation, SandboxSpec, SandboxTree, ServiceReport,
-    TaskService, WorkspaceCopy,
+    CommandStatus, ContainerSite, ExecEnd, ExecReport, ExecRequest, Fault, FaultKind, FileSpec,
+    HostAddress, OperationReport, SandboxFingerprint, SandboxOperation, SandboxSpec, SandboxTree,
+    ServiceReport, TaskService, WORKSPACE, WorkspaceCopy,
 };
-use synthd_actors::ports::{InterruptFuture, Sandbox};
+use synthd_actors::ports::{InterruptFuture, KeptImage, Sandbox};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// What a backend keeps of a sandbox. When the guard is dropped, the sandbox ends.
@@ -30,6 +30,12 @@ pub(crate) trait SandboxGuard: Send + Sync + 'static {
     /// engine is what failed. None: the sandbox itself failed, or there is no such engine.
     async fn engine_trouble(&self) -> Option<Fault> {
         None
+    }
+
+    /// Keeps all files of the sandbox as an image, see [`Sandbox::keep_image`].
+    async fn keep_image(&self) -> Result<Box<dyn KeptImage>, Fault> {
+        let what = "the files of this sandbox are not kept as an image";
+        Err(Fault::new(FaultKind::SandboxRefused, what))
     }
 
     /// Tells the guard who uses the sandbox now, so that a person who looks at the host can see
@@ -99,6 +105,26 @@ async fn blamed<T: Send>(guard: &impl SandboxGuard, answer: Result<T, Fault>) ->
     }
 }
 
+/// The operation with a path of the workspace of ordinary sandboxes led to the workspace of this one. None:
+/// it has no such path.
+fn in_site(operation: &SandboxOperation, site: &ContainerSite) -> Option<SandboxOperation> {
+    let directory = site.directory.as_deref()?;
+    let mut own = operation.clone();
+    let path = match &mut own {
+        SandboxOperation::ReadFile(read) => &mut read.path,
+        SandboxOperation::WriteFile(write) => &mut write.path,
+        SandboxOperation::ListDirectory(read) => &mut read.path,
+        SandboxOperation::Run(_) | SandboxOperation::SendKeys(_) => return None,
+    };
+    let below =
+        path.strip_prefix(WORKSPACE).filter(|rest| rest.is_empty() || rest.starts_with('/'));
+    *path = format!("{}{}", directory.trim_end_matches('/'), below?);
+    if path.is_empty() {
+        path.push('/');
+    }
+    Some(own)
+}
+
 /// The limits of a sandbox by name, each with its value and with what enforces it. `by` says
 /// what enforces each limit. `with_areas` is the memory bound of the whole sandbox, where a
 /// cgroup enforces it: the work areas are memory too and come on top of the processes' memory.
@@ -161,6 +187,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, K: SandboxGuard> Sandbo
         if let SandboxOperation::Run(request) = operation {
             return self.exec(request).await.map(OperationReport::ran);
         }
+        let own = self.spec.site.as_ref().and_then(|site| in_site(operation, site));
+        let operation = own.as_ref().unwrap_or(operation);
         let answer = self.client.perform(operation, self.shell, &self.spec.limits).await;
         blamed(&self.guard, answer).await
     }
@@ -240,12 +268,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, K: SandboxGuard> Sandbo
         let answer = self.client.environment(variables).await;
         blamed(&self.guard, answer).await
     }
+
+    async fn keep_image(&mut self) -> Result<Box<dyn KeptImage>, Fault> {
+        if self.spec.site.is_none() {
+            let what = "the work of this sandbox is in memory, and no image can have it";
+            return Err(Fault::new(FaultKind::SandboxRefused, what));
+        }
+        self.guard.keep_image().await
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::sandbox::guest::wire::{PROTOCOL, PayloadWriter, encode, end, kind};
+    use synthd_actors::model::FileRead;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
     /// A guard that has seen the kernel kill one process.
@@ -289,6 +326,30 @@ mod tests {
         let (spec, fingerprint) = (SandboxSpec::default(), SandboxFingerprint::default());
         let connected = GuestSandbox::connect(guest(ending), KillCountGuard, &spec, fingerprint);
         connected.await.unwrap().stop().await.unwrap().end
+    }
+
+    /// Tools know only the usual workspace.
+    #[test]
+    fn a_path_of_the_workspace_leads_to_that_of_the_site() {
+        let led = |path: &str, directory: Option<&str>| {
+            let site = ContainerSite {
+                directory: directory.map(str::to_owned),
+                ..ContainerSite::default()
+            };
+            let read = FileRead { path: path.to_owned(), max_bytes: 1 };
+            match in_site(&SandboxOperation::ReadFile(read), &site) {
+                Some(SandboxOperation::ReadFile(read)) => Some(read.path),
+                _ => None,
+            }
+        };
+        assert_eq!(led("/work/a/b", Some("/app")).as_deref(), Some("/app/a/b"));
+        assert_eq!(led("/work", Some("/app/")).as_deref(), Some("/app"));
+        assert_eq!(led("/work/a", Some("/")).as_deref(), Some("/a"));
+        assert_eq!(led("/work", Some("/")).as_deref(), Some("/"));
+        for other in ["/etc/hosts", "/workshop/a"] {
+            assert_eq!(led(other, Some("/app")), None, "{other}");
+        }
+        assert_eq!(led("/work/a", None), None);
     }
 
     #[tokio::test]

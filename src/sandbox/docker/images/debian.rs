@@ -151,7 +151,7 @@ impl DockerImages {
         &self,
         recipe: &DebianRecipe,
         log: &Path,
-        told: &dyn Fn(&str),
+        told: &(dyn Fn(&str) + Sync),
     ) -> Result<(), Fault> {
         let place = BuildDirectory::make(log.parent().unwrap_or(Path::new(".")))
             .map_err(|error| refused(format!("a directory to build in: {error}")))?;
@@ -221,7 +221,7 @@ fn why_ended(ended: ExitStatus) -> String {
 }
 
 /// Copies standard error to the log, and calls `told` for each line, until the tool closes it.
-async fn keep(words: ChildStderr, log: &Path, told: &dyn Fn(&str)) -> std::io::Result<()> {
+async fn keep(words: ChildStderr, log: &Path, told: &(dyn Fn(&str) + Sync)) -> std::io::Result<()> {
     let mut file = File::create(log)?;
     let mut lines = BufReader::new(words).split(b'\n');
     while let Some(line) = lines.next_segment().await? {

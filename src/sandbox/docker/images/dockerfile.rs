@@ -130,7 +130,7 @@ impl DockerImages {
         &self,
         recipe: &DockerfileRecipe,
         log: &Path,
-        told: &dyn Fn(&str),
+        told: &(dyn Fn(&str) + Sync),
     ) -> Result<(), Fault> {
         let (reader, writer) = tokio::io::duplex(PIPE);
         let (context, text) = (recipe.context.clone(), recipe.text.clone());
@@ -172,7 +172,7 @@ async fn credentials_for(
 async fn keep(
     built: impl futures_util::Stream<Item = Result<BuildInfo, bollard::errors::Error>>,
     log: &Path,
-    told: &dyn Fn(&str),
+    told: &(dyn Fn(&str) + Sync),
 ) -> Result<(), Fault> {
     let unwritten = |error: io::Error| refused(format!("write {}: {error}", log.display()));
     let mut file = File::create(log).map_err(unwritten)?;

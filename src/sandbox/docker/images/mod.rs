@@ -120,7 +120,7 @@ impl DockerImages {
         &self,
         recipe: &ImageRecipe,
         log: &Path,
-        told: &dyn Fn(&str),
+        told: &(dyn Fn(&str) + Sync),
     ) -> Result<(), Fault> {
         match recipe {
             ImageRecipe::Debian(recipe) => self.build_debian(recipe, log, told).await,

@@ -47,7 +47,7 @@ pub fn own_program() -> Option<File> {
 /// The directory of a tree by its number on the wire.
 fn root_of(which: u8) -> io::Result<&'static Path> {
     match which {
-        tree::WORKSPACE => Ok(Path::new("/work")),
+        tree::WORKSPACE => Ok(shell_session::workspace_path()),
         tree::SEALED => Ok(Path::new("/sealed")),
         _ => Err(invalid(MalformedFrame("unknown tree"))),
     }

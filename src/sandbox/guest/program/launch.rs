@@ -8,7 +8,7 @@
 use crate::files::O_DIRECTORY;
 use crate::stateless_commands::is_stateless;
 use crate::spawn::{SpawnSpec, CommandSpawner};
-use crate::shell_session::{ShellSession, WORKSPACE};
+use crate::shell_session::{ShellSession, workspace};
 use crate::sys;
 use crate::terminal_input::KeysRequest;
 use crate::wire::{MalformedFrame, PayloadReader};
@@ -128,14 +128,14 @@ fn execute(
     let (cwd, envp) = if request.session {
         (session.cwd.as_c_str(), session.environment.as_slice())
     } else {
-        (WORKSPACE, session.base.as_slice())
+        (workspace(), session.base.as_slice())
     };
     spawner.spawn(&SpawnSpec {
         program: &shell,
         argv: &[shell.clone(), c"-c".to_owned(), c_string(text(request))?],
         envp,
         cwd,
-        fallback_cwd: WORKSPACE,
+        fallback_cwd: workspace(),
         cpu_seconds: request.cpu_seconds,
         stdio,
         extra,
@@ -159,7 +159,7 @@ pub fn start_terminal(
         argv: std::slice::from_ref(&shell),
         envp: &envp,
         cwd: session.cwd.as_c_str(),
-        fallback_cwd: WORKSPACE,
+        fallback_cwd: workspace(),
         cpu_seconds: request.cpu_seconds,
         stdio: [slave.as_raw_fd(); 3],
         extra: &[],
@@ -181,8 +181,8 @@ pub fn start_line(
         program: &shell,
         argv: &[shell.clone(), c"-c".to_owned(), c_string(line.to_vec())?],
         envp: &session.base,
-        cwd: WORKSPACE,
-        fallback_cwd: WORKSPACE,
+        cwd: workspace(),
+        fallback_cwd: workspace(),
         cpu_seconds: LONGEST.as_secs(),
         stdio,
         extra: &[],

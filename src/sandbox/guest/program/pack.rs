@@ -10,6 +10,7 @@
 //! workspace is read.
 
 use crate::files::{MAX_DEPTH, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK};
+use crate::shell_session::workspace_path;
 use crate::sys;
 use crate::wire::{
     CHUNK, LEAST_HOLE, MalformedFrame, PayloadReader, PayloadWriter, SKIPPED_NAMED, SKIPPED_PATH,
@@ -140,7 +141,7 @@ fn walk(limits: &CopyLimits, measures: bool, found: EntryCallback<'_>) -> io::Re
     let skipped = SkippedEntries::default();
     let mut packer =
         WorkspacePacker { bytes_left, entries_left, pieces_left, skipped, measures, found };
-    packer.directory(&HeldEntry::open(Path::new("/work"))?, &mut Vec::new(), 0)?;
+    packer.directory(&HeldEntry::open(workspace_path())?, &mut Vec::new(), 0)?;
     Ok(packer.skipped)
 }
 

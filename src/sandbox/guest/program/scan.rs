@@ -12,9 +12,10 @@ use crate::content_hash::content_hash;
 use crate::file_stamp::FileStamp;
 use crate::files::MAX_DEPTH;
 use crate::path_change::{MAX_LISTED, PathChange, within, write_changes};
+use crate::shell_session::workspace_path;
 use crate::sys;
 use crate::wire::{PayloadWriter, change};
-use crate::workspace_watcher::{WORKSPACE, WorkspaceWatcher, place};
+use crate::workspace_watcher::{WorkspaceWatcher, place};
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
 use std::fs::{self, DirEntry, Metadata};
 use std::io;
@@ -86,10 +87,13 @@ impl WorkspaceScanner {
     fn look_at_all(&mut self, alone: bool) -> (Vec<Vec<u8>>, Vec<PathChange>) {
         self.others.clear();
         self.linked.clear();
-        let device = fs::metadata(WORKSPACE).map_or(0, |facts| facts.dev());
+        let device = fs::metadata(workspace_path()).map_or(0, |facts| facts.dev());
         let mut found =
             ScanProgress { room: MAX_HASHED, whole: true, device, ..ScanProgress::default() };
-        found.walk(self, Path::new(WORKSPACE), &mut Vec::new(), 0);
+        // The root of a container has the files of the kernel. It is no workspace that can be scanned.
+        if workspace_path() != Path::new("/") {
+            found.walk(self, workspace_path(), &mut Vec::new(), 0);
+        }
         let remembered = self.known.len().max(self.others.len()) < MAX_KNOWN;
         self.miss(&mut found);
         (self.digest, self.entries) = (found.digest, found.seen);

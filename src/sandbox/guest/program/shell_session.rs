@@ -12,8 +12,10 @@
 //! A program can forge this text. So the guest parses it and never evaluates it. The worst that
 //! a program can do is to change its own environment, which it may do anyway.
 
-use std::ffi::{CStr, CString, OsString};
+use std::ffi::{CStr, CString, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::OnceLock;
 
 /// Bytes of the longest variable, with its name. The kernel's limit for one is 128 KiB, and for
 /// all of them a quarter of the stack.
@@ -28,8 +30,33 @@ const MAX_CWD: usize = 4096;
 /// they are not kept.
 const SHELLS_OWN: [&[u8]; 2] = [b"SHLVL", b"_"];
 
-/// Where commands start, and where a command starts whose directory is gone.
-pub const WORKSPACE: &CStr = c"/work";
+/// The workspace of ordinary sandboxes.
+const WORKSPACE: &CStr = c"/work";
+
+/// The variable that says that the workspace is the directory in which the guest was started. It stands
+/// in a container whose root can be written. It is for the guest only, and commands do not get it.
+const AT_START: &str = "SYNTHD_WORKSPACE";
+
+/// Where commands start, and where a command starts whose directory is gone. The first call decides; the
+/// guest makes it before it runs anything.
+pub fn workspace() -> &'static CStr {
+    static FOUND: OnceLock<CString> = OnceLock::new();
+    FOUND.get_or_init(|| {
+        let there = std::env::var_os(AT_START).and_then(|_| std::env::current_dir().ok());
+        let there = there.map(|path| CString::new(path.into_os_string().as_bytes()));
+        there.and_then(Result::ok).unwrap_or_else(|| WORKSPACE.to_owned())
+    })
+}
+
+/// The workspace as a path.
+pub fn workspace_path() -> &'static Path {
+    Path::new(OsStr::from_bytes(workspace().to_bytes()))
+}
+
+/// Whether the root of the sandbox can be written, and the workspace is a directory of it.
+fn is_open() -> bool {
+    std::env::var_os(AT_START).is_some()
+}
 
 /// The state that one command leaves to the next. Variables have the form `NAME=value`.
 pub struct ShellSession {
@@ -43,7 +70,7 @@ pub struct ShellSession {
 impl ShellSession {
     pub fn new() -> Self {
         let base = base_environment();
-        Self { cwd: WORKSPACE.to_owned(), environment: base.clone(), base }
+        Self { cwd: workspace().to_owned(), environment: base.clone(), base }
     }
 
     /// Sets a variable for the session and for all other later commands. None: the name or the
@@ -90,6 +117,9 @@ const FIXED: [(&str, &str); 6] = [
     ("TZ", "UTC"),
     ("TERM", "dumb"),
 ];
+/// Variables of a container whose root can be written, where neither the image nor the user has them.
+const OPEN: [(&str, &str); 4] =
+    [("HOME", "/root"), ("PATH", PATH), ("LANG", "C.UTF-8"), ("TERM", "dumb")];
 /// The search path where an image has none.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -97,11 +127,26 @@ const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 /// are the image's and never the host's, and those of [`FIXED`].
 fn base_environment() -> Vec<CString> {
     let mut variables: Vec<(OsString, OsString)> = std::env::vars_os().collect();
-    variables.retain(|(name, _)| name != SCRATCH && !FIXED.iter().any(|(fixed, _)| name == fixed));
+    variables.retain(|(name, _)| name != SCRATCH && name != AT_START);
+    if is_open() {
+        // The user and the image have values of their own. Only what is missing is added.
+        for (name, value) in OPEN {
+            if !variables.iter().any(|(known, _)| known == name) {
+                variables.push((name.into(), value.into()));
+            }
+        }
+        return texts(variables);
+    }
+    variables.retain(|(name, _)| !FIXED.iter().any(|(fixed, _)| name == fixed));
     if !variables.iter().any(|(name, _)| name == "PATH") {
         variables.insert(0, ("PATH".into(), PATH.into()));
     }
     variables.extend(FIXED.map(|(name, value)| (name.into(), value.into())));
+    texts(variables)
+}
+
+/// Variables in the form `NAME=value`. What has a NUL byte is left out.
+fn texts(variables: Vec<(OsString, OsString)>) -> Vec<CString> {
     let text = |(name, value): (OsString, OsString)| [name.as_bytes(), value.as_bytes()].join(&b'=');
     variables.into_iter().filter_map(|variable| CString::new(text(variable)).ok()).collect()
 }

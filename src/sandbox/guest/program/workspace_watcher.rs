@@ -16,6 +16,7 @@
 //! none, and a large one no more than its part.
 
 use crate::inotify;
+use crate::shell_session::workspace_path;
 use crate::sys;
 use crate::written_paths::WrittenPaths;
 use std::collections::{BTreeSet, HashMap};
@@ -23,10 +24,8 @@ use std::ffi::{CString, OsStr, c_long};
 use std::fs::{self, File};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-/// The directory that is scanned.
-pub const WORKSPACE: &str = "/work";
 /// The most directories that are watched. The kernel keeps about 1 KiB for each.
 const MAX_WATCHED: usize = 16_384;
 /// Queues that must be left to the user's other programs.
@@ -94,7 +93,7 @@ impl WorkspaceWatcher {
             self.directories.insert(inotify::watch(queue, &path).ok()?, prefix.clone());
         }
         // A kernel that says nothing of this one would say nothing of others.
-        drop(File::open(WORKSPACE).ok()?);
+        drop(File::open(workspace_path()).ok()?);
         self.armed = count_events(queue)? > 0;
         self.armed.then_some(())
     }
@@ -102,7 +101,7 @@ impl WorkspaceWatcher {
 
 /// The absolute path of an entry, given its path below the workspace.
 pub fn place(path: &[u8]) -> PathBuf {
-    Path::new(WORKSPACE).join(OsStr::from_bytes(path))
+    workspace_path().join(OsStr::from_bytes(path))
 }
 
 /// Takes all events and counts them. None: they cannot be read.
@@ -130,7 +129,7 @@ fn new_queue() -> Option<File> {
 fn tells_of_writes() -> Option<bool> {
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").ok()?;
     let version: u32 = kernel.split('.').next()?.parse().ok()?;
-    let workspace = File::open(WORKSPACE).ok()?;
+    let workspace = File::open(workspace_path()).ok()?;
     let apart = workspace.metadata().ok()?.dev() != fs::metadata("/").ok()?.dev();
     Some(version >= FIRST_KERNEL && apart && sys::file_system(&workspace).ok()? == TMPFS)
 }

@@ -1,0 +1,283 @@
+//! The judge of a row in the style of SWE-bench. The test patch is applied over what the agent has left,
+//! in a fresh container, and the tests run there. All named tests must pass.
+//!
+//! The files of the test patch are first as they were at the commit of the row, whatever the agent has
+//! made of them.
+
+use super::judge_engine::{JudgeEngine, to_its_end};
+use super::oracle_moves::shell_word;
+use super::swe_report::TestReport;
+use super::swe_row::SweRow;
+use super::swe_task::TESTS_TIME;
+use crate::harbor::PROVEN_MEMORY_MB;
+use crate::sandbox::docker::{EndedTrial, TrialContainers, TrialRun};
+use async_trait::async_trait;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use synthd_actors::container_judge::ContainerJudge;
+use synthd_actors::model::{CheckResult, Fault, FaultKind, Verdict};
+use synthd_actors::ports::KeptImage;
+
+/// Where the files of the judge are in a container. It begins empty there, and is not kept.
+const OURS: &str = "/synthd";
+/// Runs the tests and keeps the end of what they print, where the results are.
+const RUN: &str = "sh /synthd/run.sh > /synthd/log.txt 2>&1; \
+                   tail -c 900000 /synthd/log.txt > /synthd/output.txt; exit 0";
+/// The end of what a run prints if the test patch cannot be applied.
+const UNAPPLIED: &str = "synthd: the test patch does not apply";
+/// The environment of Python that the images of SWE-bench have, if it is there.
+const ACTIVATE: &str = "/opt/miniconda3/bin/activate";
+/// The time of the oracle's patch.
+const PATCH_TIME: Duration = Duration::from_secs(5 * 60);
+/// The most names of tests that a check shows.
+const SHOWN: usize = 20;
+
+/// The judge of one row.
+pub(super) struct SweJudge(pub(super) Arc<SweWork>);
+
+/// A row with the engine that judges it.
+pub(super) struct SweWork {
+    pub(super) row: SweRow,
+    pub(super) engine: Arc<JudgeEngine>,
+}
+
+/// The command that applies a patch, which is a word of the shell, to the working directory.
+pub(super) fn applying(patch: &str) -> String {
+    format!(
+        "git -c safe.directory='*' apply --whitespace=nowarn {patch} || \
+         patch -p1 --batch --forward < {patch}"
+    )
+}
+
+/// The script of the tests.
+fn testing(row: &SweRow) -> String {
+    let commit = row.commit.as_deref().unwrap_or("HEAD");
+    let mut script = String::new();
+    for file in row.tested_files() {
+        let file = shell_word(file);
+        script.push_str(&format!(
+            "git -c safe.directory='*' checkout -q {commit} -- {file} 2>/dev/null || rm -rf {file}\n"
+        ));
+    }
+    let apply = applying("/synthd/test.patch");
+    script.push_str(&format!("{{ {apply}; }} || {{ echo '{UNAPPLIED}'; exit 1; }}\n"));
+    script.push_str(&format!("if test -f {ACTIVATE}; then . {ACTIVATE} testbed; fi\n"));
+    script.push_str(&command(row));
+    script.push('\n');
+    // What activates an environment may be written for bash alone.
+    let quoted = shell_word(&script);
+    format!("if test -x /bin/bash; then exec /bin/bash -c {quoted}; else exec sh -c {quoted}; fi\n")
+}
+
+/// The command of the row, or pytest over the files of the test patch.
+fn command(row: &SweRow) -> String {
+    row.command.clone().unwrap_or_else(|| {
+        let files: Vec<String> = row.tested_files().into_iter().map(shell_word).collect();
+        format!("python -m pytest -rA {}", files.join(" "))
+    })
+}
+
+impl SweWork {
+    /// What the tests say of an image.
+    async fn test(&self, image: &str, runtime: Option<&str>) -> Result<Vec<CheckResult>, Fault> {
+        let script = testing(&self.row);
+        let files =
+            archive(&[("run.sh", script.as_str()), ("test.patch", self.row.test_patch.as_str())])?;
+        let containers = self.engine.containers().await?;
+        let ended = {
+            let run = self.trial(image, RUN, files, TESTS_TIME);
+            containers.run(&TrialRun { runtime, ..run }).await?
+        };
+        let checks = self.checks(containers, &ended).await;
+        containers.remove(ended).await;
+        checks
+    }
+
+    /// A script in a container of an image, in the directory of the repository.
+    fn trial<'a>(
+        &'a self,
+        image: &'a str,
+        script: &'a str,
+        files: Vec<u8>,
+        timeout: Duration,
+    ) -> TrialRun<'a> {
+        TrialRun {
+            image,
+            user: None,
+            directory: Some(self.row.directory.as_str()),
+            variables: Vec::new(),
+            script,
+            files,
+            fresh: &[OURS],
+            memory_bytes: PROVEN_MEMORY_MB << 20,
+            runtime: None,
+            timeout,
+        }
+    }
+
+    /// The checks of an ended run. Tests that do not end in their time have not passed.
+    async fn checks(
+        &self,
+        containers: &TrialContainers,
+        ended: &EndedTrial,
+    ) -> Result<Vec<CheckResult>, Fault> {
+        let file = match ended.exit_code {
+            Some(_) => "/synthd/output.txt",
+            None => "/synthd/log.txt",
+        };
+        let output = containers.file(ended, file).await?.unwrap_or_default();
+        let output = String::from_utf8_lossy(&output);
+        let report = TestReport::read(&output);
+        let why = match ended.exit_code {
+            None => "the tests did not end in their time\n",
+            Some(_) if output.trim_end().ends_with(UNAPPLIED) => "the test patch does not apply\n",
+            Some(_) => "",
+        };
+        let row = &self.row;
+        let all = [("fail_to_pass", &row.fail_to_pass), ("pass_to_pass", &row.pass_to_pass)];
+        let some = all.into_iter().filter(|(_, tests)| !tests.is_empty());
+        Ok(some.map(|(name, tests)| check(name, tests, &report, why)).collect())
+    }
+
+    /// What does not hold of the row: its patch must pass, and doing nothing must not.
+    async fn prove(&self) -> Result<Vec<String>, Fault> {
+        let mut problems = Vec::new();
+        if self.test(&self.row.image, None).await?.iter().all(|check| check.passed) {
+            problems.push("doing nothing passes the tests".to_owned());
+        }
+        match self.patched().await? {
+            None => problems.push("the patch does not apply".to_owned()),
+            Some(image) => {
+                let tested = self.test(&image, None).await;
+                self.engine.containers().await?.remove_image(&image).await;
+                let failed = tested?.into_iter().filter(|check| !check.passed);
+                problems.extend(failed.map(|check| format!("the patch: {}", check.output)));
+            }
+        }
+        Ok(problems)
+    }
+
+    /// An image with the oracle's patch. None: it does not apply.
+    async fn patched(&self) -> Result<Option<String>, Fault> {
+        let files = archive(&[("fix.patch", self.row.patch.as_str())])?;
+        let script = applying("/synthd/fix.patch");
+        let containers = self.engine.containers().await?;
+        let ended =
+            containers.run(&self.trial(&self.row.image, &script, files, PATCH_TIME)).await?;
+        let kept = match ended.exit_code {
+            Some(0) => containers.keep(&ended).await.map(Some),
+            _ => Ok(None),
+        };
+        containers.remove(ended).await;
+        kept
+    }
+
+    /// The verdict of two runs over the same image.
+    async fn judge(&self, image: &str, runtime: Option<&str>) -> Result<Verdict, Fault> {
+        let first = self.test(image, runtime).await?;
+        let second = self.test(image, runtime).await?;
+        let verdict = Verdict::agree(first, &second);
+        // All tests or nothing: a part of them earns nothing.
+        let score = if verdict.passed { 1.0 } else { 0.0 };
+        Ok(Verdict { score, ..verdict })
+    }
+}
+
+/// Whether all of these tests have passed, with the names of those that have not.
+fn check(name: &str, tests: &[String], report: &TestReport, why: &str) -> CheckResult {
+    let failed = report.not_passed(tests);
+    let shown: Vec<&str> = failed.iter().copied().take(SHOWN).collect();
+    let more = failed.len().saturating_sub(SHOWN);
+    let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+    let output = match failed.is_empty() {
+        true => format!("{} passed", tests.len()),
+        false => {
+            let (count, all) = (failed.len(), tests.len());
+            format!("{why}{count} of {all} not passed: {}{more}", shown.join(", "))
+        }
+    };
+    CheckResult {
+        name: name.to_owned(),
+        weight: 1.0,
+        passed: failed.is_empty(),
+        output,
+        end: None,
+        second: None,
+    }
+}
+
+/// An archive of files below [`OURS`], in which every user may write.
+fn archive(files: &[(&str, &str)]) -> Result<Vec<u8>, Fault> {
+    let packed = pack(files);
+    packed.map_err(|error| Fault::new(FaultKind::TaskSetup, format!("pack the tests: {error}")))
+}
+
+fn pack(files: &[(&str, &str)]) -> io::Result<Vec<u8>> {
+    let mut archive = tar::Builder::new(Vec::new());
+    let directory = OURS.trim_start_matches('/');
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(tar::EntryType::Directory);
+    header.set_size(0);
+    header.set_mode(0o777);
+    archive.append_data(&mut header, directory, io::empty())?;
+    for (name, text) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(text.len() as u64);
+        header.set_mode(0o755);
+        archive.append_data(&mut header, format!("{directory}/{name}"), text.as_bytes())?;
+    }
+    archive.into_inner()
+}
+
+#[async_trait]
+impl ContainerJudge for SweJudge {
+    async fn prepare(&self) -> Result<(), Fault> {
+        let containers = self.0.engine.containers().await?;
+        containers.user_of(&self.0.row.image).await.map(drop)
+    }
+
+    async fn prove(&self) -> Result<Vec<String>, Fault> {
+        let judged = self.0.clone();
+        to_its_end(async move { judged.prove().await }).await
+    }
+
+    async fn judge(
+        &self,
+        image: Box<dyn KeptImage>,
+        runtime: Option<&str>,
+    ) -> Result<Verdict, Fault> {
+        let (judged, runtime) = (self.0.clone(), runtime.map(str::to_owned));
+        to_its_end(async move { judged.judge(image.id(), runtime.as_deref()).await }).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::container_tasks::tests::row;
+
+    #[test]
+    fn all_named_tests_must_pass() {
+        let tests = ["a::x", "a::y"].map(str::to_owned);
+        let report = TestReport::read("PASSED a::x\nFAILED a::y - why\n");
+        let half = check("fail_to_pass", &tests, &report, "");
+        assert_eq!((half.passed, half.output.as_str()), (false, "1 of 2 not passed: a::y"));
+        assert!(check("fail_to_pass", &tests[..1], &report, "").passed);
+        let nothing = check("fail_to_pass", &tests, &TestReport::default(), "the patch\n");
+        assert_eq!(nothing.output, "the patch\n2 of 2 not passed: a::x, a::y");
+    }
+
+    /// What the row says becomes words of the shell.
+    #[test]
+    fn the_files_of_the_test_patch_are_first_as_they_were() {
+        let mut row = row();
+        row.commit = Some("abc123".to_owned());
+        row.test_patch = "--- a/tests/it's.py\n+++ b/tests/it's.py\n@@ -1 +1 @@\n".to_owned();
+        row.command = None;
+        let script = testing(&row);
+        let inner = r"checkout -q abc123 -- '\''tests/it'\''\'\'''\''s.py'\''";
+        assert!(script.contains(inner), "{script}");
+        assert!(script.contains("python -m pytest -rA"), "{script}");
+    }
+}

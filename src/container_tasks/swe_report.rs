@@ -1,0 +1,94 @@
+//! What tests have printed: which of them passed and which failed. The lines of pytest (`-rA` or verbose)
+//! and those of unittest (verbose) are understood. A test of which nothing is printed has not passed.
+//!
+//! ```text
+//! PASSED tests/test_a.py::test_one            tests/test_a.py::test_one PASSED   [ 50%]
+//! FAILED tests/test_a.py::test_two - assert   test_one (package.module.Class) ... ok
+//! ```
+//! Programs of the agent can print such lines too. So a test that is told to have failed anywhere has
+//! failed, whatever else is printed of it.
+
+use std::collections::BTreeMap;
+
+/// Words of pytest, and whether the test has passed.
+const WORDS: [(&str, bool); 5] =
+    [("PASSED", true), ("XPASS", true), ("XFAIL", true), ("FAILED", false), ("ERROR", false)];
+
+/// The tests of an output, by their names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct TestReport(BTreeMap<String, bool>);
+
+impl TestReport {
+    /// Reads an output.
+    pub(super) fn read(output: &str) -> Self {
+        let mut report = Self::default();
+        let mut before = String::new();
+        for line in output.lines() {
+            let line = plain(line);
+            if let Some((name, passed)) = of_pytest(&line).or_else(|| of_unittest(&line, &before)) {
+                report.add(name, passed);
+            }
+            before = line;
+        }
+        report
+    }
+
+    /// Whether a test has passed.
+    pub(super) fn passed(&self, test: &str) -> bool {
+        self.0.get(test.trim()).copied().unwrap_or(false)
+    }
+
+    /// The tests of these that have not passed.
+    pub(super) fn not_passed<'t>(&self, tests: &'t [String]) -> Vec<&'t str> {
+        tests.iter().map(String::as_str).filter(|test| !self.passed(test)).collect()
+    }
+
+    fn add(&mut self, name: &str, passed: bool) {
+        let known = self.0.entry(name.to_owned()).or_insert(passed);
+        *known &= passed;
+    }
+}
+
+/// The line without colours and without spaces at its ends.
+fn plain(line: &str) -> String {
+    let mut plain = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some((before, after)) = rest.split_once("\u{1b}[") {
+        plain.push_str(before);
+        let end = after.find(|c: char| c.is_ascii_alphabetic()).map_or(after.len(), |at| at + 1);
+        rest = &after[end..];
+    }
+    plain.push_str(rest);
+    plain.trim().to_owned()
+}
+
+/// A line of pytest: the word before the name, or behind it.
+fn of_pytest(line: &str) -> Option<(&str, bool)> {
+    for (word, passed) in WORDS {
+        if let Some(name) = line.strip_prefix(word).and_then(|rest| rest.strip_prefix(' ')) {
+            // What failed has its reason behind the name.
+            let name = if passed { name } else { name.split(" - ").next().unwrap_or(name) };
+            return Some((name.trim(), passed));
+        }
+        let behind = line.split_once(&format!(" {word}"));
+        if let Some((name, rest)) = behind.filter(|(name, _)| name.contains("::"))
+            && (rest.is_empty() || rest.starts_with(' '))
+        {
+            return Some((name.trim(), passed));
+        }
+    }
+    None
+}
+
+/// A line of unittest. If the test has a description, its name is on the line before.
+fn of_unittest<'l>(line: &'l str, before: &'l str) -> Option<(&'l str, bool)> {
+    let (name, end) = line.rsplit_once(" ... ")?;
+    let passed = match end.trim() {
+        "ok" | "expected failure" => true,
+        end if end.starts_with("FAIL") || end.starts_with("ERROR") => false,
+        _ => return None,
+    };
+    let is_test = |text: &str| text.ends_with(')') && text.contains(" (");
+    let name = if !is_test(name) && is_test(before) { before } else { name };
+    Some((name.trim(), passed))
+}
