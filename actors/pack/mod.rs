@@ -11,9 +11,15 @@
 //!       notices        licences, as they came
 //! ```
 //!
+//! The tests of a project in Python are methods. Those of other projects are cases of a command-line
+//! program (`cases.rs`): directories with arguments, input, and the output that is right.
+//!
 //! The application reads the folder; [`ProjectPack::read`] checks every line against the files. The
 //! tasks are made in `actors/task/pack_task.rs`. Authors of packs read `docs/packs.md`.
 
+#[cfg(test)]
+pub(crate) mod case_tests;
+mod cases;
 mod head;
 mod index;
 mod project_pack;
@@ -21,6 +27,10 @@ mod shelf;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use cases::{
+    BUILD_FILE, CASE_DRIVER, CASE_RUNNER, CASE_RUNNER_FILE, CASES_DIRECTORY, PROGRAM_FILE,
+    ProgramCase, case_name, command_file, program_cases, result_file,
+};
 pub use head::{PACK_FILE, PACK_SCHEMA, PackHead, PackLanguage, PackRunner};
 pub use index::{ChangeGroup, ChangeKind, FailureSign, PackChange, PackTest, TestTwin};
 pub use project_pack::{

@@ -6,9 +6,11 @@
 //! (`template.rs`) and checks its rules (`template_rules.rs`); a [`Catalog`] holds all templates;
 //! [`Template::task`] draws the parameters (`params.rs`) and renders every text (`render.rs`,
 //! `field_renderer.rs`, `task_builder.rs`). A template with `from_pack` takes its tasks from a pack
-//! instead (`pack_task.rs`). An error names its place in a file (`template_error.rs`,
+//! instead (`pack_task.rs`, `case_task.rs`). An error names its place in a file (`template_error.rs`,
 //! `yaml.rs`). Template authors read `docs/templates.md`.
 
+mod case_task;
+mod case_text;
 mod catalog;
 mod draw;
 mod field_renderer;

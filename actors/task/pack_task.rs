@@ -21,11 +21,11 @@ use std::time::Duration;
 /// The program that judges every task from a pack of the language Python.
 const CHECK: &str = include_str!("../pack/sealed/check.py");
 /// The command that runs it.
-const RUN_CHECK: &str = "python3 /sealed/check.py";
+pub(super) const RUN_CHECK: &str = "python3 /sealed/check.py";
 /// The part for the tests that pass from the start.
-const KEPT: &str = "kept";
+pub(super) const KEPT: &str = "kept";
 /// Wall time of the check. The tests have limits of their own, so this is only reached if they hang.
-const TIMEOUT: Duration = Duration::from_secs(300);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Makes every assertion of the test runner pass.
 const PATCHED_ASSERTIONS: &str = "
@@ -343,7 +343,7 @@ impl<'a> PackTaskBuilder<'a> {
 }
 
 /// A change as a fault of the task: put back into the work of the oracle, it must not pass.
-fn fault(drawn: &DrawnChange<'_>) -> TaskFault {
+pub(super) fn fault(drawn: &DrawnChange<'_>) -> TaskFault {
     TaskFault {
         name: drawn.change.id.clone(),
         variant: drawn.change.operator.clone(),
@@ -355,7 +355,7 @@ fn fault(drawn: &DrawnChange<'_>) -> TaskFault {
 
 /// The milestones of a task with several changes: each that is mended. A task with one change has
 /// none, because the milestone would be its check.
-fn milestones(checks: &[TaskCheck]) -> Vec<TaskCheck> {
+pub(super) fn milestones(checks: &[TaskCheck]) -> Vec<TaskCheck> {
     let parts: Vec<&TaskCheck> = checks.iter().filter(|check| check.name != KEPT).collect();
     if parts.len() < 2 {
         return Vec::new();
@@ -366,21 +366,21 @@ fn milestones(checks: &[TaskCheck]) -> Vec<TaskCheck> {
 }
 
 /// A move that runs a command.
-fn run(think: &str, command: String) -> ScriptedMove {
+pub(super) fn run(think: &str, command: String) -> ScriptedMove {
     ScriptedMove { think: think.to_owned(), action: MoveAction::Run(command) }
 }
 
 /// A path as a word of the shell.
-fn quoted(path: &str) -> String {
+pub(super) fn quoted(path: &str) -> String {
     format!("'{}'", path.replace('\'', r"'\''"))
 }
 
 /// A file of the project, with another path and another content.
-fn laid(file: &PackFile, path: String, content: String) -> FileSpec {
+pub(super) fn laid(file: &PackFile, path: String, content: String) -> FileSpec {
     FileSpec { path, content, mode: if file.executable { 0o755 } else { 0o644 } }
 }
 
 /// A sealed file of the engine's own.
-fn sealed_file(path: &str, content: String) -> FileSpec {
+pub(super) fn sealed_file(path: &str, content: String) -> FileSpec {
     FileSpec { path: path.to_owned(), content, mode: 0o444 }
 }

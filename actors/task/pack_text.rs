@@ -134,7 +134,7 @@ impl TaskText<'_> {
 }
 
 /// Paths in a sentence: `` `a` and `b` ``.
-fn listed(paths: &[String]) -> String {
+pub(super) fn listed(paths: &[String]) -> String {
     let quoted: Vec<String> = paths.iter().map(|path| format!("`{path}`")).collect();
     quoted.join(" and ")
 }

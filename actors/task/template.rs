@@ -5,6 +5,7 @@
 //! The doc comments of the types that derive `JsonSchema` are the descriptions in the schema that
 //! `synthd template schema` prints. So they are part of the output.
 
+use super::case_task::CaseTaskBuilder;
 use super::draw;
 use super::pack_spec::PackSpec;
 use super::pack_task::PackTaskBuilder;
@@ -20,7 +21,7 @@ use super::yaml;
 use crate::model::{
     BASE_IMAGE, Difficulty, FinalNewline, JudgePlace, Task, TaskKind, TaskResources, digest_of,
 };
-use crate::pack::{EmptyShelf, PackHandle, PackShelf};
+use crate::pack::{EmptyShelf, PackHandle, PackRunner, PackShelf};
 use crate::supervisor::assert_may_block;
 use serde::de::{MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Deserializer};
@@ -585,6 +586,9 @@ impl Template {
         let key = draw::key(campaign_seed, &self.id, index);
         let made = match (&self.from_pack, &self.pack) {
             (Some(spec), Some(pack)) => match pack.get() {
+                Ok(pack) if pack.head.runner == PackRunner::Cases => {
+                    CaseTaskBuilder::new(self, spec, &pack, key).make(index)
+                }
                 Ok(pack) => PackTaskBuilder::new(self, spec, &pack, key).make(index),
                 Err(why) => Err(vec![TemplateProblem::at("from_pack", why)]),
             },

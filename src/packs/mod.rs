@@ -5,11 +5,28 @@
 //! - `pack_files` reads and writes the folder of a pack.
 //! - `project_files` takes a project from a directory or from an archive.
 //! - `miner_sandbox` runs the miner (`miner.py`) in a sandbox.
+//! - Packs whose tests are cases are mined here: `mutate` finds changes in the syntax trees of sources,
+//!   `case_sandbox` tries them (`case_miner.py`), `case_mining` makes map and index of what comes of it.
+//!   Only the feature `mine` has the parsers.
 
+mod case_baseline;
+#[cfg(feature = "mine")]
+mod case_mining;
+mod case_sandbox;
 mod miner_sandbox;
+#[cfg(feature = "mine")]
+mod mutate;
 mod pack_files;
 mod project_files;
 
+pub(crate) use case_baseline::CaseBaseline;
+#[cfg(feature = "mine")]
+pub(crate) use case_mining::{
+    CaseTable, MinedChange, MinedGroup, case_candidates, case_index, drawn_group, group_tells,
+};
+#[cfg(feature = "mine")]
+pub(crate) use case_sandbox::CaseReport;
+pub(crate) use case_sandbox::{CaseSandbox, CaseTrial, TrialChange, TrialRules};
 pub(crate) use miner_sandbox::{MinerSandbox, MiningSettings};
 pub(crate) use pack_files::{PackFolder, replace_file};
 pub(crate) use project_files::{ProjectFiles, ProjectLayout};

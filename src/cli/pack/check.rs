@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use synthd_actors::agent::MinimalScaffold;
 use synthd_actors::model::{BASE_IMAGE, SandboxSpec};
-use synthd_actors::pack::{ChangeKind, INDEX_FILE, MAP_FILE, PackShelf, ProjectPack};
+use synthd_actors::pack::{ChangeKind, INDEX_FILE, MAP_FILE, PackRunner, PackShelf, ProjectPack};
 use synthd_actors::pool::PoolHandle;
 use synthd_actors::proof::TemplateProver;
 use synthd_actors::task::{Catalog, Template, TemplateFolder};
@@ -92,6 +92,9 @@ fn find(library: &PackLibrary, name: &str) -> Result<Arc<ProjectPack>> {
 
 /// Tries a sample of the entries. The answer of the miner.
 async fn entries(pool: &PoolHandle, pack: &ProjectPack, sample: u64) -> Result<Value> {
+    if pack.head.runner == PackRunner::Cases {
+        return Box::pin(super::check_cases::entries(pool, pack, sample)).await;
+    }
     let settings = MiningSettings {
         source: pack.head.source.clone(),
         tests: pack.head.tests.clone(),
