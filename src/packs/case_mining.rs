@@ -73,6 +73,26 @@ fn candidate(file: &str, change: CodeChange) -> MinedChange {
     MinedChange { kind, change }
 }
 
+/// So many faults of all, from all functions alike, and every stub. The order stays.
+pub(crate) fn sampled_changes(all: Vec<MinedChange>, most: usize) -> Vec<MinedChange> {
+    let mut functions: BTreeMap<&str, Vec<(Option<u64>, usize)>> = BTreeMap::new();
+    for (place, mined) in all.iter().enumerate().filter(|(_, m)| m.kind == ChangeKind::Fault) {
+        let order = hashed(&format!("candidates/{place}"));
+        functions.entry(&mined.change.function).or_default().push((order, place));
+    }
+    let mut ranked = Vec::new();
+    for places in functions.values_mut() {
+        places.sort_unstable();
+        ranked.extend(places.iter().zip(0_usize..).map(|(chosen, rank)| (rank, *chosen)));
+    }
+    ranked.sort_unstable();
+    let kept: BTreeSet<usize> = ranked.iter().take(most).map(|(_, (_, place))| *place).collect();
+    let is_kept = |(place, mined): &(usize, MinedChange)| {
+        mined.kind == ChangeKind::Stub || kept.contains(place)
+    };
+    all.into_iter().enumerate().filter(is_kept).map(|(_, mined)| mined).collect()
+}
+
 impl<'c> CaseTable<'c> {
     pub(crate) fn new(cases: &'c [ProgramCase], baseline: &CaseBaseline) -> Self {
         let numbers = baseline.passing.iter();
@@ -252,10 +272,14 @@ pub(crate) fn group_tells(
 
 /// A number below a bound that depends on nothing but its name. None if the bound is 0.
 fn drawn(number: u64, what: &str, step: usize, bound: usize) -> Option<usize> {
-    let digest: [u8; 32] = Sha256::digest(format!("groups/{number}/{what}/{step}")).into();
-    let word = *digest.first_chunk::<8>()?;
     let bound = u64::try_from(bound).ok().filter(|bound| *bound > 0)?;
-    usize::try_from(u64::from_le_bytes(word) % bound).ok()
+    usize::try_from(hashed(&format!("groups/{number}/{what}/{step}"))? % bound).ok()
+}
+
+/// A number for a name. There always is one.
+fn hashed(name: &str) -> Option<u64> {
+    let digest: [u8; 32] = Sha256::digest(name).into();
+    digest.first_chunk().map(|word| u64::from_le_bytes(*word))
 }
 
 #[cfg(test)]
@@ -340,6 +364,19 @@ mod tests {
         assert_eq!(lines[0]["file"], "tests/cases/a/out");
         assert_eq!(lines[0]["at"], json!([0, 12]));
         assert_eq!(lines[3]["left_out"], "is flaky");
+    }
+
+    #[test]
+    fn a_sample_has_faults_of_all_functions_and_every_stub() {
+        let mut all: Vec<MinedChange> = (0..20).map(|at| mined("a.f", at, &[])).collect();
+        all.extend((20..23).map(|at| mined("a.g", at, &[])));
+        all.push(MinedChange { kind: ChangeKind::Stub, ..mined("a.h", 30, &[]) });
+        let sample = sampled_changes(all.clone(), 6);
+        let count = |name: &str| sample.iter().filter(|m| m.change.function == name).count();
+        assert_eq!((count("a.f"), count("a.g"), count("a.h")), (3, 3, 1));
+        assert!(sample.is_sorted_by_key(|mined| mined.change.at));
+        assert_eq!(sample, sampled_changes(all.clone(), 6));
+        assert_eq!(sampled_changes(all.clone(), usize::MAX), all);
     }
 
     #[test]

@@ -10,6 +10,9 @@ use synthd_actors::pool::PoolHandle;
 
 /// The program that tries changes.
 const MINER: &str = include_str!("case_miner.py");
+/// The most seconds of processor time that a case may take while a pack is mined. Many changes make
+/// loops that do not end.
+const LONGEST: u32 = 5;
 
 /// A sandbox with a project whose tests are cases.
 pub(crate) struct CaseSandbox {
@@ -102,7 +105,7 @@ impl CaseSandbox {
         let cases = program_cases(project).map_err(|problem| unmined(problem.to_string()))?;
         let settings = json!({
             "build": head.build, "run": head.run, "requires": head.requires,
-            "seconds": head.test_seconds, "cases": cases,
+            "seconds": head.test_seconds.min(LONGEST), "cases": cases,
         });
         let mut files: Vec<_> =
             project.iter().filter(|file| case_name(&file.path).is_none()).map(laid).collect();

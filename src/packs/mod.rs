@@ -23,6 +23,7 @@ pub(crate) use case_baseline::CaseBaseline;
 #[cfg(feature = "mine")]
 pub(crate) use case_mining::{
     CaseTable, MinedChange, MinedGroup, case_candidates, case_index, drawn_group, group_tells,
+    sampled_changes,
 };
 #[cfg(feature = "mine")]
 pub(crate) use case_sandbox::CaseReport;

@@ -26,6 +26,10 @@ pub(in crate::cli) struct PackMineArgs {
     /// How many combinations of entries to try
     #[arg(long, default_value_t = 400)]
     pub(super) groups: u64,
+    /// How many faults to try at most, in all functions alike; all if nothing is said. Only for packs
+    /// whose tests are cases
+    #[arg(long)]
+    pub(super) candidates: Option<usize>,
     /// How many entries to try between two lines of progress
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) batch: u64,

@@ -6,7 +6,7 @@ use super::tell;
 use crate::error::{Code, Error, Result};
 use crate::packs::{
     CaseBaseline, CaseReport, CaseSandbox, CaseTable, CaseTrial, MinedChange, MinedGroup,
-    TrialRules, case_candidates, case_index, drawn_group, group_tells,
+    TrialRules, case_candidates, case_index, drawn_group, group_tells, sampled_changes,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -35,7 +35,9 @@ pub(super) async fn mined(
         batch: usize::try_from(args.batch).unwrap_or(usize::MAX),
     };
     let all = case_candidates(&parts.head, &parts.files);
-    tell(&format!("{} candidates", all.len()));
+    let found = all.len();
+    let all = sampled_changes(all, args.candidates.unwrap_or(usize::MAX));
+    tell(&format!("{} of {found} candidates are tried", all.len()));
     let (tried, verdicts) = work.try_all(&all).await?;
     let mined = work.confirm(tried).await?;
     let groups = work.groups(&mined, args.groups).await?;

@@ -33,8 +33,10 @@ pub(super) fn stub(source: CodeText<'_>, node: Node<'_>) -> Option<CodeEdit> {
     if parts(list).len() < LEAST {
         return None;
     }
-    let text = instead(source, source.indent_of(node))?;
-    Some(CodeEdit::of("stub", body, text))
+    let indent = source.indent_of(node);
+    let lines: String =
+        instead(source, node).iter().map(|line| format!("{indent}{line}\n")).collect();
+    Some(CodeEdit::of("stub", body, format!("{{\n{lines}{indent}}}")))
 }
 
 /// Whether a comment stands in front of a function.
@@ -55,15 +57,11 @@ fn is_needed(source: CodeText<'_>, node: Node<'_>) -> bool {
     })
 }
 
-/// The body that stands instead. None for a language without one.
-fn instead(source: CodeText<'_>, indent: &str) -> Option<String> {
+/// The lines that stand instead of a body.
+fn instead(source: CodeText<'_>, function: Node<'_>) -> Vec<String> {
     let lines: &[&str] = match source.language {
-        PackLanguage::Python => return None,
-        // Without these headers, the names of their functions are not known.
-        PackLanguage::C if has_headers(source) => {
-            &["    fprintf(stderr, \"not implemented\\n\");", "    exit(70);"]
-        }
-        PackLanguage::C => &["    __builtin_trap(); /* not implemented */"],
+        PackLanguage::C => return instead_in_c(source, function),
+        PackLanguage::Python => &["    raise NotImplementedError"],
         PackLanguage::JavaScript | PackLanguage::TypeScript => {
             &["  throw new Error(\"not implemented\");"]
         }
@@ -71,8 +69,31 @@ fn instead(source: CodeText<'_>, indent: &str) -> Option<String> {
         PackLanguage::Go => &["\tpanic(\"not implemented\")"],
         PackLanguage::Rust => &["    unimplemented!()"],
     };
-    let lines: String = lines.iter().map(|line| format!("{indent}{line}\n")).collect();
-    Some(format!("{{\n{lines}{indent}}}"))
+    lines.iter().map(|line| (*line).to_owned()).collect()
+}
+
+/// The same in C. Compilers are often told to refuse parameters that nobody uses. Without its headers,
+/// the names of functions are not known.
+fn instead_in_c(source: CodeText<'_>, function: Node<'_>) -> Vec<String> {
+    let names = parameters(function).into_iter().filter_map(super::declared_name);
+    let mut lines: Vec<String> =
+        names.map(|name| format!("    (void){};", source.of(name))).collect();
+    if has_headers(source) {
+        lines.push("    fprintf(stderr, \"not implemented\\n\");".to_owned());
+        lines.push("    exit(70);".to_owned());
+    } else {
+        lines.push("    __builtin_trap(); /* not implemented */".to_owned());
+    }
+    lines
+}
+
+/// The parameters of a function in C.
+fn parameters(function: Node<'_>) -> Vec<Node<'_>> {
+    let mut around = function.child_by_field_name("declarator");
+    while let Some(node) = around.filter(|node| node.kind() != "function_declarator") {
+        around = node.child_by_field_name("declarator");
+    }
+    around.and_then(|node| node.child_by_field_name("parameters")).map_or(Vec::new(), parts)
 }
 
 /// Whether a source of C includes what the stub needs.
