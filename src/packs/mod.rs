@@ -156,6 +156,9 @@ impl PackShelf for PackLibrary {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use synthd_actors::pack::{
+        CASE_RUNNER, CASE_RUNNER_FILE, PROGRAM_FILE, PackRunner, command_file,
+    };
 
     #[test]
     fn the_shipped_packs_can_be_used_and_are_named_by_their_folders() {
@@ -165,7 +168,23 @@ mod tests {
             let pack = library.pack(&name).unwrap().unwrap().get().unwrap();
             assert_eq!(pack.head.name, name);
             assert!(!pack.faults.is_empty() && !pack.stubs.is_empty(), "{name} is not mined");
-            assert!(!pack.groups.is_empty() && !pack.twins.is_empty(), "{name} is not mined");
+            // Cases have no twins: what is right never is where the program runs.
+            let has_twins = !pack.twins.is_empty() || pack.head.runner == PackRunner::Cases;
+            assert!(!pack.groups.is_empty() && has_twins, "{name} is not mined");
+        }
+    }
+
+    /// The engine lays its own script into tasks; authors must not see another one.
+    #[test]
+    fn a_shipped_pack_with_cases_has_the_script_that_runs_them() {
+        let library = PackLibrary::shipped();
+        for name in library.names() {
+            let pack = library.pack(&name).unwrap().unwrap().get().unwrap();
+            if pack.head.runner == PackRunner::Cases {
+                assert_eq!(pack.text(CASE_RUNNER_FILE), Some(CASE_RUNNER), "{name}");
+                let words = command_file(&pack.head.run);
+                assert_eq!(pack.text(PROGRAM_FILE), Some(words.as_str()), "{name}");
+            }
         }
     }
 

@@ -22,6 +22,10 @@ pub(super) async fn mined(
     args: &PackMineArgs,
     parts: &PackParts,
 ) -> Result<(Value, String, String)> {
+    let all = case_candidates(&parts.head, &parts.files);
+    let found = all.len();
+    let all = sampled_changes(all, args.candidates.unwrap_or(usize::MAX));
+    tell(&format!("{} of {found} candidates are tried", all.len()));
     let mut sandbox = CaseSandbox::start(pool, &parts.head, &parts.files).await?;
     let baseline = CaseBaseline::find(&mut sandbox, &parts.head.deselected).await?;
     tell(&format!("{} cases are right every time", baseline.passing.len()));
@@ -34,10 +38,6 @@ pub(super) async fn mined(
         rules,
         batch: usize::try_from(args.batch).unwrap_or(usize::MAX),
     };
-    let all = case_candidates(&parts.head, &parts.files);
-    let found = all.len();
-    let all = sampled_changes(all, args.candidates.unwrap_or(usize::MAX));
-    tell(&format!("{} of {found} candidates are tried", all.len()));
     let (tried, verdicts) = work.try_all(&all).await?;
     let mined = work.confirm(tried).await?;
     let groups = work.groups(&mined, args.groups).await?;
