@@ -82,9 +82,9 @@ def compared(settings, place, home, trial, batch):
             continue
         failed.append({"case": number, "crash": result["crash"], "says": says})
         if result["ended"] == "hung" and batch["stops"]:
-            return {"ended": "hung", "why": says, "failed": failed}
+            return {"ended": "hung", "why": says, "failed": []}
         if len(failed) > batch["most"]:
-            return {"ended": "broad", "why": "", "failed": failed}
+            return {"ended": "broad", "why": "more than half of the cases are wrong", "failed": []}
     failed.sort(key=lambda entry: entry["case"])
     return {"ended": "done", "why": "", "failed": failed}
 
