@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::str::FromStr;
 
 /// The `schema` of packs that this version reads.
 pub const PACK_SCHEMA: &str = "synthd/pack@1";
@@ -13,14 +14,67 @@ pub const PACK_FILE: &str = "pack.toml";
 #[serde(rename_all = "lowercase")]
 pub enum PackLanguage {
     Python,
+    C,
+    JavaScript,
+    Shell,
+    Go,
+    Rust,
+    TypeScript,
 }
 
 impl PackLanguage {
+    /// All languages.
+    pub const ALL: [Self; 7] = [
+        Self::Python,
+        Self::C,
+        Self::JavaScript,
+        Self::Shell,
+        Self::Go,
+        Self::Rust,
+        Self::TypeScript,
+    ];
+
     /// The word in `pack.toml` and in tables.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Python => "python",
+            Self::C => "c",
+            Self::JavaScript => "javascript",
+            Self::Shell => "shell",
+            Self::Go => "go",
+            Self::Rust => "rust",
+            Self::TypeScript => "typescript",
         }
+    }
+
+    /// The name of the language in a sentence.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Python => "Python",
+            Self::C => "C",
+            Self::JavaScript => "JavaScript",
+            Self::Shell => "the shell's language",
+            Self::Go => "Go",
+            Self::Rust => "Rust",
+            Self::TypeScript => "TypeScript",
+        }
+    }
+
+    /// The runner of projects in this language.
+    pub fn runner(self) -> PackRunner {
+        match self {
+            Self::Python => PackRunner::Unittest,
+            _ => PackRunner::Cases,
+        }
+    }
+}
+
+impl FromStr for PackLanguage {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|language| language.as_str() == word);
+        found.ok_or_else(|| format!("the languages are {}", Self::ALL.map(Self::as_str).join(", ")))
     }
 }
 
@@ -30,6 +84,8 @@ impl PackLanguage {
 pub enum PackRunner {
     /// `python3 -m unittest`, of the standard library.
     Unittest,
+    /// `tests/run`, which runs a program over cases that are data.
+    Cases,
 }
 
 impl PackRunner {
@@ -37,6 +93,7 @@ impl PackRunner {
     pub fn command(self) -> &'static str {
         match self {
             Self::Unittest => "python3 -m unittest",
+            Self::Cases => "tests/run",
         }
     }
 }
@@ -56,6 +113,15 @@ pub struct PackHead {
     /// A sentence or two that tell what the project is. Agents read it.
     pub summary: String,
     pub runner: PackRunner,
+    /// The words of the command that builds the program of the runner `cases`; none if nothing is built.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub build: Vec<String>,
+    /// The words of the command that is the program of the runner `cases`, before the arguments of a case.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub run: Vec<String>,
+    /// Programs that a sandbox must have to build and run the project.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requires: Vec<String>,
     /// Files and directories with the sources that may have faults.
     pub source: Vec<String>,
     /// Files and directories with the tests.
@@ -68,7 +134,7 @@ pub struct PackHead {
     pub source_sha256: Option<String>,
     /// The digest of all files of the project, see [`super::project_digest`].
     pub project_sha256: String,
-    /// Seconds of processor time that the tests of one file may take.
+    /// Seconds of processor time that the tests of one file may take, or one case.
     #[serde(default = "test_seconds")]
     pub test_seconds: u32,
     /// Tests that decide nothing, and why.

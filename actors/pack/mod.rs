@@ -14,9 +14,15 @@
 //!       notices        licences, as they came
 //! ```
 //!
+//! The tests of a project in Python are methods. Those of other projects are cases of a command-line
+//! program (`cases.rs`): directories with arguments, input, and the output that is right.
+//!
 //! The application reads the folder; [`ProjectPack::read`] checks every line against the files. The
 //! tasks are made in `actors/task/pack_task.rs` and beside it. Authors of packs read `docs/packs.md`.
 
+#[cfg(test)]
+pub(crate) mod case_tests;
+mod cases;
 mod head;
 mod helper_inline;
 mod index;
@@ -29,6 +35,10 @@ mod slow;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use cases::{
+    BUILD_FILE, CASE_DRIVER, CASE_RUNNER, CASE_RUNNER_FILE, CASES_DIRECTORY, PROGRAM_FILE,
+    ProgramCase, case_name, command_file, program_cases, result_file,
+};
 pub use head::{PACK_FILE, PACK_SCHEMA, PackHead, PackLanguage, PackRunner};
 pub use helper_inline::{CLONE_METER, HelperInline, TextChange};
 pub use index::{ChangeGroup, ChangeKind, FailureSign, PackChange, PackTest, TestTwin};

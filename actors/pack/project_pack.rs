@@ -1,6 +1,7 @@
 //! A pack in memory, and the rules for its parts.
 
-use super::head::{PACK_SCHEMA, PackHead, is_below};
+use super::cases;
+use super::head::{PACK_SCHEMA, PackHead, PackRunner, is_below};
 use super::helper_inline::HelperInline;
 use super::index::{
     ChangeGroup, ChangeKind, FailureSign, IndexLine, PackChange, PackTest, TestTwin,
@@ -137,6 +138,7 @@ impl ProjectPack {
     /// Checks the parts of a pack against each other. The error is the first mistake.
     pub fn read(parts: PackParts) -> Result<Self, PackProblem> {
         check_head(&parts)?;
+        cases::check(&parts)?;
         let digest = digest_of_parts(&parts);
         let PackParts {
             head, files, map, index, slow: slow_parts, names: name_lines, notices, ..
@@ -164,7 +166,10 @@ impl ProjectPack {
             listing,
         };
         for (line, test) in json_lines::<PackTest>(MAP_FILE, &map)? {
-            pack.check_range(&test.file, test.at).map_err(|why| wrong(MAP_FILE, line, why))?;
+            let bytes = pack.text(&test.file).map_or(0, str::len);
+            let checked = pack.check_range(&test.file, test.at);
+            let checked = checked.and_then(|_| cases::check_test(&pack.head, &test, bytes));
+            checked.map_err(|why| wrong(MAP_FILE, line, why))?;
             match (test.left_out.is_some(), pack.deselected.is_empty()) {
                 (true, _) => pack.deselected.push(test),
                 (false, true) => pack.tests.push(test),
@@ -188,6 +193,9 @@ impl ProjectPack {
 
     /// What the sealed check is told of the pack.
     pub(super) fn listed(&self) -> String {
+        if self.head.runner == PackRunner::Cases {
+            return cases::listed(self);
+        }
         let others = self.files.iter().filter(|file| !self.head.is_source(&file.path));
         let test = |test: &PackTest| json!({ "file": test.file, "class": test.group, "name": test.method(), "at": test.at });
         let twin = |twin: &TestTwin| json!({ "test": twin.test, "at": twin.at, "text": twin.text });
@@ -255,13 +263,20 @@ impl ProjectPack {
     /// Whether a change makes a good task. A fault is seen by a wrong result, not by a crash. Of a
     /// missing function, some tests are shown and others are kept back. One test that no report
     /// quotes has a twin: else code that knows the quoted ones and makes others pass is not found out.
+    /// Cases have no twins, see `cases::is_judged`.
     fn is_good(&self, kind: ChangeKind, change: &PackChange, quoted: &[usize]) -> bool {
         let is_told = match kind {
             ChangeKind::Fault => change.failure == FailureSign::Wrong,
             ChangeKind::Stub => change.tests.len() > 1,
         };
         let mut tests = change.tests.iter();
-        is_told && tests.any(|test| !quoted.contains(test) && self.twinned.contains(test))
+        let is_judged = match self.head.runner {
+            PackRunner::Unittest => {
+                tests.any(|test| !quoted.contains(test) && self.twinned.contains(test))
+            }
+            PackRunner::Cases => cases::is_judged(&self.tests, change, quoted),
+        };
+        is_told && is_judged
     }
 
     /// Checks that no two tests share bytes of a file.

@@ -312,7 +312,7 @@ impl<'a> PackTaskBuilder<'a> {
 }
 
 /// A change as a fault of the task: put back into the work of the oracle, it must not pass.
-fn fault(drawn: &DrawnChange<'_>) -> TaskFault {
+pub(super) fn fault(drawn: &DrawnChange<'_>) -> TaskFault {
     TaskFault {
         name: drawn.change.id.clone(),
         variant: drawn.change.operator.clone(),

@@ -5,6 +5,7 @@
 //! The doc comments of the types that derive `JsonSchema` are the descriptions in the schema that
 //! `synthd template schema` prints. So they are part of the output.
 
+use super::case_task::CaseTaskBuilder;
 use super::container_task::ContainerTask;
 use super::draw;
 use super::pack_names;
@@ -22,7 +23,7 @@ use super::yaml;
 use crate::model::{
     BASE_IMAGE, Difficulty, FinalNewline, JudgePlace, Task, TaskKind, TaskResources, digest_of,
 };
-use crate::pack::{EmptyShelf, PackHandle, PackShelf};
+use crate::pack::{EmptyShelf, PackHandle, PackRunner, PackShelf};
 use crate::supervisor::assert_may_block;
 use serde::de::{MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Deserializer};
@@ -600,6 +601,9 @@ impl Template {
         let key = draw::key(campaign_seed, &self.id, index);
         let made = match (&self.from_pack, &self.pack) {
             (Some(spec), Some(pack)) => match pack.get() {
+                Ok(pack) if pack.head.runner == PackRunner::Cases => {
+                    CaseTaskBuilder::new(self, spec, &pack, key).make(index)
+                }
                 Ok(pack) => pack_names::for_task(spec, pack, &key)
                     .map_err(|problem| vec![problem])
                     .and_then(|pack| PackTaskBuilder::new(self, spec, &pack, key).make(index)),

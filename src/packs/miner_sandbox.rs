@@ -44,7 +44,6 @@ impl MinerSandbox {
         settings: &MiningSettings,
         state: Vec<(&str, String)>,
     ) -> Result<Self> {
-        let mut lease = pool.acquire(&Arc::new(spec())).await.map_err(|f| fault_error(&f))?;
         let mut files: Vec<FileSpec> = project.iter().map(laid).collect();
         files.push(file("miner.py", MINER.to_owned()));
         files.push(file("inliner.py", INLINER.to_owned()));
@@ -52,15 +51,32 @@ impl MinerSandbox {
         let settings = serde_json::to_string(settings).map_err(no_json)?;
         files.push(file("state/settings.json", settings));
         files.extend(state.into_iter().map(|(name, text)| file(&format!("state/{name}"), text)));
-        let written = lease.sandbox().write_files(SandboxTree::Workspace, &files).await;
-        written.map_err(|fault| fault_error(&fault))?;
-        Ok(Self(lease))
+        Self::with_files(pool, &files).await
+    }
+
+    /// Takes a sandbox and lays files.
+    pub(super) async fn with_files(pool: &PoolHandle, files: &[FileSpec]) -> Result<Self> {
+        let lease = pool.acquire(&Arc::new(spec())).await.map_err(|f| fault_error(&f))?;
+        let mut miner = Self(lease);
+        miner.write(files).await?;
+        Ok(miner)
+    }
+
+    /// Writes files; those that are there already are replaced.
+    pub(super) async fn write(&mut self, files: &[FileSpec]) -> Result<()> {
+        let written = self.0.sandbox().write_files(SandboxTree::Workspace, files).await;
+        written.map_err(|fault| fault_error(&fault))
     }
 
     /// Performs one step and returns its answer. An answer with an `error` is an error.
     pub(crate) async fn step(&mut self, arguments: &str) -> Result<Value> {
+        self.answer("miner.py", arguments).await
+    }
+
+    /// Runs a program in Python, and returns what it says last. An answer with an `error` is an error.
+    pub(super) async fn answer(&mut self, program: &str, arguments: &str) -> Result<Value> {
         let request = ExecRequest {
-            command: format!("python3 -B miner.py {arguments}"),
+            command: format!("python3 -B {program} {arguments}"),
             session: false,
             timeout: STEP,
             scan: false,
@@ -121,22 +137,22 @@ fn spec() -> SandboxSpec {
 }
 
 /// A file of the project in the miner's sandbox.
-fn laid(project: &PackFile) -> FileSpec {
+pub(super) fn laid(project: &PackFile) -> FileSpec {
     let mode = if project.executable { 0o755 } else { 0o644 };
     let path = format!("project/{}", project.path);
     FileSpec { path, content: project.content.clone(), mode }
 }
 
-fn file(path: &str, content: String) -> FileSpec {
+pub(super) fn file(path: &str, content: String) -> FileSpec {
     FileSpec { path: path.to_owned(), content, mode: 0o644 }
 }
 
 /// The error for a project that cannot be mined.
-fn unmined(why: String) -> Error {
+pub(super) fn unmined(why: String) -> Error {
     Error::new(Code::PackUnmined, why).hint("`synthd explain SYN-0222` lists the usual causes")
 }
 
 /// The error for an answer of the miner that is no JSON.
-fn no_json(error: serde_json::Error) -> Error {
+pub(super) fn no_json(error: serde_json::Error) -> Error {
     Error::new(Code::Unexpected, "an answer of the miner is no JSON").with_source(error)
 }

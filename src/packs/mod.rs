@@ -6,12 +6,30 @@
 //! - `project_files` takes a project from a directory or from an archive.
 //! - `leak_probe` looks for what gives answers of tasks away.
 //! - `miner_sandbox` runs the miner (`miner.py`, `inliner.py`) in a sandbox.
+//! - Packs whose tests are cases are mined here: `mutate` finds changes in the syntax trees of sources,
+//!   `case_sandbox` tries them (`case_miner.py`), `case_mining` makes map and index of what comes of it.
+//!   Only the feature `mine` has the parsers.
 
+mod case_baseline;
+#[cfg(feature = "mine")]
+mod case_mining;
+mod case_sandbox;
 mod leak_probe;
 mod miner_sandbox;
+#[cfg(feature = "mine")]
+mod mutate;
 mod pack_files;
 mod project_files;
 
+pub(crate) use case_baseline::CaseBaseline;
+#[cfg(feature = "mine")]
+pub(crate) use case_mining::{
+    CaseTable, MinedChange, MinedGroup, case_candidates, case_index, drawn_group, group_tells,
+    sampled_changes,
+};
+#[cfg(feature = "mine")]
+pub(crate) use case_sandbox::CaseReport;
+pub(crate) use case_sandbox::{CaseSandbox, CaseTrial, TrialChange, TrialRules};
 pub(crate) use leak_probe::{sandbox_leaks, shown_answers, workspace_leaks};
 pub(crate) use miner_sandbox::{MinerSandbox, MiningSettings};
 pub(crate) use pack_files::{PackFolder, replace_file};
@@ -141,6 +159,9 @@ impl PackShelf for PackLibrary {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use synthd_actors::pack::{
+        CASE_RUNNER, CASE_RUNNER_FILE, PROGRAM_FILE, PackRunner, command_file,
+    };
 
     #[test]
     fn the_shipped_packs_can_be_used_and_are_named_by_their_folders() {
@@ -150,9 +171,27 @@ mod tests {
             let pack = library.pack(&name).unwrap().unwrap().get().unwrap();
             assert_eq!(pack.head.name, name);
             assert!(!pack.faults.is_empty() && !pack.stubs.is_empty(), "{name} is not mined");
-            assert!(!pack.groups.is_empty() && !pack.twins.is_empty(), "{name} is not mined");
-            assert!(pack.inlines.len() >= 8 && pack.takes_suite(), "{name} has too few inlines");
-            assert!(pack.slow.len() >= 8, "{name} has few slow forms");
+            // Cases have no twins: what is right never is where the program runs.
+            let is_python = pack.head.runner == PackRunner::Unittest;
+            assert!(!pack.groups.is_empty() && is_python != pack.twins.is_empty(), "{name}");
+            if is_python {
+                assert!(pack.inlines.len() >= 8 && pack.takes_suite(), "{name} has too few inlines");
+                assert!(pack.slow.len() >= 8, "{name} has few slow forms");
+            }
+        }
+    }
+
+    /// The engine lays its own script into tasks; authors must not see another one.
+    #[test]
+    fn a_shipped_pack_with_cases_has_the_script_that_runs_them() {
+        let library = PackLibrary::shipped();
+        for name in library.names() {
+            let pack = library.pack(&name).unwrap().unwrap().get().unwrap();
+            if pack.head.runner == PackRunner::Cases {
+                assert_eq!(pack.text(CASE_RUNNER_FILE), Some(CASE_RUNNER), "{name}");
+                let words = command_file(&pack.head.run);
+                assert_eq!(pack.text(PROGRAM_FILE), Some(words.as_str()), "{name}");
+            }
         }
     }
 
@@ -162,6 +201,9 @@ mod tests {
         let library = PackLibrary::shipped();
         for name in library.names() {
             let pack = library.pack(&name).unwrap().unwrap().get().unwrap();
+            if pack.head.runner == PackRunner::Cases {
+                continue;
+            }
             assert!(!pack.names.is_empty(), "{name} has no names");
             let numbered = pack.names.iter().zip(1..);
             let new: Vec<String> = numbered

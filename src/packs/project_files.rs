@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::path::{Component, Path};
-use synthd_actors::pack::PackFile;
+use synthd_actors::pack::{PackFile, PackLanguage};
 use tar::EntryType;
 
 /// The most bytes that an archive may have when it is unpacked, 256 MiB.
@@ -22,12 +22,29 @@ const TEST_DIRECTORIES: [&str; 2] = ["tests", "test"];
 /// A directory in which some projects keep their packages.
 const NESTED: &str = "src/";
 
+/// Where most languages keep their sources.
+const NESTED_SOURCES: [&str; 3] = ["src/", "lib/", "cmd/"];
+/// Files with which projects are built.
+const BUILD_FILES: [&str; 9] = [
+    "Makefile",
+    "makefile",
+    "GNUmakefile",
+    "CMakeLists.txt",
+    "package.json",
+    "tsconfig.json",
+    "go.mod",
+    "Cargo.toml",
+    "Cargo.lock",
+];
+
 /// Where sources, tests and documentation of a project are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ProjectLayout {
     pub(crate) source: Vec<String>,
     pub(crate) tests: Vec<String>,
     pub(crate) docs: Vec<String>,
+    /// What is none of these, but is needed to build the project.
+    pub(crate) also: Vec<String>,
 }
 
 /// The text files of a project.
@@ -39,33 +56,48 @@ pub(crate) struct ProjectFiles {
 }
 
 impl ProjectFiles {
-    /// Reads a project.
-    pub(crate) fn read(source: &Path) -> Result<Self> {
+    /// Reads a project in a language.
+    pub(crate) fn read(source: &Path, language: PackLanguage) -> Result<Self> {
         if source.is_dir() {
-            return Ok(Self::of(PackFolder::read(source)?, None));
+            return Ok(Self::of(PackFolder::read(source)?, None, language));
         }
         let bytes = read_bounded(source)?;
         let digest = hex::encode(Sha256::digest(&bytes));
         let folder = unpacked(&bytes).map_err(|failure| failure.error(source))?;
-        Ok(Self::of(folder, Some(digest)))
+        Ok(Self::of(folder, Some(digest), language))
     }
 
-    /// The files that are text. A package below `src/` moves up, so that it can be imported where the
-    /// tests run.
-    fn of(folder: PackFolder, archive: Option<String>) -> Self {
+    /// The files that are text. A package of Python below `src/` moves up, so that it can be imported
+    /// where the tests run.
+    fn of(folder: PackFolder, archive: Option<String>, language: PackLanguage) -> Self {
+        let nested = if language == PackLanguage::Python { NESTED } else { "" };
         let mut files = BTreeMap::new();
         for (name, (bytes, executable)) in folder.0 {
             let is_left_out = name.split('/').any(|part| LEFT_OUT.contains(&part));
             let (Ok(content), false) = (String::from_utf8(bytes), is_left_out) else { continue };
-            let path = name.strip_prefix(NESTED).unwrap_or(&name).to_owned();
+            let path = name.strip_prefix(nested).unwrap_or(&name).to_owned();
             files.insert(path.clone(), PackFile { path, content, executable });
         }
         Self { files, archive }
     }
 
+    /// Where sources, tests and documentation of a project in a language probably are.
+    pub(crate) fn layout_of(&self, language: PackLanguage) -> ProjectLayout {
+        let mut layout = self.likely_layout();
+        if language == PackLanguage::Python {
+            return layout;
+        }
+        let has_sources = |root: &&str| self.files.keys().any(|path| path.starts_with(*root));
+        let source = NESTED_SOURCES.iter().filter(|root| has_sources(root));
+        layout.source = source.map(|root| root.trim_end_matches('/').to_owned()).collect();
+        let builds = BUILD_FILES.iter().filter(|file| self.files.contains_key(**file));
+        layout.also = builds.map(|file| (*file).to_owned()).collect();
+        layout
+    }
+
     /// Where sources, tests and documentation probably are: packages that hold no tests, `tests`,
     /// and a README.
-    pub(crate) fn likely_layout(&self) -> ProjectLayout {
+    fn likely_layout(&self) -> ProjectLayout {
         let mut layout = ProjectLayout::default();
         for path in self.files.keys() {
             let (top, rest) = path.split_once('/').unwrap_or((path.as_str(), ""));
@@ -86,7 +118,7 @@ impl ProjectFiles {
     /// The files of a layout, sorted by path. What is in none of its parts is left out, such as lists
     /// of changes.
     pub(crate) fn kept(&self, layout: &ProjectLayout) -> Vec<PackFile> {
-        let roots = [&layout.source, &layout.tests, &layout.docs];
+        let roots = [&layout.source, &layout.tests, &layout.docs, &layout.also];
         let is_kept = |path: &str| {
             roots.iter().copied().flatten().any(|root| {
                 let rest = path.strip_prefix(root.as_str());
@@ -252,8 +284,12 @@ mod tests {
     }
 
     fn project(paths: &[&str]) -> ProjectFiles {
+        project_in(PackLanguage::Python, paths)
+    }
+
+    fn project_in(language: PackLanguage, paths: &[&str]) -> ProjectFiles {
         let file = |path: &&str| ((*path).to_owned(), (b"x\n".to_vec(), false));
-        ProjectFiles::of(PackFolder(paths.iter().map(file).collect()), None)
+        ProjectFiles::of(PackFolder(paths.iter().map(file).collect()), None, language)
     }
 
     #[test]
@@ -272,10 +308,24 @@ mod tests {
             source: vec!["lib".to_owned()],
             tests: vec!["tests".to_owned()],
             docs: vec!["README.md".to_owned()],
+            also: Vec::new(),
         };
         assert_eq!(layout, expected);
         let kept: Vec<String> = files.kept(&layout).into_iter().map(|file| file.path).collect();
         assert_eq!(kept, ["README.md", "lib/__init__.py", "lib/a.py", "tests/test_a.py"]);
         assert_eq!(files.notices(), "LICENSE\n\nx\n");
+    }
+
+    #[test]
+    fn a_project_in_another_language_keeps_its_directories_and_what_builds_it() {
+        let paths = ["src/main.c", "tests/cases/a/out", "Makefile", "NEWS", "README.md"];
+        let files = project_in(PackLanguage::C, &paths);
+        let layout = files.layout_of(PackLanguage::C);
+        assert_eq!(
+            (layout.source.as_slice(), layout.also.as_slice()),
+            (["src".to_owned()].as_slice(), ["Makefile".to_owned()].as_slice(),)
+        );
+        let kept: Vec<String> = files.kept(&layout).into_iter().map(|file| file.path).collect();
+        assert_eq!(kept, ["Makefile", "README.md", "src/main.c", "tests/cases/a/out"]);
     }
 }

@@ -24,6 +24,7 @@ mod models;
 mod names;
 mod network;
 mod no_sandbox;
+mod pack_cases;
 mod packs;
 mod places;
 mod preflight;

@@ -1,10 +1,13 @@
-//! `synthd pack add`: makes a pack from a project. Its tests run three times in a sandbox, with other
-//! hash seeds and in another order; what does not pass every time is deselected and recorded.
+//! `synthd pack add`: makes a pack from a project. Its tests run some times in a sandbox, in another
+//! order too; what does not pass every time is deselected and recorded. A project in a language other
+//! than Python gets the script that runs its cases.
 
 use super::{number, tell, with_sandboxes};
 use crate::cli::terminal::output::{print_json, print_line};
 use crate::error::{Code, Error, Result};
-use crate::packs::{MinerSandbox, MiningSettings, ProjectFiles, ProjectLayout};
+use crate::packs::{
+    CaseBaseline, CaseSandbox, MinerSandbox, MiningSettings, ProjectFiles, ProjectLayout,
+};
 use clap::Args;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -14,19 +17,24 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use synthd_actors::pack::{
-    INDEX_FILE, MAP_FILE, NOTICES_FILE, PACK_FILE, PACK_SCHEMA, PROJECT_DIRECTORY, PackFile,
-    PackHead, PackLanguage, PackParts, PackRunner, ProjectPack, SlowParts, project_digest,
+    BUILD_FILE, CASE_RUNNER, CASE_RUNNER_FILE, INDEX_FILE, MAP_FILE, NOTICES_FILE, PACK_FILE,
+    PACK_SCHEMA, PROGRAM_FILE, PROJECT_DIRECTORY, PackFile, PackHead, PackLanguage, PackParts,
+    PackRunner, ProjectPack, SlowParts, command_file, project_digest,
 };
+use synthd_actors::pool::PoolHandle;
 
 #[derive(Args)]
 #[command(
     override_usage = "synthd pack add [OPTIONS] --name NAME --version V --licence ID PROJECT",
-    after_help = "A project is a directory or a source distribution (.tar.gz) in Python. Its \
-tests must run with `python3 -m unittest` and with what the sandbox has.
+    after_help = "A project is a directory or a source distribution (.tar.gz). The tests of one in \
+Python must run with `python3 -m unittest` and with what the sandbox has. A project in another \
+language is a command-line program, and its tests are cases below tests/cases (docs/packs.md).
 
 Examples:
   synthd pack add ./ledger --name ledger --version 1 --licence MIT
-  synthd pack add toy-2.0.tar.gz --name toy --version 2.0 --licence MIT"
+  synthd pack add toy-2.0.tar.gz --name toy --version 2.0 --licence MIT
+  synthd pack add ./calc --name calc --version 1 --licence MIT --language c \\
+      --build make --run ./build/calc --requires gcc --requires make"
 )]
 pub(in crate::cli) struct PackAddArgs {
     /// A directory, or a .tar.gz
@@ -40,6 +48,18 @@ pub(in crate::cli) struct PackAddArgs {
     /// The licence of the project, as an SPDX expression
     #[arg(long)]
     licence: String,
+    /// The language: python, c, javascript, shell, go, rust or typescript
+    #[arg(long, default_value = "python")]
+    language: PackLanguage,
+    /// The command that builds the program, as words with spaces between
+    #[arg(long, value_name = "WORDS")]
+    build: Option<String>,
+    /// The command that is the program, as words with spaces between
+    #[arg(long, value_name = "WORDS")]
+    run: Option<String>,
+    /// A program that the sandbox must have (may be repeated)
+    #[arg(long, value_name = "PROGRAM")]
+    requires: Vec<String>,
     /// What the project is, in a sentence; agents read it
     #[arg(long)]
     summary: Option<String>,
@@ -52,6 +72,9 @@ pub(in crate::cli) struct PackAddArgs {
     /// A file that says what is right (may be repeated)
     #[arg(long, value_name = "PATH")]
     docs: Vec<String>,
+    /// Another file or directory that the build needs (may be repeated)
+    #[arg(long, value_name = "PATH")]
+    also: Vec<String>,
     /// A test that decides nothing (may be repeated)
     #[arg(long, value_name = "TEST")]
     deselect: Vec<String>,
@@ -70,23 +93,14 @@ pub(super) async fn add(args: PackAddArgs) -> Result<ExitCode> {
         let what = format!("{} is already there", folder.display());
         return Err(Error::new(Code::BadUsage, what).hint("remove it, or choose another name"));
     }
-    let files = ProjectFiles::read(&args.project)?;
+    let files = ProjectFiles::read(&args.project, args.language)?;
     let layout = layout(&args, &files)?;
     let mut parts = parts(&args, &files, &layout);
     // The head is checked before anything runs: what follows depends on it.
     ProjectPack::read(parts.clone())
         .map_err(|problem| super::invalid(&args.project, &problem.to_string()))?;
-    tell("running the tests three times in a sandbox");
-    let settings = MiningSettings {
-        source: layout.source.clone(),
-        tests: layout.tests.clone(),
-        deselected: args.deselect.clone(),
-    };
-    let found = with_sandboxes(async |pool| {
-        let mut miner = MinerSandbox::start(pool, &parts.files, &settings, Vec::new()).await?;
-        miner.step("baseline").await
-    })
-    .await?;
+    tell("running the tests some times in a sandbox");
+    let found = with_sandboxes(async |pool| baseline(pool, &args, &parts).await).await?;
     if number(&found, "passing") == 0 {
         let what = "no test passes every time in the sandbox";
         return Err(Error::new(Code::PackUnmined, what)
@@ -98,9 +112,28 @@ pub(super) async fn add(args: PackAddArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Runs the tests. How many pass every time, and which are left out.
+async fn baseline(pool: &PoolHandle, args: &PackAddArgs, parts: &PackParts) -> Result<Value> {
+    let head = &parts.head;
+    if head.runner == PackRunner::Cases {
+        let mut sandbox = CaseSandbox::start(pool, head, &parts.files).await?;
+        let reason = |name: &String| (name.clone(), "left out by hand".to_owned());
+        let deselected: BTreeMap<String, String> = args.deselect.iter().map(reason).collect();
+        let found = CaseBaseline::find(&mut sandbox, &deselected).await?;
+        return Ok(json!({ "passing": found.passing.len(), "left_out": found.left_out }));
+    }
+    let settings = MiningSettings {
+        source: head.source.clone(),
+        tests: head.tests.clone(),
+        deselected: args.deselect.clone(),
+    };
+    let mut miner = MinerSandbox::start(pool, &parts.files, &settings, Vec::new()).await?;
+    miner.step("baseline").await
+}
+
 /// Where sources and tests are: as the arguments say, else as it looks.
 fn layout(args: &PackAddArgs, files: &ProjectFiles) -> Result<ProjectLayout> {
-    let likely = files.likely_layout();
+    let likely = files.layout_of(args.language);
     let chosen = |given: &[String], likely: Vec<String>| {
         let plain = |root: &String| root.trim_end_matches('/').to_owned();
         if given.is_empty() { likely } else { given.iter().map(plain).collect() }
@@ -109,6 +142,7 @@ fn layout(args: &PackAddArgs, files: &ProjectFiles) -> Result<ProjectLayout> {
         source: chosen(&args.source, likely.source),
         tests: chosen(&args.tests, likely.tests),
         docs: chosen(&args.docs, likely.docs),
+        also: [likely.also, args.also.clone()].concat(),
     };
     for (what, option, roots) in
         [("sources", "--source", &layout.source), ("tests", "--tests", &layout.tests)]
@@ -124,22 +158,31 @@ fn layout(args: &PackAddArgs, files: &ProjectFiles) -> Result<ProjectLayout> {
 
 /// The parts of the new pack, without map and index.
 fn parts(args: &PackAddArgs, files: &ProjectFiles, layout: &ProjectLayout) -> PackParts {
-    let kept = files.kept(layout);
+    let (build, run) = (words(args.build.as_deref()), words(args.run.as_deref()));
+    let mut kept = files.kept(layout);
+    if args.language.runner() == PackRunner::Cases {
+        add_runner(&mut kept, &build, &run);
+    }
     let summary = args.summary.clone();
     let head = PackHead {
         schema: PACK_SCHEMA.to_owned(),
         name: args.name.clone(),
         version: args.version.clone(),
-        language: PackLanguage::Python,
+        language: args.language,
         licence: args.licence.clone(),
-        summary: summary.unwrap_or_else(|| format!("`{}` is a project in Python.", args.name)),
-        runner: PackRunner::Unittest,
+        summary: summary.unwrap_or_else(|| {
+            format!("`{}` is a project in {}.", args.name, args.language.in_words())
+        }),
+        runner: args.language.runner(),
+        build,
+        run,
+        requires: args.requires.clone(),
         source: layout.source.clone(),
         tests: layout.tests.clone(),
         docs: layout.docs.clone(),
         source_sha256: files.archive.clone(),
         project_sha256: project_digest(&kept),
-        test_seconds: 20,
+        test_seconds: if args.language.runner() == PackRunner::Cases { 5 } else { 20 },
         deselected: BTreeMap::new(),
     };
     PackParts {
@@ -152,6 +195,31 @@ fn parts(args: &PackAddArgs, files: &ProjectFiles, layout: &ProjectLayout) -> Pa
         slow: SlowParts::default(),
         notices: files.notices(),
     }
+}
+
+/// The words of an option.
+fn words(option: Option<&str>) -> Vec<String> {
+    option.unwrap_or_default().split_whitespace().map(str::to_owned).collect()
+}
+
+/// Lays the script that runs the cases, and the commands that it needs, whatever the project had there.
+fn add_runner(files: &mut Vec<PackFile>, build: &[String], run: &[String]) {
+    let file = |path: &str, content: String, executable: bool| PackFile {
+        path: path.to_owned(),
+        content,
+        executable,
+    };
+    let mut added = vec![
+        file(CASE_RUNNER_FILE, CASE_RUNNER.to_owned(), true),
+        file(PROGRAM_FILE, command_file(run), false),
+    ];
+    if !build.is_empty() {
+        added.push(file(BUILD_FILE, command_file(build), false));
+    }
+    files
+        .retain(|file| ![CASE_RUNNER_FILE, PROGRAM_FILE, BUILD_FILE].contains(&file.path.as_str()));
+    files.extend(added);
+    files.sort_by(|one, other| one.path.cmp(&other.path));
 }
 
 /// The tests that were left out, and why.

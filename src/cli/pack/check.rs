@@ -16,7 +16,7 @@ use std::sync::Arc;
 use synthd_actors::agent::MinimalScaffold;
 use synthd_actors::model::{BASE_IMAGE, SandboxSpec};
 use synthd_actors::pack::{
-    AnswerLeak, ChangeGroup, ChangeKind, INDEX_FILE, MAP_FILE, PackShelf, ProjectPack,
+    AnswerLeak, ChangeGroup, ChangeKind, INDEX_FILE, MAP_FILE, PackRunner, PackShelf, ProjectPack,
 };
 use synthd_actors::pool::PoolHandle;
 use synthd_actors::proof::TemplateProver;
@@ -114,6 +114,9 @@ fn find(library: &PackLibrary, name: &str) -> Result<Arc<ProjectPack>> {
 
 /// Tries a sample of the entries. The answer of the miner.
 async fn entries(pool: &PoolHandle, pack: &ProjectPack, sample: u64) -> Result<Value> {
+    if pack.head.runner == PackRunner::Cases {
+        return Box::pin(super::check_cases::entries(pool, pack, sample)).await;
+    }
     let settings = MiningSettings {
         source: pack.head.source.clone(),
         tests: pack.head.tests.clone(),
@@ -229,7 +232,6 @@ fn has_entries(pack: &ProjectPack, kind: &str, template: &Template) -> bool {
         }
         "implement" => pack.good_changes(ChangeKind::Stub).next().is_some(),
         "de-duplicate" => !pack.inlines.is_empty(),
-        "environment" => pack.takes_suite(),
         "speed-up" => !pack.slow.is_empty(),
         // What these need, they find out when they draw: a task shows whether there is one.
         _ => template.task(1, 0).is_ok(),

@@ -1,5 +1,6 @@
-//! `synthd pack mine`: finds entries for the index of a pack. All work is done in a sandbox, by the
-//! miner; the parts of the pack are replaced when everything is done.
+//! `synthd pack mine`: finds entries for the index of a pack. All programs run in a sandbox; the parts
+//! of the pack are replaced when everything is done. Packs whose tests are cases have steps of their
+//! own (`mine_cases.rs`).
 
 use super::{checked, number, parts_of, tell, with_sandboxes};
 use crate::cli::terminal::output::{print_json, print_line};
@@ -9,7 +10,9 @@ use clap::Args;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use synthd_actors::pack::{INDEX_FILE, MAP_FILE, NAMES_FILE, PackParts, SLOW_FILE};
+use synthd_actors::pack::{
+    INDEX_FILE, MAP_FILE, NAMES_FILE, PackParts, PackRunner, SLOW_FILE,
+};
 use synthd_actors::pool::PoolHandle;
 
 #[derive(Args)]
@@ -24,10 +27,14 @@ pub(in crate::cli) struct PackMineArgs {
     folder: PathBuf,
     /// How many combinations of entries to try
     #[arg(long, default_value_t = 400)]
-    groups: u64,
+    pub(super) groups: u64,
+    /// How many faults to try at most, in all functions alike; all if nothing is said. Only for packs
+    /// whose tests are cases
+    #[arg(long)]
+    pub(super) candidates: Option<usize>,
     /// How many entries to try between two lines of progress
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
-    batch: u64,
+    pub(super) batch: u64,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -75,6 +82,10 @@ async fn mined(
     args: &PackMineArgs,
     parts: &PackParts,
 ) -> Result<(Value, MinedFiles)> {
+    if parts.head.runner == PackRunner::Cases {
+        let (summary, map, index) = mined_cases(pool, args, parts).await?;
+        return Ok((summary, MinedFiles { map, index, names: String::new() }));
+    }
     let settings = MiningSettings {
         source: parts.head.source.clone(),
         tests: parts.head.tests.clone(),
@@ -102,6 +113,29 @@ async fn mined(
     };
     let (map, index, names) = (take(MAP_FILE)?, take(INDEX_FILE)?, take(NAMES_FILE)?);
     Ok((summary, MinedFiles { map, index, names }))
+}
+
+/// Mines a pack whose tests are cases.
+#[cfg(feature = "mine")]
+async fn mined_cases(
+    pool: &PoolHandle,
+    args: &PackMineArgs,
+    parts: &PackParts,
+) -> Result<(Value, String, String)> {
+    Box::pin(super::mine_cases::mined(pool, args, parts)).await
+}
+
+/// This program has no parsers.
+#[cfg(not(feature = "mine"))]
+#[expect(clippy::unused_async, reason = "with the parsers it waits for sandboxes")]
+async fn mined_cases(
+    _pool: &PoolHandle,
+    _args: &PackMineArgs,
+    parts: &PackParts,
+) -> Result<(Value, String, String)> {
+    let language = parts.head.language.in_words();
+    let what = format!("this program was built without the parsers for projects in {language}");
+    Err(Error::new(Code::PackUnmined, what).hint("build it with the feature `mine`"))
 }
 
 /// Runs a step over `count` entries, some at a time.

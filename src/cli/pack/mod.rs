@@ -3,8 +3,11 @@
 
 mod add;
 mod check;
+mod check_cases;
 mod list;
 mod mine;
+#[cfg(feature = "mine")]
+mod mine_cases;
 
 use crate::cli::doctor::{guest_dir, this_executable};
 use crate::cli::terminal::output::eprint_line;
