@@ -14,8 +14,8 @@ use super::task_builder::{judge_library, sign_programs, with_digest};
 use super::template::Template;
 use super::template_error::TemplateProblem;
 use crate::model::{
-    FileSpec, JudgePlace, MoveAction, NamedSolution, ScriptedMove, Task, TaskCheck,
-    TaskPack, TaskVerification,
+    FileSpec, JudgePlace, MoveAction, NamedSolution, ScriptedMove, Task, TaskCheck, TaskPack,
+    TaskVerification,
 };
 use crate::pack::{
     BUILD_FILE, CASE_DRIVER, CASE_RUNNER, CASE_RUNNER_FILE, PROGRAM_FILE, PackFile, PackLanguage,

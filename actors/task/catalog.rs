@@ -3,6 +3,7 @@
 use super::{ContainerTask, MeasuredDifficulty, Template, TemplateError, TemplateFolder};
 use crate::pack::{EmptyShelf, PackShelf};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 /// Templates by id, sorted by id. A task of a container is a template that makes one task.
@@ -86,11 +87,15 @@ impl Catalog {
         let mut catalog = Self { refused: refused.into_iter().collect(), ..Self::default() };
         for task in tasks {
             let id = task.task.template.clone();
-            if catalog.templates.contains_key(&id) {
-                let place = format!("{id} ({})", &task.task.digest[..12]);
-                catalog.refused.insert(place, "another task has this name".to_owned());
-            } else {
-                catalog.templates.insert(id, Arc::new(Template::of_container(task)));
+            match catalog.templates.entry(id) {
+                Entry::Occupied(known) => {
+                    let digest: String = task.task.digest.chars().take(12).collect();
+                    let place = format!("{} ({digest})", known.key());
+                    catalog.refused.insert(place, "another task has this name".to_owned());
+                }
+                Entry::Vacant(place) => {
+                    place.insert(Arc::new(Template::of_container(task)));
+                }
             }
         }
         catalog

@@ -9,7 +9,7 @@ use super::oracle_moves::shell_word;
 use super::swe_report::TestReport;
 use super::swe_row::SweRow;
 use super::swe_task::TESTS_TIME;
-use crate::harbor::PROVEN_MEMORY_MB;
+use crate::harbor::{PROVEN_MEMORY_MB, unkept};
 use crate::sandbox::docker::{EndedTrial, TrialContainers, TrialRun};
 use async_trait::async_trait;
 use std::io;
@@ -126,11 +126,14 @@ impl SweWork {
             Some(_) => "/synthd/output.txt",
             None => "/synthd/log.txt",
         };
-        let output = containers.file(ended, file).await?.unwrap_or_default();
+        let read = containers.file(ended, file).await?;
+        let is_whole = read.as_ref().is_none_or(|read| read.is_whole);
+        let output = read.map(|read| read.content).unwrap_or_default();
         let output = String::from_utf8_lossy(&output);
         let report = TestReport::read(&output);
         let why = match ended.exit_code {
             None => "the tests did not end in their time\n",
+            Some(_) if !is_whole => "the tests printed more than is read\n",
             Some(_) if output.trim_end().ends_with(UNAPPLIED) => "the test patch does not apply\n",
             Some(_) => "",
         };
@@ -234,7 +237,12 @@ fn pack(files: &[(&str, &str)]) -> io::Result<Vec<u8>> {
 impl ContainerJudge for SweJudge {
     async fn prepare(&self) -> Result<(), Fault> {
         let containers = self.0.engine.containers().await?;
-        containers.user_of(&self.0.row.image).await.map(drop)
+        let image = &self.0.row.image;
+        let found = containers.image(image).await?;
+        match unkept(image, &found.volumes) {
+            Some(why) => Err(Fault::new(FaultKind::SandboxRefused, why)),
+            None => Ok(()),
+        }
     }
 
     async fn prove(&self) -> Result<Vec<String>, Fault> {

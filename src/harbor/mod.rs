@@ -28,4 +28,5 @@ pub use export::{ExportRefusal, ExportSettings, ExportedFile, HarborExport, expo
 pub use harbor_files::{HarborFiles, find_tasks, find_tasks_below, folder_digest};
 pub use harbor_problem::{HarborProblem, HarborProblemKind};
 pub use harbor_task::{HarborImage, HarborPart, HarborTask, read_task};
+pub(crate) use task_prover::unkept;
 pub use task_prover::{PROVEN_MEMORY_MB, TaskProver};

@@ -82,11 +82,7 @@ impl TaskProver {
     /// What does not hold of a task; empty if it is proven. Err is a fault of the engine, of an image
     /// that cannot be had, or of one with volumes. If the future is dropped, call [`Self::end`].
     pub async fn prove(&self, task: &HarborTask, folder: &Path) -> Result<Vec<String>, Fault> {
-        let image = self.image_of(task, folder).await?;
-        let TrialImage { user, volumes } = self.containers.image(&image).await?;
-        if let Some(why) = unkept(&image, &volumes) {
-            return Err(Fault::new(FaultKind::SandboxRefused, why));
-        }
+        let (image, user) = self.usable_image(task, folder).await?;
         let proven = ProvenTask { task, folder, image, user };
         let mut problems = Vec::new();
         self.try_nothing(&proven, &mut problems).await?;
@@ -107,8 +103,22 @@ impl TaskProver {
     /// Sees to it that the image of the environment is there. Err is a fault of the engine, or of an
     /// image that cannot be had.
     pub async fn prepare(&self, task: &HarborTask, folder: &Path) -> Result<(), Fault> {
+        self.usable_image(task, folder).await.map(drop)
+    }
+
+    /// The image of the environment and its user. Err is a fault of the engine, of an image that cannot
+    /// be had, or of one with volumes.
+    async fn usable_image(
+        &self,
+        task: &HarborTask,
+        folder: &Path,
+    ) -> Result<(String, String), Fault> {
         let image = self.image_of(task, folder).await?;
-        self.containers.user_of(&image).await.map(drop)
+        let TrialImage { user, volumes } = self.containers.image(&image).await?;
+        match unkept(&image, &volumes) {
+            Some(why) => Err(Fault::new(FaultKind::SandboxRefused, why)),
+            None => Ok((image, user)),
+        }
     }
 
     /// The reward of the tests in a fresh container of `work`, an image that was made from the
@@ -123,7 +133,7 @@ impl TaskProver {
         let [part] = task.steps.as_slice() else {
             return Ok(Err("each step of the task needs the work of its own end".to_owned()));
         };
-        let user = self.containers.user_of(&self.image_of(task, folder).await?).await?;
+        let (_, user) = self.usable_image(task, folder).await?;
         let proven = ProvenTask { task, folder, image: work.to_owned(), user };
         self.test(&proven, part, work, runtime).await
     }
@@ -369,7 +379,7 @@ fn playing(variables: &BTreeMap<String, String>) -> String {
 
 /// Why an image with these volumes cannot be judged by. None if what is written into them does not count:
 /// those directories begin empty anyway.
-fn unkept(image: &str, volumes: &[String]) -> Option<String> {
+pub(crate) fn unkept(image: &str, volumes: &[String]) -> Option<String> {
     let is_fresh = |path: &str| OF_SOLUTION.iter().chain(&OF_TESTS).any(|fresh| *fresh == path);
     let volumes = volumes.iter().map(|path| path.as_str());
     let lost: Vec<&str> = volumes.filter(|path| !is_fresh(path.trim_end_matches('/'))).collect();

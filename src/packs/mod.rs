@@ -175,7 +175,10 @@ mod tests {
             let is_python = pack.head.runner == PackRunner::Unittest;
             assert!(!pack.groups.is_empty() && is_python != pack.twins.is_empty(), "{name}");
             if is_python {
-                assert!(pack.inlines.len() >= 8 && pack.takes_suite(), "{name} has too few inlines");
+                assert!(
+                    pack.inlines.len() >= 8 && pack.takes_suite(),
+                    "{name} has too few inlines"
+                );
                 assert!(pack.slow.len() >= 8, "{name} has few slow forms");
             }
         }

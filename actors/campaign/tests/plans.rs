@@ -7,7 +7,6 @@ use crate::model::{
     TaskId,
 };
 use crate::policy::draw::InformativeDraw;
-use crate::pool::PoolHandle;
 use crate::quality::FinishedUnit;
 use crate::task::{Template, TemplateError};
 use crate::testkit::{campaign, catalog, in_test_system, priced};
@@ -101,8 +100,8 @@ impl WorkKind for WatchedWork {
         &self.work.config
     }
 
-    async fn sources(&self, pool: &PoolHandle) -> Result<WorkSources, Fault> {
-        self.work.sources(pool).await
+    async fn sources(&self, services: &EngineServices) -> Result<WorkSources, Fault> {
+        self.work.sources(services).await
     }
 
     fn plan(

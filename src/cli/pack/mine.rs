@@ -10,9 +10,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use synthd_actors::pack::{
-    INDEX_FILE, MAP_FILE, NAMES_FILE, PackParts, PackRunner, SLOW_FILE,
-};
+use synthd_actors::pack::{INDEX_FILE, MAP_FILE, NAMES_FILE, PackParts, PackRunner, SLOW_FILE};
 use synthd_actors::pool::PoolHandle;
 
 #[derive(Args)]

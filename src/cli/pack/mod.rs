@@ -29,7 +29,7 @@ pub(super) enum PackCommand {
     /// List the packs, the shipped ones and your own
     List(list::PackListArgs),
     /// Make a pack from a project with tests
-    Add(add::PackAddArgs),
+    Add(Box<add::PackAddArgs>),
     /// Find faults that the tests of a pack tell
     Mine(mine::PackMineArgs),
     /// Try entries of a pack again, and prove tasks from it
@@ -40,7 +40,7 @@ pub(super) enum PackCommand {
 pub(super) fn run(command: PackCommand) -> Result<ExitCode> {
     match command {
         PackCommand::List(args) => list::list(&args),
-        PackCommand::Add(args) => run_in_actor_system(Box::pin(add::add(args)))?,
+        PackCommand::Add(args) => run_in_actor_system(Box::pin(add::add(*args)))?,
         PackCommand::Mine(args) => run_in_actor_system(Box::pin(mine::mine(args)))?,
         PackCommand::Check(args) => run_in_actor_system(Box::pin(check::check(args)))?,
     }
