@@ -140,14 +140,14 @@ prop_compose! {
         (task_seed, total_tokens, attempt) in any::<(i64, Option<i64>, i32)>(),
         (total_reward, execution_time_seconds) in any::<(f64, f64)>(),
         (sandbox, verification, cost_usd) in (fingerprint(), verification(), money()),
-        (trajectory, labels) in (vec(step(), 0..5), vec(text(), 0..4)),
+        (trajectory, labels) in (vec(step(), 0..5).boxed(), vec(text(), 0..4)),
         (sampling, prompt_digest, sample) in (option::of(text()), option::of(text()), any::<i32>()),
         (template_digest, task_wording) in (option::of(text()), option::of(text())),
         (kind, skills, pack) in
-            (option::of(text()), option::of(vec(text(), 0..4)), option::of(pack())),
+            (option::of(text()), option::of(vec(text(), 0..4)), option::of(pack()).boxed()),
         pass_rate in option::of(any::<(i32, i32, f64, f64)>()),
         (model_version, tools, calls) in (option::of(text()), option::of(text()), option::of(any::<i64>())),
-        messages in option::of(vec(message(), 0..4)),
+        messages in option::of(vec(message(), 0..4)).boxed(),
         (milestones, reverified) in
             (option::of(vec(milestone(), 0..3)), option::of(reverification())),
     ) -> TrajectoryRow {
