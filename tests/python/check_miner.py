@@ -1,8 +1,8 @@
-"""Tries the twins and the baseline of the miner: `check_miner.py MINER`, in an empty directory.
+"""Tries the twins, the baseline and the trace of the miner: `check_miner.py MINER`, in an empty directory.
 
 The same test has the same twins every time. A twin does not tell which value is the right one: the
 other value is before it or behind it. The baseline runs no test that is deselected, and names the
-modules of tests that cannot be imported."""
+modules of tests that cannot be imported. A trace has time for a slow test."""
 
 import json
 import os
@@ -77,3 +77,25 @@ assert found["left_out"] == {
     "tests.test_sums.Odd.test_fail": "fails",
 }, found
 print("the baseline runs what is not deselected")
+
+SLOW = """import unittest
+
+
+class Slow(unittest.TestCase):
+    def test_slow(self):
+        total = 0
+        for number in range(10000000):
+            total += number
+        self.assertEqual(total, 49999995000000)
+"""
+
+with open("project/lib.py", "w", encoding="utf-8") as file:
+    file.write("ONE = 1\n")
+with open("project/test_slow.py", "w", encoding="utf-8") as file:
+    file.write(SLOW)
+with open("state/settings.json", "w", encoding="utf-8") as file:
+    json.dump({"source": ["lib.py"], "tests": ["test_slow.py"], "deselected": []}, file)
+assert miner["baseline"]()["passing"] == 1
+os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+assert miner["candidates"]().get("tests") == 1, "a test that is slow under a trace is no hung one"
+print("the trace has time")
