@@ -68,25 +68,36 @@ impl ProjectFiles {
     /// Where sources, tests and documentation probably are: packages, or else modules at the top;
     /// directories of tests, also within packages, or else test modules at the top; and a README.
     pub(crate) fn likely_layout(&self) -> ProjectLayout {
-        let modules = || self.files.keys().filter(|path| is_module(path));
-        let packages = self.files.keys().filter_map(|path| path.strip_suffix("/__init__.py"));
-        let packages = packages.filter(|top| !top.contains('/') && !is_tests(top));
-        let mut source: Vec<String> = packages.map(str::to_owned).collect();
-        if source.is_empty() {
-            source = modules().filter(|path| !is_test_module(path)).cloned().collect();
-        }
-        let within = |root: &&str| source.iter().any(|top| is_below(root, top));
-        let roots = self.files.keys().filter_map(|path| test_root(path));
-        let roots: BTreeSet<&str> =
-            roots.filter(|root| !root.contains('/') || within(root)).collect();
-        let mut tests: Vec<String> = roots.into_iter().map(str::to_owned).collect();
-        if tests.is_empty() {
-            tests = modules().filter(|path| is_test_module(path)).cloned().collect();
-        }
+        let source = self.likely_source();
+        let tests = self.likely_tests(&source);
         let is_readme =
             |path: &&String| !path.contains('/') && path.to_lowercase().starts_with("readme");
         let docs = self.files.keys().filter(is_readme).cloned().collect();
         ProjectLayout { source, tests, docs }
+    }
+
+    fn likely_source(&self) -> Vec<String> {
+        let packages = self.files.keys().filter_map(|path| path.strip_suffix("/__init__.py"));
+        let packages = packages.filter(|top| !top.contains('/') && !is_tests(top));
+        let packages: Vec<String> = packages.map(str::to_owned).collect();
+        if packages.is_empty() { self.modules(false) } else { packages }
+    }
+
+    fn likely_tests(&self, source: &[String]) -> Vec<String> {
+        let within = |root: &str| source.iter().any(|top| is_below(root, top));
+        let roots = self.files.keys().filter_map(|path| test_root(path));
+        let roots: BTreeSet<&str> =
+            roots.filter(|root| !root.contains('/') || within(root)).collect();
+        if roots.is_empty() {
+            return self.modules(true);
+        }
+        roots.into_iter().map(str::to_owned).collect()
+    }
+
+    /// The modules at the top: those with tests, or the others.
+    fn modules(&self, with_tests: bool) -> Vec<String> {
+        let is_wanted = |path: &&String| is_module(path) && is_test_module(path) == with_tests;
+        self.files.keys().filter(is_wanted).cloned().collect()
     }
 
     /// The same layout, but a root of sources with tests in it is named by what it has beside them:
