@@ -18,3 +18,8 @@ prove:
 
 bench:
     cargo bench
+
+# Packs of public projects that packs-mined/pins.toml pins: all, or those named. Needs PyPI.
+mined-packs *NAMES:
+    cargo build --release
+    python3 packs-mined/build.py --synthd target/release/synthd {{NAMES}}

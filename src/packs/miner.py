@@ -40,6 +40,8 @@ import unittest
 
 ROOT = os.path.abspath("project")
 STATE = os.path.abspath("state")
+#: Seconds of processor time for a test whose time is not known.
+UNTIMED = 60
 #: Where the modules of the project are, whatever the directory is called.
 MOUNT = "/work/project"
 
@@ -317,7 +319,8 @@ class Server:
         for test in tests:
             if wanted is not None and test.id() not in wanted:
                 continue
-            limit = max(0.2, 10 * self.times.get(test.id(), 0.1))
+            # A test that was not timed yet runs under a trace, which is many times slower.
+            limit = max(0.2, 10 * self.times[test.id()]) if test.id() in self.times else UNTIMED
             signal.setitimer(signal.ITIMER_PROF, limit)
             signal.setitimer(signal.ITIMER_REAL, limit + 60)
             tracer = Tracer() if trace else None
@@ -402,12 +405,18 @@ def flat(suite):
 out = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)
 given = json.loads(sys.argv[1])
-tests = []
+tests, unread = [], []
 for module in given["modules"]:
-    tests.extend(flat(unittest.TestLoader().loadTestsFromName(module)))
+    loader = unittest.TestLoader()
+    found = list(flat(loader.loadTestsFromName(module)))
+    if loader.errors:
+        unread.append(module)
+    else:
+        tests.extend(test for test in found if test.id() not in given["without"])
 if given["reverse"]:
     tests.reverse()
 result = Result()
+result.found.update((module, "unread") for module in unread)
 for test in tests:
     test.run(result)
 out.write("\n" + json.dumps(result.found) + "\n")
@@ -417,8 +426,9 @@ os._exit(0)
 
 
 def fresh(changes, modules, hash_seed, reverse=False, limit=60):
-    """All tests in a fresh process over a copy of the project. A map from tests to kinds, or None
-    if the process gave no answer. `limit` is its processor time; a busy host may give it late."""
+    """All tests that are not deselected, in a fresh process over a copy of the project. A map from
+    tests to kinds, and from modules that cannot be imported to "unread"; None if the process gave no
+    answer. `limit` is its processor time; a busy host may give it late."""
     with tempfile.TemporaryDirectory() as place:
         tree = os.path.join(place, "project")
         shutil.copytree(ROOT, tree)
@@ -433,7 +443,7 @@ def fresh(changes, modules, hash_seed, reverse=False, limit=60):
             "LANG": "C.UTF-8",
             "HOME": place,
         }
-        given = json.dumps({"modules": modules, "reverse": reverse})
+        given = json.dumps({"modules": modules, "reverse": reverse, "without": settings()["deselected"]})
 
         def limits():
             resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
@@ -454,7 +464,8 @@ def fresh(changes, modules, hash_seed, reverse=False, limit=60):
 
 
 def baseline():
-    """Runs all tests in three fresh processes: other hash seeds, and once in reverse order."""
+    """Runs all tests in three fresh processes: other hash seeds, and once in reverse order. What is
+    deselected does not run: it may hang, or end the process."""
     spec = settings()
     modules = [module_name(path) for path in python_files(spec["tests"]) if is_test(path)]
     if not modules:
@@ -463,21 +474,24 @@ def baseline():
     if any(run is None for run in runs):
         return fail("the tests gave no answer: they hang, or do not end by themselves")
     names = sorted(set().union(*runs))
-    passing, left_out = [], {}
+    passing, left_out, unread = [], {}, []
     for name in names:
         kinds = [run.get(name, "missing") for run in runs]
-        if kinds == ["ok"] * 3:
+        if "unread" in kinds:
+            left_out[name] = "cannot be imported"
+            unread.append(name)
+        elif kinds == ["ok"] * 3:
             passing.append(name)
         elif len(set(kinds)) == 1:
             left_out[name] = {"fail": "fails", "error": "fails", "skip": "is skipped"}.get(kinds[0], kinds[0])
         else:
             left_out[name] = "is flaky: %s" % ", ".join(kinds)
-    for name in spec.get("deselected", []):
-        if name in passing:
-            passing.remove(name)
-            left_out[name] = "was deselected by hand"
+    for name in spec["deselected"]:
+        left_out[name] = "was deselected by hand"
+    modules = [module for module in modules if module not in unread]
     save("tests.json", {"passing": passing, "left_out": left_out, "modules": modules})
-    return {"passing": len(passing), "left_out": left_out}
+    unread = [module.replace(".", "/") + ".py" for module in unread]
+    return {"passing": len(passing), "left_out": left_out, "unread": unread}
 
 
 def fail(message):

@@ -5,7 +5,7 @@ use super::pack_files::{MAX_FILE, PackFolder, read_bounded, refused};
 use crate::error::{Code, Error, Result};
 use flate2::read::GzDecoder;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 use std::path::{Component, Path};
 use synthd_actors::pack::{PackFile, PackLanguage};
@@ -19,6 +19,8 @@ const LEFT_OUT: [&str; 6] = [".git", "__pycache__", ".hypothesis", "build", ".to
 const LICENCES: [&str; 4] = ["LICENSE", "LICENCE", "COPYING", "NOTICE"];
 /// The names of directories that hold tests.
 const TEST_DIRECTORIES: [&str; 2] = ["tests", "test"];
+/// Modules at the top of a project that build or check it.
+const TOOLS: [&str; 4] = ["setup", "conftest", "noxfile", "tasks"];
 /// A directory in which some projects keep their packages.
 const NESTED: &str = "src/";
 
@@ -95,36 +97,66 @@ impl ProjectFiles {
         layout
     }
 
-    /// Where sources, tests and documentation probably are: packages that hold no tests, `tests`,
-    /// and a README.
-    fn likely_layout(&self) -> ProjectLayout {
-        let mut layout = ProjectLayout::default();
-        for path in self.files.keys() {
-            let (top, rest) = path.split_once('/').unwrap_or((path.as_str(), ""));
-            let is_tests = TEST_DIRECTORIES.contains(&top);
-            if is_tests && !rest.is_empty() && !layout.tests.iter().any(|known| known == top) {
-                layout.tests.push(top.to_owned());
-            }
-            if !is_tests && rest == "__init__.py" {
-                layout.source.push(top.to_owned());
-            }
-            if rest.is_empty() && path.to_lowercase().starts_with("readme") {
-                layout.docs.push(path.clone());
-            }
+    /// Where sources, tests and documentation probably are: packages, or else modules at the top;
+    /// directories of tests, also within packages, or else test modules at the top; and a README.
+    pub(crate) fn likely_layout(&self) -> ProjectLayout {
+        let source = self.likely_source();
+        let tests = self.likely_tests(&source);
+        let is_readme =
+            |path: &&String| !path.contains('/') && path.to_lowercase().starts_with("readme");
+        let docs = self.files.keys().filter(is_readme).cloned().collect();
+        ProjectLayout { source, tests, docs, also: Vec::new() }
+    }
+
+    fn likely_source(&self) -> Vec<String> {
+        let packages = self.files.keys().filter_map(|path| path.strip_suffix("/__init__.py"));
+        let packages = packages.filter(|top| !top.contains('/') && !is_tests(top));
+        let packages: Vec<String> = packages.map(str::to_owned).collect();
+        if packages.is_empty() { self.modules(false) } else { packages }
+    }
+
+    fn likely_tests(&self, source: &[String]) -> Vec<String> {
+        let within = |root: &str| source.iter().any(|top| is_below(root, top));
+        let roots = self.files.keys().filter_map(|path| test_root(path));
+        let roots: BTreeSet<&str> =
+            roots.filter(|root| !root.contains('/') || within(root)).collect();
+        if roots.is_empty() {
+            return self.modules(true);
         }
-        layout
+        roots.into_iter().map(str::to_owned).collect()
+    }
+
+    /// The modules at the top: those with tests, or the others.
+    fn modules(&self, with_tests: bool) -> Vec<String> {
+        let is_wanted = |path: &&String| is_module(path) && is_test_module(path) == with_tests;
+        self.files.keys().filter(is_wanted).cloned().collect()
+    }
+
+    /// The same layout, but a root of sources with tests in it is named by what it has beside them:
+    /// sources and tests share no files.
+    pub(crate) fn apart(&self, layout: ProjectLayout) -> ProjectLayout {
+        let roots = layout.source.iter();
+        let source = roots.flat_map(|root| self.beside(root, &layout.tests)).collect();
+        ProjectLayout { source, ..layout }
+    }
+
+    /// What a root has beside tests: itself, if there are none in it.
+    fn beside(&self, root: &str, tests: &[String]) -> Vec<String> {
+        if !tests.iter().any(|test| test != root && is_below(test, root)) {
+            return vec![root.to_owned()];
+        }
+        let below = self.files.keys().filter_map(|path| path.strip_prefix(root)?.strip_prefix('/'));
+        let names = below.map(|path| path.split_once('/').map_or(path, |(name, _)| name));
+        let children: BTreeSet<String> = names.map(|name| format!("{root}/{name}")).collect();
+        let children = children.iter().filter(|child| !tests.contains(child));
+        children.flat_map(|child| self.beside(child, tests)).collect()
     }
 
     /// The files of a layout, sorted by path. What is in none of its parts is left out, such as lists
     /// of changes.
     pub(crate) fn kept(&self, layout: &ProjectLayout) -> Vec<PackFile> {
         let roots = [&layout.source, &layout.tests, &layout.docs, &layout.also];
-        let is_kept = |path: &str| {
-            roots.iter().copied().flatten().any(|root| {
-                let rest = path.strip_prefix(root.as_str());
-                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-            })
-        };
+        let is_kept = |path: &str| roots.iter().copied().flatten().any(|root| is_below(path, root));
         self.files.values().filter(|file| is_kept(&file.path)).cloned().collect()
     }
 
@@ -137,6 +169,34 @@ impl ProjectFiles {
         let shown = |file: &PackFile| format!("{}\n\n{}\n", file.path, file.content.trim_end());
         self.files.values().filter(is_licence).map(shown).collect::<Vec<_>>().join("\n")
     }
+}
+
+/// Whether a path is a root, or below it.
+fn is_below(path: &str, root: &str) -> bool {
+    let rest = path.strip_prefix(root);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Whether a name is one of a directory with tests.
+fn is_tests(name: &str) -> bool {
+    TEST_DIRECTORIES.contains(&name)
+}
+
+/// The outermost directory of tests around a file.
+fn test_root(path: &str) -> Option<&str> {
+    let mut directories = path.match_indices('/').map(|(end, _)| &path[..end]);
+    directories.find(|root| is_tests(root.rsplit('/').next().unwrap_or_default()))
+}
+
+/// Whether a path is a module at the top that is no tool of the project.
+fn is_module(path: &str) -> bool {
+    let name = path.strip_suffix(".py");
+    name.is_some_and(|name| !name.contains('/') && !TOOLS.contains(&name))
+}
+
+/// Whether a module has tests, by its name.
+fn is_test_module(path: &str) -> bool {
+    path.starts_with("test") || path.ends_with("_test.py")
 }
 
 /// Why an archive is not taken.
@@ -327,5 +387,40 @@ mod tests {
         );
         let kept: Vec<String> = files.kept(&layout).into_iter().map(|file| file.path).collect();
         assert_eq!(kept, ["Makefile", "README.md", "src/main.c", "tests/cases/a/out"]);
+    }
+
+    fn roots(source: &[&str], tests: &[&str]) -> ProjectLayout {
+        let owned =
+            |roots: &[&str]| roots.iter().map(|root| (*root).to_owned()).collect::<Vec<_>>();
+        ProjectLayout { source: owned(source), tests: owned(tests), docs: Vec::new(), also: Vec::new() }
+    }
+
+    #[test]
+    fn tests_within_a_package_are_no_sources() {
+        let files = project(&[
+            "src/lib/__init__.py",
+            "src/lib/a.py",
+            "src/lib/deep/__init__.py",
+            "src/lib/deep/b.py",
+            "src/lib/deep/tests/test_b.py",
+            "src/lib/tests/__init__.py",
+            "src/lib/tests/data/tests/one.txt",
+            "src/lib/whole/__init__.py",
+            "docs/tests/test_docs.py",
+        ]);
+        let layout = files.likely_layout();
+        assert_eq!(layout, roots(&["lib"], &["lib/deep/tests", "lib/tests"]));
+        let source = ["lib/__init__.py", "lib/a.py", "lib/deep/__init__.py", "lib/deep/b.py"];
+        let expected =
+            roots(&[&source[..], &["lib/whole"]].concat(), &["lib/deep/tests", "lib/tests"]);
+        assert_eq!(files.apart(layout), expected);
+    }
+
+    #[test]
+    fn modules_at_the_top_are_a_project_too() {
+        let files = project(&["lib.py", "test_lib.py", "setup.py", "docs/conf.py"]);
+        let layout = files.likely_layout();
+        assert_eq!(layout, roots(&["lib.py"], &["test_lib.py"]));
+        assert_eq!(files.apart(layout.clone()), layout, "nothing is in another");
     }
 }

@@ -20,6 +20,7 @@ mod harness;
 mod help;
 mod images;
 mod json;
+mod mined_packs;
 mod models;
 mod names;
 mod network;

@@ -15,6 +15,7 @@ fn project(dir: &Path) {
     write("toy/__init__.py", TOY);
     write("tests/__init__.py", "");
     write("tests/test_toy.py", TESTS);
+    write("tests/test_more.py", "import no_such_module\n");
     write("README.md", "# toy\n\nNumbers and words.\n");
     write("LICENSE", "Do what you like.\n");
     write("CHANGES", "clamp was wrong once\n");
@@ -148,8 +149,10 @@ fn what_is_no_pack_or_no_project_is_said() {
 }
 
 /// What a twin expects does not tell which value is the right one, and follows from the test's name.
+/// What is deselected never runs, and modules that cannot be imported are left out. A test that is slow
+/// under a trace does not end the mining.
 #[test]
-fn twins_move_in_both_directions() {
+fn the_miner_makes_twins_and_a_baseline() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let dir = tempfile::tempdir().unwrap();
     let mut command = Command::new("python3");
@@ -169,6 +172,8 @@ fn a_project_is_added_mined_checked_and_used() {
     let left_out = &added["deselected"];
     assert!(left_out["tests.test_toy.Odd.test_chance"].as_str().unwrap().contains("flaky"));
     assert_eq!(left_out["tests.test_toy.Odd.test_network"], "fails");
+    assert_eq!(left_out["tests.test_more"], "cannot be imported");
+    assert!(!dir.join("packs/toy/project/tests/test_more.py").exists());
     assert!(!dir.join("packs/toy/project/CHANGES").exists(), "only what a task needs is kept");
     let notices = fs::read_to_string(dir.join("packs/toy/notices")).unwrap();
     assert!(notices.contains("Do what you like."), "{notices}");

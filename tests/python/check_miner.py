@@ -1,8 +1,10 @@
-"""Tries the twins of the miner: `check_miner.py MINER`, in an empty directory.
+"""Tries the twins, the baseline and the trace of the miner: `check_miner.py MINER`, in an empty directory.
 
 The same test has the same twins every time. A twin does not tell which value is the right one: the
-other value is before it or behind it."""
+other value is before it or behind it. The baseline runs no test that is deselected, and names the
+modules of tests that cannot be imported. A trace has time for a slow test."""
 
+import json
 import os
 import runpy
 import sys
@@ -38,3 +40,62 @@ assert numbers == [37, 38, 39, 41, 42, 43], numbers
 words = sorted(text for text in texts if not text.isdigit())
 assert words == ['"mmk"', '"mml"', '"mmn"', '"mmo"'], words
 print("twins move in both directions")
+
+ODD = """import os
+import unittest
+
+
+class Odd(unittest.TestCase):
+    def test_exit(self):
+        os._exit(3)
+
+    def test_fail(self):
+        self.fail()
+
+    def test_right(self):
+        self.assertEqual(1 + 1, 2)
+"""
+
+for path, text in {"test_sums": ODD, "test_lost": "import no_such_module\n", "deep/test_sums": ODD}.items():
+    os.makedirs(os.path.dirname("project/tests/" + path), exist_ok=True)
+    with open("project/tests/%s.py" % path, "w", encoding="utf-8") as file:
+        file.write(text)
+os.makedirs("state")
+exits = ["tests.test_sums.Odd.test_exit", "tests.deep.test_sums.Odd.test_exit"]
+for deselected in ([], exits):
+    with open("state/settings.json", "w", encoding="utf-8") as file:
+        json.dump({"source": [], "tests": ["tests"], "deselected": deselected}, file)
+    found = miner["baseline"]()
+    assert ("error" in found) == (not deselected), found
+assert found["passing"] == 2, found
+assert found["unread"] == ["tests/test_lost.py"], found
+assert found["left_out"] == {
+    "tests.deep.test_sums.Odd.test_exit": "was deselected by hand",
+    "tests.deep.test_sums.Odd.test_fail": "fails",
+    "tests.test_lost": "cannot be imported",
+    "tests.test_sums.Odd.test_exit": "was deselected by hand",
+    "tests.test_sums.Odd.test_fail": "fails",
+}, found
+print("the baseline runs what is not deselected")
+
+SLOW = """import unittest
+
+
+class Slow(unittest.TestCase):
+    def test_slow(self):
+        total = 0
+        for number in range(10000000):
+            total += number
+        self.assertEqual(total, 49999995000000)
+"""
+
+with open("project/lib.py", "w", encoding="utf-8") as file:
+    file.write("ONE = 1\n")
+with open("project/test_slow.py", "w", encoding="utf-8") as file:
+    file.write(SLOW)
+with open("state/settings.json", "w", encoding="utf-8") as file:
+    json.dump({"source": ["lib.py"], "tests": ["test_slow.py"], "deselected": []}, file)
+assert miner["baseline"]()["passing"] == 1
+os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+assert miner["candidates"]().get("tests") == 1, "a test that is slow under a trace is no hung one"
+print("the trace has time")

@@ -107,6 +107,7 @@ pub(super) async fn add(args: PackAddArgs) -> Result<ExitCode> {
             .hint("`synthd explain SYN-0222` lists the usual causes"));
     }
     parts.head.deselected = left_out(&found);
+    drop_unread(&mut parts, &found);
     write(&folder, &parts)?;
     report(&args, &folder, &found, &parts)?;
     Ok(ExitCode::SUCCESS)
@@ -138,12 +139,12 @@ fn layout(args: &PackAddArgs, files: &ProjectFiles) -> Result<ProjectLayout> {
         let plain = |root: &String| root.trim_end_matches('/').to_owned();
         if given.is_empty() { likely } else { given.iter().map(plain).collect() }
     };
-    let layout = ProjectLayout {
+    let layout = files.apart(ProjectLayout {
         source: chosen(&args.source, likely.source),
         tests: chosen(&args.tests, likely.tests),
         docs: chosen(&args.docs, likely.docs),
         also: [likely.also, args.also.clone()].concat(),
-    };
+    });
     for (what, option, roots) in
         [("sources", "--source", &layout.source), ("tests", "--tests", &layout.tests)]
     {
@@ -229,6 +230,16 @@ fn left_out(found: &Value) -> BTreeMap<String, String> {
         (test.clone(), why.as_str().unwrap_or_default().to_owned())
     };
     tests.map(|tests| tests.iter().map(reason).collect()).unwrap_or_default()
+}
+
+/// Takes the modules of tests that cannot be imported out of the project. No test in them counts, and
+/// whoever runs all tests of a task would see an error that is none of the task's.
+fn drop_unread(parts: &mut PackParts, found: &Value) {
+    let unread = found.get("unread").and_then(Value::as_array).into_iter().flatten();
+    let unread: Vec<&str> = unread.filter_map(Value::as_str).collect();
+    parts.files.retain(|file| !unread.contains(&file.path.as_str()));
+    parts.head.tests.retain(|root| !unread.contains(&root.as_str()));
+    parts.head.project_sha256 = project_digest(&parts.files);
 }
 
 /// Writes the folder beside its place, and then moves it there.

@@ -120,7 +120,7 @@ async fn entries(pool: &PoolHandle, pack: &ProjectPack, sample: u64) -> Result<V
     let settings = MiningSettings {
         source: pack.head.source.clone(),
         tests: pack.head.tests.clone(),
-        deselected: Vec::new(),
+        deselected: pack.head.deselected.keys().cloned().collect(),
     };
     let state = vec![(MAP_FILE, map(pack)?), (INDEX_FILE, index(pack)?)];
     let mut miner = MinerSandbox::start(pool, &pack.files, &settings, state).await?;

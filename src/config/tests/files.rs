@@ -97,7 +97,8 @@ fn the_reference_has_every_key_and_no_other() {
     let (text, completions) = text.split_once("\n[completions]\n").expect("the last section");
     let (text, completions) = (text.to_owned(), completions.to_owned());
     // A runtime is for containers only, a difficulty for tasks that are assigned by it, a
-    // fallback for two models, and no scripted model is asked in one way or another.
+    // fallback for two models, and no scripted model is asked in one way or another. Tasks of
+    // containers are not drawn.
     let changes = [
         ("\"namespace\"", "\"docker\""),
         ("assign = \"cross\"", "assign = \"difficulty\""),
@@ -112,6 +113,8 @@ fn the_reference_has_every_key_and_no_other() {
         ("name = \"scripted/oracle\"", "name = \"openrouter/some\""),
         ("thinking_budget = 2048\n", ""),
         ("\"./my-templates\"", "\"/srv/my-templates\""),
+        ("\nharbor = [\"./harbor-tasks\"]\n", "\n"),
+        ("\nswe = [\"./instances.jsonl\"]\n", "\n"),
         ("\nrefusal = \"label\"\n", "\n"),
     ];
     let text = changes.into_iter().fold(text, |text, (from, to)| text.replace(from, to));
