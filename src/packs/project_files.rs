@@ -392,7 +392,12 @@ mod tests {
     fn roots(source: &[&str], tests: &[&str]) -> ProjectLayout {
         let owned =
             |roots: &[&str]| roots.iter().map(|root| (*root).to_owned()).collect::<Vec<_>>();
-        ProjectLayout { source: owned(source), tests: owned(tests), docs: Vec::new(), also: Vec::new() }
+        ProjectLayout {
+            source: owned(source),
+            tests: owned(tests),
+            docs: Vec::new(),
+            also: Vec::new(),
+        }
     }
 
     #[test]

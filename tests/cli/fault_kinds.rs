@@ -5,10 +5,15 @@ use super::names::texts;
 use std::path::Path;
 
 /// The files that ask for a kind, and why.
-const MAY_ASK: [(&str, &str); 11] = [
+const MAY_ASK: [(&str, &str); 13] = [
     ("actors/judge/judged_service.rs", "tries once more what was not started"),
     ("actors/router/ticket.rs", "tells which key was refused"),
+    (
+        "actors/work/trajectory/container_proofs.rs",
+        "tells a task that cannot be tried from an engine that is gone",
+    ),
     ("src/cli/image/mod.rs", "makes an error of a command of images"),
+    ("src/cli/template_draft/mod.rs", "ends a draft whose budget is used"),
     ("src/cli/template_harbor.rs", "makes a finding of an image that cannot be built"),
     ("src/llm/replay.rs", "looks for a record under an older form of the request"),
     ("src/llm/transport/provider.rs", "tells which key was refused"),
