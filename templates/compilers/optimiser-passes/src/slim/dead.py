@@ -1,0 +1,5 @@
+"""Dead_code: docs/GOALS.md says what is wanted. Not written yet."""
+
+
+def clean(program):
+    return program
