@@ -213,7 +213,8 @@ impl DuplicateTask<'_> {
             "`{}` runs the tests below {tests}; all pass now, and all must pass in the end, also \
              those that are kept back. Public names, and the parameters of public functions and \
              methods, stay. No file may have more than {lines} lines, no line more than {width} \
-             characters, and no code may be run from texts. Only your changes below {sources} count.",
+             characters, and no code may be run from texts or stand in formatted texts; texts and \
+             numbers may have at most 100 characters more than before the code was copied. Only your changes below {sources} count.",
             head.runner.command()
         )
     }
@@ -340,6 +341,10 @@ impl DuplicateTask<'_> {
             replaced("emptied-sources", &|_| String::new()),
             with_python("other-names-in-copies", include_str!("../pack/cheats/rename_copies.py")),
             with_python("broken-up-copies", include_str!("../pack/cheats/break_copies.py")),
+            with_python(
+                "passed-over-copies",
+                include_str!("../pack/cheats/pass_before_statements.py"),
+            ),
             replaced("code-in-a-text", &|path| self.in_a_text(path)),
         ];
         cheats.extend(self.one_left());

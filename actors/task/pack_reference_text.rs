@@ -117,14 +117,14 @@ impl ReferenceText<'_> {
                 "The file has one Markdown table. Its first line is `| name | {} |`. Behind the line of \
                  dashes, each function has one line, with its name as it stands in the list. Commas stand \
                  between the values of a cell, `-` is a cell without values, and a bar in a cell is written \
-                 `\\|`. Backticks around a name or a whole cell are allowed. Lines without a bar at their \
+                 `\\|`. Backticks around a name, a value or a whole cell are allowed. Lines without a bar at their \
                  start are free.",
                 self.fields.join(" | ")
             ),
             ReferenceForm::Sections => format!(
                 "The file is Markdown. Each function has a heading `## NAME`, with its name as it stands in \
                  the list, and below it one line `- FIELD: VALUES` for each of the {count} fields `{fields}`. \
-                 Commas stand between values, and `-` stands for none. Backticks around a name or all \
+                 Commas stand between values, and `-` stands for none. Backticks around a name, a value or all \
                  values of a line are allowed. Other lines are free, but not other headings `##`."
             ),
         }

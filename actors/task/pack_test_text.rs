@@ -87,6 +87,8 @@ impl TestText<'_> {
              - {faults} faults are put into these functions, one at a time, in versions that are \
              written differently as well. Each makes some result wrong. Each time, a test at least must \
              fail.\n\
+             - The module is loaded before your tests, and its file is gone then: tests that read its \
+             text, load it anew, or start the project in another process do not pass.\n\
              - All tests together must end within {SECONDS} seconds. They must depend neither on chance \
              nor on the time, and need nothing but the standard library."
         )

@@ -33,7 +33,7 @@ def statements(text):
             line.extend(["text"] if depth == 1 else [])
         elif depth:
             depth -= kind in CLOSING
-        elif kind == "NEWLINE":
+        elif kind == "NEWLINE" or token.string == ";":
             if line and line[0] not in ("import", "from", "pass"):
                 found.append(line)
             line = []

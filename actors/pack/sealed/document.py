@@ -62,7 +62,7 @@ def cells(line):
 def read_sections(text, plan):
     found, entry = {}, None
     for line in text.splitlines():
-        head, fact = re.fullmatch(r"##\s+(.*)", line.strip()), re.fullmatch(r"-\s+(\w+)\s*:(.*)", line.strip())
+        head, fact = re.fullmatch(r"##\s+(.*)", line.strip()), re.fullmatch(r"-\s+(?:`(?=\w+`))?(\w+)`?\s*:(.*)", line.strip())
         if head:
             entry = {}
             add(found, plain(head[1]), entry)
@@ -80,7 +80,7 @@ def add(found, name, value):
 def plain(text):
     """A text without blanks and backticks around it."""
     text = text.strip()
-    is_code = len(text) > 1 and text.startswith("`") and text.endswith("`")
+    is_code = len(text) > 1 and text.startswith("`") and text.endswith("`") and "`" not in text[1:-1]
     return text[1:-1].strip() if is_code else text
 
 
@@ -90,13 +90,18 @@ def split(field, text):
         return []
     if field in ("parameters", "returns"):
         return [text]
-    return [part.strip() for part in text.split(",")]
+    return [plain(part) for part in text.split(",")]
 
 
 def normal(field, texts):
     """What is compared of a fact: neither spacing nor quotes count, and the order only of parameters. None for a text that
     is no Python."""
     text = ", ".join(texts)
+    try:
+        ast.parse("f(%s)" % text if field == "returns" else "def f(%s): pass" % text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        # Backticks may stand around each value.
+        text = re.sub("`([^`]*)`", r"\1", text)
     try:
         if field == "parameters":
             return ast.unparse(ast.parse("def f(%s): pass" % text).body[0].args)

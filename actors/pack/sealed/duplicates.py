@@ -20,7 +20,9 @@ import judged
 
 SEALED = os.path.dirname(os.path.abspath(__file__))
 #: Functions that run code which is in texts, and modules that do.
-RUNNING_NAMES = {"exec", "eval", "compile", "__import__", "__builtins__"}
+RUNNING_NAMES = {"exec", "eval", "compile", "__import__", "__builtins__", "__doc__", "getdoc"}
+#: Characters that texts, numbers and formatted texts may have more than those of the project together.
+MORE_TEXT = 100
 RUNNING_MODULES = {"builtins", "code", "codeop", "ctypes", "imp", "importlib", "marshal", "pickle", "runpy", "subprocess"}
 
 
@@ -134,6 +136,9 @@ def form_problem(plan, original, texts):
             return "%s has %d lines, at most %d may be" % (path, len(lines), plan["lines"])
         if any(len(line) > plan["width"] for line in lines):
             return "%s has a line of more than %d characters" % (path, plan["width"])
+    more = sum(map(text_size, python_of(texts))) - sum(map(text_size, python_of(original)))
+    if more > MORE_TEXT:
+        return "texts and numbers have %d characters more than those of the project, at most %d may be" % (more, MORE_TEXT)
     allowed = set().union(*[running(text) for path, text in original.items() if path.endswith(".py")])
     for path, text in sorted(texts.items()):
         more = running(text) - allowed if path.endswith(".py") else set()
@@ -142,12 +147,29 @@ def form_problem(plan, original, texts):
     return None
 
 
+def python_of(texts):
+    return [text for path, text in texts.items() if path.endswith(".py")]
+
+
+def text_size(text):
+    """The characters of constants and of formatted texts, with the code in those. Docstrings do not count."""
+    tree = ast.parse(text)
+    docstrings = set()
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)) and ast.get_docstring(node, False) is not None:
+            docstrings.add(id(node.body[0].value))
+    sized = (ast.Constant, ast.JoinedStr)
+    return sum(len(ast.unparse(node)) for node in ast.walk(tree) if isinstance(node, sized) and id(node) not in docstrings)
+
+
 def running(text):
     """The names and the modules of a source that can run texts."""
     names, modules = set(), set()
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Name):
             names.add(node.id)
+        elif isinstance(node, ast.Attribute) and node.attr != "compile":
+            names.add(node.attr)
         elif isinstance(node, ast.Import):
             modules.update(alias.name.split(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

@@ -127,6 +127,7 @@ def reference(plan, texts):
 
 def theirs(plan, texts):
     """The round in the surroundings that the agent left."""
+    judged.reset()
     lay(plan, texts, "/work", [])
     return outcome(judged.run("./run-tests", timeout=LIMIT, cwd="/work"))
 
