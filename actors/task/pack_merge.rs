@@ -162,7 +162,9 @@ impl MergeWork<'_> {
     fn asked(&self) -> String {
         let Self { branch, history, .. } = self;
         let name = match &self.plan.renamed {
-            Some((old, _)) => format!(" Nothing is called `{old}` any more."),
+            Some((old, _)) => format!(
+                " Nothing is called `{old}` any more. The old name stands nowhere in the sources, comments too."
+            ),
             None => String::new(),
         };
         format!(
@@ -176,13 +178,16 @@ impl MergeWork<'_> {
     /// As little as will do.
     fn terse(&self) -> String {
         let Self { branch, history, .. } = self;
-        let name = match &self.plan.renamed {
-            Some((old, new)) => format!(", and `{old}` is `{new}` everywhere"),
-            None => String::new(),
+        let (name, nowhere) = match &self.plan.renamed {
+            Some((old, new)) => (
+                format!(", and `{old}` is `{new}` everywhere"),
+                " The old name stands nowhere in the sources, comments too.",
+            ),
+            None => (String::new(), ""),
         };
         format!(
             "Merge the branch `{branch}` into `main`, with a merge commit; squash and rewrite nothing. Both \
-             sides' repairs, functions and lines of `{}` must be there then{name}, and no marks of conflicts.",
+             sides' repairs, functions and lines of `{}` must be there then{name}, and no marks of conflicts.{nowhere}",
             history.page
         )
     }

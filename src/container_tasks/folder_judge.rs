@@ -4,6 +4,7 @@
 use super::judge_engine::{JudgeEngine, to_its_end, verdict_of_rewards};
 use crate::harbor::{HarborTask, folder_digest};
 use async_trait::async_trait;
+use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
 use synthd_actors::container_judge::ContainerJudge;
@@ -47,18 +48,40 @@ impl JudgedFolder {
         self.engine.prover().await?.prove(&self.task, &self.folder).await
     }
 
-    /// The verdict of two runs. If there is no reward, nobody knows why: it is a fault, and no label.
+    /// The verdict of two runs.
     async fn judge(&self, image: &str, runtime: Option<&str>) -> Result<Verdict, Fault> {
         self.ensure_same().await?;
         let first = self.reward(image, runtime).await?;
         let second = self.reward(image, runtime).await?;
-        Ok(verdict_of_rewards(first, second))
+        Ok(verdict_of_rewards(&first, &second))
     }
 
-    async fn reward(&self, image: &str, runtime: Option<&str>) -> Result<f64, Fault> {
-        let prover = self.engine.prover().await?;
-        let reward = prover.reward_of(&self.task, &self.folder, image, runtime).await?;
-        reward.map_err(|why| Fault::new(FaultKind::TaskSetup, format!("there is no reward: {why}")))
+    /// The reward of one run. The inner Err says why the work has none.
+    async fn reward(
+        &self,
+        image: &str,
+        runtime: Option<&str>,
+    ) -> Result<Result<f64, String>, Fault> {
+        let (prover, Self { task, folder, .. }) = (self.engine.prover().await?, self);
+        let reward = prover.reward_of(task, folder, image, runtime).await?;
+        blamed(reward, prover.reward_of_nothing(task, folder, runtime)).await
+    }
+}
+
+/// Finds out who is to blame if there is no reward. If the same tests have one where nothing was done, it
+/// is the work, which then earns nothing: else an agent could avoid the verdict on what has failed. If
+/// they have none there either, it is a fault, and no label.
+async fn blamed(
+    reward: Result<f64, String>,
+    of_nothing: impl Future<Output = Result<Result<f64, String>, Fault>>,
+) -> Result<Result<f64, String>, Fault> {
+    let why = match reward {
+        Ok(reward) => return Ok(Ok(reward)),
+        Err(why) => why,
+    };
+    match of_nothing.await? {
+        Ok(_) => Ok(Err(why)),
+        Err(_) => Err(Fault::new(FaultKind::TaskSetup, format!("there is no reward: {why}"))),
     }
 }
 
@@ -81,5 +104,32 @@ impl ContainerJudge for FolderJudge {
     ) -> Result<Verdict, Fault> {
         let (judged, runtime) = (self.0.clone(), runtime.map(str::to_owned));
         to_its_end(async move { judged.judge(image.id(), runtime.as_deref()).await }).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What comes of work without a reward, if the tests over nothing end so.
+    async fn unrewarded(nothing: Result<f64, String>) -> Result<Result<f64, String>, FaultKind> {
+        let ended = blamed(Err("too late".to_owned()), async { Ok(nothing) }).await;
+        ended.map_err(|fault| fault.kind)
+    }
+
+    #[tokio::test]
+    async fn work_without_a_reward_is_to_blame_where_doing_nothing_has_one() {
+        assert_eq!(unrewarded(Ok(0.0)).await, Ok(Err("too late".to_owned())));
+        let neither = unrewarded(Err("no file".to_owned())).await;
+        assert_eq!(neither, Err(FaultKind::TaskSetup));
+    }
+
+    #[tokio::test]
+    async fn a_reward_is_kept_and_a_fault_stays_one() {
+        let broken = || Fault::new(FaultKind::SandboxStart, "gone");
+        let kept = blamed(Ok(0.5), async { Err(broken()) }).await;
+        assert_eq!(kept.map_err(|fault| fault.kind), Ok(Ok(0.5)));
+        let lost = blamed(Err("too late".to_owned()), async { Err(broken()) }).await;
+        assert_eq!(lost.map_err(|fault| fault.kind), Err(FaultKind::SandboxStart));
     }
 }

@@ -56,18 +56,25 @@ pub(super) async fn to_its_end<T: Send + 'static>(
 }
 
 /// The verdict from the rewards of two runs of the same tests. The lower one counts. Only the whole
-/// reward passes.
-pub(super) fn verdict_of_rewards(first: f64, second: f64) -> Verdict {
-    let check = |reward: f64| CheckResult {
+/// reward passes. Err says why the work has no reward: it earns nothing.
+pub(super) fn verdict_of_rewards(
+    first: &Result<f64, String>,
+    second: &Result<f64, String>,
+) -> Verdict {
+    let earned = |reward: &Result<f64, String>| reward.as_ref().copied().unwrap_or(0.0);
+    let check = |reward: &Result<f64, String>| CheckResult {
         name: "tests".to_owned(),
         weight: 1.0,
-        passed: reward >= WHOLE,
-        output: format!("reward {reward}"),
+        passed: earned(reward) >= WHOLE,
+        output: match reward {
+            Ok(reward) => format!("reward {reward}"),
+            Err(why) => format!("reward 0, because there is none: {why}"),
+        },
         end: None,
         second: None,
     };
     let verdict = Verdict::agree(vec![check(first)], &[check(second)]);
-    Verdict { score: first.min(second).clamp(0.0, WHOLE), ..verdict }
+    Verdict { score: earned(first).min(earned(second)).clamp(0.0, WHOLE), ..verdict }
 }
 
 #[cfg(test)]
@@ -77,7 +84,7 @@ mod tests {
     #[test]
     fn the_lower_reward_counts_and_only_the_whole_passes() {
         let verdict = |first, second| {
-            let verdict = verdict_of_rewards(first, second);
+            let verdict = verdict_of_rewards(&Ok(first), &Ok(second));
             (verdict.score, verdict.passed, verdict.flaky)
         };
         assert_eq!(verdict(1.0, 1.0), (1.0, true, false));
@@ -85,5 +92,12 @@ mod tests {
         assert_eq!(verdict(1.0, 0.0), (0.0, false, true));
         assert_eq!(verdict(-3.0, -3.0), (0.0, false, false));
         assert_eq!(verdict(7.0, 7.0), (1.0, true, false));
+    }
+
+    #[test]
+    fn work_without_a_reward_earns_nothing_and_the_reason_is_told() {
+        let verdict = verdict_of_rewards(&Err("too late".to_owned()), &Ok(1.0));
+        assert_eq!((verdict.score, verdict.passed, verdict.flaky), (0.0, false, true));
+        assert!(verdict.checks[0].output.contains("too late"), "{:?}", verdict.checks);
     }
 }

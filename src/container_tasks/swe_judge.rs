@@ -18,12 +18,18 @@ use std::time::Duration;
 use synthd_actors::container_judge::ContainerJudge;
 use synthd_actors::model::{CheckResult, Fault, FaultKind, Verdict};
 use synthd_actors::ports::KeptImage;
+use tokio::sync::OnceCell;
 
 /// Where the files of the judge are in a container. It begins empty there, and is not kept.
 const OURS: &str = "/synthd";
-/// Runs the tests and keeps the end of what they print, where the results are.
+/// Runs the tests and keeps the lines of those that failed, with the line before, and the end of what they
+/// print, where the results are. So what is printed behind a failure does not hide it.
 const RUN: &str = "sh /synthd/run.sh > /synthd/log.txt 2>&1; \
-                   tail -c 900000 /synthd/log.txt > /synthd/output.txt; exit 0";
+                   { grep -a -B1 -E '(FAILED|ERROR|FAIL)( |\u{1b}|$)' /synthd/log.txt \
+                   | head -c 400000; echo; tail -c 500000 /synthd/log.txt; } \
+                   > /synthd/output.txt; exit 0";
+/// Writes the commit that the repository has checked out.
+const HEAD: &str = "git -c safe.directory='*' rev-parse --verify HEAD > /synthd/head.txt; exit 0";
 /// The end of what a run prints if the test patch cannot be applied.
 const UNAPPLIED: &str = "synthd: the test patch does not apply";
 /// The environment of Python that the images of SWE-bench have, if it is there.
@@ -40,6 +46,8 @@ pub(super) struct SweJudge(pub(super) Arc<SweWork>);
 pub(super) struct SweWork {
     pub(super) row: SweRow,
     pub(super) engine: Arc<JudgeEngine>,
+    /// What the row's image has checked out. None: it has no commit. Only rows without a commit need it.
+    head: OnceCell<Option<String>>,
 }
 
 /// The command that applies a patch, which is a word of the shell, to the working directory.
@@ -50,15 +58,19 @@ pub(super) fn applying(patch: &str) -> String {
     )
 }
 
-/// The script of the tests.
-fn testing(row: &SweRow) -> String {
-    let commit = row.commit.as_deref().unwrap_or("HEAD");
+/// The script of the tests. Without a commit, no file of the test patch is there before it.
+fn testing(row: &SweRow, commit: Option<&str>) -> String {
     let mut script = String::new();
     for file in row.tested_files() {
         let file = shell_word(file);
-        script.push_str(&format!(
-            "git -c safe.directory='*' checkout -q {commit} -- {file} 2>/dev/null || rm -rf {file}\n"
-        ));
+        // The agent may have replaced objects of the repository by others.
+        let restored = commit.map(|commit| {
+            format!(
+                "GIT_NO_REPLACE_OBJECTS=1 git -c safe.directory='*' \
+                 checkout -q {commit} -- {file} 2>/dev/null || "
+            )
+        });
+        script.push_str(&format!("{}rm -rf {file}\n", restored.unwrap_or_default()));
     }
     let apply = applying("/synthd/test.patch");
     script.push_str(&format!("{{ {apply}; }} || {{ echo '{UNAPPLIED}'; exit 1; }}\n"));
@@ -79,9 +91,40 @@ fn command(row: &SweRow) -> String {
 }
 
 impl SweWork {
+    pub(super) fn new(row: SweRow, engine: Arc<JudgeEngine>) -> Self {
+        Self { row, engine, head: OnceCell::new() }
+    }
+
+    /// The commit of the row, or what its image has checked out: what the agent has is its own to choose.
+    async fn commit(&self) -> Result<Option<&str>, Fault> {
+        match &self.row.commit {
+            Some(commit) => Ok(Some(commit.as_str())),
+            None => Ok(self.head.get_or_try_init(|| self.checked_out()).await?.as_deref()),
+        }
+    }
+
+    /// What the row's image has checked out. None: it has no commit.
+    async fn checked_out(&self) -> Result<Option<String>, Fault> {
+        let files = archive(&[])?;
+        let containers = self.engine.containers().await?;
+        let ended = containers.run(&self.trial(&self.row.image, HEAD, files, PATCH_TIME)).await?;
+        let read = match ended.exit_code {
+            Some(_) => containers.file(&ended, "/synthd/head.txt").await,
+            None => {
+                let what = "the commit of the row's image is not known after its time";
+                Err(Fault::new(FaultKind::TaskSetup, what))
+            }
+        };
+        containers.remove(ended).await;
+        let text = read?.map(|file| file.content).unwrap_or_default();
+        let commit = String::from_utf8_lossy(&text).trim().to_owned();
+        let is_commit = commit.len() >= 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
+        Ok(is_commit.then_some(commit))
+    }
+
     /// What the tests say of an image.
     async fn test(&self, image: &str, runtime: Option<&str>) -> Result<Vec<CheckResult>, Fault> {
-        let script = testing(&self.row);
+        let script = testing(&self.row, self.commit().await?);
         let files =
             archive(&[("run.sh", script.as_str()), ("test.patch", self.row.test_patch.as_str())])?;
         let containers = self.engine.containers().await?;
@@ -280,12 +323,13 @@ mod tests {
     #[test]
     fn the_files_of_the_test_patch_are_first_as_they_were() {
         let mut row = row();
-        row.commit = Some("abc123".to_owned());
         row.test_patch = "--- a/tests/it's.py\n+++ b/tests/it's.py\n@@ -1 +1 @@\n".to_owned();
         row.command = None;
-        let script = testing(&row);
+        let script = testing(&row, Some("abc123"));
         let inner = r"checkout -q abc123 -- '\''tests/it'\''\'\'''\''s.py'\''";
         assert!(script.contains(inner), "{script}");
+        assert!(script.contains("GIT_NO_REPLACE_OBJECTS=1 git "), "{script}");
         assert!(script.contains("python -m pytest -rA"), "{script}");
+        assert!(!testing(&row, None).contains("checkout"));
     }
 }

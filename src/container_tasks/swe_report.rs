@@ -5,18 +5,26 @@
 //! PASSED tests/test_a.py::test_one            tests/test_a.py::test_one PASSED   [ 50%]
 //! FAILED tests/test_a.py::test_two - assert   test_one (package.module.Class) ... ok
 //! ```
-//! Programs of the agent can print such lines too. So a test that is told to have failed anywhere has
-//! failed, whatever else is printed of it.
+//! A test that is reported as failed anywhere has failed. But what the agent wrote runs in the process of
+//! the tests (`conftest.py`, the package, a `pytest.py` at the top), needs no root, and can end them or
+//! change what they report.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
+/// What stands between the name of a test that failed and the reason, which can be empty. A name can have
+/// it inside.
+const REASON: &str = " -";
 /// Words of pytest, and whether the test has passed.
 const WORDS: [(&str, bool); 5] =
-    [("PASSED", true), ("XPASS", true), ("XFAIL", true), ("FAILED", false), ("ERROR", false)];
+    [("FAILED", false), ("ERROR", false), ("PASSED", true), ("XPASS", true), ("XFAIL", true)];
 
 /// The tests of an output, by their names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct TestReport(BTreeMap<String, bool>);
+pub(super) struct TestReport {
+    passed: BTreeSet<String>,
+    /// Names, some with the reason behind.
+    failed: BTreeSet<String>,
+}
 
 impl TestReport {
     /// Reads an output.
@@ -33,9 +41,18 @@ impl TestReport {
         report
     }
 
-    /// Whether a test has passed.
+    /// Whether a test has passed, and is nowhere told to have failed.
     pub(super) fn passed(&self, test: &str) -> bool {
-        self.0.get(test.trim()).copied().unwrap_or(false)
+        let test = test.trim();
+        self.passed.contains(test) && !self.failed(test)
+    }
+
+    /// Whether a test is told to have failed, with or without a reason. Where a name ends and a reason
+    /// begins is not known, so every such place counts.
+    fn failed(&self, test: &str) -> bool {
+        let with_reason = format!("{test}{REASON}");
+        let next = self.failed.range(with_reason.clone()..).next();
+        self.failed.contains(test) || next.is_some_and(|name| name.starts_with(&with_reason))
     }
 
     /// The tests of these that have not passed.
@@ -44,8 +61,8 @@ impl TestReport {
     }
 
     fn add(&mut self, name: &str, passed: bool) {
-        let known = self.0.entry(name.to_owned()).or_insert(passed);
-        *known &= passed;
+        let tests = if passed { &mut self.passed } else { &mut self.failed };
+        tests.insert(name.to_owned());
     }
 }
 
@@ -62,14 +79,15 @@ fn plain(line: &str) -> String {
     plain.trim().to_owned()
 }
 
-/// A line of pytest: the word before the name, or behind it.
+/// A line of pytest: the word before the name, or behind it. What failed may have its reason behind the
+/// name, and words of pytest in that.
 fn of_pytest(line: &str) -> Option<(&str, bool)> {
     for (word, passed) in WORDS {
         if let Some(name) = line.strip_prefix(word).and_then(|rest| rest.strip_prefix(' ')) {
-            // What failed has its reason behind the name.
-            let name = if passed { name } else { name.split(" - ").next().unwrap_or(name) };
             return Some((name.trim(), passed));
         }
+    }
+    for (word, passed) in WORDS {
         let behind = line.split_once(&format!(" {word}"));
         if let Some((name, rest)) = behind.filter(|(name, _)| name.contains("::"))
             && (rest.is_empty() || rest.starts_with(' '))

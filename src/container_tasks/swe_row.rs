@@ -98,10 +98,16 @@ impl SweRow {
     }
 }
 
-/// The files that a unified diff names, each once, in its order.
+/// The files that a unified diff names, each once, in its order. Lines of its hunks name none.
 fn files_of(patch: &str) -> Vec<&str> {
     let mut files = Vec::new();
+    let mut hunk = (0, 0);
     for line in patch.lines() {
+        if let Some(left) = within(hunk, line) {
+            hunk = left;
+            continue;
+        }
+        hunk = lines_of_hunk(line).unwrap_or_default();
         let named = line.strip_prefix("+++ b/").or_else(|| line.strip_prefix("--- a/"));
         let Some(file) = named.map(|file| file.split('\t').next().unwrap_or(file)) else {
             continue;
@@ -111,6 +117,30 @@ fn files_of(patch: &str) -> Vec<&str> {
         }
     }
     files
+}
+
+/// How many lines of the old and of the new file a hunk still has behind this line. None: the line is
+/// not of the hunk.
+fn within((old, new): (u64, u64), line: &str) -> Option<(u64, u64)> {
+    if old == 0 && new == 0 {
+        return None;
+    }
+    match line.bytes().next() {
+        Some(b'-') => Some((old.saturating_sub(1), new)),
+        Some(b'+') => Some((old, new.saturating_sub(1))),
+        None | Some(b' ') => Some((old.saturating_sub(1), new.saturating_sub(1))),
+        Some(b'\\') => Some((old, new)),
+        Some(_) => None,
+    }
+}
+
+/// How many lines of the old and of the new file a hunk has. None: the line begins no hunk.
+fn lines_of_hunk(line: &str) -> Option<(u64, u64)> {
+    let (ranges, _) = line.strip_prefix("@@ -")?.split_once(" @@")?;
+    let (old, new) = ranges.split_once(" +")?;
+    let lines =
+        |range: &str| range.split_once(',').map_or(Some(1), |(_, count)| count.parse().ok());
+    Some((lines(old)?, lines(new)?))
 }
 
 /// Reads the fields of one row.

@@ -43,6 +43,6 @@ pub(super) fn row_task(row: SweRow, engine: &Arc<JudgeEngine>) -> ContainerTask 
         tests_time: TESTS_TIME,
         container,
     });
-    let judged = SweWork { row, engine: engine.clone() };
+    let judged = SweWork::new(row, engine.clone());
     ContainerTask::new(task, Arc::new(SweJudge(Arc::new(judged))))
 }

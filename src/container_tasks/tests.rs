@@ -250,3 +250,35 @@ fn what_failed_anywhere_has_failed() {
     let report = TestReport::read("PASSED t.py::a\nFAILED t.py::a - no\nPASSED t.py::a\n");
     assert!(!report.passed("t.py::a"));
 }
+
+/// A reason may look like a part of a name, and a name like one with a reason.
+#[test]
+fn where_the_name_of_a_failed_test_ends_does_not_matter() {
+    let failed = ["t.py::a[1 - 2]", "t.py::b", "t.py::c", "t.py::d"];
+    let mut printed = "FAILED t.py::a[1 - 2] - assert 1 - 2\n\
+                       FAILED t.py::b - ValueError: x PASSED y\n\
+                       ERROR t.py::c - \n\
+                       FAILED t.py::d\n"
+        .to_owned();
+    for test in failed.into_iter().chain(["t.py::a[1 - 3]", "t.py::bb"]) {
+        printed.push_str(&format!("PASSED {test}\n"));
+    }
+    let report = TestReport::read(&printed);
+    for test in failed {
+        assert!(!report.passed(test), "{test}");
+    }
+    assert!(report.passed("t.py::a[1 - 3]") && report.passed("t.py::bb"));
+}
+
+/// A removed line `-- a/x` looks like the head of a file.
+#[test]
+fn lines_of_hunks_name_no_files() {
+    let mut row = row();
+    row.test_patch = "diff --git a/one.sql b/one.sql\n--- a/one.sql\n+++ b/one.sql\n\
+                      @@ -1,2 +1,2 @@ top\n--- a/lost.py\n+++ b/made.py\n same\n\
+                      diff --git a/two.py b/two.py\n--- a/two.py\n+++ /dev/null\n\
+                      @@ -1 +0,0 @@\n-x\n\\ No newline at end of file\n\
+                      --- a/three.py\n+++ b/three.py\n@@ -1 +1 @@\n-x\n+y\n"
+        .to_owned();
+    assert_eq!(row.tested_files(), ["one.sql", "two.py", "three.py"]);
+}

@@ -138,6 +138,18 @@ impl TaskProver {
         self.test(&proven, part, work, runtime).await
     }
 
+    /// The reward of the tests over the environment itself, in which nothing was done. The inner Err is as
+    /// for [`Self::reward_of`].
+    pub async fn reward_of_nothing(
+        &self,
+        task: &HarborTask,
+        folder: &Path,
+        runtime: Option<&str>,
+    ) -> Result<Result<f64, String>, Fault> {
+        let (image, _) = self.usable_image(task, folder).await?;
+        self.reward_of(task, folder, &image, runtime).await
+    }
+
     /// The directory in which programs of the environment begin. None: only the image says it.
     pub fn begin_directory(task: &HarborTask, folder: &Path) -> io::Result<Option<String>> {
         match (&task.workdir, &task.image) {

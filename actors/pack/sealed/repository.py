@@ -81,7 +81,8 @@ class Left:
             for name in names:
                 path = os.path.join(top, name)
                 short = os.path.relpath(path, below)
-                if LOOSE.match(short):
+                # A git that is killed leaves empty files. They are no objects.
+                if LOOSE.match(short) and os.path.getsize(path):
                     os.makedirs(os.path.join(self.place, "objects", short[:2]), exist_ok=True)
                     shutil.copyfile(path, os.path.join(self.place, "objects", short))
                 elif re.match(r"pack/[^/]*\.pack\Z", short):
