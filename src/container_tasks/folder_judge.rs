@@ -63,8 +63,8 @@ impl JudgedFolder {
         runtime: Option<&str>,
     ) -> Result<Result<f64, String>, Fault> {
         let (prover, Self { task, folder, .. }) = (self.engine.prover().await?, self);
-        let reward = prover.reward_of(task, folder, image, runtime).await?;
-        blamed(reward, prover.reward_of_nothing(task, folder, runtime)).await
+        let reward = Box::pin(prover.reward_of(task, folder, image, runtime)).await?;
+        blamed(reward, Box::pin(prover.reward_of_nothing(task, folder, runtime))).await
     }
 }
 
