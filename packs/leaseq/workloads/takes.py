@@ -7,7 +7,7 @@ from leaseq.queue import Queue
 
 
 def data(size, draw):
-    limits = [draw.randrange(20, 80) for _ in range(3)]
+    limits = [draw.randrange(10, 40) for _ in range(3)]
     return [limits, [[draw.randrange(100), draw.randrange(3)] for _ in range(size)]]
 
 
@@ -18,5 +18,5 @@ def work(given):
         queue.limits.set("t%d" % topic, Limit(most))
     for at, (number, topic) in enumerate(numbers):
         queue.put(Job("j%d" % at, topic="t%d" % topic, priority=number))
-    taken = [queue.take("w") for _ in range(240)]
+    taken = [queue.take("w") for _ in range(120)]
     return [job.name if job else None for job in taken]
