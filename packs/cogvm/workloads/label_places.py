@@ -4,7 +4,8 @@ from cogvm.assembler import assemble
 
 
 def data(size, draw):
-    return "".join("l%d: push %d\n" % (number, 300 + draw.randrange(1000)) for number in range(size))
+    operands = [draw.choice(["%d", "l%d"]) % (300 + draw.randrange(size - 300)) for _ in range(size)]
+    return "".join("l%d: push %s\n" % (number, operand) for number, operand in enumerate(operands))
 
 
 def work(text):

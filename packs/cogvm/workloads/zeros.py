@@ -5,7 +5,7 @@ from cogvm.image import Image
 
 
 def data(size, draw):
-    return [7, size + draw.randrange(100), 9]
+    return [7, size + draw.randrange(size // 10), 9]
 
 
 def work(given):

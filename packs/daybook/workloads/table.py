@@ -4,7 +4,10 @@ from daybook.render import table
 
 
 def data(size, draw):
-    return [["x" * draw.randrange(1, 9), str(draw.randrange(10**6)), "y"] for _ in range(size)]
+    rows = [["x" * draw.randrange(1, 9), str(draw.randrange(10**6)), "y"] for _ in range(size)]
+    for at in range(3):
+        rows[draw.randrange(size)][at] += "z" * draw.randrange(10, 40)
+    return rows
 
 
 def work(rows):

@@ -1,4 +1,4 @@
-"""The figures of a store, while it changes."""
+"""The figures of two stores, while they change."""
 
 import base64
 import io
@@ -11,7 +11,7 @@ from leafbook.tree import Tree
 
 def made(size, draw):
     """A file with many keys, as text. Its nodes are laid level by level, because single puts take long. The
-    size is a power of two, so that each node has several children."""
+    size is a power of two, so that each node has several children. Some nodes with one child are above them."""
     file = io.BytesIO()
     pages = PageFile.create(file, 128)
     tree, level = Tree(pages), []
@@ -25,6 +25,9 @@ def made(size, draw):
         for part in parts:
             level.append((part[0][0], pages.allocate()))
             tree.keep(level[-1][1], Inner([key for key, _ in part[1:]], [number for _, number in part]))
+    for _ in range(draw.randrange(8)):
+        level.append((b"", pages.allocate()))
+        tree.keep(level[-1][1], Inner([], [level.pop(0)[1]]))
     pages.head.root, pages.head.keys = level[0][1], size
     pages.commit()
     return base64.b64encode(file.getvalue()).decode()
@@ -35,12 +38,13 @@ def opened(text):
 
 
 def data(size, draw):
-    return [made(size, draw), [draw.randrange(size) for _ in range(1200)]]
+    return [[made(size, draw) for _ in range(2)], [draw.randrange(size) for _ in range(1200)]]
 
 
 def work(given):
-    store, found = opened(given[0]), []
+    stores, found = [opened(text) for text in given[0]], []
     for number in given[1]:
+        store = stores[number % 2]
         store.put(b"k%08d" % number, b"other")
         found.append(store.tree.depth())
     return found

@@ -5,7 +5,7 @@ from leaseq.limits import Bucket
 
 def data(size, draw):
     jobs = draw.randrange(2, 9)
-    return [jobs, draw.randrange(100, 999), size + draw.randrange(1000), draw.randrange(1, jobs)]
+    return [jobs, draw.randrange(size, 50 * size), size + draw.randrange(1000), draw.randrange(1, jobs)]
 
 
 def work(given):

@@ -1,4 +1,4 @@
-"""Jobs taken from a long queue."""
+"""Jobs taken from a long queue with limits."""
 
 from leaseq.clock import Clock
 from leaseq.jobs import Job
@@ -7,12 +7,16 @@ from leaseq.queue import Queue
 
 
 def data(size, draw):
-    return [draw.randrange(100) for _ in range(size)]
+    limits = [draw.randrange(10, 40) for _ in range(3)]
+    return [limits, [[draw.randrange(100), draw.randrange(3)] for _ in range(size)]]
 
 
-def work(numbers):
+def work(given):
+    limits, numbers = given
     queue = Queue(Clock())
-    queue.limits.set("main", Limit(1000))
-    for at, number in enumerate(numbers):
-        queue.put(Job("j%d" % at, priority=number))
-    return [queue.take("w").name for _ in range(240)]
+    for topic, most in enumerate(limits):
+        queue.limits.set("t%d" % topic, Limit(most))
+    for at, (number, topic) in enumerate(numbers):
+        queue.put(Job("j%d" % at, topic="t%d" % topic, priority=number))
+    taken = [queue.take("w") for _ in range(120)]
+    return [job.name if job else None for job in taken]

@@ -6,7 +6,10 @@ from tabq.table import Table
 
 
 def data(size, draw):
-    return [[draw.randrange(10 * size), "x%d" % draw.randrange(10 * size)] for _ in range(size)]
+    rows = [[draw.randrange(10 * size), "x%d" % draw.randrange(10 * size)] for _ in range(size)]
+    for _ in range(20):
+        rows[draw.randrange(size // 2, size)] = rows[draw.randrange(size // 2)]
+    return rows
 
 
 def work(rows):

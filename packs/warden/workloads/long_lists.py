@@ -1,4 +1,4 @@
-"""Conditions over long lists."""
+"""Conditions over long lists, some of which are equal."""
 
 from warden.decide import Request, decide
 from warden.policy import read_policy
@@ -8,11 +8,14 @@ POLICY = "role r\ngrant u r\nallow read on a to r when user.left == user.right\n
 
 def data(size, draw):
     left = [draw.randrange(100) for _ in range(size)]
-    return [left, left[:-1] + [left[-1] + draw.randrange(2)]]
+    return [left, [[draw.randrange(size // 2, size), draw.randrange(2)] for _ in range(12)]]
 
 
 def work(given):
-    left, right = given
-    policy = read_policy(POLICY)
-    requests = [Request("u", "read", "a", {"left": left, "right": other}) for other in (left, right)]
-    return [decide(policy, request).is_allowed for request in requests]
+    left, changes = given
+    policy, found = read_policy(POLICY), []
+    for at, more in changes:
+        right = list(left)
+        right[at] += more
+        found.append(decide(policy, Request("u", "read", "a", {"left": left, "right": right})).is_allowed)
+    return found

@@ -5,12 +5,17 @@ from warden.policy import Policy, Role, Rule
 
 
 def data(size, draw):
-    return [draw.randrange(100) for _ in range(size)]
+    numbers = [draw.randrange(100) for _ in range(size)]
+    denies = [draw.randrange(size // 2), draw.randrange(size // 2, size)]
+    for at in denies:
+        numbers[at] = 9 * draw.randrange(11) + 7
+    return [numbers, denies]
 
 
-def work(numbers):
-    rules = [Rule(1, "deny", ["write"], "a/b7", ["r"], None, True, 0, [])]
-    for at, number in enumerate(numbers, 2):
-        action = "write" if number == 7 else "read"
-        rules.append(Rule(at, "allow", [action], "a/b%d" % number, ["r"], None, True, 0, []))
+def work(given):
+    numbers, denies = given
+    rules = []
+    for at, number in enumerate(numbers):
+        effect, action = ("deny" if at in denies else "allow"), "write" if number % 9 == 7 or at in denies else "read"
+        rules.append(Rule(at + 1, effect, [action], "a/b%d" % number, ["r"], None, True, 0, []))
     return [list(finding) for finding in lint(Policy([], [Role(1, "r", [])], [], rules))]
