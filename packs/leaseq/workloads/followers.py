@@ -10,6 +10,6 @@ def data(size, draw):
 
 def work(numbers):
     graph = Graph()
-    for number in numbers:
-        graph.add(Job("f%d" % number, after=["j%d" % number]))
+    for at, number in enumerate(numbers):
+        graph.add(Job("f%d" % at, after=["j%d" % number]))
     return [[job.name for job in graph.followers("j%d" % number)] for number in range(len(numbers))]
