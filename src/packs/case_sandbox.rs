@@ -66,7 +66,6 @@ pub(crate) enum TrialEnd {
 pub(crate) struct WrongCase {
     pub(crate) case: usize,
     /// The program crashed.
-    #[cfg_attr(not(feature = "mine"), expect(dead_code, reason = "only mining asks"))]
     pub(crate) crash: bool,
     pub(crate) says: String,
 }
