@@ -5,9 +5,10 @@
 use super::case_text::{CaseText, case_in_words};
 use super::draw::{self, TaskRng};
 use super::pack_draw::{self, DrawnChange, DrawnChanges};
+use super::pack_frame::part_check;
 use super::pack_spec::{PackKind, PackSpec};
 use super::pack_task::{
-    KEPT, RUN_CHECK, TIMEOUT, fault, laid, milestones, quoted, run, sealed_file,
+    RUN_CHECK, TIMEOUT, fault, laid, milestones, parts, quoted, repairs, run, sealed_file,
 };
 use super::pack_text::ToldChange;
 use super::task_builder::{judge_library, sign_programs, with_digest};
@@ -250,16 +251,7 @@ impl<'a> CaseTaskBuilder<'a> {
             run("First I look at the project and its documentation.", look),
             run("Which cases are right now?", tests.clone()),
         ];
-        let mut read = BTreeSet::new();
-        for drawn in &drawn.changes.changes {
-            let path = &drawn.change.file;
-            if read.insert(path) {
-                let look = format!("cat {}", quoted(path));
-                moves.push(run("The report leads to this file.", look));
-            }
-            let think = format!("This place in {} is not right.", drawn.change.function);
-            moves.push(ScriptedMove { think, action: fault(drawn).repair() });
-        }
+        moves.extend(repairs(&drawn.changes, self.spec.kind));
         moves.push(run("All cases must be right now.", tests));
         moves
     }
@@ -274,15 +266,9 @@ impl<'a> CaseTaskBuilder<'a> {
     /// The verification: one part for each change, and one for all other cases.
     fn verification(&self, drawn: &DrawnCases<'_>) -> TaskVerification {
         let canary = format!("synthd-sealed-{}", draw::derived_hex(&self.key, "sealed"));
-        let parts = self.parts(drawn);
-        let check = |part: &str| TaskCheck {
-            name: part.to_owned(),
-            weight: 1.0,
-            run: RUN_CHECK.to_owned(),
-            part: Some(part.to_owned()),
-            compare: None,
-        };
-        let checks: Vec<TaskCheck> = parts.iter().map(|(part, _)| check(part.as_str())).collect();
+        let parts = parts(self.pack, &drawn.changes, self.spec.kind);
+        let checks: Vec<TaskCheck> =
+            parts.iter().map(|(part, _)| part_check(RUN_CHECK, part, 1.0)).collect();
         let mut files = self.sealed(&parts);
         sign_programs(&mut files, checks.iter(), &canary);
         files.push(sealed_file(".canary", format!("{canary}\n")));
@@ -296,22 +282,6 @@ impl<'a> CaseTaskBuilder<'a> {
             timeout: TIMEOUT,
             canary,
         }
-    }
-
-    /// The names of the parts, each with the numbers of its cases. None of them is empty.
-    fn parts(&self, drawn: &DrawnCases<'_>) -> Vec<(String, Vec<usize>)> {
-        let word = if self.spec.kind == PackKind::Implement { "function" } else { "fault" };
-        let changes = drawn.changes.changes.iter().zip(1..);
-        let mut parts: Vec<(String, Vec<usize>)> = changes
-            .map(|(drawn, number)| (format!("{word}-{number}"), drawn.change.tests.clone()))
-            .collect();
-        let broken: BTreeSet<usize> = parts.iter().flat_map(|(_, tests)| tests.clone()).collect();
-        let others: Vec<usize> =
-            (0..self.pack.tests.len()).filter(|test| !broken.contains(test)).collect();
-        if !others.is_empty() {
-            parts.push((KEPT.to_owned(), others));
-        }
-        parts
     }
 
     /// The sealed files: the check, what it is told, and the program that it runs in the judged

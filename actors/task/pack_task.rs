@@ -221,20 +221,7 @@ impl<'a> PackTaskBuilder<'a> {
             run("First I look at the project and its documentation.", look),
             run("Which tests pass now?", tests.clone()),
         ];
-        let mut read = BTreeSet::new();
-        for drawn in &drawn.changes.changes {
-            let path = &drawn.change.file;
-            if read.insert(path) {
-                let look = format!("cat {}", quoted(path));
-                moves.push(run("The report leads to this file.", look));
-            }
-            let why = match self.spec.kind {
-                PackKind::SpeedUp => "needs too much work",
-                _ => "is not right",
-            };
-            let think = format!("This place in {} {why}.", drawn.change.function);
-            moves.push(ScriptedMove { think, action: fault(drawn).repair() });
-        }
+        moves.extend(repairs(&drawn.changes, self.spec.kind));
         moves.push(run("All tests must pass now.", tests));
         moves
     }
@@ -254,27 +241,11 @@ impl<'a> PackTaskBuilder<'a> {
 
     /// The verification: one part for each change, and one for all other tests.
     fn verification(&self, drawn: &DrawnTask<'_>) -> TaskVerification {
-        let parts = self.parts(drawn);
+        let parts = parts(self.pack, &drawn.changes, self.spec.kind);
         let checks: Vec<TaskCheck> =
             parts.iter().map(|(part, _)| part_check(RUN_CHECK, part, 1.0)).collect();
         let milestones = milestones(&checks);
         self.verified(self.sealed(&parts), checks, milestones, self.cheats(drawn))
-    }
-
-    /// The names of the parts, each with the numbers of its tests. None of them is empty.
-    fn parts(&self, drawn: &DrawnTask<'_>) -> Vec<(String, Vec<usize>)> {
-        let word = if self.spec.kind == PackKind::Implement { "function" } else { "fault" };
-        let changes = drawn.changes.changes.iter().zip(1..);
-        let mut parts: Vec<(String, Vec<usize>)> = changes
-            .map(|(drawn, number)| (format!("{word}-{number}"), drawn.change.tests.clone()))
-            .collect();
-        let broken: BTreeSet<usize> = parts.iter().flat_map(|(_, tests)| tests.clone()).collect();
-        let others: Vec<usize> =
-            (0..self.pack.tests.len()).filter(|test| !broken.contains(test)).collect();
-        if !others.is_empty() {
-            parts.push((KEPT.to_owned(), others));
-        }
-        parts
     }
 
     /// The sealed files: the check, what it is told, and the project without its sources.
@@ -309,6 +280,45 @@ impl<'a> PackTaskBuilder<'a> {
             written("emptied-source", String::new()),
         ]
     }
+}
+
+/// The names of the parts, each with the numbers of its tests: one for each change, and one for the
+/// tests that pass from the start. None of them is empty.
+pub(super) fn parts(
+    pack: &ProjectPack,
+    changes: &DrawnChanges<'_>,
+    kind: PackKind,
+) -> Vec<(String, Vec<usize>)> {
+    let word = if kind == PackKind::Implement { "function" } else { "fault" };
+    let numbered = changes.changes.iter().zip(1..);
+    let mut parts: Vec<(String, Vec<usize>)> = numbered
+        .map(|(drawn, number)| (format!("{word}-{number}"), drawn.change.tests.clone()))
+        .collect();
+    let broken: BTreeSet<usize> = parts.iter().flat_map(|(_, tests)| tests.clone()).collect();
+    let others: Vec<usize> = (0..pack.tests.len()).filter(|test| !broken.contains(test)).collect();
+    if !others.is_empty() {
+        parts.push((KEPT.to_owned(), others));
+    }
+    parts
+}
+
+/// The moves of the oracle that read each file and mend each place.
+pub(super) fn repairs(changes: &DrawnChanges<'_>, kind: PackKind) -> Vec<ScriptedMove> {
+    let why = match kind {
+        PackKind::SpeedUp => "needs too much work",
+        _ => "is not right",
+    };
+    let (mut moves, mut read) = (Vec::new(), BTreeSet::new());
+    for drawn in &changes.changes {
+        let path = &drawn.change.file;
+        if read.insert(path) {
+            let look = format!("cat {}", quoted(path));
+            moves.push(run("The report leads to this file.", look));
+        }
+        let think = format!("This place in {} {why}.", drawn.change.function);
+        moves.push(ScriptedMove { think, action: fault(drawn).repair() });
+    }
+    moves
 }
 
 /// A change as a fault of the task: put back into the work of the oracle, it must not pass.
