@@ -42,6 +42,13 @@ impl StageSettings {
         }
     }
 
+    /// Whether it finds passages of texts, which can be replaced.
+    pub fn finds_passages(&self) -> bool {
+        match self {
+            Self::Recorded { .. } | Self::Duplicates => false,
+        }
+    }
+
     /// What looks at the rows.
     pub(super) fn finder(&self, _seed: u64) -> StageFinder {
         match self {
