@@ -12,11 +12,11 @@
 use crate::agent::Scaffold;
 use crate::model::{
     AnsweredCalls, AttemptNumber, AttemptRecord, CallFault, CallRecord, CampaignName,
-    CampaignRecord, ChatReply, ChatRequest, CommandStatus, CurationReport, DatasetRecord, EpisodeId, EpisodeRecord,
-    ExchangeRecorder, ExecReport, ExecRequest, Fault, FaultKind, FileSpec, HostAddress,
-    JournalEntry, ModelConfig, Money, OperationReport, Publication, RowFormat, RowRecord,
-    SandboxFingerprint, SandboxOperation, SandboxSpec, SandboxTree, ServiceReport, SpendingTotals,
-    Task, TaskService, TemplateEdition, Turn, WorkspaceCopy,
+    CampaignRecord, ChatReply, ChatRequest, CommandStatus, CurationReport, DatasetRecord,
+    EpisodeId, EpisodeRecord, ExchangeRecorder, ExecReport, ExecRequest, Fault, FaultKind,
+    FileSpec, HostAddress, JournalEntry, ModelConfig, Money, OperationReport, Publication,
+    RowFormat, RowRecord, SandboxFingerprint, SandboxOperation, SandboxSpec, SandboxTree,
+    ServiceReport, SpendingTotals, Task, TaskService, TemplateEdition, Turn, WorkspaceCopy,
 };
 use async_trait::async_trait;
 use std::pin::Pin;

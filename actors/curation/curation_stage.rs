@@ -7,6 +7,7 @@ use super::row_text::TextSource;
 use crate::model::{RowRecord, digest_of};
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Looks at one row and remembers nothing. The same row always gives the same remarks.
 pub trait RowFinder: Send + Sync {
@@ -45,6 +46,27 @@ pub enum StageFinder {
     Whole(Box<dyn WholeFinder>),
 }
 
+/// What stages need besides their settings. The domain reads no files.
+#[derive(Clone, Debug, Default)]
+pub struct StageInputs {
+    /// The recipe's seed.
+    pub seed: u64,
+    /// The files that the stages name ([`StageSettings::files`](super::stages::StageSettings::files)), by
+    /// the path in the recipe.
+    pub files: BTreeMap<String, Arc<str>>,
+}
+
+impl StageInputs {
+    /// The text of a file that a stage names; empty if it was not read.
+    pub fn file(&self, path: &str) -> Arc<str> {
+        self.files.get(path).cloned().unwrap_or_default()
+    }
+
+    fn digest(&self, path: &str) -> String {
+        digest_of(&[&self.file(path)])
+    }
+}
+
 /// A stage of a recipe, ready to run.
 pub struct CurationStage {
     /// The kind, such as `secrets`.
@@ -60,13 +82,15 @@ pub struct CurationStage {
 }
 
 impl CurationStage {
-    /// The stage that a recipe asks for. `seed` is the recipe's.
-    pub fn of(stage: &RecipeStage, seed: u64) -> Self {
+    /// The stage that a recipe asks for.
+    pub fn of(stage: &RecipeStage, inputs: &StageInputs) -> Self {
         let settings = &stage.settings;
         let (kind, version) = (settings.kind(), settings.version());
         let said = serde_json::to_string(settings).unwrap_or_default();
-        let key = digest_of(&["stage", kind, &version.to_string(), &said]);
-        let finder = settings.finder(seed);
+        let files = settings.files().into_iter().map(|path| inputs.digest(path));
+        let files = files.collect::<Vec<_>>().join("\n");
+        let key = digest_of(&["stage", kind, &version.to_string(), &said, &files]);
+        let finder = settings.finder(inputs);
         Self { kind, version, label: settings.label(), action: stage.action, key, finder }
     }
 

@@ -29,7 +29,8 @@ pub mod stages;
 mod tests;
 
 pub use curation_stage::{
-    CurationStage, RowFinder, StageFinder, TextFinder, TextMatch, WholeFinder, WholeRemarks,
+    CurationStage, RowFinder, StageFinder, StageInputs, TextFinder, TextMatch, WholeFinder,
+    WholeRemarks,
 };
 pub use note_cache::{NoteCache, NoteKey, NotesInMemory};
 pub use recipe::{CurationAction, Recipe, RecipeSource, RecipeStage};

@@ -208,7 +208,9 @@ fn look(stage: &CurationStage, at: usize, record: &RowRecord) -> RowNote {
         StageFinder::Row(finder) => {
             RowNote { stage: at, remarks: finder.find(record), replaced: 0 }
         }
-        StageFinder::Text(finder) => found_texts(finder.as_ref(), at, stage.replaces(), &record.row),
+        StageFinder::Text(finder) => {
+            found_texts(finder.as_ref(), at, stage.replaces(), &record.row)
+        }
         StageFinder::Whole(_) => RowNote { stage: at, ..RowNote::default() },
     }
 }

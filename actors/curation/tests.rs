@@ -1,7 +1,8 @@
 //! The passes of a recipe over a few rows, with finders of a few words.
 
 use super::curation_stage::{
-    CurationStage, RowFinder, StageFinder, TextFinder, TextMatch, WholeFinder, WholeRemarks,
+    CurationStage, RowFinder, StageFinder, StageInputs, TextFinder, TextMatch, WholeFinder,
+    WholeRemarks,
 };
 use super::note_cache::NotesInMemory;
 use super::recipe::{CurationAction, RecipeStage};
@@ -161,7 +162,7 @@ fn a_campaigns_own_decision_is_undone_and_its_findings_can_be_used() {
         action: CurationAction::Label,
         settings: StageSettings::Recorded { stage: StageName::Loops },
     };
-    let loops = vec![CurationStage::of(&loops, 7)];
+    let loops = vec![CurationStage::of(&loops, &StageInputs::default())];
     let (run, written) = run(loops, &rows, &mut NotesInMemory::default());
     assert_eq!(written[0].row.labels(), ["kept", "loops"]);
     assert_eq!(run.notes(0)[0].remarks[0].detail, "three times");
@@ -209,7 +210,8 @@ fn what_is_replaced_has_one_name_and_later_stages_see_it() {
 fn another_stage_runs_anew_and_those_before_it_do_not() {
     let rows = [row(0, "one two three"), row(1, "two")];
     let mut cache = NotesInMemory::default();
-    let stages = |second| vec![word(CurationAction::Replace, "one"), word(CurationAction::Label, second)];
+    let stages =
+        |second| vec![word(CurationAction::Replace, "one"), word(CurationAction::Label, second)];
     run(stages("two"), &rows, &mut cache);
     let known = |run: &CurationRun| run.reports().iter().map(|one| one.known).collect::<Vec<_>>();
     let (again, first) = run(stages("two"), &rows, &mut cache);

@@ -33,9 +33,9 @@ pub use campaign::template_dirs::{LibraryProblem, TemplateStore};
 pub use daemon::{DaemonConfig, DaemonPoolConfig, LogConfig, LogFormat, load_daemon, parse_daemon};
 pub use gateway::{GatewayConfig, ListenAddress, load_gateway, parse_gateway};
 pub use reading::errors::{ConfigError, ConfigErrors};
-pub use recipe::{LoadedRecipe, load_recipe, parse_recipe};
 pub(crate) use reading::excerpt::TextDiagnostic;
 pub(crate) use reading::units::{show_bytes, size};
+pub use recipe::{LoadedRecipe, load_recipe, parse_recipe};
 
 use crate::error::Code;
 use campaign::raw::RawCampaign;

@@ -10,7 +10,7 @@ use crate::running_engine::{SystemClock, fault_error};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use synthd_actors::curation::{CurationRun, CurationStage, CurationStageReport};
+use synthd_actors::curation::{CurationRun, CurationStage, CurationStageReport, StageInputs};
 use synthd_actors::model::Publication;
 use synthd_actors::ports::{Clock, DatasetSink, DatasetWriteRequest, RowPages};
 
@@ -45,7 +45,8 @@ pub async fn build(
         return Err(Error::new(Code::RecipeSources, what)
             .hint("run the campaigns first; `synthd campaign list` shows their progress"));
     }
-    let stages = recipe.stages.iter().map(|stage| CurationStage::of(stage, recipe.seed));
+    let inputs = read_inputs(loaded)?;
+    let stages = recipe.stages.iter().map(|stage| CurationStage::of(stage, &inputs));
     let mut run = CurationRun::new(stages.collect(), recipe.seed);
     let mut notes = NoteStore::open(data_dir)?;
     let (mut shown, mut whole) = (0, 0);
@@ -87,4 +88,28 @@ pub async fn build(
         took: began.elapsed(),
         warnings: facts.warnings,
     })
+}
+
+/// The largest file that a stage may name.
+const LARGEST_FILE: u64 = 1 << 30;
+
+/// Reads the files that stages name.
+fn read_inputs(loaded: &LoadedRecipe) -> Result<StageInputs> {
+    let mut inputs = StageInputs { seed: loaded.recipe.seed, ..StageInputs::default() };
+    for path in loaded.recipe.stages.iter().flat_map(|stage| stage.settings.files()) {
+        let place = loaded.place_of(path);
+        let unread = |why: String| {
+            Error::new(Code::RecipeSources, format!("{} cannot be read: {why}", place.display()))
+                .hint(
+                    "a stage of the recipe names this file; paths begin at the recipe's directory",
+                )
+        };
+        let length = std::fs::metadata(&place).map_err(|error| unread(error.to_string()))?.len();
+        if length > LARGEST_FILE {
+            return Err(unread(format!("it has {length} bytes, and {LARGEST_FILE} are allowed")));
+        }
+        let text = std::fs::read_to_string(&place).map_err(|error| unread(error.to_string()))?;
+        inputs.files.insert(path.to_owned(), text.into());
+    }
+    Ok(inputs)
 }

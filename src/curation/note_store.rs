@@ -67,7 +67,8 @@ impl NoteCache for NoteStore {
     fn get(&mut self, key: NoteKey<'_>) -> Option<RowNote> {
         let sql = "SELECT note FROM note WHERE stage = ?1 AND row = ?2";
         let mut query = self.conn.prepare_cached(sql).ok()?;
-        let note: String = query.query_row([key.stage, key.row], |row| row.get(0)).optional().ok()??;
+        let note: String =
+            query.query_row([key.stage, key.row], |row| row.get(0)).optional().ok()??;
         serde_json::from_str(&note).ok()
     }
 

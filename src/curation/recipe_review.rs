@@ -3,9 +3,7 @@
 use super::version_notes::{NoteLine, NotedStage};
 use std::collections::BTreeMap;
 use synthd_actors::curation::{CurationRun, Recipe};
-use synthd_actors::model::{
-    CuratedStage, CurationReport, CurationSource, RowRecord, StageExample,
-};
+use synthd_actors::model::{CuratedStage, CurationReport, CurationSource, RowRecord, StageExample};
 use synthd_actors::ports::SetReview;
 
 /// The most examples of a stage on the card.

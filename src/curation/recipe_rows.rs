@@ -73,7 +73,8 @@ impl RecipeRows {
                     .hint("write a recipe for each format: a dataset has rows of one"));
             }
             if *splits.get_or_insert(config.dataset.splits) != config.dataset.splits {
-                let what = format!("the campaign {} has other splits than the first source", record.name);
+                let what =
+                    format!("the campaign {} has other splits than the first source", record.name);
                 return Err(Error::new(Code::RecipeSources, what).hint(
                     "a task would be in two splits; build a dataset for each, or run the campaign with the same splits",
                 ));
@@ -136,7 +137,11 @@ async fn found(store: &Store, name: &CampaignName, dir: &Path) -> Result<Campaig
 
 #[async_trait]
 impl RowPages for RecipeRows {
-    async fn page(&self, after: Option<u64>, limit: usize) -> std::result::Result<Vec<RowRecord>, Fault> {
+    async fn page(
+        &self,
+        after: Option<u64>,
+        limit: usize,
+    ) -> std::result::Result<Vec<RowRecord>, Fault> {
         for source in &self.sources {
             let end = source.first + source.planned;
             if after.is_some_and(|after| after + 1 >= end) {

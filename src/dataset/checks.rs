@@ -128,7 +128,10 @@ mod tests {
         for n in 0..20 {
             for row in [row(n).into(), DatasetRow::from(completion(n))] {
                 let schema = row.format().schema();
-                assert_eq!(broken_rules(&[CAMPAIGN.to_owned()], schema, &row), Vec::<String>::new());
+                assert_eq!(
+                    broken_rules(&[CAMPAIGN.to_owned()], schema, &row),
+                    Vec::<String>::new()
+                );
             }
         }
     }

@@ -27,8 +27,8 @@ use async_trait::async_trait;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use synthd_actors::model::{
-    CampaignName, CurationReport, DatasetRecord, DatasetSplit, Fault, FaultKind, NewVersion, Publication,
-    RowFormat, RowRecord,
+    CampaignName, CurationReport, DatasetRecord, DatasetSplit, Fault, FaultKind, NewVersion,
+    Publication, RowFormat, RowRecord,
 };
 use synthd_actors::ports::{DatasetSink, DatasetWriteRequest, RowPages, SetReview};
 use synthd_actors::supervisor::assert_may_block;
@@ -384,7 +384,9 @@ pub(super) struct VersionFacts {
 
 impl VersionFacts {
     /// Takes a request apart: where the rows come from, who reviews them, and these facts.
-    pub(super) fn of(edition: DatasetWriteRequest) -> (Arc<dyn RowPages>, Box<dyn SetReview>, Self) {
+    pub(super) fn of(
+        edition: DatasetWriteRequest,
+    ) -> (Arc<dyn RowPages>, Box<dyn SetReview>, Self) {
         let facts = Self {
             format: edition.format,
             campaign: edition.campaign,

@@ -190,12 +190,7 @@ fn check_listing(dir: &Path, manifest: &DatasetManifest, problems: &mut DatasetP
 }
 
 /// Checks one file with its rows. Returns whether all of it was read and matches the manifest.
-fn check_file(
-    dir: &Path,
-    campaigns: &[String],
-    file: &FileEntry,
-    checks: &mut RowChecks,
-) -> bool {
+fn check_file(dir: &Path, campaigns: &[String], file: &FileEntry, checks: &mut RowChecks) -> bool {
     if let Err(message) = check_bytes(dir, file) {
         checks.problems.file(&file.path, message);
         return false;

@@ -57,7 +57,10 @@ pub(super) fn each_row(dir: &Path, see: &mut dyn FnMut(DatasetSplit, DatasetRow)
         let path = Path::new(&file.path);
         // The manifest may be forged. A path with a slash or `..` could name any file of this host.
         if !matches!(path.components().collect::<Vec<_>>()[..], [Component::Normal(_)]) {
-            return Err(damaged(format!("{:?} in the manifest is not a plain file name", file.path)));
+            return Err(damaged(format!(
+                "{:?} in the manifest is not a plain file name",
+                file.path
+            )));
         }
         let path = dir.join(path);
         for_each_row(&path, format, |_, row| see(split, row)).map_err(|error| {

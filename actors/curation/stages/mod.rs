@@ -7,7 +7,7 @@ mod recorded;
 pub use equal_rows::EqualRows;
 pub use recorded::{RecordedStage, StageName};
 
-use super::curation_stage::StageFinder;
+use super::curation_stage::{StageFinder, StageInputs};
 use serde::{Deserialize, Serialize};
 
 /// A kind of stage with its settings.
@@ -49,8 +49,13 @@ impl StageSettings {
         }
     }
 
+    /// The files that the stage needs, as the recipe names them.
+    pub fn files(&self) -> Vec<&str> {
+        Vec::new()
+    }
+
     /// What looks at the rows.
-    pub(super) fn finder(&self, _seed: u64) -> StageFinder {
+    pub(super) fn finder(&self, _inputs: &StageInputs) -> StageFinder {
         match self {
             Self::Recorded { stage } => StageFinder::Row(Box::new(RecordedStage(*stage))),
             Self::Duplicates => StageFinder::Whole(Box::<EqualRows>::default()),

@@ -89,7 +89,11 @@ impl ExplainedRow {
                 (Some(_), _) => "scores",
             }
         };
-        self.stages.iter().enumerate().map(|(at, stage)| (at, stage, verdict((at, stage)))).collect()
+        self.stages
+            .iter()
+            .enumerate()
+            .map(|(at, stage)| (at, stage, verdict((at, stage))))
+            .collect()
     }
 }
 

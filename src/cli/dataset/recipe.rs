@@ -33,7 +33,8 @@ pub(super) fn run(args: &DatasetBuildArgs, recipe: &Path) -> Result<ExitCode> {
 
 async fn live(args: &DatasetBuildArgs, loaded: LoadedRecipe) -> Result<ExitCode> {
     let shown = RecipeProgress::new();
-    let built = curation::build(&loaded, &args.data.data_dir, &|rows, of| shown.show(rows, of)).await;
+    let built =
+        curation::build(&loaded, &args.data.data_dir, &|rows, of| shown.show(rows, of)).await;
     drop(shown);
     let built = built?;
     match args.json {

@@ -93,7 +93,10 @@ fn sources(root: &mut ConfigSection<'_, '_>, reader: &ConfigReader) -> Vec<Recip
         if seen.insert(source.clone()) {
             sources.push(source);
         } else {
-            let fault = ValueFault::new(format!("the campaign {:?} is given twice", source.campaign.as_str()));
+            let fault = ValueFault::new(format!(
+                "the campaign {:?} is given twice",
+                source.campaign.as_str()
+            ));
             reader.value(&span, fault.hint("keep one of them"));
         }
     }

@@ -33,7 +33,10 @@ enum StageWord {
 }
 
 /// Reads one stage. None if its kind or its action is missing or wrong, which was reported.
-pub(super) fn read(mut section: ConfigSection<'_, '_>, reader: &ConfigReader) -> Option<RecipeStage> {
+pub(super) fn read(
+    mut section: ConfigSection<'_, '_>,
+    reader: &ConfigReader,
+) -> Option<RecipeStage> {
     let kind = section.required("kind", "\"duplicates\"", choice(&KINDS));
     let action = section.required("action", "\"reject\"", choice(&ACTIONS));
     let settings = match kind.into_option()? {
