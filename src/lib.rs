@@ -16,6 +16,7 @@ pub mod control;
 pub mod dataset;
 pub mod draw_table;
 mod durable;
+mod embedded_files;
 pub mod error;
 pub mod estimate;
 pub mod formats;
