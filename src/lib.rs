@@ -17,6 +17,7 @@ pub mod curation;
 pub mod dataset;
 pub mod draw_table;
 mod durable;
+mod embedded_files;
 pub mod error;
 pub mod estimate;
 pub mod formats;
