@@ -26,7 +26,7 @@ mod row_text;
 mod run;
 pub mod stages;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use curation_stage::{
     CurationStage, RowFinder, StageFinder, StageInputs, TextFinder, TextMatch, WholeFinder,

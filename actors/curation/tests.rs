@@ -16,7 +16,7 @@ use crate::model::{
 };
 
 /// A completion with one question and one answer.
-pub(super) fn row(ordinal: u64, answer: &str) -> RowRecord {
+pub(crate) fn row(ordinal: u64, answer: &str) -> RowRecord {
     let text = |role: &str, content: &str| RowMessage {
         role: role.to_owned(),
         content: content.to_owned(),

@@ -20,7 +20,7 @@ mod review;
 mod row;
 mod stages;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod turn_parts;
 mod unit;
 

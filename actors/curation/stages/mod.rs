@@ -2,10 +2,20 @@
 //! finder.
 
 mod equal_rows;
+mod measured_rate;
 mod recorded;
+mod row_balance;
+mod row_cap;
+mod row_group;
+#[cfg(test)]
+mod tests;
 
 pub use equal_rows::EqualRows;
+pub use measured_rate::MeasuredRate;
 pub use recorded::{RecordedStage, StageName};
+pub use row_balance::RowBalance;
+pub use row_cap::{KeepRule, RowCap};
+pub use row_group::RowAspect;
 
 use super::curation_stage::{StageFinder, StageInputs};
 use serde::{Deserialize, Serialize};
@@ -18,6 +28,12 @@ pub enum StageSettings {
     Recorded { stage: StageName },
     /// All but the first of equal rows.
     Duplicates,
+    /// Rows whose task was solved too often or too seldom. Bounds are thousandths.
+    PassRate { between: [u32; 2], least: u32 },
+    /// Rows beyond so many of a group.
+    Cap { by: Vec<RowAspect>, most: u32, keep: KeepRule },
+    /// Rows beyond so many times those of the rarest value. The ratio is in thousandths.
+    Balance { by: RowAspect, ratio: u32 },
 }
 
 impl StageSettings {
@@ -26,6 +42,9 @@ impl StageSettings {
         match self {
             Self::Recorded { stage } => stage.as_str(),
             Self::Duplicates => "duplicates",
+            Self::PassRate { .. } => "pass-rate",
+            Self::Cap { .. } => "cap",
+            Self::Balance { .. } => "balance",
         }
     }
 
@@ -45,7 +64,11 @@ impl StageSettings {
     /// Whether it finds passages of texts, which can be replaced.
     pub fn finds_passages(&self) -> bool {
         match self {
-            Self::Recorded { .. } | Self::Duplicates => false,
+            Self::Recorded { .. }
+            | Self::Duplicates
+            | Self::PassRate { .. }
+            | Self::Cap { .. }
+            | Self::Balance { .. } => false,
         }
     }
 
@@ -55,10 +78,19 @@ impl StageSettings {
     }
 
     /// What looks at the rows.
-    pub(super) fn finder(&self, _inputs: &StageInputs) -> StageFinder {
+    pub(super) fn finder(&self, inputs: &StageInputs) -> StageFinder {
         match self {
             Self::Recorded { stage } => StageFinder::Row(Box::new(RecordedStage(*stage))),
             Self::Duplicates => StageFinder::Whole(Box::<EqualRows>::default()),
+            Self::PassRate { between, least } => {
+                StageFinder::Whole(Box::new(MeasuredRate::new(*between, *least)))
+            }
+            Self::Cap { by, most, keep } => {
+                StageFinder::Whole(Box::new(RowCap::new(by.clone(), *most, *keep, inputs.seed)))
+            }
+            Self::Balance { by, ratio } => {
+                StageFinder::Whole(Box::new(RowBalance::new(*by, *ratio, inputs.seed)))
+            }
         }
     }
 }
