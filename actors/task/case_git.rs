@@ -23,7 +23,7 @@ const ENGINE_FILES: [&str; 3] = [CASE_RUNNER_FILE, PROGRAM_FILE, BUILD_FILE];
 /// What a program in Python leaves.
 const CACHES: &str = "__pycache__/\n*.pyc\n";
 /// Where the oracle lays the case that tells the fault.
-const SYMPTOM: &str = "/tmp/symptom";
+pub(super) const SYMPTOM: &str = "/tmp/symptom";
 
 impl<'a> PackTaskBuilder<'a> {
     /// Whether the tests of the pack are cases.

@@ -7,6 +7,7 @@
 //! writes a comment beside the place that the other one mends: both places conflict.
 
 use super::draw::TaskRng;
+use super::merge_names::{helpers, new_name};
 use super::pack_git::{function_name, short_name, shuffle};
 use super::pack_history::PackHistory;
 use super::pack_task::PackTaskBuilder;
@@ -17,8 +18,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Commits that change nothing which counts: before the branch leaves, and on each side at most.
 const NOISE: (usize, usize) = (3, 4);
-/// What may be added to the name of a helper.
-const ENDINGS: [&str; 5] = ["_of", "_once", "_here", "_again", "_part"];
 
 /// What was drawn of the pack.
 pub(super) struct MergePlan<'p> {
@@ -341,36 +340,4 @@ fn is_apart(one: &PackChange, other: &PackChange) -> bool {
 fn body<'p>(pack: &'p ProjectPack, change: &PackChange) -> &'p str {
     let text = pack.text(&change.file).unwrap_or_default();
     text.get(change.at.0..change.at.1).unwrap_or_default()
-}
-
-/// Helpers that may have another name: private functions of which there is one, and of which nothing but
-/// sources speaks.
-fn helpers(pack: &ProjectPack) -> Vec<String> {
-    if pack.head.runner == PackRunner::Cases {
-        return Vec::new();
-    }
-    let (sources, others): (Vec<&PackFile>, Vec<&PackFile>) =
-        pack.files.iter().partition(|file| pack.head.is_source(&file.path));
-    let defined = sources.iter().flat_map(|file| {
-        let after = file.content.match_indices("def _").map(|(at, _)| at + "def ".len());
-        let names = after.filter_map(|at| file.content.get(at..)?.split('(').next());
-        names.map(str::to_owned).collect::<Vec<_>>()
-    });
-    let mut times: BTreeMap<String, usize> = BTreeMap::new();
-    for name in defined {
-        *times.entry(name).or_default() += 1;
-    }
-    let is_plain = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    let is_private = |name: &str| is_plain(name) && !name.starts_with("__");
-    let is_spoken_of = |name: &str| others.iter().any(|file| has_word(&file.content, name));
-    times.retain(|name, count| *count == 1 && is_private(name) && !is_spoken_of(name));
-    times.into_keys().collect()
-}
-
-/// Another name for a helper that nothing has yet.
-fn new_name(pack: &ProjectPack, old: &str, rng: &mut TaskRng) -> Option<String> {
-    let mut endings = ENDINGS.to_vec();
-    shuffle(&mut endings, rng);
-    let is_new = |name: &String| !pack.files.iter().any(|file| has_word(&file.content, name));
-    endings.into_iter().map(|ending| format!("{old}{ending}")).find(is_new)
 }

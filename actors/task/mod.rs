@@ -20,6 +20,7 @@ mod container_task;
 mod draw;
 mod field_renderer;
 mod history_stream;
+mod merge_names;
 mod merge_plan;
 mod pack_bisect;
 mod pack_breakages;

@@ -2,6 +2,7 @@
 //! file, and mends the fault on the tip, in a new commit. `bisect_plan.rs` makes the history.
 
 use super::bisect_plan::{BisectHistory, BisectPlan};
+use super::case_git::SYMPTOM;
 use super::draw::{self, TaskRng};
 use super::pack_frame::{PackWork, part_check};
 use super::pack_git::{
@@ -272,7 +273,7 @@ impl BisectWork<'_> {
         named("walk-and-write-anew", vec![self.prepared(), does(walk), self.mended(), does(add)])
     }
 
-    /// The same where each try builds: git halves the history by itself.
+    /// The same where each try builds: git halves the history by itself. The case stays in the project.
     fn halved(&self) -> NamedSolution {
         let Self { tag, answer, .. } = self;
         let halve = format!(
@@ -280,7 +281,10 @@ impl BisectWork<'_> {
              tail -n 5 /tmp/log; git rev-parse refs/bisect/bad > {answer}; git bisect reset > /tmp/log 2>&1; \
              cat {answer}"
         );
-        let add = format!("git add -A . && {}", git("commit -q -m 'As it was'"));
+        let add = format!(
+            "mkdir -p {CASES_DIRECTORY} && cp -R {SYMPTOM} {CASES_DIRECTORY}/symptom; git add -A . && {}",
+            git("commit -q -m 'As it was, with a case'")
+        );
         named("run-and-write-anew", vec![self.prepared(), does(halve), self.mended(), does(add)])
     }
 

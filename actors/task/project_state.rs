@@ -147,7 +147,7 @@ pub(super) fn comment_places(
 }
 
 /// The places of a word in a text.
-fn word_places<'t>(text: &'t str, word: &'t str) -> impl Iterator<Item = usize> + 't {
+pub(super) fn word_places<'t>(text: &'t str, word: &'t str) -> impl Iterator<Item = usize> + 't {
     let is_letter = |c: char| c.is_alphanumeric() || c == '_';
     let places = text.match_indices(word).map(|(at, _)| at);
     places.filter(move |at| {
