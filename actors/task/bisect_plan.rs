@@ -224,8 +224,8 @@ impl<'p> BisectPlan<'p> {
         history.commit_with_tests(&message, &[change.file.as_str()], &new);
     }
 
-    /// The tests that are not there: always those of the fault, and those that are kept back; those of changes that stand in the
-    /// sources; those of passing faults that are still to be mended.
+    /// The tests that are not there: always those of the fault, and those that are kept back; those of
+    /// changes that stand in the sources; those of passing faults that are still to be mended.
     fn hidden(&self, standing: &[&'p PackChange], open: &[&'p PackChange]) -> BTreeSet<usize> {
         let changes = standing.iter().chain(open).copied().chain([self.fault]);
         let broken = changes.flat_map(|change| change.tests.iter().copied());

@@ -34,7 +34,7 @@ impl<'a> PackTaskBuilder<'a> {
     /// The files of a test: that of its class, or all parts of a case.
     pub(super) fn test_files(&self, test: &'a PackTest) -> Vec<&'a str> {
         if !self.has_cases() {
-            return vec![&test.file];
+            return vec![test.file.as_str()];
         }
         let paths = self.pack.files.iter().map(|file| file.path.as_str());
         paths.filter(|path| case_name(path) == Some(test.name.as_str())).collect()

@@ -1,6 +1,7 @@
 //! Replays a project of a pack as a history: first file by file, the basic ones before those that need
-//! them, each test file when all that it runs is there, and cases when all sources are. Then come commits that change nothing which
-//! counts: comments, helpers that nobody calls, notes, documentation. What their messages say may mislead.
+//! them, each test file when all that it runs is there, and cases when all sources are. Then come commits
+//! that change nothing which counts: comments, helpers that nobody calls, notes, documentation. What their
+//! messages say may mislead.
 
 use super::draw::{self, TaskRng};
 use super::history_stream::{HistoryStream, MAIN};
