@@ -90,7 +90,8 @@ fn an_equal_build_writes_nothing_and_a_changed_stage_runs_with_those_behind_it()
     assert_eq!((&again["new"], &again["version"]), (&Value::Bool(false), &Value::from(1)));
     let known = |kind: &str, known| (kind.to_owned(), 12, known);
     assert_eq!(stages(&again), [known("refusal", 12), known("truncation", 12)]);
-    let second = stage("refusal", "label") + &stage("loops", "label") + &stage("duplicates", "reject");
+    let second =
+        stage("refusal", "label") + &stage("loops", "label") + &stage("duplicates", "reject");
     let other = build(dir.path(), &second).succeeds().document();
     assert_eq!(other["version"], 2);
     let expected = [known("refusal", 12), known("loops", 0), known("duplicates", 0)];

@@ -177,10 +177,24 @@ fn a_project_of_cases_is_added_mined_checked_and_used() {
 /// The check of such tasks, over answers that a judged side might give.
 #[test]
 fn the_check_of_cases_believes_only_results() {
+    check_is_right("check_cases.py");
+}
+
+/// The check of tasks with a history, over repositories that an agent might leave.
+#[test]
+fn the_check_of_commits_takes_sources_alone() {
+    if Command::new("git").arg("--version").output().is_err() {
+        return skip("the check of commits", "no git");
+    }
+    check_is_right("check_committed.py");
+}
+
+/// Runs a test of the sealed programs, which is in Python.
+fn check_is_right(script: &str) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let python = std::env::var_os("SYNTHD_TEST_PYTHON").unwrap_or_else(|| "python3".into());
     let mut command = Command::new(python);
-    command.arg(root.join("tests/python/check_cases.py")).arg(root.join("actors/pack/sealed"));
+    command.arg(root.join("tests/python").join(script)).arg(root.join("actors/pack/sealed"));
     let Ok(output) = command.output() else { return skip("the check of cases", "no python3") };
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(
