@@ -17,8 +17,10 @@
 //! - `note_cache`: the port for notes of earlier runs.
 //! - `run`: the passes, as a state machine.
 //! - `stages`: each stage in a file of its own.
+//! - `diversity`: how diverse the rows are.
 
 mod curation_stage;
+mod diversity;
 mod note_cache;
 mod recipe;
 mod row_note;
@@ -32,6 +34,7 @@ pub use curation_stage::{
     CurationStage, RowFinder, StageFinder, StageInputs, TextFinder, TextMatch, WholeFinder,
     WholeRemarks,
 };
+pub use diversity::DiversitySample;
 pub use note_cache::{NoteCache, NoteKey, NotesInMemory};
 pub use recipe::{CurationAction, Recipe, RecipeSource, RecipeStage};
 pub use row_note::{RowNote, StageRemark};

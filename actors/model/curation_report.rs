@@ -10,6 +10,42 @@ pub struct CurationReport {
     pub sources: Vec<CurationSource>,
     /// The stages in their order.
     pub stages: Vec<CuratedStage>,
+    /// How diverse the rows of the version are.
+    #[serde(default)]
+    pub diversity: DiversityReport,
+}
+
+/// How diverse rows are: figures of a sample of what models wrote, at equal length.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DiversityReport {
+    /// The rows of the set.
+    pub rows: u64,
+    /// The texts of the sample that have the length.
+    pub sampled: u64,
+    /// The length of each text, in characters.
+    pub length: u64,
+    /// Bytes by compressed bytes of all texts together: more if they repeat each other.
+    pub compression: Option<f64>,
+    /// The share of different words, of different pairs and of different triples among all.
+    pub distinct: [Option<f64>; 3],
+    /// The share of texts with eight words in a row that another text has too.
+    pub repeated: Option<f64>,
+    /// The mean BLEU of each text against the others.
+    pub self_bleu: Option<f64>,
+    /// How many entirely different texts the compared ones are worth.
+    pub vendi: Option<f64>,
+    /// How many texts were compared for the two figures above.
+    pub compared: u64,
+    /// The entropy of rows by model, in bits.
+    pub models: f64,
+    /// The entropy of rows by template, in bits.
+    pub templates: f64,
+    /// Different tools that were called.
+    pub tools: u64,
+    /// Different programs that shell commands began with.
+    pub commands: u64,
+    /// Different categories.
+    pub categories: u64,
 }
 
 /// Where rows came from.

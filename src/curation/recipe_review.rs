@@ -1,8 +1,11 @@
 //! Puts what the stages of a recipe decided into the rows that are written, and keeps their notes.
 
 use super::version_notes::{NoteLine, NotedStage};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use std::collections::BTreeMap;
-use synthd_actors::curation::{CurationRun, Recipe};
+use std::io::Write;
+use synthd_actors::curation::{CurationRun, DiversitySample, Recipe};
 use synthd_actors::model::{CuratedStage, CurationReport, CurationSource, RowRecord, StageExample};
 use synthd_actors::ports::SetReview;
 
@@ -16,6 +19,7 @@ pub(super) struct RecipeReview {
     run: CurationRun,
     report: CurationReport,
     examples: BTreeMap<usize, Vec<StageExample>>,
+    diversity: DiversitySample,
 }
 
 impl RecipeReview {
@@ -37,8 +41,11 @@ impl RecipeReview {
             examples: Vec::new(),
         });
         let stages = stages.collect();
-        let report = CurationReport { recipe: text.to_owned(), sources, stages };
-        Self { run, report, examples: BTreeMap::new() }
+        let recipe_text = text.to_owned();
+        let report =
+            CurationReport { recipe: recipe_text, sources, stages, ..CurationReport::default() };
+        let diversity = DiversitySample::new(recipe.seed);
+        Self { run, report, examples: BTreeMap::new(), diversity }
     }
 
     /// Keeps the first findings of each stage, for the card.
@@ -57,6 +64,9 @@ impl SetReview for RecipeReview {
     fn review(&mut self, record: &mut RowRecord) {
         self.run.apply(record);
         self.keep_examples(record);
+        if record.rejected.is_none() {
+            self.diversity.add(&record.row);
+        }
     }
 
     fn note(&self, record: &RowRecord) -> Option<String> {
@@ -85,6 +95,14 @@ impl SetReview for RecipeReview {
         for (at, examples) in &self.examples {
             report.stages[*at].examples.clone_from(examples);
         }
+        report.diversity = self.diversity.report(compressed);
         Some(report)
     }
+}
+
+/// How many bytes texts take, one behind the other, compressed. None if they cannot be.
+fn compressed(texts: &[&str]) -> Option<usize> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    texts.iter().try_for_each(|text| encoder.write_all(text.as_bytes())).ok()?;
+    Some(encoder.finish().ok()?.len())
 }

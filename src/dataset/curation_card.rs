@@ -1,7 +1,7 @@
 //! The section of a card on the recipe that made a version.
 
 use super::markdown::{cell, line, table};
-use synthd_actors::model::{CuratedStage, CurationReport};
+use synthd_actors::model::{CuratedStage, CurationReport, DiversityReport};
 
 /// The first words.
 const INTRO: &str = "\
@@ -32,7 +32,34 @@ pub(super) fn curation_section(report: Option<&CurationReport>) -> String {
     if !examples.is_empty() {
         section.push_str(&format!("\n\nThe first findings:\n\n{}", examples.join("\n")));
     }
-    section
+    section + "\n\n" + &diversity(&report.diversity)
+}
+
+/// The section on diversity.
+fn diversity(report: &DiversityReport) -> String {
+    let figure = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.3}"));
+    let [words, pairs, triples] = report.distinct.map(figure);
+    let rows = [
+        ("bytes by compressed bytes", figure(report.compression)),
+        ("different words, pairs, triples", format!("{words}, {pairs}, {triples}")),
+        ("texts that repeat eight words of another", figure(report.repeated)),
+        ("self-BLEU", figure(report.self_bleu)),
+        ("Vendi score", figure(report.vendi)),
+        ("entropy by model, bits", figure(Some(report.models))),
+        ("entropy by template, bits", figure(Some(report.templates))),
+        ("different tools", report.tools.to_string()),
+        ("different programs in commands", report.commands.to_string()),
+        ("different categories", report.categories.to_string()),
+    ];
+    let rows = rows.into_iter().map(|(name, value)| vec![name.to_owned(), value]);
+    format!(
+        "## Diversity\n\nWhat models wrote in {} rows that the seed drew, {} characters of each. Self-BLEU and\n\
+         Vendi compare {} of them.\n\n{}",
+        report.sampled,
+        report.length,
+        report.compared,
+        table(&["figure", "value"], rows)
+    )
 }
 
 /// The settings of a stage without its kind; `-` if it has none.

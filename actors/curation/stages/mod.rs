@@ -14,6 +14,7 @@ pub use equal_rows::EqualRows;
 pub use measured_rate::MeasuredRate;
 pub use recorded::{RecordedStage, StageName};
 pub use row_balance::RowBalance;
+pub(super) use row_cap::lot;
 pub use row_cap::{KeepRule, RowCap};
 pub use row_group::RowAspect;
 

@@ -70,7 +70,7 @@ impl RowCap {
 }
 
 /// What the seed draws for a row: an order that no other row changes.
-pub(super) fn lot(seed: u64, row: &DatasetRow) -> String {
+pub(in crate::curation) fn lot(seed: u64, row: &DatasetRow) -> String {
     digest_of(&["lot", &seed.to_string(), row.id()])
 }
 
