@@ -8,7 +8,8 @@ use super::pack_draw::{self, DrawnChange, DrawnChanges};
 use super::pack_frame::part_check;
 use super::pack_spec::{PackKind, PackSpec};
 use super::pack_task::{
-    RUN_CHECK, TIMEOUT, fault, laid, milestones, parts, quoted, repairs, run, sealed_file,
+    PackTaskBuilder, RUN_CHECK, TIMEOUT, fault, laid, milestones, parts, quoted, repairs, run,
+    sealed_file,
 };
 use super::pack_text::ToldChange;
 use super::task_builder::{judge_library, sign_programs, with_digest};
@@ -19,8 +20,8 @@ use crate::model::{
     TaskVerification,
 };
 use crate::pack::{
-    BUILD_FILE, CASE_DRIVER, CASE_RUNNER, CASE_RUNNER_FILE, PROGRAM_FILE, PackFile, PackLanguage,
-    PackTest, ProgramCase, ProjectPack, case_name, command_file, program_cases,
+    BUILD_FILE, CASE_DRIVER, CASE_RUNNER, CASE_RUNNER_FILE, PROGRAM_FILE, PackFile, PackHead,
+    PackLanguage, PackTest, ProgramCase, ProjectPack, case_name, command_file, program_cases,
 };
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -93,6 +94,9 @@ impl<'a> CaseTaskBuilder<'a> {
                 format!("the pack {name:?} is in {language}, and has no tasks of this kind");
             return Err(vec![TemplateProblem::at("from_pack.kind", message)]);
         }
+        if self.spec.kind == PackKind::WriteTests {
+            return PackTaskBuilder::new(self.template, self.spec, self.pack, self.key).make(index);
+        }
         let mut rng = TaskRng::new(self.key);
         let Some(changes) = pack_draw::draw(self.pack, self.spec, &mut rng) else {
             let message = format!("the pack {name:?} has no entries for this");
@@ -109,7 +113,7 @@ impl<'a> CaseTaskBuilder<'a> {
         let bare = self.template.bare_task(&self.key, index);
         let (wording, told) = self.told(drawn);
         Task {
-            requires: self.requires(),
+            requires: required(self.template, self.pack),
             files: self.files(drawn),
             instruction: format!("{}\n\n[{}]\n", told.trim_end(), bare.canary),
             wording: Some(wording),
@@ -122,19 +126,6 @@ impl<'a> CaseTaskBuilder<'a> {
             cluster: Task::cluster_of(&format!("pack:{}", self.pack.head.name), ""),
             ..bare
         }
-    }
-
-    /// What a sandbox must have: what the template says, the project's own programs, and Python for
-    /// the check.
-    fn requires(&self) -> Vec<String> {
-        let mut all = self.template.requires.clone();
-        let needed = self.pack.head.requires.iter().cloned().chain(["python3".to_owned()]);
-        for program in needed {
-            if !all.contains(&program) {
-                all.push(program);
-            }
-        }
-        all
     }
 
     /// The pack and the entries of the task, for the record.
@@ -221,24 +212,7 @@ impl<'a> CaseTaskBuilder<'a> {
             let content = wrong.unwrap_or(&file.content).clone();
             laid(file, file.path.clone(), content)
         });
-        shown.chain(self.runner()).collect()
-    }
-
-    /// The script that runs the cases, and the commands that it needs.
-    fn runner(&self) -> Vec<FileSpec> {
-        let head = &self.pack.head;
-        let file = |path: &str, content: String, mode: u32| {
-            let path = path.to_owned();
-            FileSpec { path, content, mode }
-        };
-        let mut files = vec![
-            file(CASE_RUNNER_FILE, CASE_RUNNER.to_owned(), 0o755),
-            file(PROGRAM_FILE, command_file(&head.run), 0o644),
-        ];
-        if !head.build.is_empty() {
-            files.push(file(BUILD_FILE, command_file(&head.build), 0o644));
-        }
-        files
+        shown.chain(runner_files(&self.pack.head)).collect()
     }
 
     /// The oracle: it looks, runs the cases, mends one place after the other, and runs them again.
@@ -315,12 +289,43 @@ impl<'a> CaseTaskBuilder<'a> {
     }
 }
 
+/// What a sandbox must have: what the template says, the project's own programs, and Python for the
+/// check.
+pub(super) fn required(template: &Template, pack: &ProjectPack) -> Vec<String> {
+    let mut all = template.requires.clone();
+    let needed = pack.head.requires.iter().cloned().chain(["python3".to_owned()]);
+    for program in needed {
+        if !all.contains(&program) {
+            all.push(program);
+        }
+    }
+    all
+}
+
+/// The script that runs the cases, and the commands that it needs.
+pub(super) fn runner_files(head: &PackHead) -> Vec<FileSpec> {
+    let file = |path: &str, content: String, mode: u32| {
+        let path = path.to_owned();
+        FileSpec { path, content, mode }
+    };
+    let mut files = vec![
+        file(CASE_RUNNER_FILE, CASE_RUNNER.to_owned(), 0o755),
+        file(PROGRAM_FILE, command_file(&head.run), 0o644),
+    ];
+    if !head.build.is_empty() {
+        files.push(file(BUILD_FILE, command_file(&head.build), 0o644));
+    }
+    files
+}
+
 /// Whether packs with cases have tasks of a kind.
 fn is_possible(kind: PackKind) -> bool {
     match kind {
-        PackKind::Repair | PackKind::RepairMany | PackKind::Implement => true,
-        PackKind::WriteTests
-        | PackKind::Document
+        PackKind::Repair
+        | PackKind::RepairMany
+        | PackKind::Implement
+        | PackKind::WriteTests => true,
+        PackKind::Document
         | PackKind::Environment
         | PackKind::DeDuplicate
         | PackKind::Bisect
