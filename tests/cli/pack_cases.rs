@@ -174,13 +174,24 @@ fn a_project_of_cases_is_added_mined_checked_and_used() {
     assert_eq!((&listed["language"], &listed["tests"]), (&json!("shell"), &json!(11)));
 }
 
-/// The check of such tasks, over answers that a judged side might give.
+/// The sealed check of tasks from such packs, over answers that a judged side might give.
 #[test]
 fn the_check_of_cases_believes_only_results() {
+    is_right("check_cases.py");
+}
+
+/// The sealed check of cases that an agent wrote.
+#[test]
+fn the_check_of_written_cases_takes_only_what_the_program_does() {
+    is_right("check_written_cases.py");
+}
+
+/// Runs a program that tries a sealed check.
+fn is_right(program: &str) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let python = std::env::var_os("SYNTHD_TEST_PYTHON").unwrap_or_else(|| "python3".into());
     let mut command = Command::new(python);
-    command.arg(root.join("tests/python/check_cases.py")).arg(root.join("actors/pack/sealed"));
+    command.arg(root.join("tests/python").join(program)).arg(root.join("actors/pack/sealed"));
     let Ok(output) = command.output() else { return skip("the check of cases", "no python3") };
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(

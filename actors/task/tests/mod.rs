@@ -14,6 +14,7 @@ mod packs;
 mod services;
 mod speed_packs;
 mod stages;
+mod written_cases;
 mod written_packs;
 
 use super::{FolderFile, Template, TemplateError, TemplateFolder};
