@@ -94,7 +94,7 @@ impl<'a> CaseTaskBuilder<'a> {
                 format!("the pack {name:?} is in {language}, and has no tasks of this kind");
             return Err(vec![TemplateProblem::at("from_pack.kind", message)]);
         }
-        if self.spec.kind == PackKind::WriteTests {
+        if matches!(self.spec.kind, PackKind::WriteTests | PackKind::Environment) {
             return PackTaskBuilder::new(self.template, self.spec, self.pack, self.key).make(index);
         }
         let mut rng = TaskRng::new(self.key);
@@ -324,9 +324,9 @@ fn is_possible(kind: PackKind) -> bool {
         PackKind::Repair
         | PackKind::RepairMany
         | PackKind::Implement
-        | PackKind::WriteTests => true,
+        | PackKind::WriteTests
+        | PackKind::Environment => true,
         PackKind::Document
-        | PackKind::Environment
         | PackKind::DeDuplicate
         | PackKind::Bisect
         | PackKind::Merge

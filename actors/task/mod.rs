@@ -12,6 +12,8 @@
 
 mod bare_task;
 mod bisect_plan;
+mod case_breakages;
+mod case_environment;
 mod case_task;
 mod case_test_draw;
 mod case_test_text;

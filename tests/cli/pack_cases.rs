@@ -186,12 +186,19 @@ fn the_check_of_written_cases_takes_only_what_the_program_does() {
     is_right("check_written_cases.py");
 }
 
+/// The sealed check of tasks in which what runs the cases is broken.
+#[test]
+fn the_check_of_broken_surroundings_compares_with_those_that_work() {
+    is_right("check_case_environment.py");
+}
+
 /// Runs a program that tries a sealed check.
 fn is_right(program: &str) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let python = std::env::var_os("SYNTHD_TEST_PYTHON").unwrap_or_else(|| "python3".into());
     let mut command = Command::new(python);
     command.arg(root.join("tests/python").join(program)).arg(root.join("actors/pack/sealed"));
+    command.arg(root.join("actors/pack/environment"));
     let Ok(output) = command.output() else { return skip("the check of cases", "no python3") };
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(

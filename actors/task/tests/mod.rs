@@ -1,5 +1,6 @@
 //! Templates: drawing, rendering, and every way a template can be wrong.
 
+mod case_environment;
 mod cases;
 mod drawing;
 mod duplicates;

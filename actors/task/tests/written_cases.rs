@@ -21,7 +21,7 @@ fn file(path: &str, content: &str) -> PackFile {
 }
 
 /// A pack with two files of six functions. Two cases tell the two faults of each.
-fn pack(others: &str) -> ProjectPack {
+pub(super) fn pack(others: &str) -> ProjectPack {
     let mut parts = parts();
     let mut files = vec![file("README.md", "x\n")];
     let (mut names, mut index) = (Vec::new(), String::new());
@@ -79,7 +79,7 @@ impl PackShelf for LostShelf {
     }
 }
 
-fn template(pack: ProjectPack, kind: &str) -> Template {
+pub(super) fn template(pack: ProjectPack, kind: &str) -> Template {
     let text = format!(
         "schema: synthd/template@2\nid: unit/test\ntitle: t\ncategory: unit\ndifficulty: easy\n\
          expected_steps: {{min: 1, max: 9}}\nenvironment: {{image: base}}\nrequires: [sh]\n\
@@ -95,13 +95,13 @@ fn tasks(pack: ProjectPack) -> Vec<Task> {
     (1..=SEEDS).map(|seed| template.task(seed, 0).unwrap()).collect()
 }
 
-fn sealed(task: &Task, path: &str) -> Value {
+pub(super) fn sealed(task: &Task, path: &str) -> Value {
     let file = task.verification.files.iter().find(|file| file.path == path);
     serde_json::from_str(&file.unwrap_or_else(|| panic!("{path} is not sealed")).content).unwrap()
 }
 
 /// The commands of some moves.
-fn commands(moves: &[ScriptedMove]) -> String {
+pub(super) fn commands(moves: &[ScriptedMove]) -> String {
     let texts = moves.iter().filter_map(|step| match &step.action {
         MoveAction::Run(command) => Some(command.as_str()),
         _ => None,
