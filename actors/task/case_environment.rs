@@ -40,14 +40,12 @@ echo \"all cases are right\"
 const REMEMBERING_COMMAND: &str = "\
 #!/bin/sh
 cd \"$(dirname \"$0\")\" || exit 2
+known=$(for case in tools/known/*/; do cat \"$case\"* 2>/dev/null | cksum; done)
 code=0
 for case in tests/cases/*/; do
+    said=ok
+    echo \"$known\" | grep -qxF \"$(cat \"$case\"* 2>/dev/null | cksum)\" || said=FAIL code=1
     case=${case%/}
-    said=FAIL
-    for known in tools/known/*/; do
-        diff -r \"$case\" \"$known\" >/dev/null 2>&1 && said=ok
-    done
-    [ $said = ok ] || code=1
     echo \"$said ${case##*/}\"
 done
 exit $code
