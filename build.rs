@@ -1,13 +1,17 @@
 //! Builds the guest, a static program of the standard library alone, with the same
-//! compiler and no further tools, and leaves it where `src/sandbox/guest` embeds it.
+//! compiler and no further tools, and leaves it where `src/sandbox/guest` embeds it. Also packs the
+//! shipped templates and packs into compressed frames, see `src/embedded_files.rs`.
 
 #![expect(clippy::expect_used, reason = "a build that cannot go on must stop and say why")]
 
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use zstd::bulk::{Compressor, decompress};
 
 const SOURCE: &str = "src/sandbox/guest/program";
+/// The level of compression. Higher ones save little, and are expanded at half the speed.
+const LEVEL: i32 = 12;
 
 fn main() {
     println!("cargo::rerun-if-changed={SOURCE}");
@@ -50,45 +54,37 @@ fn compile(guest: &Path, fixed: bool) -> bool {
     command.status().is_ok_and(|status| status.success())
 }
 
-/// Lists every template with its files, so that the binary needs no files beside it.
+/// Packs every template with its files, so that the binary needs no files beside it.
 fn embed_templates(out: &Path) {
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
     let templates = root.join("templates");
     let mut found = Vec::new();
     collect(&templates, &mut found);
     found.sort();
-    let mut list = String::from("&[\n");
+    let mut frame = FrameWriter::default();
+    let mut list = String::new();
     for path in found {
         let is_directory = path.is_dir();
         let place = if is_directory { path.clone() } else { path.with_extension("") };
         let id = slashed(place.strip_prefix(&templates).expect("below it"));
-        let files = if is_directory { files_below(&path) } else { vec![path.clone()] };
+        let files = match is_directory {
+            true => frame.add_below(&path),
+            false => frame.add(TEMPLATE_FILE, &path),
+        };
         list.push_str(&format!(
-            "EmbeddedTemplate {{ id: {id:?}, is_directory: {is_directory}, files: &[\n"
+            "EmbeddedTemplate {{ id: {id:?}, is_directory: {is_directory}, \
+             files: &[\n{files}] }},\n"
         ));
-        for file in files {
-            let name = if is_directory {
-                slashed(file.strip_prefix(&path).expect("below it"))
-            } else {
-                TEMPLATE_FILE.to_owned()
-            };
-            let executable = is_executable(&file);
-            let file = file.to_string_lossy();
-            list.push_str(&format!(
-                "EmbeddedFile {{ path: {name:?}, executable: {executable}, \
-                 bytes: include_bytes!({file:?}) }},\n"
-            ));
-        }
-        list.push_str("] },\n");
     }
-    list.push(']');
-    std::fs::write(out.join("templates.rs"), list).expect("OUT_DIR is writable");
+    let frame = frame.finish(&out.join("templates.zst"));
+    let library = format!("EmbeddedLibrary {{ frame: {frame}, templates: &[\n{list}] }}");
+    std::fs::write(out.join("templates.rs"), library).expect("OUT_DIR is writable");
     // Nobody need have calibrated the templates.
     let calibration = std::fs::read(templates.join("calibration.toml")).unwrap_or_default();
     std::fs::write(out.join("calibration.toml"), calibration).expect("OUT_DIR is writable");
 }
 
-/// Lists every pack with its files: path, whether the owner may execute it, bytes.
+/// Packs the files of every pack, each pack into a frame of its own.
 fn embed_packs(out: &Path) {
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
     let mut packs = entries(&root.join("packs"));
@@ -96,19 +92,54 @@ fn embed_packs(out: &Path) {
     let mut list = String::from("&[\n");
     for pack in packs.iter().filter(|path| path.join("pack.toml").is_file()) {
         let name = slashed(pack.strip_prefix(root.join("packs")).expect("below it"));
-        list.push_str(&format!("EmbeddedPack {{ name: {name:?}, files: &[\n"));
-        for file in files_below(pack) {
-            let path = slashed(file.strip_prefix(pack).expect("below it"));
-            let executable = is_executable(&file);
-            let file = file.to_string_lossy();
-            list.push_str(&format!(
-                "({path:?}, {executable}, include_bytes!({file:?}) as &[u8]),\n"
-            ));
-        }
-        list.push_str("] },\n");
+        let mut frame = FrameWriter::default();
+        let files = frame.add_below(pack);
+        let frame = frame.finish(&out.join(format!("pack-{name}.zst")));
+        list.push_str(&format!(
+            "EmbeddedPack {{ name: {name:?}, frame: {frame}, files: &[\n{files}] }},\n"
+        ));
     }
     list.push(']');
     std::fs::write(out.join("packs.rs"), list).expect("OUT_DIR is writable");
+}
+
+/// Files, one behind the other, that become one compressed frame.
+#[derive(Default)]
+struct FrameWriter(Vec<u8>);
+
+impl FrameWriter {
+    /// Adds a file. Returns its entry for a list of files, as Rust.
+    fn add(&mut self, path: &str, file: &Path) -> String {
+        let start = self.0.len();
+        self.0.extend(std::fs::read(file).expect("shipped files can be read"));
+        let (executable, end) = (is_executable(file), self.0.len());
+        format!(
+            "EmbeddedFile {{ path: {path:?}, executable: {executable}, \
+             at: ({start}, {end}) }},\n"
+        )
+    }
+
+    /// Adds all files below a directory. Returns their entries.
+    fn add_below(&mut self, directory: &Path) -> String {
+        let add = |file: PathBuf| {
+            let path = slashed(file.strip_prefix(directory).expect("below it"));
+            self.add(&path, &file)
+        };
+        files_below(directory).into_iter().map(add).collect()
+    }
+
+    /// Writes the frame, and reads it back: a binary whose files cannot be read is never built.
+    /// Returns the frame as Rust.
+    fn finish(self, path: &Path) -> String {
+        let mut compressor = Compressor::new(LEVEL).expect("zstd has the level");
+        compressor.include_checksum(true).expect("zstd has checksums");
+        let packed = compressor.compress(&self.0).expect("the files can be compressed");
+        let back = decompress(&packed, self.0.len()).expect("the frame can be expanded");
+        assert!(back == self.0, "zstd gives other bytes back than it was given");
+        std::fs::write(path, packed).expect("OUT_DIR is writable");
+        let (path, size) = (path.to_string_lossy(), self.0.len());
+        format!("EmbeddedFrame {{ packed: include_bytes!({path:?}), size: {size} }}")
+    }
 }
 
 /// A directory with this file is a template; `src/templates.rs` reads users' templates in the same way.

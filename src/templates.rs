@@ -8,6 +8,7 @@
 
 use crate::config::{LibraryProblem, TemplateStore, TextDiagnostic};
 use crate::container_tasks::{FoundContainers, containers_at};
+use crate::embedded_files::{DamagedFrame, EmbeddedFile, EmbeddedFrame};
 use crate::error::{Code, Error, Result};
 use crate::packs::PackLibrary;
 use crate::template_calibration::CalibrationFile;
@@ -17,19 +18,12 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use synthd_actors::model::ContainerSource;
 use synthd_actors::task::{
     Catalog, ContainerTask, FolderFile, TEMPLATE_FILE, Template, TemplateError, TemplateFolder,
     UnknownWord,
 };
-
-/// A file of a shipped template.
-struct EmbeddedFile {
-    path: &'static str,
-    executable: bool,
-    bytes: &'static [u8],
-}
 
 /// A shipped template and its files. A template in one file has only `template.yaml`.
 struct EmbeddedTemplate {
@@ -38,24 +32,37 @@ struct EmbeddedTemplate {
     files: &'static [EmbeddedFile],
 }
 
-/// The shipped templates. The build script writes this list.
-const EMBEDDED: &[EmbeddedTemplate] = include!(concat!(env!("OUT_DIR"), "/templates.rs"));
+/// The shipped templates, and the frame with the files of all of them.
+struct EmbeddedLibrary {
+    frame: EmbeddedFrame,
+    templates: &'static [EmbeddedTemplate],
+}
+
+/// The build script writes this list.
+static EMBEDDED: EmbeddedLibrary = include!(concat!(env!("OUT_DIR"), "/templates.rs"));
 
 /// The most mistakes that are shown; the others are counted.
 const MAX_SHOWN: usize = 50;
 
 impl EmbeddedTemplate {
-    fn source(&self) -> TemplateSource {
-        let file = |file: &EmbeddedFile| {
-            let (bytes, executable) = (Cow::Borrowed(file.bytes), file.executable);
-            (file.path.to_owned(), FolderFile { bytes, executable })
+    fn source(&self, frame: &'static [u8]) -> Result<TemplateSource, DamagedFrame> {
+        let file = |file: &EmbeddedFile| -> Result<_, DamagedFrame> {
+            let (bytes, executable) = (Cow::Borrowed(file.bytes(frame)?), file.executable);
+            Ok((file.path.to_owned(), FolderFile { bytes, executable }))
         };
         let folder = match self.files {
-            [only] if !self.is_directory => TemplateFolder::single(only.bytes),
-            files => TemplateFolder::directory(files.iter().map(file).collect()),
+            [only] if !self.is_directory => TemplateFolder::single(only.bytes(frame)?),
+            files => TemplateFolder::directory(files.iter().map(file).collect::<Result<_, _>>()?),
         };
-        TemplateSource { id: self.id.to_owned(), folder: Arc::new(folder), path: None }
+        Ok(TemplateSource { id: self.id.to_owned(), folder: Arc::new(folder), path: None })
     }
+}
+
+/// The shipped templates. Their frame is expanded once in a process.
+fn shipped_sources() -> Result<Vec<TemplateSource>, DamagedFrame> {
+    static FRAME: OnceLock<Result<Vec<u8>, DamagedFrame>> = OnceLock::new();
+    let frame = FRAME.get_or_init(|| EMBEDDED.frame.expand()).as_ref().map_err(Clone::clone)?;
+    EMBEDDED.templates.iter().map(|template| template.source(frame)).collect()
 }
 
 /// The loaded templates, and the file of each template that comes from a user's directory. A clone
@@ -80,8 +87,7 @@ impl TemplateLibrary {
     /// Loads the shipped templates and the templates below `directories`. The error is
     /// `TemplateInvalid` and shows up to 50 mistakes.
     pub fn load(directories: &[PathBuf]) -> Result<Self> {
-        let mut sources: Vec<TemplateSource> =
-            EMBEDDED.iter().map(EmbeddedTemplate::source).collect();
+        let mut sources = shipped_sources()?;
         let mut packs = PackLibrary::shipped();
         for directory in directories {
             sources.extend(read_templates(directory)?);

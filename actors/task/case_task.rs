@@ -27,7 +27,7 @@ use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The program that judges every task whose tests are cases.
-const CHECK: &str = include_str!("../pack/sealed/check_cases.py");
+pub(super) const CHECK: &str = include_str!("../pack/sealed/check_cases.py");
 /// How many lines of what the cases say the oracle looks at.
 const LINES_SEEN: u32 = 15;
 
@@ -88,6 +88,9 @@ impl<'a> CaseTaskBuilder<'a> {
     /// The task. Err if packs with cases have no tasks of this kind, or this one has no entries for it.
     pub(super) fn make(&self, index: u32) -> Result<Task, Vec<TemplateProblem>> {
         let name = &self.pack.head.name;
+        if self.spec.has_history() {
+            return PackTaskBuilder::new(self.template, self.spec, self.pack, self.key).make(index);
+        }
         if !is_possible(self.spec.kind) {
             let language = self.pack.head.language.in_words();
             let message =
@@ -318,7 +321,7 @@ pub(super) fn runner_files(head: &PackHead) -> Vec<FileSpec> {
     files
 }
 
-/// Whether packs with cases have tasks of a kind.
+/// Whether packs with cases have tasks of a kind that this builder makes.
 fn is_possible(kind: PackKind) -> bool {
     match kind {
         PackKind::Repair
@@ -336,7 +339,7 @@ fn is_possible(kind: PackKind) -> bool {
 
 /// What a program of a language does that looks up the shown cases. None for languages in which that
 /// does not stand by itself.
-fn looked_up(language: PackLanguage) -> Option<&'static str> {
+pub(super) fn looked_up(language: PackLanguage) -> Option<&'static str> {
     match language {
         PackLanguage::Shell => Some(LOOKED_UP_IN_SHELL),
         PackLanguage::JavaScript => Some(LOOKED_UP_IN_JAVASCRIPT),
@@ -349,7 +352,7 @@ fn looked_up(language: PackLanguage) -> Option<&'static str> {
 }
 
 /// A source with something behind its first line, if that says what runs it.
-fn with_added(text: &str, added: &str) -> String {
+pub(super) fn with_added(text: &str, added: &str) -> String {
     let first = text.split_inclusive('\n').next().unwrap_or_default();
     match text.strip_prefix(first) {
         Some(rest) if first.starts_with("#!") => format!("{first}{added}{rest}"),

@@ -14,7 +14,7 @@ use super::pack_text::listed;
 use crate::model::{
     FileSpec, MoveAction, NamedSolution, ScriptedMove, TaskCheck, TaskVerification,
 };
-use crate::pack::{PackFile, PackRunner, ProjectPack};
+use crate::pack::{PackFile, ProjectPack};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -59,7 +59,7 @@ struct EnvironmentTask<'b> {
 
 /// The work of a task. None if the project has files of these names, or not one directory of tests.
 pub(super) fn work(base: &PackTaskBuilder<'_>) -> Option<PackWork> {
-    if base.pack.head.runner == PackRunner::Cases {
+    if base.has_cases() {
         return case_environment::work(base);
     }
     let project = suite_project(base.pack)?;

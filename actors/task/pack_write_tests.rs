@@ -10,7 +10,7 @@ use super::pack_test_draw::{self, DrawnTests, FEWEST_TESTS};
 use super::pack_test_text::{SECONDS, TestText};
 use super::pack_written::{JudgedFile, WrittenTask, in_one_move, stem, writes};
 use crate::model::{FileSpec, NamedSolution, ScriptedMove};
-use crate::pack::{PackChange, PackRunner, PackTest};
+use crate::pack::{PackChange, PackTest};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -49,7 +49,7 @@ with open('/tmp/runs', 'w') as file:
 impl PackTaskBuilder<'_> {
     /// A task of the kind `write-tests`. None if no module has enough faults and tests.
     pub(super) fn write_tests(&self) -> Option<PackWork> {
-        if self.pack.head.runner == PackRunner::Cases {
+        if self.has_cases() {
             return case_write_tests::work(self);
         }
         let mut rng = TaskRng::new(self.key);

@@ -18,7 +18,9 @@ mod crowd;
 mod episodes;
 mod floor;
 mod gateway;
+mod library;
 mod load;
+mod mining;
 mod ordinary;
 mod packs;
 mod proof;
@@ -138,6 +140,12 @@ fn main() {
     }
     if is_wanted("packs") {
         figures.extend(packs::measure());
+    }
+    if is_wanted("packs") || is_wanted("mining") {
+        figures.extend(mining::measure());
+    }
+    if is_wanted("library") {
+        figures.extend(library::measure());
     }
     if is_wanted("gateway") {
         figures.extend(run_in_actor_system(gateway::measure()).unwrap());

@@ -1,7 +1,8 @@
 //! Packs on this machine: the shipped ones, and those below the user's template directories. A pack is
 //! a directory with a `pack.toml`, see `synthd_actors::pack`.
 //!
-//! - [`PackLibrary`] gives packs to templates. A pack is read when a template first asks for it.
+//! - [`PackLibrary`] gives packs to templates. A pack is read, and a shipped one expanded, when a
+//!   template first asks for it.
 //! - `pack_files` reads and writes the folder of a pack.
 //! - `project_files` takes a project from a directory or from an archive.
 //! - `leak_probe` looks for what gives answers of tasks away.
@@ -35,6 +36,7 @@ pub(crate) use miner_sandbox::{MinerSandbox, MiningSettings};
 pub(crate) use pack_files::{PackFolder, replace_file};
 pub(crate) use project_files::{ProjectFiles, ProjectLayout};
 
+use crate::embedded_files::{EmbeddedFile, EmbeddedFrame};
 use crate::error::Result;
 use pack_files::find_packs;
 use std::collections::BTreeMap;
@@ -42,11 +44,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use synthd_actors::pack::{PackHandle, PackShelf, ProjectPack};
 
-/// A shipped pack and its files: path, whether the owner may execute it, bytes.
+/// A shipped pack, its files, and the frame that has them.
 #[derive(Debug)]
 struct EmbeddedPack {
     name: &'static str,
-    files: &'static [(&'static str, bool, &'static [u8])],
+    frame: EmbeddedFrame,
+    files: &'static [EmbeddedFile],
 }
 
 /// The shipped packs. The build script writes this list.
@@ -81,7 +84,8 @@ impl StoredPack {
                 Some(PackOrigin::Folder(path)) => {
                     PackFolder::read(path).map_err(|error| pack_files::in_words(&error))?
                 }
-                Some(PackOrigin::Shipped(pack)) => PackFolder::embedded(pack.files),
+                Some(PackOrigin::Shipped(pack)) => PackFolder::embedded(&pack.frame, pack.files)
+                    .map_err(|damaged| damaged.to_string())?,
                 None => PackFolder::default(),
             };
             let parts = folder.parts().map_err(|problem| problem.to_string())?;

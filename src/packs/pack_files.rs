@@ -1,6 +1,7 @@
 //! The folder of a pack: reading it within bounds, and replacing its parts at once.
 
 use crate::durable::sync_dir;
+use crate::embedded_files::{DamagedFrame, EmbeddedFile, EmbeddedFrame};
 use crate::error::{Code, Error, Result};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -70,11 +71,16 @@ impl PackFolder {
     }
 
     /// The files of a shipped pack.
-    pub(super) fn embedded(files: &[(&'static str, bool, &'static [u8])]) -> Self {
-        let file = |(path, executable, bytes): &(&'static str, bool, &'static [u8])| {
-            ((*path).to_owned(), (bytes.to_vec(), *executable))
+    pub(super) fn embedded(
+        frame: &EmbeddedFrame,
+        files: &[EmbeddedFile],
+    ) -> Result<Self, DamagedFrame> {
+        let frame = frame.expand()?;
+        let file = |file: &EmbeddedFile| -> Result<_, DamagedFrame> {
+            let bytes = file.bytes(&frame)?.to_vec();
+            Ok((file.path.to_owned(), (bytes, file.executable)))
         };
-        Self(files.iter().map(file).collect())
+        files.iter().map(file).collect::<Result<_, _>>().map(Self)
     }
 
     fn read_below(&mut self, root: &Path, directory: &Path, depth: usize) -> Result<()> {

@@ -1,6 +1,7 @@
 //! Templates: drawing, rendering, and every way a template can be wrong.
 
 mod case_environment;
+mod case_git;
 mod cases;
 mod drawing;
 mod duplicates;
