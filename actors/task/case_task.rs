@@ -97,6 +97,9 @@ impl<'a> CaseTaskBuilder<'a> {
                 format!("the pack {name:?} is in {language}, and has no tasks of this kind");
             return Err(vec![TemplateProblem::at("from_pack.kind", message)]);
         }
+        if matches!(self.spec.kind, PackKind::WriteTests | PackKind::Environment) {
+            return PackTaskBuilder::new(self.template, self.spec, self.pack, self.key).make(index);
+        }
         let mut rng = TaskRng::new(self.key);
         let Some(changes) = pack_draw::draw(self.pack, self.spec, &mut rng) else {
             let message = format!("the pack {name:?} has no entries for this");
@@ -321,10 +324,12 @@ pub(super) fn runner_files(head: &PackHead) -> Vec<FileSpec> {
 /// Whether packs with cases have tasks of a kind that this builder makes.
 fn is_possible(kind: PackKind) -> bool {
     match kind {
-        PackKind::Repair | PackKind::RepairMany | PackKind::Implement => true,
-        PackKind::WriteTests
-        | PackKind::Document
-        | PackKind::Environment
+        PackKind::Repair
+        | PackKind::RepairMany
+        | PackKind::Implement
+        | PackKind::WriteTests
+        | PackKind::Environment => true,
+        PackKind::Document
         | PackKind::DeDuplicate
         | PackKind::Bisect
         | PackKind::Merge

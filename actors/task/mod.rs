@@ -12,9 +12,14 @@
 
 mod bare_task;
 mod bisect_plan;
+mod case_breakages;
+mod case_environment;
 mod case_git;
 mod case_task;
+mod case_test_draw;
+mod case_test_text;
 mod case_text;
+mod case_write_tests;
 mod catalog;
 mod container_task;
 mod draw;

@@ -376,7 +376,7 @@ fn a_pack_with_one_fault_can_be_bisected_and_not_merged() {
     assert!(template(small_parts(), "bisect", "[git]").unwrap().task(1, 0).is_ok());
     let error = template(small_parts(), "merge", "[git]").unwrap().task(1, 0).unwrap_err();
     assert!(error.message.contains("has no entries for this"), "{}", error.message);
-    for kind in ["document", "environment", "de-duplicate", "speed-up"] {
+    for kind in ["document", "de-duplicate", "speed-up"] {
         let error = template(parts(), kind, "[git]").unwrap().task(1, 0).unwrap_err();
         assert!(error.message.contains("has no tasks of this kind"), "{}", error.message);
     }
