@@ -69,12 +69,8 @@ fn the_judge_of_surroundings_has_faults_with_the_cases_that_tell_them() {
     assert_eq!(faults.len(), pack.faults.len());
     assert_eq!(faults[0]["cases"], serde_json::json!(["bridge-arch-1", "bridge-arch-2"]));
     assert_eq!(plan["roots"], serde_json::json!(["src", "tests"]));
-    let paths: Vec<&str> = plan["healthy"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|file| file[0].as_str().unwrap())
-        .collect();
+    let paths: Vec<&str> =
+        plan["healthy"].as_array().unwrap().iter().map(|file| file[0].as_str().unwrap()).collect();
     let known = ["run-tests", "tools/env.sh", "tools/suite.cfg", "tools/suite.sh", "tools/program"];
     assert_eq!(paths, known);
     let files = &task.verification.files;
