@@ -11,11 +11,13 @@
 //! - `swe_row`, `row_files`: rows of a file. `swe_report`: what tests have printed.
 //! - `folder_judge` and `swe_judge` implement the port `ContainerJudge`; `judge_engine` is what they
 //!   share.
+//! - `canary_tests`: tests that the judge of a row adds, to find reports that are forged.
 //! - `oracle_moves`: a solution as moves of the scripted oracle.
 //! - `proof_files`: what proofs have found, in the data directory.
 //!
 //! ADR 32 says what such a task is promised, and what not.
 
+mod canary_tests;
 mod folder_judge;
 mod folder_task;
 mod judge_engine;

@@ -4,6 +4,7 @@
 //! The files of the test patch are first as they were at the commit of the row, whatever the agent has
 //! made of them.
 
+use super::canary_tests::CanaryTests;
 use super::judge_engine::{JudgeEngine, to_its_end};
 use super::oracle_moves::shell_word;
 use super::swe_report::TestReport;
@@ -36,6 +37,8 @@ const UNAPPLIED: &str = "synthd: the test patch does not apply";
 const ACTIVATE: &str = "/opt/miniconda3/bin/activate";
 /// The time of the oracle's patch.
 const PATCH_TIME: Duration = Duration::from_secs(5 * 60);
+/// The check that tells whether a report is believed.
+const REPORT: &str = "report";
 /// The most names of tests that a check shows.
 const SHOWN: usize = 20;
 
@@ -48,6 +51,9 @@ pub(super) struct SweWork {
     pub(super) engine: Arc<JudgeEngine>,
     /// What the row's image has checked out. None: it has no commit. Only rows without a commit need it.
     head: OnceCell<Option<String>>,
+    /// Whether the row's own image reports added tests as they are. Settings of a project may keep them
+    /// out. It is asked when they are first missed.
+    tells_added: OnceCell<bool>,
 }
 
 /// The command that applies a patch, which is a word of the shell, to the working directory.
@@ -59,7 +65,7 @@ pub(super) fn applying(patch: &str) -> String {
 }
 
 /// The script of the tests. Without a commit, no file of the test patch is there before it.
-fn testing(row: &SweRow, commit: Option<&str>) -> String {
+fn testing(row: &SweRow, commit: Option<&str>, canary: Option<&CanaryTests>) -> String {
     let mut script = String::new();
     for file in row.tested_files() {
         let file = shell_word(file);
@@ -75,7 +81,10 @@ fn testing(row: &SweRow, commit: Option<&str>) -> String {
     let apply = applying("/synthd/test.patch");
     script.push_str(&format!("{{ {apply}; }} || {{ echo '{UNAPPLIED}'; exit 1; }}\n"));
     script.push_str(&format!("if test -f {ACTIVATE}; then . {ACTIVATE} testbed; fi\n"));
-    script.push_str(&command(row));
+    script.push_str(&match canary {
+        Some(canary) => canary.writing() + &canary.added_to(&command(row)),
+        None => command(row),
+    });
     script.push('\n');
     // What activates an environment may be written for bash alone.
     let quoted = shell_word(&script);
@@ -92,7 +101,7 @@ fn command(row: &SweRow) -> String {
 
 impl SweWork {
     pub(super) fn new(row: SweRow, engine: Arc<JudgeEngine>) -> Self {
-        Self { row, engine, head: OnceCell::new() }
+        Self { row, engine, head: OnceCell::new(), tells_added: OnceCell::new() }
     }
 
     /// The commit of the row, or what its image has checked out: what the agent has is its own to choose.
@@ -122,9 +131,40 @@ impl SweWork {
         Ok(is_commit.then_some(commit))
     }
 
-    /// What the tests say of an image.
+    /// What the tests say of an image, and whether it is believed.
     async fn test(&self, image: &str, runtime: Option<&str>) -> Result<Vec<CheckResult>, Fault> {
-        let script = testing(&self.row, self.commit().await?);
+        let canary = CanaryTests::draw(&self.row)?;
+        let (mut checks, is_told) = self.tested(image, runtime, canary.as_ref()).await?;
+        let is_missed = canary.is_some() && !is_told && checks.iter().all(|check| check.passed);
+        let is_forged = is_missed && self.tells_added().await?;
+        let (passed, output) = match (is_told, is_forged) {
+            (_, true) => (false, "tests that were added are not reported as they are"),
+            (true, false) => (true, "tests that were added are reported as they are"),
+            (false, false) => (true, "no added test tells whether the report is forged"),
+        };
+        checks.push(check_of(REPORT, passed, output.to_owned()));
+        Ok(checks)
+    }
+
+    /// Whether the row's own image reports added tests as they are.
+    async fn tells_added(&self) -> Result<bool, Fault> {
+        let told = self.tells_added.get_or_try_init(|| Box::pin(self.own_report()));
+        told.await.copied()
+    }
+
+    async fn own_report(&self) -> Result<bool, Fault> {
+        let canary = CanaryTests::draw(&self.row)?;
+        Ok(self.tested(&self.row.image, None, canary.as_ref()).await?.1)
+    }
+
+    /// What the tests say of an image, and whether the added ones are reported as they are.
+    async fn tested(
+        &self,
+        image: &str,
+        runtime: Option<&str>,
+        canary: Option<&CanaryTests>,
+    ) -> Result<(Vec<CheckResult>, bool), Fault> {
+        let script = testing(&self.row, self.commit().await?, canary);
         let files =
             archive(&[("run.sh", script.as_str()), ("test.patch", self.row.test_patch.as_str())])?;
         let containers = self.engine.containers().await?;
@@ -132,7 +172,7 @@ impl SweWork {
             let run = self.trial(image, RUN, files, TESTS_TIME);
             containers.run(&TrialRun { runtime, ..run }).await?
         };
-        let checks = self.checks(containers, &ended).await;
+        let checks = self.checks(containers, &ended, canary).await;
         containers.remove(ended).await;
         checks
     }
@@ -159,12 +199,14 @@ impl SweWork {
         }
     }
 
-    /// The checks of an ended run. Tests that do not end in their time have not passed.
+    /// The checks of an ended run, and whether the added tests are reported as they are. Tests that do not
+    /// end in their time have not passed.
     async fn checks(
         &self,
         containers: &TrialContainers,
         ended: &EndedTrial,
-    ) -> Result<Vec<CheckResult>, Fault> {
+        canary: Option<&CanaryTests>,
+    ) -> Result<(Vec<CheckResult>, bool), Fault> {
         let file = match ended.exit_code {
             Some(_) => "/synthd/output.txt",
             None => "/synthd/log.txt",
@@ -183,7 +225,8 @@ impl SweWork {
         let row = &self.row;
         let all = [("fail_to_pass", &row.fail_to_pass), ("pass_to_pass", &row.pass_to_pass)];
         let some = all.into_iter().filter(|(_, tests)| !tests.is_empty());
-        Ok(some.map(|(name, tests)| check(name, tests, &report, why)).collect())
+        let checks = some.map(|(name, tests)| check(name, tests, &report, why)).collect();
+        Ok((checks, canary.is_some_and(|canary| canary.are_told(&report))))
     }
 
     /// What does not hold of the row: its patch must pass, and doing nothing must not.
@@ -243,14 +286,11 @@ fn check(name: &str, tests: &[String], report: &TestReport, why: &str) -> CheckR
             format!("{why}{count} of {all} not passed: {}{more}", shown.join(", "))
         }
     };
-    CheckResult {
-        name: name.to_owned(),
-        weight: 1.0,
-        passed: failed.is_empty(),
-        output,
-        end: None,
-        second: None,
-    }
+    check_of(name, failed.is_empty(), output)
+}
+
+fn check_of(name: &str, passed: bool, output: String) -> CheckResult {
+    CheckResult { name: name.to_owned(), weight: 1.0, passed, output, end: None, second: None }
 }
 
 /// An archive of files below [`OURS`], in which every user may write.
@@ -325,11 +365,15 @@ mod tests {
         let mut row = row();
         row.test_patch = "--- a/tests/it's.py\n+++ b/tests/it's.py\n@@ -1 +1 @@\n".to_owned();
         row.command = None;
-        let script = testing(&row, Some("abc123"));
+        let script = testing(&row, Some("abc123"), None);
         let inner = r"checkout -q abc123 -- '\''tests/it'\''\'\'''\''s.py'\''";
         assert!(script.contains(inner), "{script}");
         assert!(script.contains("GIT_NO_REPLACE_OBJECTS=1 git "), "{script}");
         assert!(script.contains("python -m pytest -rA"), "{script}");
-        assert!(!testing(&row, None).contains("checkout"));
+        assert!(!testing(&row, None, None).contains("checkout"));
+        let canary = CanaryTests::draw(&row).unwrap();
+        let script = testing(&row, None, canary.as_ref());
+        let (written, run) = (script.find("printf %s"), script.find("python -m pytest -rA"));
+        assert!(written.is_some() && written < run, "{script}");
     }
 }

@@ -7,7 +7,7 @@
 //! ```
 //! A test that is reported as failed anywhere has failed. But what the agent wrote runs in the process of
 //! the tests (`conftest.py`, the package, a `pytest.py` at the top), needs no root, and can end them or
-//! change what they report.
+//! change what they report; see `canary_tests`.
 
 use std::collections::BTreeSet;
 
@@ -45,6 +45,14 @@ impl TestReport {
     pub(super) fn passed(&self, test: &str) -> bool {
         let test = test.trim();
         self.passed.contains(test) && !self.failed(test)
+    }
+
+    /// Whether a function of a file is told to have passed, and whether it is told to have failed. No other
+    /// function has its name in its own.
+    pub(super) fn told(&self, function: &str) -> (bool, bool) {
+        let named = format!("::{function}");
+        let is_it = |name: &String| name.contains(&named);
+        (self.passed.iter().any(is_it), self.failed.iter().any(is_it))
     }
 
     /// Whether a test is told to have failed, with or without a reason. Where a name ends and a reason

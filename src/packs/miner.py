@@ -19,6 +19,7 @@ The child runs the tests that cover the change. A child with no change must pass
 """
 
 import ast
+import gc
 import importlib.abc
 import importlib.util
 import io
@@ -141,15 +142,25 @@ class Compiled(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 class Outcome(unittest.TestResult):
-    """Writes what came of each test to a pipe, as it ends."""
+    """Writes what came of the tests to a pipe. A process that dies has said that it began, and no more."""
 
     def __init__(self, out):
         super().__init__()
         self.out = out
         self.known = None
+        self.failed = 0
+        self.said = []
+        self.say("begin")
+        self.flush()
 
     def say(self, *what):
-        os.write(self.out, (json.dumps(what) + "\n").encode())
+        self.said.append(json.dumps(what) + "\n")
+
+    def flush(self):
+        data = "".join(self.said).encode()
+        self.said.clear()
+        while data:
+            data = data[os.write(self.out, data) :]
 
     def startTest(self, test):
         super().startTest(test)
@@ -158,6 +169,7 @@ class Outcome(unittest.TestResult):
     def stopTest(self, test):
         super().stopTest(test)
         kind, message = self.known or ("ok", "")
+        self.failed += kind != "ok"
         self.say(test.id(), kind, message)
 
     def note(self, kind, error):
@@ -217,15 +229,19 @@ def quiet():
 
 
 class Server:
-    """Forks a child for each candidate."""
+    """Forks a child for each candidate. `known` has the times of tests, `alone` the modules of tests that
+    pass also if no other one is imported."""
 
-    def __init__(self, known=()):
+    def __init__(self, known=(), alone=(), trace=False):
         spec = settings()
         self.sources = python_files(spec["source"])
         self.tests = [path for path in python_files(spec["tests"]) if is_test(path)]
         self.finder = Compiled(sorted(set(self.sources + python_files(spec["tests"]))))
         self.modules = [module_name(path) for path in self.tests]
         self.times = dict(known)
+        self.alone = set(alone)
+        # The modules that have each test.
+        self.homes = {}
         os.chdir(ROOT)
         sys.path.insert(0, ROOT)
         sys.meta_path.insert(0, self.finder)
@@ -235,26 +251,38 @@ class Server:
         self.imported = {}
         for module in self.modules:
             tracer = Tracer()
-            sys.settrace(tracer.call)
+            sys.settrace(tracer.call if trace else None)
             try:
-                all_tests([module])
+                tests = all_tests([module])
             finally:
                 sys.settrace(None)
             self.imported[module] = tracer.found(0)["lines"]
+            for test in tests:
+                self.homes.setdefault(test.id(), set()).add(module)
         for name in set(sys.modules) - before:
             if name.split(".")[0] in {module.split(".")[0] for module in self.finder.paths}:
                 del sys.modules[name]
+        # Children share the pages of what is there by now.
+        gc.collect()
+        gc.freeze()
 
-    def run(self, changes, wanted, trace=False):
-        """Runs the tests `wanted` (all if None) with changes `(path, source)`. The result is a map
-        from tests to `(kind, message)`, the lines per test if `trace`, and how the child ended:
-        "done", "hung" or "died"."""
+    def run(self, changes, wanted, trace=False, most=None):
+        """Runs the tests `wanted` with changes `(path, source)`, until more than `most` fail. The result is a
+        map from tests to `(kind, message)`, the lines per test if `trace`, and how the child ended: "done",
+        "hung" or "died"."""
+        modules = set().union(*[self.homes.get(test, set()) for test in wanted])
+        if not modules <= self.alone:
+            modules = self.modules
+        return self.run_modules(sorted(modules), changes, wanted, trace, most)
+
+    def run_modules(self, modules, changes, wanted, trace=False, most=None):
+        """The same, where these modules of tests are imported."""
         source, target = os.pipe()
         child = os.fork()
         if child == 0:
             try:
                 os.close(source)
-                self.child(changes, wanted, target, trace)
+                self.child(modules, changes, wanted, target, trace, most)
             finally:
                 os._exit(0)
         os.close(target)
@@ -267,7 +295,7 @@ class Server:
                 ended = "done"
             elif record[0] == "broken":
                 results["(import)"] = ("error", record[1])
-            else:
+            elif record[0] != "begin":
                 results[record[0]] = (record[1], record[2])
         return results, covered, ended
 
@@ -301,26 +329,28 @@ class Server:
                 continue
         return said, "hung" if hung or not data else "died"
 
-    def child(self, changes, wanted, target, trace):
+    def child(self, modules, changes, wanted, target, trace, most):
         os.setpgid(0, 0)
         quiet()
         memory = settings_memory()
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
         out = Outcome(target)
+        gc.disable()
         try:
             for path, text in changes:
                 self.finder.code[path] = self.finder.compiled(path, text)
-            tests = all_tests(self.modules)
+            tests = all_tests(modules)
         except BaseException as error:
             out.say("broken", ("%s: %s" % (type(error).__name__, error))[:400])
-            out.say("end")
-            os._exit(0)
-        scratch = tempfile.mkdtemp()
+            self.end(out)
+        gc.enable()
         for test in tests:
-            if wanted is not None and test.id() not in wanted:
+            if test.id() not in wanted:
                 continue
+            if most is not None and out.failed > most:
+                break
             # A test that was not timed yet runs under a trace, which is many times slower.
-            limit = max(0.2, 10 * self.times[test.id()]) if test.id() in self.times else UNTIMED
+            limit = max(0.05, 10 * self.times[test.id()]) if test.id() in self.times else UNTIMED
             signal.setitimer(signal.ITIMER_PROF, limit)
             signal.setitimer(signal.ITIMER_REAL, limit + 60)
             tracer = Tracer() if trace else None
@@ -334,8 +364,11 @@ class Server:
             if tracer:
                 out.say("lines", test.id(), tracer.found(time.process_time() - began))
         signal.setitimer(signal.ITIMER_PROF, 0)
-        shutil.rmtree(scratch, ignore_errors=True)
+        self.end(out)
+
+    def end(self, out):
         out.say("end")
+        out.flush()
         os._exit(0)
 
 
@@ -834,7 +867,7 @@ def evaluated(token):
 def candidates():
     """Coverage by test, the control, and all changes of lines that some test covers."""
     known = load("tests.json")
-    server = Server()
+    server = Server(trace=True)
     results, covered, ended = server.run([], set(known["passing"]), trace=True)
     broken = sorted(name for name in known["passing"] if results.get(name, ("missing",))[0] != "ok")
     if ended != "done" or broken:
@@ -874,6 +907,7 @@ def candidates():
             found.append(dict(change, wanted=covering))
     for test in tests:
         found.extend(dict(twin, wanted=[test["test"]]) for twin in twins_of(test["test"], places[test["test"]]))
+    known["alone"] = alone(server, set(known["passing"]))
     save("tests.json", known)
     save("map.json", tests)
     save("candidates.json", found)
@@ -881,12 +915,24 @@ def candidates():
     return {"candidates": len(found), "uncovered": uncovered, "tests": len(tests), "kinds": kinds}
 
 
+def alone(server, passing):
+    """The modules of tests that pass also if no other one is imported: only those of the tests that a
+    candidate needs are imported then."""
+    found = []
+    for module in server.modules:
+        names = {name for name in passing if module in server.homes.get(name, ())}
+        results, _, ended = server.run_modules([module], [], names)
+        if ended == "done" and all(results.get(name, ("",))[0] == "ok" for name in names):
+            found.append(module)
+    return found
+
+
 # Trying
 
 
 def server_and_tests():
     tests = load("map.json")
-    server = Server({test["test"]: test["seconds"] for test in tests})
+    server = Server({test["test"]: test["seconds"] for test in tests}, load("tests.json")["alone"])
     return server, tests
 
 
@@ -929,7 +975,8 @@ def tries(first, last):
     found, counts = [], {}
     for number, change in list(enumerate(load("candidates.json")))[first:last]:
         base = server.finder.sources[change["file"]]
-        results, _, ended = server.run([(change["file"], changed(base, change))], set(change["wanted"]))
+        changes, wanted = [(change["file"], changed(base, change))], set(change["wanted"])
+        results, _, ended = server.run(changes, wanted, most=len(tests) / 2)
         verdict, failing, kind, example = judged(change, results, ended, tests)
         counts[verdict] = counts.get(verdict, 0) + 1
         if verdict == "valid":

@@ -150,7 +150,7 @@ fn what_is_no_pack_or_no_project_is_said() {
 
 /// What a twin expects does not tell which value is the right one, and follows from the test's name.
 /// What is deselected never runs, and modules that cannot be imported are left out. A test that is slow
-/// under a trace does not end the mining.
+/// under a trace does not end the mining. A candidate costs no more tests and modules than it needs.
 #[test]
 fn the_miner_makes_twins_and_a_baseline() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -2,7 +2,8 @@
 
 The same test has the same twins every time. A twin does not tell which value is the right one: the
 other value is before it or behind it. The baseline runs no test that is deselected, and names the
-modules of tests that cannot be imported. A trace has time for a slow test."""
+modules of tests that cannot be imported. A trace has time for a slow test. A child imports the modules of
+tests that it needs, and stops where too many fail."""
 
 import json
 import os
@@ -99,3 +100,35 @@ assert miner["baseline"]()["passing"] == 1
 os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
 assert miner["candidates"]().get("tests") == 1, "a test that is slow under a trace is no hung one"
 print("the trace has time")
+
+PAIR = """import unittest
+
+import lib
+
+%s
+
+
+class Shared(unittest.TestCase):
+    def test_shared(self):
+        self.assertEqual(lib.shared, 1)
+"""
+
+# The fork server has entered the project.
+os.chdir(os.path.dirname(miner["ROOT"]))
+pair = {"test_first.py": PAIR % "lib.shared = 1", "test_second.py": PAIR % ""}
+for path, text in pair.items():
+    with open("project/" + path, "w", encoding="utf-8") as file:
+        file.write(text)
+with open("state/settings.json", "w", encoding="utf-8") as file:
+    json.dump({"source": ["lib.py"], "tests": sorted(pair), "deselected": []}, file)
+assert miner["baseline"]()["passing"] == 2
+assert miner["candidates"]().get("tests") == 2
+assert miner["load"]("tests.json")["alone"] == ["test_first"], "the second module needs the first one"
+server, tests = miner["server_and_tests"]()
+second, both = {"test_second.Shared.test_shared"}, {test["test"] for test in tests}
+results, _, ended = server.run([], second)
+assert (ended, results[min(second)]) == ("done", ("ok", "")), "what a module needs is imported with it"
+wrong = [(path, text.replace("(lib.shared, 1)", "(lib.shared, 2)").encode()) for path, text in pair.items()]
+assert len(server.run(wrong, both)[0]) == 2
+assert len(server.run(wrong, both, most=0)[0]) == 1, "it goes on where too many tests fail"
+print("a child imports what its tests need, and stops where too many fail")
