@@ -6,6 +6,7 @@
 //! - `project_files` takes a project from a directory or from an archive.
 //! - `leak_probe` looks for what gives answers of tasks away.
 //! - `miner_sandbox` runs the miner (`miner.py`, `inliner.py`) in a sandbox.
+//! - `long_trials` tries changes of a finished pack together, whatever its runner is.
 //! - Packs whose tests are cases are mined here: `mutate` finds changes in the syntax trees of sources,
 //!   `case_sandbox` tries them (`case_miner.py`), `case_mining` makes map and index of what comes of it.
 //!   Only the feature `mine` has the parsers.
@@ -15,6 +16,7 @@ mod case_baseline;
 mod case_mining;
 mod case_sandbox;
 mod leak_probe;
+mod long_trials;
 mod miner_sandbox;
 #[cfg(feature = "mine")]
 mod mutate;
@@ -31,6 +33,7 @@ pub(crate) use case_mining::{
 pub(crate) use case_sandbox::CaseReport;
 pub(crate) use case_sandbox::{CaseSandbox, CaseTrial, TrialChange, TrialRules};
 pub(crate) use leak_probe::{sandbox_leaks, shown_answers, workspace_leaks};
+pub(crate) use long_trials::LongTrials;
 pub(crate) use miner_sandbox::{MinerSandbox, MiningSettings};
 pub(crate) use pack_files::{PackFolder, replace_file};
 pub(crate) use project_files::{ProjectFiles, ProjectLayout};
