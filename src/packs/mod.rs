@@ -163,7 +163,7 @@ impl PackShelf for PackLibrary {
 mod tests {
     use super::*;
     use synthd_actors::pack::{
-        CASE_RUNNER, CASE_RUNNER_FILE, PROGRAM_FILE, PackRunner, command_file,
+        CASE_RUNNER, CASE_RUNNER_FILE, ChangeKind, PROGRAM_FILE, PackRunner, command_file,
     };
 
     #[test]
@@ -183,6 +183,10 @@ mod tests {
                     "{name} has too few inlines"
                 );
                 assert!(pack.slow.len() >= 8, "{name} has few slow forms");
+                for (kind, least) in [(ChangeKind::Fault, 15), (ChangeKind::Stub, 8)] {
+                    let long = pack.long_groups_of(kind).len();
+                    assert!(long >= least, "{name} has {long} long groups of {kind:?}");
+                }
             }
         }
     }
