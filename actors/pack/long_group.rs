@@ -26,7 +26,9 @@ pub fn own_tests(changes: &[&PackChange]) -> Vec<Vec<usize>> {
         *breaking.entry(*test).or_default() += 1;
     }
     let is_own = |test: &usize| breaking.get(test) == Some(&1);
-    let own = |change: &&PackChange| change.tests.iter().copied().filter(is_own).collect();
+    let own = |change: &&PackChange| -> Vec<usize> {
+        change.tests.iter().copied().filter(is_own).collect()
+    };
     changes.iter().map(own).collect()
 }
 

@@ -3,7 +3,9 @@
 use super::packs::{OnePack, text};
 use crate::model::{MoveAction, Task};
 use crate::pack::tests::wide_parts;
-use crate::pack::{ChangeKind, PackParts, ProjectPack};
+use crate::pack::{
+    ChangeKind, PackFile, PackHead, PackParts, ProjectPack, project_digest, result_file,
+};
 use crate::task::{Template, TemplateFolder};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -184,4 +186,70 @@ fn many_faults_are_drawn_by_their_number() {
         let tasks = (1..40).map(|seed| template.task(seed, 0).unwrap().faults.len());
         assert_eq!(tasks.collect::<BTreeSet<usize>>(), counts.into_iter().collect());
     }
+}
+
+/// A program of the shell with five functions, each with a fault that breaks three cases. Seven cases
+/// break with none.
+fn case_parts() -> PackParts {
+    let plain = crate::pack::case_tests::parts();
+    let functions = 1..=5;
+    let function = |n: usize| format!("part{n}() {{\n    echo $(($1 + {n}))\n}}\n");
+    let code: String = functions.clone().map(function).collect();
+    let code = format!("#!/bin/sh\n{code}\"$@\"\n");
+    let file = |path: &str, content: &str| PackFile {
+        path: path.to_owned(),
+        content: content.to_owned(),
+        executable: false,
+    };
+    let own = functions.clone().flat_map(|n| [20, 30, 40].map(|x| (n, x)));
+    let own = own
+        .map(|(n, x)| (format!("part{n}-{x}"), format!("part{n}\n{x}\n"), format!("{}\n", n + x)));
+    let kept = (1..=7).map(|n| (format!("none-{n}"), "true\n".to_owned(), String::new()));
+    let mut files = vec![file("README.md", "It adds.\n"), file("tool.sh", &code)];
+    let mut map = String::new();
+    for (name, cmd, out) in own.chain(kept) {
+        files.push(file(&format!("tests/cases/{name}/cmd"), &cmd));
+        files.push(file(&result_file(&name), &out));
+        let test = json!({
+            "test": name, "file": result_file(&name), "class": "", "at": [0, out.len()], "lines": {},
+        });
+        map.push_str(&format!("{test}\n"));
+    }
+    let fault = |n: usize| {
+        let (old, first) = (format!("$1 + {n}))"), 3 * (n - 1));
+        let start = code.find(&old).unwrap();
+        let line = json!({
+            "kind": "fault", "id": format!("f{n:04}"), "file": "tool.sh", "at": [start, start + old.len()],
+            "text": old.replace('+', "-"), "operator": "arith_swap", "function": format!("tool.part{n}"),
+            "failure": "wrong", "tests": [first, first + 1, first + 2], "example": first,
+            "says": "line 1 of what it prints is `0`",
+        });
+        format!("{line}\n")
+    };
+    let index = functions.map(fault).collect();
+    let parts = ["f0001", "f0002", "f0003", "f0004", "f0005"];
+    let long = json!({ "kind": "group", "id": "g0001", "of": "fault", "parts": parts });
+    let head = PackHead { project_sha256: project_digest(&files), ..plain.head.clone() };
+    PackParts { head, files, map, index, long: format!("{long}\n"), ..plain }
+}
+
+/// Reported cases are written down with their files, and run on a copy of the project.
+#[test]
+fn cases_are_tried_one_by_one() {
+    let from_pack = "{pack: adder, kind: repair-many, faults: {min: 5, max: 5}}";
+    let task = template(case_parts(), from_pack).task(1, 0).unwrap();
+    assert_eq!(task.solution.len(), 4 + 1 + 5 + 5 * 5 + 3);
+    let (files, edits) = edited(&task);
+    let right = case_parts().files.into_iter().find(|file| file.path == "tool.sh").unwrap();
+    assert_eq!((&files["tool.sh"], edits), (&right.content, 5));
+    let commands = commands(&task);
+    let tries = commands.iter().filter(|command| command.starts_with("sh /tmp/try.sh")).count();
+    assert_eq!(tries, 5 * 2 + 1);
+    for n in 1..=5 {
+        let laid = format!("'/tmp/reports/tests/cases/part{n}-20/out' <<");
+        assert!(commands.iter().any(|command| command.contains(&laid)), "{commands:#?}");
+    }
+    assert!(commands.iter().any(|command| command.contains("\ntests/run \"$@\"")));
+    assert!(task.instruction.contains("Report 5. This case is wrong:"), "{}", task.instruction);
+    assert_eq!(task.verification.milestones.len(), 5);
 }
