@@ -81,6 +81,7 @@ pub(crate) fn parts() -> PackParts {
         files,
         map: map.iter().map(|line| format!("{line}\n")).collect(),
         index: index.iter().map(|line| format!("{line}\n")).collect(),
+        long: String::new(),
         names: String::new(),
         slow: SlowParts::default(),
         notices: String::new(),

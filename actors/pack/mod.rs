@@ -8,6 +8,7 @@
 //!       project/…      the files of the project              PackFile
 //!       map.jsonl      one test a line, and where it stands  PackTest
 //!       index.jsonl    one entry a line                      PackChange, TestTwin, ChangeGroup, HelperInline
+//!       long.jsonl     one long group a line                 ChangeGroup
 //!       names.jsonl    one name a line that can be another   NameSites
 //!       slow.jsonl     one slow form a line, by hand         SlowForm
 //!       workloads/…    programs that show that they are slow
@@ -27,6 +28,7 @@ mod head;
 mod helper_inline;
 mod index;
 mod leaks;
+mod long_group;
 mod names;
 mod project_pack;
 mod renaming;
@@ -43,6 +45,7 @@ pub use head::{PACK_FILE, PACK_SCHEMA, PackHead, PackLanguage, PackRunner};
 pub use helper_inline::{CLONE_METER, HelperInline, TextChange};
 pub use index::{ChangeGroup, ChangeKind, FailureSign, PackChange, PackTest, TestTwin};
 pub use leaks::{AlikeFile, AnswerLeak, LeakListing, LeakReason, LeakScan};
+pub use long_group::{LONG_FILE, LONG_SIZES, long_group_tells, own_tests};
 pub use names::{NAMES_FILE, NameKind, NameSites};
 pub use project_pack::{
     INDEX_FILE, MAP_FILE, NOTICES_FILE, PROJECT_DIRECTORY, PackFile, PackParts, PackProblem,

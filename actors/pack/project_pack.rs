@@ -6,9 +6,10 @@ use super::helper_inline::HelperInline;
 use super::index::{
     ChangeGroup, ChangeKind, FailureSign, IndexLine, PackChange, PackTest, TestTwin,
 };
+use super::long_group::{LONG_FILE, LONG_SIZES};
 use super::names::NameSites;
 use super::slow::{SlowForm, SlowParts};
-use crate::model::digest_of_bytes;
+use crate::model::{digest_of, digest_of_bytes};
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,6 +45,7 @@ pub struct PackParts {
     pub files: Vec<PackFile>,
     pub map: String,
     pub index: String,
+    pub long: String,
     pub names: String,
     pub slow: SlowParts,
     pub notices: String,
@@ -80,8 +82,10 @@ impl fmt::Display for PackProblem {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProjectPack {
     pub head: PackHead,
-    /// The digest over all parts. It counts for the digests of tasks.
+    /// The digest over all parts but the long groups. It counts for the digests of tasks.
     pub digest: String,
+    /// The digest over all parts. It counts for the digests of tasks that know long groups.
+    pub(super) long_digest: String,
     pub files: Vec<PackFile>,
     pub tests: Vec<PackTest>,
     /// Tests that decide nothing: nobody sees them or runs them.
@@ -89,6 +93,7 @@ pub struct ProjectPack {
     pub faults: Vec<PackChange>,
     pub stubs: Vec<PackChange>,
     pub groups: Vec<ChangeGroup>,
+    pub long_groups: Vec<ChangeGroup>,
     pub twins: Vec<TestTwin>,
     pub inlines: Vec<HelperInline>,
     pub slow: Vec<SlowForm>,
@@ -117,7 +122,7 @@ pub fn project_digest(files: &[PackFile]) -> String {
     digest_of_bytes(&parts)
 }
 
-/// The digest over all parts of a pack.
+/// The digest over all parts of a pack but its long groups.
 fn digest_of_parts(parts: &PackParts) -> String {
     let mut digested: Vec<&[u8]> = vec![
         b"pack".as_slice(),
@@ -140,22 +145,37 @@ impl ProjectPack {
         check_head(&parts)?;
         cases::check(&parts)?;
         let digest = digest_of_parts(&parts);
+        let long_digest = match parts.long.is_empty() {
+            true => digest.clone(),
+            false => digest_of(&["long groups", &digest, &parts.long]),
+        };
         let PackParts {
-            head, files, map, index, slow: slow_parts, names: name_lines, notices, ..
+            head,
+            files,
+            map,
+            index,
+            long,
+            slow: slow_parts,
+            names: name_lines,
+            notices,
+            ..
         } = parts;
         let (tests, deselected) = (Vec::new(), Vec::new());
         let (faults, stubs, groups, twins) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (inlines, twinned, listing) = (Vec::new(), BTreeSet::new(), String::new());
         let (slow, workloads, names) = (Vec::new(), BTreeMap::new(), Vec::new());
+        let long_groups = Vec::new();
         let mut pack = Self {
             head,
             digest,
+            long_digest,
             files,
             tests,
             deselected,
             faults,
             stubs,
             groups,
+            long_groups,
             twins,
             inlines,
             slow,
@@ -183,6 +203,9 @@ impl ProjectPack {
         let mut reader = IndexReader { pack, known: BTreeMap::new() };
         for (line, entry) in json_lines::<IndexLine>(INDEX_FILE, &index)? {
             reader.add(entry).map_err(|why| wrong(INDEX_FILE, line, why))?;
+        }
+        for (line, entry) in json_lines::<IndexLine>(LONG_FILE, &long)? {
+            reader.add_long(entry).map_err(|why| wrong(LONG_FILE, line, why))?;
         }
         let listing = reader.pack.listed();
         let slow = slow_parts.read(&reader.pack)?;
@@ -259,7 +282,7 @@ impl ProjectPack {
     /// missing function, some tests are shown and others are kept back. One test that no report
     /// quotes has a twin: else code that knows the quoted ones and makes others pass is not found out.
     /// Cases have no twins, see `cases::is_judged`.
-    fn is_good(&self, kind: ChangeKind, change: &PackChange, quoted: &[usize]) -> bool {
+    pub(super) fn is_good(&self, kind: ChangeKind, change: &PackChange, quoted: &[usize]) -> bool {
         let is_told = match kind {
             ChangeKind::Fault => change.failure == FailureSign::Wrong,
             ChangeKind::Stub => change.tests.len() > 1,
@@ -360,16 +383,44 @@ impl IndexReader {
                 Ok(())
             }
             IndexLine::Group { id, of, parts, tests } => {
-                if !tests.is_empty() {
-                    self.pack.check_tests(&tests)?;
-                }
-                let parts: Vec<usize> =
-                    parts.iter().map(|part| self.part(of, part)).collect::<Result<_, _>>()?;
-                self.check_apart(of, &parts)?;
-                self.pack.groups.push(ChangeGroup { id, kind: of, parts, tests });
+                let group = self.group(id, of, &parts, tests)?;
+                self.pack.groups.push(group);
                 Ok(())
             }
         }
+    }
+
+    /// Adds a line of the list of long groups.
+    fn add_long(&mut self, line: IndexLine) -> Result<(), String> {
+        let IndexLine::Group { id, of, parts, tests } = line else {
+            return Err("it is no group".to_owned());
+        };
+        if !LONG_SIZES.contains(&parts.len()) {
+            let (least, most) = (*LONG_SIZES.start(), *LONG_SIZES.end());
+            let count = parts.len();
+            return Err(format!("a long group has {least} to {most} changes, not {count}"));
+        }
+        let group = self.group(id, of, &parts, tests)?;
+        self.pack.check_long_parts(of, &group.parts)?;
+        self.pack.long_groups.push(group);
+        Ok(())
+    }
+
+    /// A group of earlier changes that are apart.
+    fn group(
+        &self,
+        id: String,
+        kind: ChangeKind,
+        parts: &[String],
+        tests: Vec<usize>,
+    ) -> Result<ChangeGroup, String> {
+        if !tests.is_empty() {
+            self.pack.check_tests(&tests)?;
+        }
+        let parts: Vec<usize> =
+            parts.iter().map(|part| self.part(kind, part)).collect::<Result<_, _>>()?;
+        self.check_apart(kind, &parts)?;
+        Ok(ChangeGroup { id, kind, parts, tests })
     }
 
     fn add_change(&mut self, kind: ChangeKind, change: PackChange) -> Result<(), String> {

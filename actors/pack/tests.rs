@@ -74,10 +74,64 @@ pub(crate) fn parts() -> PackParts {
         files,
         map: map.iter().map(|line| format!("{line}\n")).collect(),
         index: index.iter().map(|line| format!("{line}\n")).collect(),
+        long: String::new(),
         names: String::new(),
         slow: SlowParts::default(),
         notices: String::new(),
     }
+}
+
+/// The parts of a pack with twelve functions. The fault and the stub of each break two tests of its own
+/// and the last one, which is a test of all. Every test has a twin.
+pub(crate) fn wide_parts() -> PackParts {
+    let numbers = 11..23;
+    let code =
+        |n: usize| format!("def part{n}(x):\n    \"\"\"x and {n}.\"\"\"\n    return x + {n}\n\n\n");
+    let code: String = numbers.clone().map(code).collect();
+    let own =
+        numbers.clone().flat_map(|n| [(format!("test_a{n}"), n, 2), (format!("test_b{n}"), n, 5)]);
+    let named = own.chain([("test_all".to_owned(), 11, 0)]);
+    let mut tests = "import unittest\nimport lib\n\n\nclass Parts(unittest.TestCase):\n".to_owned();
+    let (mut map, mut twins) = (String::new(), String::new());
+    for (number, (name, n, x)) in named.enumerate() {
+        let (start, expected) = (tests.len(), (n + x).to_string());
+        tests.push_str(&format!(
+            "    def {name}(self):\n        self.assertEqual(lib.part{n}({x}), "
+        ));
+        let value = tests.len();
+        tests.push_str(&format!("{expected})\n"));
+        let test = serde_json::json!({
+            "test": format!("tests.test_lib.Parts.{name}"), "file": "tests/test_lib.py",
+            "class": "Parts", "at": [start, tests.len()], "lines": {},
+        });
+        let twin = serde_json::json!({
+            "kind": "twin", "id": format!("t{number:04}"), "file": "tests/test_lib.py",
+            "at": [value, value + expected.len()], "text": "0", "test": number,
+        });
+        map.push_str(&format!("{test}\n"));
+        twins.push_str(&format!("{twin}\n"));
+    }
+    let change = |kind: &str, place: usize, n: usize| {
+        let old = format!("return x + {n}");
+        let new = if kind == "stub" {
+            "raise NotImplementedError".to_owned()
+        } else {
+            old.replace('+', "-")
+        };
+        let line = serde_json::json!({
+            "kind": kind, "id": format!("{}{:04}", &kind[..1], place + 1), "file": "lib.py",
+            "at": at(&code, &old), "text": new, "operator": "x", "function": format!("lib.part{n}"),
+            "failure": "wrong", "tests": [2 * place, 2 * place + 1, 24], "example": 2 * place,
+            "says": "AssertionError: 0 != 4",
+        });
+        format!("{line}\n")
+    };
+    let changes =
+        |kind: &'static str| numbers.clone().enumerate().map(move |(place, n)| (kind, place, n));
+    let changes = changes("fault").chain(changes("stub"));
+    let changes: String = changes.map(|(kind, place, n)| change(kind, place, n)).collect();
+    let files = vec![file("lib.py", &code), file("tests/test_lib.py", &tests)];
+    PackParts { head: head(&files), files, map, index: changes + &twins, ..parts() }
 }
 
 /// A slow form of the function, with its workload.

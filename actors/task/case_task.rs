@@ -4,12 +4,13 @@
 
 use super::case_text::{CaseText, case_in_words};
 use super::draw::{self, TaskRng};
+use super::long_oracle::{LongOracle, ReportedTests};
 use super::pack_draw::{self, DrawnChange, DrawnChanges};
 use super::pack_frame::part_check;
-use super::pack_spec::{PackKind, PackSpec};
+use super::pack_spec::{FaultReport, PackKind, PackSpec};
 use super::pack_task::{
     PackTaskBuilder, RUN_CHECK, TIMEOUT, fault, laid, milestones, parts, quoted, repairs, run,
-    sealed_file,
+    sealed_file, show_one_of_each,
 };
 use super::pack_text::ToldChange;
 use super::task_builder::{judge_library, sign_programs, with_digest};
@@ -137,7 +138,7 @@ impl<'a> CaseTaskBuilder<'a> {
         TaskPack {
             name: head.name.clone(),
             version: head.version.clone(),
-            digest: self.pack.digest.clone(),
+            digest: self.spec.digest_of(self.pack),
             licence: head.licence.clone(),
             notices: self.pack.notices.clone(),
             entries: drawn.changes.changes.iter().map(|drawn| drawn.change.id.clone()).collect(),
@@ -157,6 +158,9 @@ impl<'a> CaseTaskBuilder<'a> {
                 let purpose = format!("hidden.{}", drawn.change.id);
                 hidden.extend(self.half(drawn.change.tests.clone(), &purpose));
             }
+            if changes.is_long() {
+                show_one_of_each(&changes.own_tests(), &mut hidden);
+            }
             shown.extend(broken.into_iter().filter(|test| !hidden.contains(test)));
         }
         let tests: &'a [PackTest] = &self.pack.tests;
@@ -174,10 +178,15 @@ impl<'a> CaseTaskBuilder<'a> {
         tests
     }
 
-    /// The name of the drawn wording, and what the agent is told.
-    fn told(&self, drawn: &DrawnCases<'_>) -> (String, String) {
+    /// What the agent is told of a fault.
+    fn report(&self) -> Option<FaultReport> {
         let reports = self.spec.reports();
         let report = draw::derived_rng(&self.key, "report").index(reports.len());
+        reports.get(report).copied()
+    }
+
+    /// The name of the drawn wording, and what the agent is told.
+    fn told(&self, drawn: &DrawnCases<'_>) -> (String, String) {
         // They were read before, so there is none with a mistake.
         let cases = program_cases(&self.pack.files).unwrap_or_default();
         let told = |drawn: &DrawnChange<'_>| ToldChange {
@@ -188,7 +197,7 @@ impl<'a> CaseTaskBuilder<'a> {
         let text = CaseText {
             head: &self.pack.head,
             kind: self.spec.kind,
-            report: reports.get(report).copied(),
+            report: self.report(),
             changes: drawn.changes.changes.iter().map(told).collect(),
         };
         text.drawn(draw::derived_rng(&self.key, "wording").index(CaseText::WORDINGS))
@@ -220,6 +229,9 @@ impl<'a> CaseTaskBuilder<'a> {
 
     /// The oracle: it looks, runs the cases, mends one place after the other, and runs them again.
     fn solution(&self, drawn: &DrawnCases<'_>) -> Vec<ScriptedMove> {
+        if drawn.changes.is_long() {
+            return self.long_oracle(drawn).moves();
+        }
         let head = &self.pack.head;
         let tests = format!("{} 2>&1 | tail -n {LINES_SEEN}", head.runner.command());
         let docs: Vec<String> = head.docs.iter().map(|path| quoted(path)).collect();
@@ -231,6 +243,34 @@ impl<'a> CaseTaskBuilder<'a> {
         moves.extend(repairs(&drawn.changes, self.spec.kind));
         moves.push(run("All cases must be right now.", tests));
         moves
+    }
+
+    /// The oracle of a task with many changes. Each reported case is written down with all its files.
+    fn long_oracle<'d>(&'d self, drawn: &'d DrawnCases<'_>) -> LongOracle<'d> {
+        let tests = &self.pack.tests;
+        let examples = drawn.changes.changes.iter().map(|drawn| drawn.change.example);
+        let names: BTreeSet<&str> =
+            examples.filter_map(|test| tests.get(test)).map(|test| test.name.as_str()).collect();
+        let report = |name: &str| {
+            let files = self.pack.files.iter().filter(|file| case_name(&file.path) == Some(name));
+            let files = files.map(|file| (file.path.clone(), file.content.clone())).collect();
+            ReportedTests { name: name.to_owned(), files }
+        };
+        let is_shown = |test: &usize| {
+            tests.get(*test).is_some_and(|test| drawn.shown.contains(test.name.as_str()))
+        };
+        let reports = match self.spec.kind {
+            PackKind::Implement => Vec::new(),
+            _ => names.into_iter().map(report).collect(),
+        };
+        LongOracle {
+            pack: self.pack,
+            kind: self.spec.kind,
+            changes: &drawn.changes,
+            shown: (0..tests.len()).filter(is_shown).collect(),
+            is_reported: self.report() != Some(FaultReport::Area),
+            reports,
+        }
     }
 
     /// Another honest solution: it writes the files anew.

@@ -2,7 +2,7 @@
 //! words.
 
 use super::pack_spec::{FaultReport, PackKind};
-use super::pack_text::{ToldChange, listed};
+use super::pack_text::{ToldChange, listed, numbered_reports};
 use crate::pack::{PackHead, PackLanguage, ProgramCase};
 
 /// Characters of a text of a case that are quoted.
@@ -77,7 +77,7 @@ impl CaseText<'_> {
             }
             _ => {
                 let examples = self.changes.iter().map(|told| told.example.clone());
-                return examples.collect::<Vec<_>>().join("\n\n");
+                return numbered_reports(examples.collect());
             }
         };
         lines.join("\n")

@@ -25,6 +25,7 @@ mod container_task;
 mod draw;
 mod field_renderer;
 mod history_stream;
+mod long_oracle;
 mod merge_names;
 mod merge_plan;
 mod pack_bisect;

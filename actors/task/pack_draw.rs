@@ -3,7 +3,7 @@
 
 use super::draw::TaskRng;
 use super::pack_spec::{PackKind, PackSpec};
-use crate::pack::{ChangeKind, PackChange, ProjectPack};
+use crate::pack::{ChangeKind, LONG_SIZES, PackChange, ProjectPack, own_tests};
 use std::collections::BTreeMap;
 
 /// How often entries are drawn until some have windows.
@@ -82,7 +82,10 @@ fn together<'p>(
     count: usize,
     rng: &mut TaskRng,
 ) -> Option<Vec<&'p PackChange>> {
-    let mut groups = pack.good_groups(kind);
+    let mut groups = match LONG_SIZES.contains(&count) {
+        true => pack.long_groups_of(kind),
+        false => pack.good_groups(kind),
+    };
     groups.retain(|group| group.len() == count);
     groups.get(rng.index(groups.len())).cloned()
 }
@@ -175,6 +178,16 @@ fn line_end(text: &str, at: usize) -> usize {
 }
 
 impl DrawnChanges<'_> {
+    /// Whether the changes are a long group, so that each has tests of its own.
+    pub(super) fn is_long(&self) -> bool {
+        LONG_SIZES.contains(&self.changes.len())
+    }
+
+    /// The tests of each change that none of the others breaks.
+    pub(super) fn own_tests(&self) -> Vec<Vec<usize>> {
+        own_tests(&self.changes.iter().map(|drawn| drawn.change).collect::<Vec<_>>())
+    }
+
     /// Whether the repairs can be made in their order, and then give the project's own files.
     fn can_be_repaired(&self, pack: &ProjectPack) -> bool {
         let mut texts = self.wrong.clone();

@@ -58,7 +58,7 @@ impl PackTaskBuilder<'_> {
         TaskPack {
             name: head.name.clone(),
             version: head.version.clone(),
-            digest: self.pack.digest.clone(),
+            digest: self.spec.digest_of(self.pack),
             licence: head.licence.clone(),
             notices: self.pack.notices.clone(),
             entries,

@@ -2,11 +2,14 @@
 
 use super::template::StepRange;
 use super::template_error::{TemplateProblem, UnknownWord};
-use crate::pack::{PackHandle, PackShelf};
+use crate::pack::{PackHandle, PackShelf, ProjectPack};
 use serde::Deserialize;
 
 /// The most changes of one task.
 const MOST_CHANGES: u32 = 4;
+/// The most faults, and the most missing functions. Tasks with more than [`MOST_CHANGES`] are made of
+/// long groups.
+const MOST_TOGETHER: u32 = 10;
 
 /// The pack, and what kind of task is made of it (@2). It stands instead of everything that says what
 /// a task has and how it is judged.
@@ -17,9 +20,10 @@ pub struct PackSpec {
     /// The name of the pack, or `NAME@VERSION`.
     pub pack: String,
     pub kind: PackKind,
-    /// How many faults a task of the kind `repair-many` has; 2 or 3 if nothing is said.
+    /// How many faults a task of the kind `repair-many` has, up to 10; 2 or 3 if nothing is said.
     pub faults: Option<StepRange>,
-    /// How many functions are missing in a task of the kind `implement`; 1 or 2 if nothing is said.
+    /// How many functions are missing in a task of the kind `implement`, up to 10; 1 or 2 if nothing is
+    /// said.
     pub functions: Option<StepRange>,
     /// How many places are slow in a task of the kind `speed-up`; 1 to 3 if nothing is said.
     pub places: Option<StepRange>,
@@ -108,6 +112,16 @@ impl PackSpec {
         }
     }
 
+    /// Whether tasks may be made of long groups.
+    pub(crate) fn is_long(&self) -> bool {
+        self.count().max > MOST_CHANGES
+    }
+
+    /// The digest of a pack that counts for the tasks.
+    pub(super) fn digest_of(&self, pack: &ProjectPack) -> String {
+        pack.digest_for(self.is_long()).to_owned()
+    }
+
     /// Whether the workspace of a task is a git repository.
     pub(super) fn has_history(&self) -> bool {
         matches!(self.kind, PackKind::Bisect | PackKind::Merge)
@@ -181,18 +195,18 @@ impl PackSpec {
         let has_several = matches!(self.kind, PackKind::RepairMany | PackKind::Environment);
         let least = if has_several { 2 } else { 1 };
         let ranges = [
-            ("faults", self.faults),
-            ("functions", self.functions),
-            ("breakages", self.breakages),
-            ("duplicates", self.duplicates),
-            ("places", self.places),
+            ("faults", self.faults, MOST_TOGETHER),
+            ("functions", self.functions, MOST_TOGETHER),
+            ("breakages", self.breakages, MOST_CHANGES),
+            ("duplicates", self.duplicates, MOST_CHANGES),
+            ("places", self.places, MOST_CHANGES),
         ];
-        for (field, range) in ranges {
+        for (field, range, most) in ranges {
             let Some(range) = range else { continue };
             if range.min > range.max {
                 fail(field, "min is above max");
-            } else if range.min < least || range.max > MOST_CHANGES {
-                fail(field, &format!("{least} to {MOST_CHANGES} are possible"));
+            } else if range.min < least || range.max > most {
+                fail(field, &format!("{least} to {most} are possible"));
             }
         }
         found

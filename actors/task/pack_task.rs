@@ -3,11 +3,12 @@
 //! file; nothing of it is rendered. What is special of the kind `speed-up` is in `speed_task.rs`.
 
 use super::draw::{self, TaskRng};
+use super::long_oracle::{LongOracle, ReportedTests};
 use super::pack_draw::{self, DrawnChange, DrawnChanges};
 use super::pack_duplicates;
 use super::pack_environment;
 use super::pack_frame::{PackWork, part_check};
-use super::pack_spec::{PackKind, PackSpec};
+use super::pack_spec::{FaultReport, PackKind, PackSpec};
 use super::pack_text::{TaskText, ToldChange};
 use super::task_builder::with_digest;
 use super::template::Template;
@@ -26,6 +27,8 @@ const CHECK: &str = include_str!("../pack/sealed/check.py");
 pub(super) const RUN_CHECK: &str = "python3 /sealed/check.py";
 /// The part for the tests that pass from the start.
 pub(super) const KEPT: &str = "kept";
+/// The part for the tests that several changes of a long group break.
+const TOGETHER: &str = "together";
 /// Wall time of the check. The tests have limits of their own, so this is only reached if they hang.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(300);
 
@@ -144,13 +147,21 @@ impl<'a> PackTaskBuilder<'a> {
             }
             hidden.extend(tests);
         }
+        if self.spec.kind == PackKind::Implement && changes.is_long() {
+            show_one_of_each(&changes.own_tests(), &mut hidden);
+        }
         hidden
+    }
+
+    /// What the agent is told of a fault.
+    fn report(&self) -> Option<FaultReport> {
+        let reports = self.spec.reports();
+        let report = draw::derived_rng(&self.key, "report").index(reports.len());
+        reports.get(report).copied()
     }
 
     /// The name of the drawn wording, and what the agent is told.
     fn told(&self, drawn: &DrawnTask<'_>) -> (String, String) {
-        let reports = self.spec.reports();
-        let report = draw::derived_rng(&self.key, "report").index(reports.len());
         let told = |drawn: &DrawnChange<'_>| ToldChange {
             file: drawn.change.file.clone(),
             function: drawn.change.function.clone(),
@@ -159,7 +170,7 @@ impl<'a> PackTaskBuilder<'a> {
         let text = TaskText {
             head: &self.pack.head,
             kind: self.spec.kind,
-            report: reports.get(report).copied(),
+            report: self.report(),
             changes: drawn.changes.changes.iter().map(told).collect(),
         };
         text.drawn(draw::derived_rng(&self.key, "wording").index(TaskText::WORDINGS))
@@ -213,6 +224,9 @@ impl<'a> PackTaskBuilder<'a> {
 
     /// The oracle: it looks, runs the tests, mends one place after the other, and runs them again.
     fn solution(&self, drawn: &DrawnTask<'_>) -> Vec<ScriptedMove> {
+        if drawn.changes.is_long() {
+            return self.long_oracle(drawn).moves();
+        }
         let head = &self.pack.head;
         let tests = format!("{} 2>&1 | tail -n 15", head.runner.command());
         let docs: Vec<String> = head.docs.iter().map(|path| quoted(path)).collect();
@@ -224,6 +238,29 @@ impl<'a> PackTaskBuilder<'a> {
         moves.extend(repairs(&drawn.changes, self.spec.kind));
         moves.push(run("All tests must pass now.", tests));
         moves
+    }
+
+    /// The oracle of a task with many changes. The reported tests stand in copies of their files.
+    fn long_oracle<'d>(&'d self, drawn: &'d DrawnTask<'_>) -> LongOracle<'d> {
+        let examples: BTreeSet<usize> =
+            drawn.changes.changes.iter().map(|drawn| drawn.change.example).collect();
+        let hidden: BTreeSet<usize> = drawn.hidden.difference(&examples).copied().collect();
+        let has_example = |file: &&PackFile| {
+            let mut tests = examples.iter().filter_map(|test| self.pack.tests.get(*test));
+            self.spec.kind != PackKind::Implement && tests.any(|test| test.file == file.path)
+        };
+        let report = |file: &PackFile| ReportedTests {
+            name: file.path.clone(),
+            files: vec![(file.path.clone(), self.shown(file, &hidden))],
+        };
+        LongOracle {
+            pack: self.pack,
+            kind: self.spec.kind,
+            changes: &drawn.changes,
+            shown: (0..self.pack.tests.len()).filter(|t| !drawn.hidden.contains(t)).collect(),
+            is_reported: self.report() != Some(FaultReport::Area),
+            reports: self.pack.files.iter().filter(has_example).map(report).collect(),
+        }
     }
 
     /// Another honest solution: it writes the files anew.
@@ -282,8 +319,23 @@ impl<'a> PackTaskBuilder<'a> {
     }
 }
 
+/// Shows one test of each function that is its own, and keeps another one back.
+pub(super) fn show_one_of_each(own: &[Vec<usize>], hidden: &mut BTreeSet<usize>) {
+    for own in own {
+        if own.iter().all(|test| hidden.contains(test))
+            && let Some(first) = own.first()
+        {
+            hidden.remove(first);
+        }
+        if own.iter().all(|test| !hidden.contains(test)) {
+            hidden.extend(own.last());
+        }
+    }
+}
+
 /// The names of the parts, each with the numbers of its tests: one for each change, and one for the
-/// tests that pass from the start. None of them is empty.
+/// tests that pass from the start. In a long group, the part of a change has the tests that are its
+/// own, and those that several changes break are a part, too. None of them is empty.
 pub(super) fn parts(
     pack: &ProjectPack,
     changes: &DrawnChanges<'_>,
@@ -295,6 +347,15 @@ pub(super) fn parts(
         .map(|(drawn, number)| (format!("{word}-{number}"), drawn.change.tests.clone()))
         .collect();
     let broken: BTreeSet<usize> = parts.iter().flat_map(|(_, tests)| tests.clone()).collect();
+    if changes.is_long() {
+        let own = changes.own_tests();
+        let shared = broken.iter().filter(|test| !own.iter().any(|own| own.contains(test)));
+        let shared: Vec<usize> = shared.copied().collect();
+        parts.iter_mut().zip(own).for_each(|((_, tests), own)| *tests = own);
+        if !shared.is_empty() {
+            parts.push((TOGETHER.to_owned(), shared));
+        }
+    }
     let others: Vec<usize> = (0..pack.tests.len()).filter(|test| !broken.contains(test)).collect();
     if !others.is_empty() {
         parts.push((KEPT.to_owned(), others));
@@ -335,7 +396,8 @@ pub(super) fn fault(drawn: &DrawnChange<'_>) -> TaskFault {
 /// The milestones of a task with several changes: each that is mended. A task with one change has
 /// none, because the milestone would be its check.
 pub(super) fn milestones(checks: &[TaskCheck]) -> Vec<TaskCheck> {
-    let parts: Vec<&TaskCheck> = checks.iter().filter(|check| check.name != KEPT).collect();
+    let is_change = |check: &&TaskCheck| check.name != KEPT && check.name != TOGETHER;
+    let parts: Vec<&TaskCheck> = checks.iter().filter(is_change).collect();
     if parts.len() < 2 {
         return Vec::new();
     }

@@ -1,7 +1,7 @@
 //! What the agent of a task from a pack is told: three wordings for each kind.
 
 use super::pack_spec::{FaultReport, PackKind};
-use crate::pack::PackHead;
+use crate::pack::{LONG_SIZES, PackHead};
 
 /// What a text says of one change.
 pub(super) struct ToldChange {
@@ -104,7 +104,7 @@ impl TaskText<'_> {
             }
             _ => {
                 let example = |told: &ToldChange| format!("This test fails, in {}", told.example);
-                return self.changes.iter().map(example).collect::<Vec<_>>().join("\n\n");
+                return numbered_reports(self.changes.iter().map(example).collect());
             }
         };
         lines.join("\n")
@@ -132,6 +132,16 @@ impl TaskText<'_> {
              {sources} count."
         )
     }
+}
+
+/// Reports as paragraphs. Many have numbers.
+pub(super) fn numbered_reports(reports: Vec<String>) -> String {
+    if !LONG_SIZES.contains(&reports.len()) {
+        return reports.join("\n\n");
+    }
+    let numbered = reports.iter().zip(1..);
+    let numbered = numbered.map(|(report, number)| format!("Report {number}. {report}"));
+    numbered.collect::<Vec<_>>().join("\n\n")
 }
 
 /// Paths in a sentence: `` `a` and `b` ``.

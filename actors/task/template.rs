@@ -542,9 +542,10 @@ impl Template {
         }
         let mut files = self.folder.digests(&self.id);
         // A template from a pack consists of the pack too.
-        let digest = |pack: &PackHandle| match pack.get() {
-            Ok(pack) => pack.digest.clone(),
-            Err(why) => why,
+        let digest = |pack: &PackHandle| match (pack.get(), &self.from_pack) {
+            (Ok(pack), Some(spec)) => spec.digest_of(&pack),
+            (Ok(pack), None) => pack.digest.clone(),
+            (Err(why), _) => why,
         };
         let pack = self.pack.iter();
         files.extend(pack.map(|pack| (format!("pack:{}", pack.name()), digest(pack))));

@@ -39,12 +39,15 @@ pub struct NearestSkeleton {
 
 impl TemplateSkeleton {
     /// The skeleton of the first task under seed 1. What a template takes from a pack, the engine
-    /// makes; its skeleton is the pack and the kind.
+    /// makes; its skeleton is the pack, the kind, and whether its tasks are long.
     pub fn of(template: &Template) -> Result<Self, TemplateError> {
         let rows = match &template.from_pack {
             Some(spec) => {
                 let pack = spec.pack.split('@').next().unwrap_or_default();
-                HashSet::from([digest_of_row(&[pack, &format!("{:?}", spec.kind)])])
+                let kind = format!("{:?}", spec.kind);
+                // Long tasks have another oracle and other parts.
+                let form = if spec.is_long() { "long" } else { "short" };
+                HashSet::from([digest_of_row(&[pack, &kind, form])])
             }
             None => {
                 let text = programs(&template.task(1, 0)?);

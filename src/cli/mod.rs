@@ -109,7 +109,7 @@ enum CliCommand {
     /// The templates: list, show, render, check, variety, calibrate, export, new, draft
     #[command(subcommand)]
     Template(template::TemplateCommand),
-    /// Projects with tests, which give tasks: list, add, mine, check
+    /// Projects with tests, which give tasks: list, add, mine, group, check
     #[command(subcommand)]
     Pack(pack::PackCommand),
     /// Models and their prices: list, check, price

@@ -12,6 +12,7 @@ in `state/`. Each command does one step, so that whoever calls it can show progr
     miner.py write                  the parts of the pack                  -> state/map.jsonl, index.jsonl
     miner.py names                  which names can be others              -> state/names.jsonl
     miner.py check FROM TO          entries of a finished pack again       -> prints what differs
+    miner.py together               the trials of state/trials.json        -> prints which tests fail
 
 A step prints one line of JSON. A fork server validates candidates: all modules are compiled once, and
 each candidate has a child that imports the project anew from the compiled modules, with one changed.
@@ -1201,6 +1202,27 @@ def check(first, last):
     return {"of": len(checked), "checked": len(checked[first:last]), "differing": differing}
 
 
+def together():
+    """Trials of a finished pack: each is a list of changes that stand together. The answer has the numbers of the tests
+    that fail with each; none if the tests did not end."""
+    names = [test["test"] for test in lines("map.jsonl") if not test.get("left_out")]
+    server = Server()
+    results, covered, ended = server.run([], set(names), trace=True)
+    if ended != "done" or any(results.get(name, ("",))[0] != "ok" for name in names):
+        return fail("the control fails: tests of the unchanged project fail")
+    server.times = {name: covered[name]["seconds"] for name in names}
+    tests = [{"test": name} for name in names]
+    found = []
+    for trial in load("trials.json"):
+        results, _, ended = server.run(combined(server.finder.sources, trial), set(names))
+        is_whole = ended == "done" and "(import)" not in results
+        failing = [number for number, name in enumerate(names) if results.get(name, ("",))[0] != "ok"]
+        found.append(failing if is_whole else None)
+    if not control(server, tests):
+        return fail("the control fails after the trials: one of them left something behind")
+    return {"failing": found}
+
+
 # Names
 
 
@@ -1350,7 +1372,7 @@ def entry_places():
 
 
 STEPS = {"baseline": baseline, "names": names, "candidates": candidates, "try": tries, "confirm": confirm, "groups": groups,
-         "inlines": inlines, "write": write, "check": check}
+         "inlines": inlines, "write": write, "check": check, "together": together}
 
 
 def main():

@@ -7,6 +7,7 @@
 //! - `project_files` takes a project from a directory or from an archive.
 //! - `leak_probe` looks for what gives answers of tasks away.
 //! - `miner_sandbox` runs the miner (`miner.py`, `inliner.py`) in a sandbox.
+//! - `long_trials` tries changes of a finished pack together, whatever its runner is.
 //! - Packs whose tests are cases are mined here: `mutate` finds changes in the syntax trees of sources,
 //!   `case_sandbox` tries them (`case_miner.py`), `case_mining` makes map and index of what comes of it.
 //!   Only the feature `mine` has the parsers.
@@ -16,6 +17,7 @@ mod case_baseline;
 mod case_mining;
 mod case_sandbox;
 mod leak_probe;
+mod long_trials;
 mod miner_sandbox;
 #[cfg(feature = "mine")]
 mod mutate;
@@ -32,6 +34,7 @@ pub(crate) use case_mining::{
 pub(crate) use case_sandbox::CaseReport;
 pub(crate) use case_sandbox::{CaseSandbox, CaseTrial, TrialChange, TrialRules};
 pub(crate) use leak_probe::{sandbox_leaks, shown_answers, workspace_leaks};
+pub(crate) use long_trials::LongTrials;
 pub(crate) use miner_sandbox::{MinerSandbox, MiningSettings};
 pub(crate) use pack_files::{PackFolder, replace_file};
 pub(crate) use project_files::{ProjectFiles, ProjectLayout};
@@ -164,7 +167,7 @@ impl PackShelf for PackLibrary {
 mod tests {
     use super::*;
     use synthd_actors::pack::{
-        CASE_RUNNER, CASE_RUNNER_FILE, PROGRAM_FILE, PackRunner, command_file,
+        CASE_RUNNER, CASE_RUNNER_FILE, ChangeKind, PROGRAM_FILE, PackRunner, command_file,
     };
 
     #[test]
@@ -184,6 +187,10 @@ mod tests {
                     "{name} has too few inlines"
                 );
                 assert!(pack.slow.len() >= 8, "{name} has few slow forms");
+                for (kind, least) in [(ChangeKind::Fault, 15), (ChangeKind::Stub, 8)] {
+                    let long = pack.long_groups_of(kind).len();
+                    assert!(long >= least, "{name} has {long} long groups of {kind:?}");
+                }
             }
         }
     }

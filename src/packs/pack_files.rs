@@ -9,8 +9,8 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use synthd_actors::pack::{
-    INDEX_FILE, MAP_FILE, NAMES_FILE, NOTICES_FILE, PACK_FILE, PROJECT_DIRECTORY, PackFile,
-    PackHead, PackParts, PackProblem, SLOW_FILE, SlowParts, WORKLOAD_DIRECTORY,
+    INDEX_FILE, LONG_FILE, MAP_FILE, NAMES_FILE, NOTICES_FILE, PACK_FILE, PROJECT_DIRECTORY,
+    PackFile, PackHead, PackParts, PackProblem, SLOW_FILE, SlowParts, WORKLOAD_DIRECTORY,
 };
 use synthd_actors::task::TEMPLATE_FILE;
 
@@ -139,6 +139,7 @@ impl PackFolder {
             files: self.project()?,
             map: self.text(MAP_FILE, false)?,
             index: self.text(INDEX_FILE, false)?,
+            long: self.text(LONG_FILE, false)?,
             names: self.text(NAMES_FILE, false)?,
             slow: self.slow()?,
             notices: self.text(NOTICES_FILE, false)?,

@@ -192,6 +192,12 @@ fn a_project_is_added_mined_checked_and_used() {
     assert_eq!(report["problems"], serde_json::json!([]));
     assert_eq!(report["leaks"], serde_json::json!([]));
 
+    // Two functions make no long group.
+    let long = document(dir, &["pack", "group", "packs/toy", "--groups", "3", "--json"]);
+    assert_eq!(long["added"], 0, "{long}");
+    assert_eq!(long["long_groups"], 0, "{long}");
+    assert!(!dir.join("packs/toy/long.jsonl").exists());
+
     // Groups are tried as well: one that says too little of the tests that it breaks is found.
     let all = document(dir, &["pack", "list", "--packs", "packs", "--json"]);
     let toy = all.as_array().unwrap().iter().find(|pack| pack["name"] == "toy").unwrap();
@@ -215,4 +221,45 @@ fn a_project_is_added_mined_checked_and_used() {
     fs::write(&source, TOY.replace("A toy", "The toy")).unwrap();
     let ran = synthd_in(dir, &check).fails(2, "SYN-0221");
     assert!(ran.stderr.contains("project_sha256"), "{}", ran.stderr);
+}
+
+/// The lines of a list of long groups without their ids.
+fn long_groups(path: &Path) -> Vec<serde_json::Value> {
+    let text = fs::read_to_string(path).unwrap();
+    let line = |line: &str| {
+        let mut line: serde_json::Value = serde_json::from_str(line).unwrap();
+        line["id"] = serde_json::Value::Null;
+        line
+    };
+    text.lines().map(line).collect()
+}
+
+/// The same numbers find the same groups as when the pack was shipped. Index and map stay, and what is
+/// there is not added again.
+#[test]
+fn long_groups_are_found_again() {
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("packs/leaseq");
+    let dir = tempfile::tempdir().unwrap();
+    let copied = Command::new("cp").arg("-R").arg(&shipped).arg(dir.path()).status().unwrap();
+    assert!(copied.success());
+    let pack = dir.path().join("leaseq");
+    fs::remove_file(pack.join("long.jsonl")).unwrap();
+    let args = ["pack", "group", "leaseq", "--groups", "2", "--json"];
+    let args = [&args[..], &["--faults", "8-8", "--functions", "6-6"]].concat();
+    let found = document(dir.path(), &args);
+    let (all, new) =
+        (long_groups(&shipped.join("long.jsonl")), long_groups(&pack.join("long.jsonl")));
+    assert_eq!(found["added"], new.len());
+    assert!(new.len() >= 2, "{found}");
+    assert!(new.iter().all(|group| all.contains(group)), "{new:?}");
+    for file in ["index.jsonl", "map.jsonl"] {
+        let read = |place: &Path| fs::read(place.join(file)).unwrap();
+        assert!(read(&pack) == read(&shipped), "{file} has changed");
+    }
+    let again = document(dir.path(), &args);
+    assert_eq!(again["added"], 0, "{again}");
+    assert_eq!(again["long_groups"], new.len(), "{again}");
+    let wrong = synthd_in(dir.path(), &["pack", "group", "leaseq", "--faults", "2-4"]);
+    assert_eq!(wrong.code, Some(2), "{wrong:?}");
+    assert!(wrong.stderr.contains("two numbers from 5 to 10, such as 7-9"), "{wrong:?}");
 }

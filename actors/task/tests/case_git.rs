@@ -137,6 +137,7 @@ fn parts() -> PackParts {
             deselected: BTreeMap::new(),
         },
         head_text: String::new(),
+        long: String::new(),
         files,
         map: map.iter().map(|line| format!("{line}\n")).collect(),
         index: index.iter().map(|line| format!("{line}\n")).collect(),

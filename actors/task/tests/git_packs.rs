@@ -101,6 +101,7 @@ fn parts() -> PackParts {
         vec![file("README.md", "# lib\n"), file("lib.py", CODE), file("tests/test_lib.py", &tests)];
     let lines = |values: &[Value]| values.iter().map(|line| format!("{line}\n")).collect();
     PackParts {
+        long: String::new(),
         names: String::new(),
         slow: SlowParts::default(),
         head: PackHead {

@@ -10,6 +10,7 @@ mod faults;
 mod folder;
 mod format;
 mod git_packs;
+mod long_packs;
 mod pack_leaks;
 mod pack_names;
 mod packs;

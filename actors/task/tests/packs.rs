@@ -145,7 +145,7 @@ fn the_pack_stands_instead_of_other_keys() {
     for (from_pack, expected) in [
         ("{pack: lib, kind: repair, faults: {min: 2, max: 3}}", "only the kind `repair-many`"),
         ("{pack: lib, kind: repair, functions: {min: 1, max: 1}}", "only the kind `implement`"),
-        ("{pack: lib, kind: repair-many, faults: {min: 1, max: 3}}", "2 to 4 are possible"),
+        ("{pack: lib, kind: repair-many, faults: {min: 1, max: 3}}", "2 to 10 are possible"),
         ("{pack: lib, kind: repair-many, faults: {min: 3, max: 2}}", "min is above max"),
         ("{pack: lib, kind: implement, report: {choice: [area]}}", "no faults to report"),
         ("{pack: lib, kind: repair, report: {choice: []}}", "no form to draw"),

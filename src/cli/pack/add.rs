@@ -192,6 +192,7 @@ fn parts(args: &PackAddArgs, files: &ProjectFiles, layout: &ProjectLayout) -> Pa
         files: kept,
         map: String::new(),
         index: String::new(),
+        long: String::new(),
         names: String::new(),
         slow: SlowParts::default(),
         notices: files.notices(),

@@ -140,7 +140,8 @@ fn index(pack: &ProjectPack) -> Result<String> {
     let changes = changes.map(|change| entry("change", serde_json::to_value(change)));
     let inlines = pack.inlines.iter();
     let inlines = inlines.map(|inline| entry("inline", serde_json::to_value(inline)));
-    let groups = pack.groups.iter().filter(|group| !group.tests.is_empty());
+    let groups = pack.groups.iter().chain(&pack.long_groups);
+    let groups = groups.filter(|group| !group.tests.is_empty());
     let groups = groups.map(|group| Ok(group_line(pack, group)));
     Ok(changes.chain(inlines).chain(groups).collect::<Result<Vec<_>>>()?.join("\n"))
 }

@@ -76,6 +76,7 @@ fn described(pack: &ProjectPack, folder: Option<String>) -> Value {
         "faults": pack.faults.len(), "stubs": pack.stubs.len(), "twins": pack.twins.len(),
         "slow_forms": pack.slow.len(), "names": pack.names.len(),
         "fault_groups": groups(ChangeKind::Fault), "stub_groups": groups(ChangeKind::Stub),
+        "long_groups": pack.long_groups.len(),
         "inlines": pack.inlines.len(),
     })
 }

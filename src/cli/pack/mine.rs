@@ -10,7 +10,9 @@ use clap::Args;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use synthd_actors::pack::{INDEX_FILE, MAP_FILE, NAMES_FILE, PackParts, PackRunner, SLOW_FILE};
+use synthd_actors::pack::{
+    INDEX_FILE, LONG_FILE, MAP_FILE, NAMES_FILE, PackParts, PackRunner, SLOW_FILE,
+};
 use synthd_actors::pool::PoolHandle;
 
 #[derive(Args)]
@@ -43,11 +45,15 @@ pub(super) async fn mine(args: PackMineArgs) -> Result<ExitCode> {
     let parts = parts_of(&args.folder)?;
     let (summary, files) = with_sandboxes(async |pool| mined(pool, &args, &parts).await).await?;
     let MinedFiles { map, index, names } = files;
-    let parts = PackParts { map, index, names, ..parts };
+    let had_long_groups = !parts.long.is_empty();
+    let parts = PackParts { map, index, names, long: String::new(), ..parts };
     // What is written must be readable; the old parts stay if it is not.
     let pack = checked(&args.folder, parts.clone())?;
     // Names stand in entries, and entries name tests by their numbers in the map. Ended between, the
-    // pack is one without entries or names.
+    // pack is one without entries or names. Long groups name entries that are no more.
+    if had_long_groups {
+        replace_file(&args.folder.join(LONG_FILE), "")?;
+    }
     replace_file(&args.folder.join(NAMES_FILE), "")?;
     replace_file(&args.folder.join(INDEX_FILE), "")?;
     replace_file(&args.folder.join(MAP_FILE), &parts.map)?;

@@ -4,6 +4,7 @@
 mod add;
 mod check;
 mod check_cases;
+mod group;
 mod list;
 mod mine;
 #[cfg(feature = "mine")]
@@ -32,6 +33,8 @@ pub(super) enum PackCommand {
     Add(Box<add::PackAddArgs>),
     /// Find faults that the tests of a pack tell
     Mine(mine::PackMineArgs),
+    /// Find groups of many changes for long tasks
+    Group(group::PackGroupArgs),
     /// Try entries of a pack again, and prove tasks from it
     Check(check::PackCheckArgs),
 }
@@ -42,6 +45,7 @@ pub(super) fn run(command: PackCommand) -> Result<ExitCode> {
         PackCommand::List(args) => list::list(&args),
         PackCommand::Add(args) => run_in_actor_system(Box::pin(add::add(*args)))?,
         PackCommand::Mine(args) => run_in_actor_system(Box::pin(mine::mine(args)))?,
+        PackCommand::Group(args) => run_in_actor_system(Box::pin(group::group(args)))?,
         PackCommand::Check(args) => run_in_actor_system(Box::pin(check::check(args)))?,
     }
 }
