@@ -45,9 +45,8 @@ impl CanaryTests {
         let [file, passing, failing] = [&random[..5], &random[5..10], &random[10..15]].map(name);
         let (one, other) = (u32::from(random[0]), u32::from(random[5]));
         let sum = one + other;
-        let text = |name: &str, sum: u32| {
-            format!("def {name}():\n    assert {one} + {other} == {sum}\n")
-        };
+        let text =
+            |name: &str, sum: u32| format!("def {name}():\n    assert {one} + {other} == {sum}\n");
         let passes = text(&passing, sum);
         let fails = text(&failing, sum + 1 + u32::from(random[15]));
         let gap = if directory.is_empty() { "" } else { "/" };
