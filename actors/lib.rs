@@ -7,6 +7,7 @@
 //! - `policy` has pure functions: retries, limits, the ledger, model assignment, estimates.
 //! - `pack` has projects with tests, from which tasks are made.
 //! - `task` and `agent` are pure as well: how a task is drawn, and what a model is shown.
+//! - `curation` has what a recipe makes of finished rows: stages, their notes, and the passes.
 //! - `draft` has the state machine of templates that models write.
 //! - `variety` compares the tasks of a template, and templates with each other.
 //! - `ports` and `agent_access` are the traits that the `synthd` package implements: store,
@@ -24,6 +25,7 @@ pub mod agent_access;
 pub mod campaign;
 pub mod collector;
 pub mod container_judge;
+pub mod curation;
 pub mod draft;
 pub mod engine;
 pub mod judge;

@@ -12,11 +12,11 @@
 use crate::agent::Scaffold;
 use crate::model::{
     AnsweredCalls, AttemptNumber, AttemptRecord, CallFault, CallRecord, CampaignName,
-    CampaignRecord, ChatReply, ChatRequest, CommandStatus, DatasetRecord, EpisodeId, EpisodeRecord,
-    ExchangeRecorder, ExecReport, ExecRequest, Fault, FaultKind, FileSpec, HostAddress,
-    JournalEntry, ModelConfig, Money, OperationReport, Publication, RowFormat, RowRecord,
-    SandboxFingerprint, SandboxOperation, SandboxSpec, SandboxTree, ServiceReport, SpendingTotals,
-    Task, TaskService, TemplateEdition, Turn, WorkspaceCopy,
+    CampaignRecord, ChatReply, ChatRequest, CommandStatus, CurationReport, DatasetRecord,
+    EpisodeId, EpisodeRecord, ExchangeRecorder, ExecReport, ExecRequest, Fault, FaultKind,
+    FileSpec, HostAddress, JournalEntry, ModelConfig, Money, OperationReport, Publication,
+    RowFormat, RowRecord, SandboxFingerprint, SandboxOperation, SandboxSpec, SandboxTree,
+    ServiceReport, SpendingTotals, Task, TaskService, TemplateEdition, Turn, WorkspaceCopy,
 };
 use async_trait::async_trait;
 use std::pin::Pin;
@@ -350,12 +350,34 @@ pub trait SetReview: Send {
     /// Adds to a row its rejection, its labels and its pass rate, as far as they depend on other
     /// rows. Every row of the set is shown once, also a rejected one.
     fn review(&mut self, record: &mut RowRecord);
+
+    /// What is kept beside a row that was reviewed: a line of JSON. None if nothing is.
+    fn note(&self, _: &RowRecord) -> Option<String> {
+        None
+    }
+
+    /// What a recipe made of the rows, once all were reviewed. None if no recipe did.
+    fn report(&self) -> Option<CurationReport> {
+        None
+    }
 }
 
-/// The order to write one dataset version. The sink reads the rows themselves from `journal`, once.
+/// The rows of a dataset, page by page, in an order that never changes.
+#[async_trait]
+pub trait RowPages: Send + Sync + 'static {
+    /// The page behind the ordinal `after` (exclusive; None for the first page), with at most `limit`
+    /// rows. An empty page is the end.
+    async fn page(&self, after: Option<u64>, limit: usize) -> Result<Vec<RowRecord>, Fault>;
+
+    /// The highest version number of the dataset that a record has; zero if none has one.
+    async fn recorded_version(&self) -> Result<u32, Fault>;
+}
+
+/// The order to write one dataset version. The sink reads the rows once.
 pub struct DatasetWriteRequest {
+    /// The name of the dataset: of its campaign, or of its recipe.
     pub campaign: CampaignName,
-    pub journal: Arc<dyn Journal>,
+    pub rows: Arc<dyn RowPages>,
     /// Shown every row before it is written.
     pub review: Box<dyn SetReview>,
     /// The format of all rows of the version.

@@ -184,6 +184,8 @@ codes! {
     NotADataset = "0701", exit 2;
     /// A dataset version does not match its manifest, or breaks a rule.
     DatasetDamaged = "0702", exit 1;
+    /// The sources of a recipe cannot give one dataset.
+    RecipeSources = "0703", exit 2;
 
     /// A model of the campaign cannot be called as it is configured; for example, its key is not
     /// set.

@@ -14,6 +14,7 @@ pub mod cli;
 pub mod config;
 pub mod container_tasks;
 pub mod control;
+pub mod curation;
 pub mod dataset;
 pub mod draw_table;
 mod durable;

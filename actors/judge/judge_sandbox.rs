@@ -2,11 +2,14 @@
 //!
 //! ```text
 //!  (none) ──acquire, tunnel──► empty ──lay──► laid ──► one check ──► emptied ──► empty …
+//!                                               ├── the milestones of one measurement ──► emptied
 //!                                               └── fault, or a check cut short ────► dropped
 //! ```
 //! Each check begins in a sandbox in which no process runs and nothing is but the sealed files and the
 //! submission, laid anew. Whatever a check has started or changed, the next one finds nothing of it,
-//! and nothing sealed is there while an agent acts.
+//! and nothing sealed is there while an agent acts. The milestones of one measurement share what was
+//! laid, because they decide no label and an agent waits for them; after one that was cut short, the
+//! next begins anew.
 //!
 //! The sandbox may be used for one run after the other of the same task, because no program of the
 //! agent runs in it.
@@ -78,6 +81,10 @@ struct CheckRun<'r> {
     files: Vec<FileSpec>,
     left_out: LeftOutList,
     time: CheckTime,
+    /// Whether a check that ends by itself and leaves room leaves the sandbox to the next one.
+    shared: bool,
+    /// Whether the files lie in the sandbox.
+    laid: bool,
 }
 
 /// A command of a check that has ended.
@@ -110,19 +117,19 @@ impl JudgeSandbox {
         copy: &Arc<dyn StoredCopy>,
     ) -> Result<Vec<JudgedCheck>, Fault> {
         let time = CheckTime::for_each(task.verification.timeout);
-        let results = self.run(task, checks, copy, time).await?;
+        let results = self.run(task, checks, copy, time, false).await?;
         Ok(results.into_iter().flatten().collect())
     }
 
-    /// Runs the milestones of a task like checks. All together have the time of one check. None stands
-    /// for each that had no time or less than that.
+    /// Runs the milestones of a task like checks, but one after the other over the same laid files. All
+    /// together have the time of one check. None stands for each that had no time or less than that.
     pub async fn measure(
         &mut self,
         task: &Task,
         copy: &Arc<dyn StoredCopy>,
     ) -> Result<Vec<Option<JudgedCheck>>, Fault> {
         let time = CheckTime::for_all(task.verification.timeout);
-        self.run(task, &task.verification.milestones, copy, time).await
+        self.run(task, &task.verification.milestones, copy, time, true).await
     }
 
     /// Makes the comparisons, and runs the commands if there are any.
@@ -132,6 +139,7 @@ impl JudgeSandbox {
         checks: &[TaskCheck],
         copy: &Arc<dyn StoredCopy>,
         time: CheckTime,
+        shared: bool,
     ) -> Result<Vec<Option<JudgedCheck>>, Fault> {
         let loaded = copy.load().await?;
         let mut results: Vec<_> =
@@ -144,7 +152,8 @@ impl JudgeSandbox {
         drop(loaded);
         let files = with_left_out(&task.verification.files, &left_out);
         let service = self.service.clone();
-        let mut run = CheckRun { service, copy: &**copy, files, left_out, time };
+        let laid = false;
+        let mut run = CheckRun { service, copy: &**copy, files, left_out, time, shared, laid };
         let mut lease = match self.lease.take() {
             Some(lease) => lease,
             None => self.acquire().await?,
@@ -201,7 +210,7 @@ impl CheckRun<'_> {
             let command = ran.get(check.run.as_str()).and_then(Option::as_ref);
             *result = command.map(|ran| self.part(part, ran));
         }
-        Ok(())
+        self.empty(lease.sandbox()).await
     }
 
     /// The result of one part. A failed one also tells what was not judged.
@@ -216,17 +225,36 @@ impl CheckRun<'_> {
         }
     }
 
-    /// Runs one check between a fresh start and an empty sandbox. None: the common time was too short
-    /// for it.
+    /// Lays the sealed files and the submission, if they are not there.
+    async fn lay(&mut self, sandbox: &mut dyn Sandbox) -> Result<(), Fault> {
+        if self.laid {
+            return Ok(());
+        }
+        let copy = self.copy.load().await?;
+        sandbox.lay_judge(&self.files, &copy).await?;
+        self.laid = true;
+        Ok(())
+    }
+
+    /// Ends and removes all that checks have left. A failure is the sandbox's, not the agent's.
+    async fn empty(&mut self, sandbox: &mut dyn Sandbox) -> Result<(), Fault> {
+        if !std::mem::take(&mut self.laid) {
+            return Ok(());
+        }
+        sandbox.reset().await.map_err(|fault| {
+            let lost = fault.kind.is_uncopied();
+            if lost { Fault::new(FaultKind::SandboxLost, fault.message) } else { fault }
+        })
+    }
+
+    /// Runs one check over laid files. None: the common time was too short for it.
     async fn command(
         &mut self,
         sandbox: &mut dyn Sandbox,
         check: &TaskCheck,
     ) -> Result<Option<RanCommand>, Fault> {
         let Some(time) = self.time.begin() else { return Ok(None) };
-        let copy = self.copy.load().await?;
-        sandbox.lay_judge(&self.files, &copy).await?;
-        drop(copy);
+        self.lay(sandbox).await?;
         let report = run_engine_command(sandbox, &check.run, time).await?;
         let had_its_time = self.time.end(&report.end);
         self.service.cut_off();
@@ -234,7 +262,10 @@ impl CheckRun<'_> {
             return Err(fault);
         }
         let without_room = without_room(sandbox).await?;
-        empty(sandbox).await?;
+        let whole = matches!(report.end, ExecEnd::Exited(_)) && without_room.is_none();
+        if !self.shared || !whole {
+            self.empty(sandbox).await?;
+        }
         let output = told(check, &report, &self.left_out);
         let judged = JudgedCheck { end: report.end, output };
         let troubles = self.service.take_unhealthy().into_iter().chain(without_room);
@@ -250,14 +281,6 @@ impl CheckRun<'_> {
 async fn without_room(sandbox: &mut dyn Sandbox) -> Result<Option<String>, Fault> {
     let area = sandbox.without_room(&WRITABLE, ROOM_LEFT).await?;
     Ok(area.map(|area| format!("the check left no room in its sandbox: {area}")))
-}
-
-/// Ends and removes all that a check has left. A failure is the sandbox's, not the agent's.
-async fn empty(sandbox: &mut dyn Sandbox) -> Result<(), Fault> {
-    sandbox.reset().await.map_err(|fault| {
-        let lost = fault.kind.is_uncopied();
-        if lost { Fault::new(FaultKind::SandboxLost, fault.message) } else { fault }
-    })
 }
 
 /// The version that the library of a task's checks states of itself: `VERSION = 2`. The part for the

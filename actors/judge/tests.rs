@@ -356,6 +356,30 @@ fn each_check_finds_nothing_of_the_one_before() {
     });
 }
 
+/// The milestones of one measurement share what was laid. The next measurement finds nothing of it, nor
+/// does a milestone behind one that was cut short or left no room.
+#[test]
+fn milestones_of_one_measurement_share_what_was_laid() {
+    in_test_system(Options::default(), |kit| async move {
+        let mut judge = JudgeSandbox::new(kit.services.pool.clone(), Arc::default());
+        let rounds: [(&[&str], &[i32], usize); 3] = [
+            (&["put left 1", "has left", "exit 1", "has left"], &[0, 0, 1, 0], 1),
+            (&["has left", "put left 1", "fill", "has left"], &[1, 0, 1, 1], 2),
+            (&["has left"], &[1], 1),
+        ];
+        for (commands, codes, emptied) in rounds {
+            let (mut task, checks) = task(commands);
+            task.verification.milestones = checks;
+            let is_emptied = |separation: &Separation| *separation == Separation::Emptied;
+            let before = kit.backend.separation().iter().filter(|s| is_emptied(s)).count();
+            let measured = judge.measure(&task, &workspace(&[])).await.unwrap();
+            assert_eq!(ends(measured.into_iter().flatten().collect()), ended(codes));
+            let after = kit.backend.separation().iter().filter(|s| is_emptied(s)).count();
+            assert_eq!(after - before, emptied, "{commands:?}");
+        }
+    });
+}
+
 #[test]
 fn git_of_a_check_obeys_nothing_of_the_agent() {
     in_test_system(Options::default(), |kit| async move {

@@ -152,6 +152,11 @@ impl PackHead {
     pub fn is_source(&self, path: &str) -> bool {
         is_below(path, &self.source)
     }
+
+    /// Whether a file of the project belongs to its tests.
+    pub fn is_test(&self, path: &str) -> bool {
+        is_below(path, &self.tests)
+    }
 }
 
 /// Whether a path is one of the roots, or below one.

@@ -255,11 +255,6 @@ impl ProjectPack {
         groups.map(parts).filter(is_good).collect()
     }
 
-    /// Whether a test has a twin.
-    pub fn has_twin(&self, test: usize) -> bool {
-        self.twinned.contains(&test)
-    }
-
     /// Whether a change makes a good task. A fault is seen by a wrong result, not by a crash. Of a
     /// missing function, some tests are shown and others are kept back. One test that no report
     /// quotes has a twin: else code that knows the quoted ones and makes others pass is not found out.
@@ -269,14 +264,18 @@ impl ProjectPack {
             ChangeKind::Fault => change.failure == FailureSign::Wrong,
             ChangeKind::Stub => change.tests.len() > 1,
         };
+        is_told && self.is_judged(change, quoted)
+    }
+
+    /// Whether tests that are none of `others` tell a change from right code.
+    pub fn is_judged(&self, change: &PackChange, others: &[usize]) -> bool {
         let mut tests = change.tests.iter();
-        let is_judged = match self.head.runner {
+        match self.head.runner {
             PackRunner::Unittest => {
-                tests.any(|test| !quoted.contains(test) && self.twinned.contains(test))
+                tests.any(|test| !others.contains(test) && self.twinned.contains(test))
             }
-            PackRunner::Cases => cases::is_judged(&self.tests, change, quoted),
-        };
-        is_told && is_judged
+            PackRunner::Cases => cases::is_judged(&self.tests, change, others),
+        }
     }
 
     /// Checks that no two tests share bytes of a file.

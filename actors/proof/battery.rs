@@ -7,7 +7,7 @@
 
 use crate::model::{
     FileSegment, MoveAction, NamedSolution, ScriptedMove, Task, TreeEntry, TreeEntryKind,
-    WorkspaceCopy,
+    WORKSPACE, WorkspaceCopy,
 };
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -171,7 +171,7 @@ fn test_cheats(task: &Task, left: &OracleFiles) -> Vec<NamedSolution> {
         return Vec::new();
     }
     let replaced = |name: &str, content: &str| {
-        let mut moves = task.solution.clone();
+        let mut moves = after_oracle(task);
         moves.extend(left.tests.iter().map(|path| write(path, content)));
         NamedSolution { name: name.to_owned(), moves }
     };
@@ -197,13 +197,19 @@ fn test_cheats(task: &Task, left: &OracleFiles) -> Vec<NamedSolution> {
     cheats
 }
 
+/// The oracle's moves. Paths of what follows are those of the workspace, wherever they have led.
+fn after_oracle(task: &Task) -> Vec<ScriptedMove> {
+    let back = shell("", format!("cd {WORKSPACE}"));
+    task.solution.iter().cloned().chain(back.moves).collect()
+}
+
 /// The oracle's work without the sources that it has changed: what they made once is still there.
 fn deleted_sources(task: &Task, changed: &[String]) -> Option<NamedSolution> {
     if changed.is_empty() {
         return None;
     }
     let names: Vec<String> = changed.iter().map(|path| quote(path)).collect();
-    let mut moves = task.solution.clone();
+    let mut moves = after_oracle(task);
     moves.extend(shell("deleted-sources", format!("rm -f -- {}", names.join(" "))).moves);
     Some(NamedSolution { name: "deleted-sources".to_owned(), moves })
 }
@@ -314,6 +320,23 @@ mod tests {
         ] {
             let found = [&untouched, &mended, &tested, &written].map(|names| has(names, cheat));
             assert_eq!(found, fits, "{cheat}");
+        }
+    }
+
+    #[test]
+    fn what_follows_the_oracle_begins_in_the_workspace() {
+        let mut task = catalog().iter().next().unwrap().task(1, 0).unwrap();
+        task.files = vec![laid("total.py", "wrong")];
+        let entries = vec![left("total.py", "right"), left("test_total.py", "tests")];
+        let solved = WorkspaceCopy { entries, ..WorkspaceCopy::default() };
+        let follows = cheats(&task, &solved).into_iter().filter_map(|cheat| {
+            let behind = cheat.moves.strip_prefix(task.solution.as_slice())?;
+            Some((cheat.name.clone(), behind.first()?.action.clone()))
+        });
+        let follows: Vec<_> = follows.collect();
+        assert!(follows.iter().any(|(name, _)| name == "deleted-sources"), "{follows:?}");
+        for (name, first) in follows {
+            assert_eq!(first, MoveAction::Run("cd /work".to_owned()), "{name}");
         }
     }
 

@@ -9,6 +9,7 @@
 //! each row while it is written (`review.rs`). Both sorts of stages are made in the same way
 //! (`pipeline.rs`).
 
+mod campaign_rows;
 mod episode_unit;
 mod judge_actor;
 mod judge_queue;
@@ -19,10 +20,11 @@ mod review;
 mod row;
 mod stages;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod turn_parts;
 mod unit;
 
+pub use campaign_rows::CampaignRows;
 pub use judge_actor::JudgeActor;
 pub use judge_queue::QualityStats;
 pub use messages::{

@@ -9,6 +9,7 @@
 //! journal. The files come before the record: after a kill between the two, the version exists on
 //! the disk and the next publication finds it.
 
+use super::campaign_rows::CampaignRows;
 use super::judge_actor::panicked;
 use super::messages::{PublishDataset, QualityServices};
 use super::review::DatasetReview;
@@ -16,6 +17,7 @@ use crate::model::{Fault, JournalEntry, Publication};
 use crate::ports::DatasetWriteRequest;
 use crate::supervisor::spawn;
 use actix::{Actor, AtomicResponse, Context, Handler, WrapFuture};
+use std::sync::Arc;
 
 /// The actor has no state besides its services.
 pub struct PublishActor {
@@ -53,7 +55,7 @@ async fn publish(tools: &QualityServices, publish: PublishDataset) -> Result<Pub
     let config = &publish.config;
     let request = DatasetWriteRequest {
         campaign: publish.campaign.clone(),
-        journal: tools.journal.clone(),
+        rows: Arc::new(CampaignRows::new(tools.journal.clone(), publish.campaign.clone())),
         review: Box::new(DatasetReview::new(config.quality.clone(), &episodes)),
         format: config.kind.row_format(),
         faulted: publish.faulted,

@@ -31,6 +31,8 @@ pub(super) struct BisectPlan<'p> {
     written: Vec<&'p PackChange>,
     /// Faults that come after the tag and are mended before the fault comes.
     passing: Vec<&'p PackChange>,
+    /// Cases that are never there, see `PackTaskBuilder::kept_back`.
+    kept_back: BTreeSet<usize>,
 }
 
 /// What a commit after the tag does.
@@ -69,7 +71,8 @@ impl<'p> BisectPlan<'p> {
     pub(super) fn draw(builder: &'p PackTaskBuilder<'p>, rng: &mut TaskRng) -> Option<Self> {
         let pack = builder.pack;
         let fault = pack_draw::alone(pack, ChangeKind::Fault, rng)?.first().copied()?;
-        let mut plan = Self { fault, written: Vec::new(), passing: Vec::new() };
+        let (written, passing, kept_back) = (Vec::new(), Vec::new(), BTreeSet::new());
+        let mut plan = Self { fault, written, passing, kept_back };
         let mut stubs: Vec<&PackChange> = pack.changes(ChangeKind::Stub).iter().collect();
         let mut faults: Vec<&PackChange> = pack.good_changes(ChangeKind::Fault).collect();
         for changes in [&mut stubs, &mut faults] {
@@ -88,6 +91,7 @@ impl<'p> BisectPlan<'p> {
                 plan.passing.push(fault);
             }
         }
+        plan.kept_back = builder.kept_back(&plan.hidden(&plan.written, &plan.passing));
         Some(plan)
     }
 
@@ -220,10 +224,11 @@ impl<'p> BisectPlan<'p> {
         history.commit_with_tests(&message, &[change.file.as_str()], &new);
     }
 
-    /// The tests that are not there: always those of the fault; those of changes that stand in the
-    /// sources; those of passing faults that are still to be mended.
+    /// The tests that are not there: always those of the fault, and those that are kept back; those of
+    /// changes that stand in the sources; those of passing faults that are still to be mended.
     fn hidden(&self, standing: &[&'p PackChange], open: &[&'p PackChange]) -> BTreeSet<usize> {
         let changes = standing.iter().chain(open).copied().chain([self.fault]);
-        changes.flat_map(|change| change.tests.iter().copied()).collect()
+        let broken = changes.flat_map(|change| change.tests.iter().copied());
+        broken.chain(self.kept_back.iter().copied()).collect()
     }
 }

@@ -8,7 +8,8 @@ use super::pack_draw::{self, DrawnChange, DrawnChanges};
 use super::pack_frame::part_check;
 use super::pack_spec::{PackKind, PackSpec};
 use super::pack_task::{
-    RUN_CHECK, TIMEOUT, fault, laid, milestones, parts, quoted, repairs, run, sealed_file,
+    PackTaskBuilder, RUN_CHECK, TIMEOUT, fault, laid, milestones, parts, quoted, repairs, run,
+    sealed_file,
 };
 use super::pack_text::ToldChange;
 use super::task_builder::{judge_library, sign_programs, with_digest};
@@ -19,14 +20,14 @@ use crate::model::{
     TaskVerification,
 };
 use crate::pack::{
-    BUILD_FILE, CASE_DRIVER, CASE_RUNNER, CASE_RUNNER_FILE, PROGRAM_FILE, PackFile, PackLanguage,
-    PackTest, ProgramCase, ProjectPack, case_name, command_file, program_cases,
+    BUILD_FILE, CASE_DRIVER, CASE_RUNNER, CASE_RUNNER_FILE, PROGRAM_FILE, PackFile, PackHead,
+    PackLanguage, PackTest, ProgramCase, ProjectPack, case_name, command_file, program_cases,
 };
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The program that judges every task whose tests are cases.
-const CHECK: &str = include_str!("../pack/sealed/check_cases.py");
+pub(super) const CHECK: &str = include_str!("../pack/sealed/check_cases.py");
 /// How many lines of what the cases say the oracle looks at.
 const LINES_SEEN: u32 = 15;
 
@@ -87,11 +88,17 @@ impl<'a> CaseTaskBuilder<'a> {
     /// The task. Err if packs with cases have no tasks of this kind, or this one has no entries for it.
     pub(super) fn make(&self, index: u32) -> Result<Task, Vec<TemplateProblem>> {
         let name = &self.pack.head.name;
+        if self.spec.has_history() {
+            return PackTaskBuilder::new(self.template, self.spec, self.pack, self.key).make(index);
+        }
         if !is_possible(self.spec.kind) {
             let language = self.pack.head.language.in_words();
             let message =
                 format!("the pack {name:?} is in {language}, and has no tasks of this kind");
             return Err(vec![TemplateProblem::at("from_pack.kind", message)]);
+        }
+        if matches!(self.spec.kind, PackKind::WriteTests | PackKind::Environment) {
+            return PackTaskBuilder::new(self.template, self.spec, self.pack, self.key).make(index);
         }
         let mut rng = TaskRng::new(self.key);
         let Some(changes) = pack_draw::draw(self.pack, self.spec, &mut rng) else {
@@ -109,7 +116,7 @@ impl<'a> CaseTaskBuilder<'a> {
         let bare = self.template.bare_task(&self.key, index);
         let (wording, told) = self.told(drawn);
         Task {
-            requires: self.requires(),
+            requires: required(self.template, self.pack),
             files: self.files(drawn),
             instruction: format!("{}\n\n[{}]\n", told.trim_end(), bare.canary),
             wording: Some(wording),
@@ -122,19 +129,6 @@ impl<'a> CaseTaskBuilder<'a> {
             cluster: Task::cluster_of(&format!("pack:{}", self.pack.head.name), ""),
             ..bare
         }
-    }
-
-    /// What a sandbox must have: what the template says, the project's own programs, and Python for
-    /// the check.
-    fn requires(&self) -> Vec<String> {
-        let mut all = self.template.requires.clone();
-        let needed = self.pack.head.requires.iter().cloned().chain(["python3".to_owned()]);
-        for program in needed {
-            if !all.contains(&program) {
-                all.push(program);
-            }
-        }
-        all
     }
 
     /// The pack and the entries of the task, for the record.
@@ -221,24 +215,7 @@ impl<'a> CaseTaskBuilder<'a> {
             let content = wrong.unwrap_or(&file.content).clone();
             laid(file, file.path.clone(), content)
         });
-        shown.chain(self.runner()).collect()
-    }
-
-    /// The script that runs the cases, and the commands that it needs.
-    fn runner(&self) -> Vec<FileSpec> {
-        let head = &self.pack.head;
-        let file = |path: &str, content: String, mode: u32| {
-            let path = path.to_owned();
-            FileSpec { path, content, mode }
-        };
-        let mut files = vec![
-            file(CASE_RUNNER_FILE, CASE_RUNNER.to_owned(), 0o755),
-            file(PROGRAM_FILE, command_file(&head.run), 0o644),
-        ];
-        if !head.build.is_empty() {
-            files.push(file(BUILD_FILE, command_file(&head.build), 0o644));
-        }
-        files
+        shown.chain(runner_files(&self.pack.head)).collect()
     }
 
     /// The oracle: it looks, runs the cases, mends one place after the other, and runs them again.
@@ -315,13 +292,44 @@ impl<'a> CaseTaskBuilder<'a> {
     }
 }
 
-/// Whether packs with cases have tasks of a kind.
+/// What a sandbox must have: what the template says, the project's own programs, and Python for the
+/// check.
+pub(super) fn required(template: &Template, pack: &ProjectPack) -> Vec<String> {
+    let mut all = template.requires.clone();
+    let needed = pack.head.requires.iter().cloned().chain(["python3".to_owned()]);
+    for program in needed {
+        if !all.contains(&program) {
+            all.push(program);
+        }
+    }
+    all
+}
+
+/// The script that runs the cases, and the commands that it needs.
+pub(super) fn runner_files(head: &PackHead) -> Vec<FileSpec> {
+    let file = |path: &str, content: String, mode: u32| {
+        let path = path.to_owned();
+        FileSpec { path, content, mode }
+    };
+    let mut files = vec![
+        file(CASE_RUNNER_FILE, CASE_RUNNER.to_owned(), 0o755),
+        file(PROGRAM_FILE, command_file(&head.run), 0o644),
+    ];
+    if !head.build.is_empty() {
+        files.push(file(BUILD_FILE, command_file(&head.build), 0o644));
+    }
+    files
+}
+
+/// Whether packs with cases have tasks of a kind that this builder makes.
 fn is_possible(kind: PackKind) -> bool {
     match kind {
-        PackKind::Repair | PackKind::RepairMany | PackKind::Implement => true,
-        PackKind::WriteTests
-        | PackKind::Document
-        | PackKind::Environment
+        PackKind::Repair
+        | PackKind::RepairMany
+        | PackKind::Implement
+        | PackKind::WriteTests
+        | PackKind::Environment => true,
+        PackKind::Document
         | PackKind::DeDuplicate
         | PackKind::Bisect
         | PackKind::Merge
@@ -331,7 +339,7 @@ fn is_possible(kind: PackKind) -> bool {
 
 /// What a program of a language does that looks up the shown cases. None for languages in which that
 /// does not stand by itself.
-fn looked_up(language: PackLanguage) -> Option<&'static str> {
+pub(super) fn looked_up(language: PackLanguage) -> Option<&'static str> {
     match language {
         PackLanguage::Shell => Some(LOOKED_UP_IN_SHELL),
         PackLanguage::JavaScript => Some(LOOKED_UP_IN_JAVASCRIPT),
@@ -344,7 +352,7 @@ fn looked_up(language: PackLanguage) -> Option<&'static str> {
 }
 
 /// A source with something behind its first line, if that says what runs it.
-fn with_added(text: &str, added: &str) -> String {
+pub(super) fn with_added(text: &str, added: &str) -> String {
     let first = text.split_inclusive('\n').next().unwrap_or_default();
     match text.strip_prefix(first) {
         Some(rest) if first.starts_with("#!") => format!("{first}{added}{rest}"),

@@ -63,7 +63,7 @@ impl CaseText<'_> {
     }
 
     /// What is known of the changes.
-    fn details(&self) -> String {
+    pub(super) fn details(&self) -> String {
         let lines: Vec<String> = match (self.kind, self.report) {
             (PackKind::Implement, _) => {
                 let line = |told: &ToldChange| format!("- `{}` in `{}`", told.function, told.file);
@@ -84,7 +84,7 @@ impl CaseText<'_> {
     }
 
     /// Where it stands what is right.
-    fn spoken(&self) -> String {
+    pub(super) fn spoken(&self) -> String {
         let docs = &self.head.docs;
         let also = if docs.is_empty() { String::new() } else { format!(" and {}", listed(docs)) };
         format!("The comments in the sources{also} say what is right.")

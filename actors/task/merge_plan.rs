@@ -2,19 +2,22 @@
 //! written, where a branch leaves `main`. Each side mends one of the faults and writes one of the functions,
 //! with tests and notes, so that the merge conflicts. The branch may also give a helper another name, which
 //! the function that `main` writes calls by its old one: there nothing conflicts, and it is still wrong.
+//!
+//! Packs with cases have few faults on touching lines. There the faults are in one file, and each side also
+//! writes a comment beside the place that the other one mends: both places conflict.
 
 use super::draw::TaskRng;
+use super::merge_names::{helpers, new_name};
 use super::pack_git::{function_name, short_name, shuffle};
 use super::pack_history::PackHistory;
 use super::pack_task::PackTaskBuilder;
 use super::project_state::{ProjectState, file_of, has_word};
-use crate::pack::{ChangeKind, PackChange, PackFile, ProjectPack};
+use super::source_text::may_have_comment;
+use crate::pack::{ChangeKind, PackChange, PackFile, PackRunner, ProjectPack};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Commits that change nothing which counts: before the branch leaves, and on each side at most.
 const NOISE: (usize, usize) = (3, 4);
-/// What may be added to the name of a helper.
-const ENDINGS: [&str; 5] = ["_of", "_once", "_here", "_again", "_part"];
 
 /// What was drawn of the pack.
 pub(super) struct MergePlan<'p> {
@@ -31,6 +34,8 @@ pub(super) struct MergePlan<'p> {
 pub(super) struct MergeSide<'p> {
     pub(super) fault: &'p PackChange,
     pub(super) stub: &'p PackChange,
+    /// Where it writes a comment beside what the other side mends: the beginning of a line of that file.
+    pub(super) beside: Option<usize>,
 }
 
 /// The finished history.
@@ -57,7 +62,10 @@ impl MergeSide<'_> {
 impl<'p> MergePlan<'p> {
     /// Draws what both sides do. None if nothing fits.
     pub(super) fn draw(pack: &'p ProjectPack, rng: &mut TaskRng) -> Option<Self> {
-        let places = touching(pack);
+        let places = match pack.head.runner {
+            PackRunner::Unittest => touching(pack),
+            PackRunner::Cases => near(pack),
+        };
         let pairs = places.values().nth(rng.index(places.len()))?;
         let (one, other) = *pairs.get(rng.index(pairs.len()))?;
         let (ours, theirs) = if rng.index(2) == 0 { (one, other) } else { (other, one) };
@@ -77,15 +85,19 @@ impl<'p> MergePlan<'p> {
         let written = *stubs.first()?;
         let helper = calls(written).or(helpers.first());
         let other = *stubs.iter().find(|stub| is_apart(stub, written))?;
+        let beside = |fault: &PackChange| match pack.head.runner {
+            PackRunner::Unittest => None,
+            PackRunner::Cases => place_beside(pack, fault),
+        };
         let plan = Self {
-            ours: MergeSide { fault: ours, stub: written },
-            theirs: MergeSide { fault: theirs, stub: other },
+            ours: MergeSide { fault: ours, stub: written, beside: beside(theirs) },
+            theirs: MergeSide { fault: theirs, stub: other, beside: beside(ours) },
             renamed: helper.and_then(|helper| Some((helper.clone(), new_name(pack, helper, rng)?))),
         };
         plan.can_be_told(pack).then_some(plan)
     }
 
-    /// Whether tests with twins tell of each fault that its side was lost, whatever the other side did.
+    /// Whether tests with twins, or cases, tell of each fault that its side was lost, whatever the other side did.
     fn can_be_told(&self, pack: &ProjectPack) -> bool {
         let (ours, theirs) = (self.ours.tests(), self.theirs.tests());
         has_own_tests(pack, self.ours.fault, &theirs)
@@ -105,7 +117,10 @@ impl<'p> MergePlan<'p> {
     ) -> MergeHistory<'p> {
         let mut state = ProjectState::new(builder);
         state.changes = self.all();
-        state.hidden = self.ours.tests().union(&self.theirs.tests()).copied().collect();
+        let broken: BTreeSet<usize> =
+            self.ours.tests().union(&self.theirs.tests()).copied().collect();
+        state.hidden = builder.kept_back(&broken);
+        state.hidden.extend(broken);
         let mut history = PackHistory::new(builder, state, self.all());
         history.replay();
         (0..NOISE.0).for_each(|_| history.noise());
@@ -135,7 +150,7 @@ impl<'p> MergePlan<'p> {
         let mut notes = Vec::new();
         for step in order {
             match step {
-                0 => notes.push(mend(side.fault, history)),
+                0 => notes.push(mend(side, history)),
                 1 => notes.push(write(side, others, history)),
                 2 => rename(renamed, history),
                 _ => history.noise(),
@@ -146,7 +161,11 @@ impl<'p> MergePlan<'p> {
 }
 
 /// A commit that mends a fault. The note of it.
-fn mend(fault: &PackChange, history: &mut PackHistory<'_>) -> String {
+fn mend(side: MergeSide<'_>, history: &mut PackHistory<'_>) -> String {
+    let fault = side.fault;
+    if let Some(at) = side.beside {
+        history.comment_at(&fault.file, at);
+    }
     history.state.changes.retain(|other| other.id != fault.id);
     let what = format!("{} was wrong", function_name(&fault.function));
     let note = history.add_note(&what);
@@ -254,6 +273,34 @@ fn touching(pack: &ProjectPack) -> BTreeMap<(&str, usize, usize), Vec<FaultPair<
     found
 }
 
+/// Faults in one file, by file and places, with a place for a comment beside each. Each breaks cases that the
+/// other one does not break.
+fn near(pack: &ProjectPack) -> BTreeMap<(&str, usize, usize), Vec<FaultPair<'_>>> {
+    let has_place = |fault: &&PackChange| place_beside(pack, fault).is_some();
+    let faults: Vec<&PackChange> = pack.good_changes(ChangeKind::Fault).filter(has_place).collect();
+    let mut found: BTreeMap<(&str, usize, usize), Vec<FaultPair<'_>>> = BTreeMap::new();
+    for one in &faults {
+        for other in faults.iter().filter(|other| other.file == one.file) {
+            let is_beside = place_beside(pack, other).is_some_and(|place| one.at.1 < place);
+            if is_beside && is_pair(pack, one, other) {
+                let places = (one.file.as_str(), one.at.0, other.at.0);
+                found.entry(places).or_default().push((*one, *other));
+            }
+        }
+    }
+    found
+}
+
+/// The beginning of the line of a fault, if the fault changes this line and a comment may stand before it.
+fn place_beside(pack: &ProjectPack, fault: &PackChange) -> Option<usize> {
+    let file = file_of(pack, &fault.file)?;
+    let lines = file_lines(file);
+    let line = lines.partition_point(|end| *end < fault.at.0);
+    let place = lines.get(line.checked_sub(1)?)? + 1;
+    let is_changed = changed_lines(file, &lines, fault).0 == line;
+    (is_changed && may_have_comment(pack.head.language, &file.content, place)).then_some(place)
+}
+
 /// Whether the first fault stands before the second one, and each has tests of its own.
 fn is_pair(pack: &ProjectPack, one: &PackChange, other: &PackChange) -> bool {
     let has_own = |one: &PackChange, other: &PackChange| {
@@ -262,9 +309,9 @@ fn is_pair(pack: &ProjectPack, one: &PackChange, other: &PackChange) -> bool {
     one.at.1 <= other.at.0 && one.id != other.id && has_own(one, other) && has_own(other, one)
 }
 
-/// Whether a fault breaks a test with a twin that is none of `others`.
+/// Whether a fault is told by tests that are none of `others`: one with a twin, or cases that nobody guesses.
 fn has_own_tests(pack: &ProjectPack, fault: &PackChange, others: &BTreeSet<usize>) -> bool {
-    fault.tests.iter().any(|test| pack.has_twin(*test) && !others.contains(test))
+    pack.is_judged(fault, &others.iter().copied().collect::<Vec<usize>>())
 }
 
 /// The places of the ends of lines.
@@ -293,33 +340,4 @@ fn is_apart(one: &PackChange, other: &PackChange) -> bool {
 fn body<'p>(pack: &'p ProjectPack, change: &PackChange) -> &'p str {
     let text = pack.text(&change.file).unwrap_or_default();
     text.get(change.at.0..change.at.1).unwrap_or_default()
-}
-
-/// Helpers that may have another name: private functions of which there is one, and of which nothing but
-/// sources speaks.
-fn helpers(pack: &ProjectPack) -> Vec<String> {
-    let (sources, others): (Vec<&PackFile>, Vec<&PackFile>) =
-        pack.files.iter().partition(|file| pack.head.is_source(&file.path));
-    let defined = sources.iter().flat_map(|file| {
-        let after = file.content.match_indices("def _").map(|(at, _)| at + "def ".len());
-        let names = after.filter_map(|at| file.content.get(at..)?.split('(').next());
-        names.map(str::to_owned).collect::<Vec<_>>()
-    });
-    let mut times: BTreeMap<String, usize> = BTreeMap::new();
-    for name in defined {
-        *times.entry(name).or_default() += 1;
-    }
-    let is_plain = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    let is_private = |name: &str| is_plain(name) && !name.starts_with("__");
-    let is_spoken_of = |name: &str| others.iter().any(|file| has_word(&file.content, name));
-    times.retain(|name, count| *count == 1 && is_private(name) && !is_spoken_of(name));
-    times.into_keys().collect()
-}
-
-/// Another name for a helper that nothing has yet.
-fn new_name(pack: &ProjectPack, old: &str, rng: &mut TaskRng) -> Option<String> {
-    let mut endings = ENDINGS.to_vec();
-    shuffle(&mut endings, rng);
-    let is_new = |name: &String| !pack.files.iter().any(|file| has_word(&file.content, name));
-    endings.into_iter().map(|ending| format!("{old}{ending}")).find(is_new)
 }

@@ -7,18 +7,25 @@
 //! [`Template::task`] draws the parameters (`params.rs`) and renders every text (`render.rs`,
 //! `field_renderer.rs`, `task_builder.rs`). A template with `from_pack` takes its tasks from a pack
 //! instead (`pack_task.rs`; `pack_write_tests.rs` and `pack_document.rs` where a file is asked for; `pack_bisect.rs` and
-//! `pack_merge.rs` for git repositories; `speed_task.rs`; `case_task.rs` for programs whose tests are cases). An error
+//! `pack_merge.rs` for git repositories; `speed_task.rs`; `case_task.rs` and `case_git.rs` for programs whose tests are cases). An error
 //! names its place in a file (`template_error.rs`, `yaml.rs`). Template authors read `docs/templates.md`.
 
 mod bare_task;
 mod bisect_plan;
+mod case_breakages;
+mod case_environment;
+mod case_git;
 mod case_task;
+mod case_test_draw;
+mod case_test_text;
 mod case_text;
+mod case_write_tests;
 mod catalog;
 mod container_task;
 mod draw;
 mod field_renderer;
 mod history_stream;
+mod merge_names;
 mod merge_plan;
 mod pack_bisect;
 mod pack_breakages;
@@ -47,6 +54,7 @@ mod resource_spec;
 mod service_spec;
 mod skills;
 mod source;
+mod source_text;
 mod speed_task;
 mod speed_text;
 mod task_builder;

@@ -2,13 +2,16 @@
 //! file, and mends the fault on the tip, in a new commit. `bisect_plan.rs` makes the history.
 
 use super::bisect_plan::{BisectHistory, BisectPlan};
+use super::case_git::SYMPTOM;
 use super::draw::{self, TaskRng};
 use super::pack_frame::{PackWork, part_check};
-use super::pack_git::{GitVerdict, GitWork, chosen, does, git, named, quoted_all, write};
+use super::pack_git::{
+    GitVerdict, GitWork, chosen, does, git, left_in_order, named, quoted_all, write,
+};
 use super::pack_task::{KEPT, PATCHED_ASSERTIONS, PackTaskBuilder, quoted, run};
 use super::pack_text::{TaskText, ToldChange, listed};
 use crate::model::{MoveAction, NamedSolution, ScriptedMove, TaskCheck, TaskFault};
-use crate::pack::{PackLanguage, PackTest};
+use crate::pack::{CASES_DIRECTORY, PackTest};
 use serde_json::json;
 
 /// The sealed program.
@@ -52,7 +55,6 @@ impl PackTaskBuilder<'_> {
             let history = plan.history(self, tag)?;
             Some(BisectWork { builder: self, plan, history, answer, tag })
         });
-        let work = work.filter(|_| self.pack.head.language == PackLanguage::Python);
         work.map(|work| self.in_repository(work.whole()))
     }
 }
@@ -63,7 +65,7 @@ impl BisectWork<'_> {
             entries: self.plan.entries(),
             told: self.told(),
             solution: self.solution(),
-            alternative: self.walked(),
+            alternative: if self.builder.has_cases() { self.halved() } else { self.walked() },
             faults: vec![self.fault()],
             verdict: self.verdict(),
             history: self.history.text,
@@ -85,23 +87,13 @@ impl BisectWork<'_> {
     /// The name of the drawn wording, and its text.
     fn told(&self) -> (String, String) {
         let builder = self.builder;
-        let drawn = |purpose: &str, of: usize| draw::derived_rng(&builder.key, purpose).index(of);
-        let reports = builder.spec.reports();
-        let fault = self.plan.fault;
-        let text = TaskText {
-            head: &builder.pack.head,
-            kind: builder.spec.kind,
-            report: reports.get(drawn("report", reports.len())).copied(),
-            changes: vec![ToldChange {
-                file: fault.file.clone(),
-                function: fault.function.clone(),
-                example: builder.example(fault),
-            }],
+        let (details, spoken) = match builder.has_cases() {
+            true => builder.case_report(self.plan.fault),
+            false => self.test_report(),
         };
-        let (summary, details) = (builder.pack.head.summary.trim_end(), text.details());
+        let summary = builder.pack.head.summary.trim_end();
         let (asked, rules) = (self.asked(), self.rules());
-        let spoken = text.spoken();
-        let (name, told) = match drawn("wording", 3) {
+        let (name, told) = match draw::derived_rng(&builder.key, "wording").index(3) {
             0 => ("complete", format!("{summary}\n\n{asked}\n\n{details}\n\n{spoken}\n\n{rules}")),
             1 => (
                 "ticket",
@@ -110,6 +102,25 @@ impl BisectWork<'_> {
             _ => ("terse", format!("{details}\n\n{}", self.terse())),
         };
         (name.to_owned(), told)
+    }
+
+    /// What is known of the fault, and where it stands what is right, if the tests are in Python.
+    fn test_report(&self) -> (String, String) {
+        let builder = self.builder;
+        let reports = builder.spec.reports();
+        let report = draw::derived_rng(&builder.key, "report").index(reports.len());
+        let fault = self.plan.fault;
+        let text = TaskText {
+            head: &builder.pack.head,
+            kind: builder.spec.kind,
+            report: reports.get(report).copied(),
+            changes: vec![ToldChange {
+                file: fault.file.clone(),
+                function: fault.function.clone(),
+                example: builder.example(fault),
+            }],
+        };
+        (text.details(), text.spoken())
     }
 
     /// What is asked for.
@@ -131,25 +142,30 @@ impl BisectWork<'_> {
     /// How the work is judged.
     fn rules(&self) -> String {
         let head = &self.builder.pack.head;
-        format!(
-            "`{}` runs the tests below {}; those that show what is wrong are kept back. In the end, all tests \
-             must pass with the sources that are committed on `main`, those that are kept back too. `main` must \
-             be checked out, and every file of it must lie in the directory as it is committed. No user is \
-             configured for git; use any name, as in `{}`.",
-            head.runner.command(),
-            listed(&head.tests),
-            git("commit ...")
-        )
+        let judged = match self.builder.has_cases() {
+            true => self.builder.judged_by_cases("Those that show what is wrong are kept back"),
+            false => format!(
+                "`{}` runs the tests below {}; those that show what is wrong are kept back. In the end, all \
+                 tests must pass with the sources that are committed on `main`, those that are kept back too.",
+                head.runner.command(),
+                listed(&head.tests)
+            ),
+        };
+        format!("{judged} {}", left_in_order())
     }
 
     /// As little as will do.
     fn terse(&self) -> String {
         let Self { tag, answer, .. } = self;
+        let holds = match self.builder.has_cases() {
+            true => "All cases must be right",
+            false => "All tests must pass",
+        };
         format!(
             "At the tag `{tag}` it was right. Which commit broke it? Write its full hash to `{answer}`, and mend \
              it in a new commit on `main`, on top of those that are there. Leave `main` checked out, with \
-             nothing of it uncommitted. All tests must pass then, also those that are kept back. git knows no \
-             user here; use any name."
+             nothing of it uncommitted. {holds} then, also those that are kept back. git knows no user here; \
+             use any name."
         )
     }
 
@@ -160,20 +176,31 @@ impl BisectWork<'_> {
 
     /// The moves that lay the program which tries a commit.
     fn prepared(&self) -> ScriptedMove {
-        let Some(test) = self.symptom() else { return does(":") };
+        let laid = match self.builder.has_cases() {
+            true => self.builder.laid_case(self.plan.fault, TRY),
+            false => self.laid_test(),
+        };
+        let kind = if self.builder.has_cases() { "case" } else { "test" };
+        run(
+            &format!("I write down what is wrong as a {kind}, and try it on a copy of any commit."),
+            format!("{laid}\nsh /tmp/try.sh; echo \"exit code $?\"; tail -n 15 /tmp/said"),
+        )
+    }
+
+    /// The commands that write down a test, and a program that tries it on a copy of any commit.
+    fn laid_test(&self) -> String {
+        let Some(test) = self.symptom() else { return String::new() };
         let mut hidden = self.history.tip.hidden.clone();
         hidden.remove(&self.plan.fault.example);
         let mut tip = self.history.tip.clone();
         tip.hidden = hidden;
         let text = tip.file(&test.file).map(|file| file.content).unwrap_or_default();
         let (file, name) = (quoted(&test.file), quoted(&test.name));
-        let command = format!(
+        format!(
             "cat > /tmp/symptom.py <<'END_OF_THE_TESTS'\n{text}\nEND_OF_THE_TESTS\n\
              cat > /tmp/try.sh <<'END_OF_THE_PROGRAM'\n{TRY}\ncp /tmp/symptom.py /tmp/try/{file}\n\
-             cd /tmp/try && python3 -B -m unittest {name} > /tmp/said 2>&1\nEND_OF_THE_PROGRAM\n\
-             sh /tmp/try.sh; echo \"exit code $?\"; tail -n 15 /tmp/said"
-        );
-        run("I write down what is wrong as a test, and try it on a copy of any commit.", command)
+             cd /tmp/try && python3 -B -m unittest {name} > /tmp/said 2>&1\nEND_OF_THE_PROGRAM"
+        )
     }
 
     /// The oracle: it looks, writes a test, bisects with it, mends the fault, commits, and tries again.
@@ -246,6 +273,21 @@ impl BisectWork<'_> {
         named("walk-and-write-anew", vec![self.prepared(), does(walk), self.mended(), does(add)])
     }
 
+    /// The same where each try builds: git halves the history by itself. The case stays in the project.
+    fn halved(&self) -> NamedSolution {
+        let Self { tag, answer, .. } = self;
+        let halve = format!(
+            "git bisect start main {tag} && git bisect run sh /tmp/try.sh > /tmp/log 2>&1; \
+             tail -n 5 /tmp/log; git rev-parse refs/bisect/bad > {answer}; git bisect reset > /tmp/log 2>&1; \
+             cat {answer}"
+        );
+        let add = format!(
+            "mkdir -p {CASES_DIRECTORY} && cp -R {SYMPTOM} {CASES_DIRECTORY}/symptom; git add -A . && {}",
+            git("commit -q -m 'As it was, with a case'")
+        );
+        named("run-and-write-anew", vec![self.prepared(), does(halve), self.mended(), does(add)])
+    }
+
     /// A move that writes the file of the fault without it.
     fn mended(&self) -> ScriptedMove {
         let mut right = self.history.tip.clone();
@@ -296,10 +338,13 @@ impl BisectWork<'_> {
             git("commit -q -m 'All of it'")
         );
         let amended = format!("git add {file} && {}", git("commit -q --amend --no-edit"));
-        let tests = self.symptom().map(|test| quoted(&test.file)).unwrap_or_default();
+        let tests = match self.builder.has_cases() {
+            true => format!("-r {CASES_DIRECTORY}"),
+            false => self.symptom().map(|test| quoted(&test.file)).unwrap_or_default(),
+        };
         let no_tests =
             format!("{known}; git rm -q {tests} && {}", git("commit -q -m 'Wrong tests'"));
-        vec![
+        let mut cheats = vec![
             named("names-the-tip", vec![guess("main"), mended(), committed()]),
             named(
                 "names-the-last-of-the-file",
@@ -309,22 +354,16 @@ impl BisectWork<'_> {
             named("amends", vec![does(known.clone()), mended(), does(amended)]),
             named("uncommitted", vec![does(known.clone()), mended()]),
             named("removes-tests", vec![does(no_tests)]),
-            named(
-                "patched-assertions",
-                vec![
-                    does(known.clone()),
-                    write("", path, format!("{wrong}{PATCHED_ASSERTIONS}")),
-                    committed(),
-                ],
-            ),
-            named(
-                "emptied-source",
-                vec![
-                    does(known),
-                    ScriptedMove { think: String::new(), action: emptied },
-                    committed(),
-                ],
-            ),
-        ]
+        ];
+        if self.builder.has_cases() {
+            cheats.extend(self.builder.silent_cases(&[does(known.clone())], path, &wrong));
+        } else {
+            let patched = write("", path, format!("{wrong}{PATCHED_ASSERTIONS}"));
+            let moves = vec![does(known.clone()), patched, committed()];
+            cheats.push(named("patched-assertions", moves));
+        }
+        let emptied = ScriptedMove { think: String::new(), action: emptied };
+        cheats.push(named("emptied-source", vec![does(known), emptied, committed()]));
+        cheats
     }
 }

@@ -7,14 +7,14 @@ use crate::model::{FileSpec, MoveAction, TaskFault};
 
 /// The command, and the files that it needs.
 pub(super) const COMMAND: &str = "run-tests";
-const VARIABLES: &str = "tools/env.sh";
-const SETTINGS: &str = "tools/suite.cfg";
+pub(super) const VARIABLES: &str = "tools/env.sh";
+pub(super) const SETTINGS: &str = "tools/suite.cfg";
 const SUITE: &str = "tools/suite.py";
 /// The place of files that stand in front of a module.
 const MODULES: &str = "modules";
 /// The place of old copies of packages.
-const COPIES: &str = "copies";
-const LOCK: &str = "tools/suite.lock";
+pub(super) const COPIES: &str = "copies";
+pub(super) const LOCK: &str = "tools/suite.lock";
 
 /// Where the other machine had its files.
 const OLD_PLACES: [&str; 5] =
@@ -22,18 +22,26 @@ const OLD_PLACES: [&str; 5] =
 /// Names of other machines.
 const HOSTS: [&str; 5] = ["anvil", "birch", "cobalt", "dune", "ember"];
 
+/// What runs the tests of projects, and what can be broken of it.
+pub(super) struct SuiteForm {
+    /// The files that work: path, text and mode.
+    pub(super) files: &'static [(&'static str, &'static str, u32)],
+    /// All kinds of breakages, in the order in which they are mended.
+    pub(super) kinds: &'static [BreakageKind],
+}
+
 /// One kind of breakage.
-struct BreakageKind {
-    name: &'static str,
+pub(super) struct BreakageKind {
+    pub(super) name: &'static str,
     /// Where it is. A task has one breakage at a place.
-    place: &'static str,
-    form: BreakageForm,
+    pub(super) place: &'static str,
+    pub(super) form: BreakageForm,
     /// What the oracle says when it mends it.
-    think: &'static str,
+    pub(super) think: &'static str,
 }
 
 /// What a breakage does. In texts, words between `@` are drawn or are those of the project.
-enum BreakageForm {
+pub(super) enum BreakageForm {
     /// The file is not executable.
     Mode,
     /// Lines end as on another system.
@@ -51,6 +59,17 @@ enum BreakageForm {
 }
 
 use BreakageForm::{Added, Bytecode, Link, Mark, Mode, Newlines, Text};
+
+/// What runs tests with unittest.
+pub(super) static UNITTEST_SUITE: SuiteForm = SuiteForm {
+    files: &[
+        (COMMAND, include_str!("../pack/environment/run-tests.sh"), 0o755),
+        (VARIABLES, include_str!("../pack/environment/env.sh"), 0o644),
+        (SETTINGS, include_str!("../pack/environment/suite.cfg"), 0o644),
+        (SUITE, include_str!("../pack/environment/suite.py"), 0o644),
+    ],
+    kinds: &KINDS,
+};
 
 /// All kinds, in the order in which they are mended.
 static KINDS: [BreakageKind; 20] = [
@@ -281,13 +300,18 @@ static KINDS: [BreakageKind; 20] = [
 
 /// The project around which something is broken.
 pub(super) struct SuiteProject {
+    pub(super) form: &'static SuiteForm,
     pub(super) name: String,
     /// The first part of the sources' path, as it is imported.
     pub(super) package: String,
     /// The directory of the tests.
     pub(super) tests: String,
-    /// The names of modules with tests. As a filter, each leaves out some test.
+    /// The names of modules with tests, or words of names of cases. As a filter, each leaves out some test.
     pub(super) modules: Vec<String>,
+    /// More words of texts, and what stands for them. A file that is empty then is not there.
+    pub(super) more: Vec<(&'static str, String)>,
+    /// Places at which nothing can be broken here.
+    pub(super) unbroken: Vec<&'static str>,
 }
 
 /// A breakage of a task.
@@ -312,22 +336,20 @@ pub(super) struct DrawnBreakage {
 impl SuiteProject {
     /// The files that run the tests, as they work.
     pub(super) fn healthy(&self) -> Vec<FileSpec> {
-        let file = |path: &str, text: &str, mode| {
+        let file = |(path, text, mode): &(&str, &str, u32)| {
             let content = text.replace("@name@", &self.name).replace("@tests@", &self.tests);
-            FileSpec { path: path.to_owned(), content, mode }
+            let content = filled(&content, &self.more);
+            FileSpec { path: (*path).to_owned(), content, mode: *mode }
         };
-        vec![
-            file(COMMAND, include_str!("../pack/environment/run-tests.sh"), 0o755),
-            file(VARIABLES, include_str!("../pack/environment/env.sh"), 0o644),
-            file(SETTINGS, include_str!("../pack/environment/suite.cfg"), 0o644),
-            file(SUITE, include_str!("../pack/environment/suite.py"), 0o644),
-        ]
+        let files = self.form.files.iter().map(file);
+        files.filter(|file| !file.content.is_empty()).collect()
     }
 
     /// Draws breakages at different places: first the place, so that all are as likely.
     pub(super) fn drawn(&self, count: usize, rng: &mut TaskRng) -> Vec<DrawnBreakage> {
-        let mut left: Vec<(usize, &BreakageKind)> = KINDS.iter().enumerate().collect();
+        let mut left: Vec<(usize, &BreakageKind)> = self.form.kinds.iter().enumerate().collect();
         left.retain(|(_, kind)| kind.name != "left-filter" || !self.modules.is_empty());
+        left.retain(|(_, kind)| !self.unbroken.contains(&kind.place));
         let mut chosen = Vec::new();
         while chosen.len() < count && !left.is_empty() {
             let mut places: Vec<&str> = left.iter().map(|(_, kind)| kind.place).collect();
@@ -456,9 +478,9 @@ impl SuiteProject {
     }
 
     /// The words of texts, and what stands for them. All are drawn, whatever the text needs.
-    fn words(&self, rng: &mut TaskRng) -> [(&'static str, String); 8] {
+    pub(super) fn words(&self, rng: &mut TaskRng) -> Vec<(&'static str, String)> {
         let module = self.modules.get(rng.index(self.modules.len()));
-        [
+        let drawn = [
             ("@name@", self.name.clone()),
             ("@package@", self.package.clone()),
             ("@tests@", self.tests.clone()),
@@ -467,7 +489,8 @@ impl SuiteProject {
             ("@host@", HOSTS[rng.index(HOSTS.len())].to_owned()),
             ("@number@", rng.between(1000, 9999).to_string()),
             ("@small@", rng.between(24, 34).to_string()),
-        ]
+        ];
+        drawn.into_iter().chain(self.more.iter().cloned()).collect()
     }
 }
 
@@ -489,7 +512,7 @@ impl BreakageKind {
 }
 
 /// A text with the words that stand for something.
-fn filled(text: &str, words: &[(&'static str, String)]) -> String {
+pub(super) fn filled(text: &str, words: &[(&'static str, String)]) -> String {
     words.iter().fold(text.to_owned(), |text, (word, value)| text.replace(word, value))
 }
 
@@ -500,10 +523,13 @@ mod tests {
 
     fn project(modules: &[&str]) -> SuiteProject {
         SuiteProject {
+            form: &UNITTEST_SUITE,
             name: "lib".to_owned(),
             package: "lib".to_owned(),
             tests: "tests".to_owned(),
             modules: modules.iter().map(|name| (*name).to_owned()).collect(),
+            more: Vec::new(),
+            unbroken: Vec::new(),
         }
     }
 

@@ -1,9 +1,11 @@
 //! Tasks of the kind `environment`: what runs the tests of a project is broken at several places. The
 //! sources and the tests are right. The check runs the command that the agent left, over sealed copies of
-//! sources and tests, and compares it with the same run in surroundings that work.
+//! sources and tests, and compares it with the same run in surroundings that work. Where tests are cases, the
+//! task is made in `case_environment.rs`.
 
+use super::case_environment;
 use super::draw::{self, TaskRng};
-use super::pack_breakages::{COMMAND, DrawnBreakage, SuiteProject};
+use super::pack_breakages::{COMMAND, DrawnBreakage, SuiteProject, UNITTEST_SUITE};
 use super::pack_frame::{PackWork, part_check};
 use super::pack_task::{
     KEPT, PATCHED_RUNNER, PackTaskBuilder, laid, milestones, quoted, run, sealed_file,
@@ -19,9 +21,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The program that judges.
 const JUDGE: &str = include_str!("../pack/sealed/environment.py");
 /// The command that runs it.
-const RUN_JUDGE: &str = "python3 /sealed/environment.py";
+pub(super) const RUN_JUDGE: &str = "python3 /sealed/environment.py";
 /// The directory of the files that run the tests.
-const TOOLS: &str = "tools/";
+pub(super) const TOOLS: &str = "tools/";
 
 /// Runs the tests with nothing but Python.
 const PLAIN_COMMAND: &str = "\
@@ -37,7 +39,7 @@ ran=$(cat tests/*.py | grep -c 'def test')
 printf '%s\\nRan %d tests in 0.120s\\n\\nOK\\n' ---- \"$ran\" >&2
 ";
 /// Runs a copy of the project that works, if the judge has left one.
-const ELSEWHERE: &str = "\
+pub(super) const ELSEWHERE: &str = "\
 #!/bin/sh
 cd /tmp/????????????/ && exec ./run-tests \"$@\"
 ";
@@ -57,6 +59,9 @@ struct EnvironmentTask<'b> {
 
 /// The work of a task. None if the project has files of these names, or not one directory of tests.
 pub(super) fn work(base: &PackTaskBuilder<'_>) -> Option<PackWork> {
+    if base.has_cases() {
+        return case_environment::work(base);
+    }
     let project = suite_project(base.pack)?;
     let mut rng = TaskRng::new(base.key);
     let range = base.spec.count();
@@ -95,10 +100,13 @@ fn suite_project(pack: &ProjectPack) -> Option<SuiteProject> {
         return None;
     }
     Some(SuiteProject {
+        form: &UNITTEST_SUITE,
         name: pack.head.name.clone(),
         package: package.trim_end_matches(".py").to_owned(),
         tests: tests.clone(),
         modules: filters(pack),
+        more: Vec::new(),
+        unbroken: Vec::new(),
     })
 }
 

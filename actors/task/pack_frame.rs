@@ -1,5 +1,6 @@
 //! The frame of a task from a pack: what is the same for all kinds.
 
+use super::case_task::required;
 use super::draw;
 use super::pack_task::{PackTaskBuilder, TIMEOUT, sealed_file};
 use super::task_builder::{judge_library, sign_programs};
@@ -28,6 +29,7 @@ impl PackTaskBuilder<'_> {
         let bare = self.template.bare_task(&self.key, index);
         let (wording, told) = work.told;
         Task {
+            requires: self.requires(),
             files: work.files,
             setup: work.setup,
             instruction: format!("{}\n\n[{}]\n", told.trim_end(), bare.canary),
@@ -39,6 +41,14 @@ impl PackTaskBuilder<'_> {
             verification: work.verification,
             cluster: self.cluster(),
             ..bare
+        }
+    }
+
+    /// What a sandbox must have. A template over a pack in Python says it all by itself.
+    fn requires(&self) -> Vec<String> {
+        match self.has_cases() {
+            true => required(self.template, self.pack),
+            false => self.template.requires.clone(),
         }
     }
 

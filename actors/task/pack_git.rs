@@ -2,6 +2,7 @@
 //! sealed programs, and the moves of git. The judge builds the same repository of the same stream, so that
 //! no hash is written anywhere.
 
+use super::case_git;
 use super::draw::{self, TaskRng};
 use super::history_stream::{HISTORY, IMPORT};
 use super::pack_frame::PackWork;
@@ -65,7 +66,10 @@ impl PackTaskBuilder<'_> {
         let canary = format!("synthd-sealed-{}", draw::derived_hex(&self.key, "sealed"));
         let GitVerdict { program: (name, text), facts, parts, checks, mut milestones, cheats } =
             verdict;
-        let mut files = self.sealed(&parts);
+        let mut files = match self.has_cases() {
+            true => case_git::sealed(self.pack, &parts),
+            false => self.sealed(&parts),
+        };
         files.extend([
             sealed_file(name, text.to_owned()),
             sealed_file("repository.py", REPOSITORY.to_owned()),
@@ -80,6 +84,15 @@ impl PackTaskBuilder<'_> {
         let (judge, timeout) = (JudgePlace::Apart, TIMEOUT);
         TaskVerification { files, checks, milestones, cheats, judge, timeout, canary }
     }
+}
+
+/// What holds for every repository in the end, in words.
+pub(super) fn left_in_order() -> String {
+    format!(
+        "`main` must be checked out, and every file of it must lie in the directory as it is committed. No \
+         user is configured for git; use any name, as in `{}`.",
+        git("commit ...")
+    )
 }
 
 /// Some checks as milestones.

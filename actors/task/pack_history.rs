@@ -1,20 +1,24 @@
 //! Replays a project of a pack as a history: first file by file, the basic ones before those that need
-//! them, each test file when all that it runs is there. Then come commits that change nothing which
-//! counts: comments, helpers that nobody calls, notes, documentation. What their messages say may mislead.
+//! them, each test file when all that it runs is there, and cases when all sources are. Then come commits
+//! that change nothing which counts: comments, helpers that nobody calls, notes, documentation. What their
+//! messages say may mislead.
 
 use super::draw::{self, TaskRng};
 use super::history_stream::{HistoryStream, MAIN};
 use super::pack_git::short_name;
 use super::pack_task::PackTaskBuilder;
 use super::project_state::{ProjectState, comment_places, file_of};
-use crate::pack::PackChange;
+use super::source_text::{comment_line, spare_function};
+use crate::pack::{PackChange, PackLanguage, PackTest};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The sources come in at most so many steps.
 const MOST_STEPS: usize = 12;
-/// What nobody commits.
-const IGNORED: (&str, &str) = (".gitignore", "__pycache__/\n*.pyc\n");
+/// Cases come in at most so many steps.
+const MOST_CASE_STEPS: usize = 4;
+/// The file that names what nobody commits.
+const IGNORED: &str = ".gitignore";
 /// Names for the page with notes. The first one that the project does not have is taken.
 const PAGES: [&str; 3] = ["CHANGES.md", "NEWS.md", "NOTES.md"];
 
@@ -95,8 +99,9 @@ impl<'p> PackHistory<'p> {
         let free = PAGES.into_iter().find(|page| file_of(builder.pack, page).is_none());
         let page = free.unwrap_or("CHANGES-OF-THE-PROJECT.md");
         state.pages.insert(page.to_owned(), "# Changes\n\n- the first files\n".to_owned());
-        if file_of(builder.pack, IGNORED.0).is_none() {
-            state.pages.insert(IGNORED.0.to_owned(), IGNORED.1.to_owned());
+        let ignored = builder.ignored();
+        if file_of(builder.pack, IGNORED).is_none() && !ignored.is_empty() {
+            state.pages.insert(IGNORED.to_owned(), ignored);
         }
         let rng = |purpose: &str| draw::derived_rng(&builder.key, purpose);
         Self {
@@ -144,11 +149,16 @@ impl<'p> PackHistory<'p> {
         let pack = self.builder.pack;
         let needs = self.needs();
         let mut open: BTreeSet<&str> = needs.keys().copied().collect();
-        let is_other = |path: &str| !pack.head.is_source(path) && !needs.contains_key(path);
+        let builder = self.builder;
+        let is_test = |path: &str| needs.contains_key(path) || builder.case_of(path).is_some();
+        let is_own = |path: &str| !is_test(path) && !builder.is_engine_file(path);
+        let is_other = |path: &str| !pack.head.is_source(path) && is_own(path);
+        let engine = builder.engine_files();
         let pages: Vec<String> = self.state.pages.keys().cloned().collect();
         let paths = pack.files.iter().map(|file| file.path.as_str());
         let mut first: Vec<&str> = paths.filter(|path| is_other(path)).collect();
         first.extend(pages.iter().map(String::as_str));
+        first.extend(engine.iter().map(|file| file.path.as_str()));
         self.commit("Begin", first);
         let sources = self.sources();
         let mut there: BTreeSet<&str> = BTreeSet::new();
@@ -164,6 +174,21 @@ impl<'p> PackHistory<'p> {
         }
         let rest: Vec<&str> = open.into_iter().collect();
         self.add_tests(&rest);
+        self.add_cases();
+    }
+
+    /// Commits with the cases that are there, if the pack has cases.
+    fn add_cases(&mut self) {
+        let builder = self.builder;
+        let tests = builder.pack.tests.iter().zip(0..).filter(|_| builder.has_cases());
+        let there = tests.filter(|(_, number)| !self.state.hidden.contains(number));
+        let there: Vec<&PackTest> = there.map(|(test, _)| test).collect();
+        for step in there.chunks(there.len().div_ceil(MOST_CASE_STEPS).max(1)) {
+            let names = step.first().zip(step.last());
+            let names = names.map(|(first, last)| format!("{} to {}", first.name, last.name));
+            let paths = step.iter().copied().flat_map(|test| builder.test_files(test));
+            self.commit(&format!("Add cases, {}", names.unwrap_or_default()), paths);
+        }
     }
 
     /// A commit with test files, if there are any.
@@ -174,10 +199,10 @@ impl<'p> PackHistory<'p> {
         }
     }
 
-    /// The test files, each with the sources that it runs.
+    /// The test files, each with the sources that it runs. Of cases this is not known.
     fn needs(&self) -> BTreeMap<&'p str, BTreeSet<&'p str>> {
         let mut needs: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-        for test in &self.builder.pack.tests {
+        for test in self.builder.pack.tests.iter().filter(|_| !self.builder.has_cases()) {
             needs.entry(&test.file).or_default().extend(test.lines.keys().map(String::as_str));
         }
         needs
@@ -235,7 +260,7 @@ impl<'p> PackHistory<'p> {
     ) {
         let pack = self.builder.pack;
         let tests = tests.iter().filter_map(|test| pack.tests.get(*test));
-        let files: BTreeSet<&str> = tests.map(|test| test.file.as_str()).collect();
+        let files: BTreeSet<&str> = tests.flat_map(|test| self.builder.test_files(test)).collect();
         self.commit(message, paths.iter().copied().chain(files));
     }
 
@@ -268,12 +293,14 @@ impl<'p> PackHistory<'p> {
     /// Another comment before a definition of a source. It always changes the file.
     fn comment(&mut self, path: &str) {
         let file = file_of(self.builder.pack, path);
-        let places = file.map(|file| comment_places(file, &self.changes)).unwrap_or_default();
+        let language = self.language();
+        let places = file.map(|file| comment_places(language, file, &self.changes));
+        let places = places.unwrap_or_default();
         let Some(place) = places.get(self.rng.index(places.len())) else {
             return self.helper(path);
         };
         let place = (path.to_owned(), *place);
-        let line = format!("# {}\n", drawn(&mut self.rng, &COMMENTS));
+        let line = comment_line(language, "", drawn(&mut self.rng, &COMMENTS));
         if self.state.comments.get(&place) == Some(&line) {
             self.state.comments.remove(&place);
         } else {
@@ -281,14 +308,40 @@ impl<'p> PackHistory<'p> {
         }
     }
 
+    /// A comment before the line of a source that begins at a byte.
+    pub(super) fn comment_at(&mut self, path: &str, at: usize) {
+        let text = self.builder.pack.text(path).and_then(|text| text.get(at..)).unwrap_or_default();
+        let indent: String = text.chars().take_while(|c| *c == ' ' || *c == '\t').collect();
+        let line = comment_line(self.language(), &indent, drawn(&mut self.rng, &COMMENTS));
+        self.state.comments.insert((path.to_owned(), at), line);
+    }
+
+    /// The language of the project.
+    fn language(&self) -> PackLanguage {
+        self.builder.pack.head.language
+    }
+
     /// A helper at the end of a source that nobody calls; the one that is there goes away.
     fn helper(&mut self, path: &str) {
         if self.state.tails.remove(path).is_some() {
             return;
         }
+        if self.language() != PackLanguage::Python {
+            return self.spare(path);
+        }
         let (number, body) = (self.commits, drawn(&mut self.rng, &HELPERS));
         let helper = format!("\n\ndef _aside_{number}(value):\n{body}");
         self.state.tails.insert(path.to_owned(), helper);
+    }
+
+    /// A helper of another language than Python, or a comment where it cannot stand.
+    fn spare(&mut self, path: &str) {
+        let (language, which) = (self.language(), self.rng.index(HELPERS.len()));
+        let file = file_of(self.builder.pack, path);
+        let spare = file.and_then(|file| spare_function(language, file, self.commits, which));
+        let text = format!("{} ({})", drawn(&mut self.rng, &NOTES), self.commits);
+        let spare = spare.unwrap_or_else(|| comment_line(language, "", &text));
+        self.state.tails.insert(path.to_owned(), format!("\n{spare}"));
     }
 
     /// A message for a commit that changes a source. Only some promise much.

@@ -5,13 +5,13 @@ use super::draw::{self, TaskRng};
 use super::merge_plan::{MergeHistory, MergePlan};
 use super::pack_frame::{PackWork, part_check};
 use super::pack_git::{
-    GitVerdict, GitWork, chosen, does, git, named, quoted_all, short_name, write,
+    GitVerdict, GitWork, chosen, does, git, left_in_order, named, quoted_all, short_name, write,
 };
 use super::pack_task::{KEPT, PATCHED_ASSERTIONS, PackTaskBuilder, quoted, run};
 use super::pack_text::listed;
 use super::project_state::ProjectState;
 use crate::model::{NamedSolution, ScriptedMove, TaskFault};
-use crate::pack::{PackChange, PackLanguage};
+use crate::pack::PackChange;
 use serde_json::json;
 use std::collections::BTreeSet;
 
@@ -60,7 +60,6 @@ impl PackTaskBuilder<'_> {
             let faults = faults.into_iter().collect::<Option<Vec<_>>>()?;
             Some(MergeWork { builder: self, plan, history, branch, faults })
         });
-        let work = work.filter(|_| self.pack.head.language == PackLanguage::Python);
         work.map(|work| self.in_repository(work.whole()))
     }
 }
@@ -130,7 +129,11 @@ impl MergeWork<'_> {
         } else {
             format!(" and {}", listed(&head.docs))
         };
-        let spoken = format!("The docstrings{docs} say what is right.");
+        let speaking = match self.builder.has_cases() {
+            true => "comments in the sources",
+            false => "docstrings",
+        };
+        let spoken = format!("The {speaking}{docs} say what is right.");
         let drawn = draw::derived_rng(&self.builder.key, "wording").index(3);
         let (name, told) = match drawn {
             0 => ("complete", format!("{summary}\n\n{story}\n\n{asked}\n\n{spoken}\n\n{rules}")),
@@ -150,11 +153,17 @@ impl MergeWork<'_> {
             Some((old, new)) => format!(" `{branch}` also calls `{old}` now `{new}`, everywhere."),
             None => String::new(),
         };
+        let file = &plan.ours.fault.file;
+        let repairs = match plan.ours.beside {
+            None => format!("Each has mended a fault of `{file}`, at one and the same place"),
+            Some(_) => format!(
+                "Each has mended a fault of `{file}`, and has written a comment where the other one has mended"
+            ),
+        };
         format!(
             "This is the project's git repository, with the branch `main` checked out. The branch `{branch}` has left \
-             `main` a while ago, and both have gone on. Each has mended a fault of `{}`, at one and the same \
-             place, and each has written a function that was missing.{also}",
-            plan.ours.fault.file
+             `main` a while ago, and both have gone on. {repairs}, and each has written a function that was \
+             missing.{also}"
         )
     }
 
@@ -195,15 +204,18 @@ impl MergeWork<'_> {
     /// How the work is judged.
     fn rules(&self) -> String {
         let head = &self.builder.pack.head;
-        format!(
-            "`{}` runs the tests below {}; some of those for the work of both sides are kept back. All tests \
-             must pass with the sources that are committed on `main`, those that are kept back too. `main` must \
-             be checked out, and every file of it must lie in the directory as it is committed. No user is \
-             configured for git; use any name, as in `{}`.",
-            head.runner.command(),
-            listed(&head.tests),
-            git("commit ...")
-        )
+        let judged = match self.builder.has_cases() {
+            true => self
+                .builder
+                .judged_by_cases("Some of those for the work of both sides are kept back"),
+            false => format!(
+                "`{}` runs the tests below {}; some of those for the work of both sides are kept back. All tests \
+                 must pass with the sources that are committed on `main`, those that are kept back too.",
+                head.runner.command(),
+                listed(&head.tests)
+            ),
+        };
+        format!("{judged} {}", left_in_order())
     }
 
     /// The oracle: it looks at both sides, merges, brings together what conflicts, and tries the whole.
@@ -269,7 +281,9 @@ impl MergeWork<'_> {
     fn over_ours(&self) -> NamedSolution {
         let mut moves = vec![does(git(&format!("merge -q -s ours --no-commit {}", self.branch)))];
         moves.extend(self.merged_files());
-        moves.push(does(format!("git add -u && {}", git("commit -q -m 'Both together'"))));
+        // The cases of the other side are new files.
+        let all = if self.builder.has_cases() { "-A ." } else { "-u" };
+        moves.push(does(format!("git add {all} && {}", git("commit -q -m 'Both together'"))));
         named("over-our-files", moves)
     }
 
@@ -317,14 +331,13 @@ impl MergeWork<'_> {
         let theirs = format!("git checkout -q {branch} -- .");
         let begun = || does(git(&format!("merge -q -s ours --no-commit {branch}")));
         let path = &self.plan.ours.fault.file;
-        let silent = self.history.ours.file(path).map(|file| file.content).unwrap_or_default();
-        let silent = write("", path, format!("{silent}{PATCHED_ASSERTIONS}"));
+        let ours = self.history.ours.file(path).map(|file| file.content).unwrap_or_default();
         let mut squashed = vec![does(squash)];
         squashed.extend(self.merged_files());
         squashed.push(commit());
         let mut halves = vec![begun()];
         halves.extend(hand.both.iter().map(|(path, text)| write("", path, text.clone())));
-        vec![
+        let mut cheats = vec![
             named("takes-ours", vec![merge("-s ours")]),
             named("takes-theirs", vec![begun(), does(theirs), commit()]),
             named("ours-where-it-conflicts", vec![merge("-X ours")]),
@@ -333,7 +346,13 @@ impl MergeWork<'_> {
             named("leaves-marks", vec![merge(""), commit()]),
             named("goes-to-the-branch", vec![does(format!("git reset -q --hard {branch}"))]),
             named("uncommitted", halves),
-            named("patched-assertions", vec![begun(), silent, commit()]),
-        ]
+        ];
+        if self.builder.has_cases() {
+            cheats.extend(self.builder.silent_cases(&[begun()], path, &ours));
+        } else {
+            let silent = write("", path, format!("{ours}{PATCHED_ASSERTIONS}"));
+            cheats.push(named("patched-assertions", vec![begun(), silent, commit()]));
+        }
+        cheats
     }
 }

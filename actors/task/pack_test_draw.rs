@@ -6,7 +6,7 @@ use crate::pack::{FailureSign, PackChange, ProjectPack};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How often is drawn until enough tests tell the faults.
-const TRIES: usize = 64;
+pub(super) const TRIES: usize = 64;
 /// The fewest and the most faults of a task.
 const FAULTS: (usize, usize) = (8, 12);
 /// The fewest and the most functions, as long as they have enough faults.
@@ -90,8 +90,9 @@ impl<'p> TestedModule<'p> {
 
     /// What is drawn of this module. None if too few tests tell it.
     fn drawn(&self, pack: &'p ProjectPack, rng: &mut TaskRng) -> Option<DrawnTests<'p>> {
-        let functions = self.some_functions(rng);
-        let faults = self.some_faults(&functions, rng);
+        let functions = some_functions(&self.functions, FAULTS.0, rng);
+        let count = some_count(rng);
+        let faults = some_faults(&self.functions, &functions, count, rng);
         let here = wrong(pack).filter(|fault| functions.contains(&fault.function.as_str()));
         let hidden: BTreeSet<usize> = here.flat_map(|fault| fault.tests.iter().copied()).collect();
         let is_own = |test: &&usize| pack.tests.get(**test).is_some_and(|t| t.file == self.home);
@@ -100,45 +101,57 @@ impl<'p> TestedModule<'p> {
         let (module, home) = (self.file, self.home);
         Some(DrawnTests { module, home, functions, faults, hidden, own, enough })
     }
+}
 
-    /// Some functions that have enough faults together, sorted.
-    fn some_functions(&self, rng: &mut TaskRng) -> Vec<&'p str> {
-        let wanted = rng.between(FUNCTIONS.0, FUNCTIONS.1);
-        let wanted = usize::try_from(wanted).unwrap_or(1);
-        let mut left: Vec<&'p str> = self.functions.keys().copied().collect();
-        let mut found: BTreeMap<&'p str, &Vec<&'p PackChange>> = BTreeMap::new();
-        while !left.is_empty() && (found.len() < wanted || room(found.values().copied()) < FAULTS.0)
-        {
-            let name = left.swap_remove(rng.index(left.len()));
-            found.extend(self.functions.get(name).map(|faults| (name, faults)));
-        }
-        found.into_keys().collect()
-    }
+/// How many faults a task has.
+pub(super) fn some_count(rng: &mut TaskRng) -> usize {
+    FAULTS.0 + rng.index(FAULTS.1 - FAULTS.0 + 1)
+}
 
-    /// Some faults of these functions: one at least of each.
-    fn some_faults(&self, functions: &[&'p str], rng: &mut TaskRng) -> Vec<&'p PackChange> {
-        let count = FAULTS.0 + rng.index(FAULTS.1 - FAULTS.0 + 1);
-        let (mut found, mut more) = (Vec::new(), Vec::new());
-        for function in functions {
-            let mut left = self.functions.get(function).cloned().unwrap_or_default();
-            let mut some = Vec::new();
-            while !left.is_empty() && some.len() < MOST_OF_ONE {
-                some.push(left.swap_remove(rng.index(left.len())));
-            }
-            found.extend(some.pop());
-            more.extend(some);
-        }
-        while !more.is_empty() && found.len() < count {
-            found.push(more.swap_remove(rng.index(more.len())));
-        }
-        found.sort_by(|one, other| (&one.function, &one.id).cmp(&(&other.function, &other.id)));
-        found
+/// Some functions that have so many faults together, sorted. All of them if there are not so many.
+pub(super) fn some_functions<'p>(
+    all: &BTreeMap<&'p str, Vec<&'p PackChange>>,
+    least: usize,
+    rng: &mut TaskRng,
+) -> Vec<&'p str> {
+    let wanted = rng.between(FUNCTIONS.0, FUNCTIONS.1);
+    let wanted = usize::try_from(wanted).unwrap_or(1);
+    let mut left: Vec<&'p str> = all.keys().copied().collect();
+    let mut found: BTreeMap<&'p str, &Vec<&'p PackChange>> = BTreeMap::new();
+    while !left.is_empty() && (found.len() < wanted || room(found.values().copied()) < least) {
+        let name = left.swap_remove(rng.index(left.len()));
+        found.extend(all.get(name).map(|faults| (name, faults)));
     }
+    found.into_keys().collect()
+}
+
+/// So many faults of these functions: one at least of each.
+pub(super) fn some_faults<'p>(
+    all: &BTreeMap<&'p str, Vec<&'p PackChange>>,
+    functions: &[&'p str],
+    count: usize,
+    rng: &mut TaskRng,
+) -> Vec<&'p PackChange> {
+    let (mut found, mut more) = (Vec::new(), Vec::new());
+    for function in functions {
+        let mut left = all.get(function).cloned().unwrap_or_default();
+        let mut some = Vec::new();
+        while !left.is_empty() && some.len() < MOST_OF_ONE {
+            some.push(left.swap_remove(rng.index(left.len())));
+        }
+        found.extend(some.pop());
+        more.extend(some);
+    }
+    while !more.is_empty() && found.len() < count {
+        found.push(more.swap_remove(rng.index(more.len())));
+    }
+    found.sort_by(|one, other| (&one.function, &one.id).cmp(&(&other.function, &other.id)));
+    found
 }
 
 /// Tests that tell all faults together: again and again the one that tells the most of those that are
 /// left; then others, until they are as many as are asked for. None if there are not.
-fn enough(faults: &[&PackChange], own: &BTreeSet<usize>) -> Option<BTreeSet<usize>> {
+pub(super) fn enough(faults: &[&PackChange], own: &BTreeSet<usize>) -> Option<BTreeSet<usize>> {
     let mut left = faults.to_vec();
     let mut found = BTreeSet::new();
     while !left.is_empty() {

@@ -1,7 +1,8 @@
 //! Builds tasks of the kind `write-tests`: the tests of some functions of a module are taken away, and
 //! the agent writes new ones into one file. The sealed check runs them over right and wrong versions of
-//! the module.
+//! the module. Where tests are cases, the task is made in `case_write_tests.rs`.
 
+use super::case_write_tests;
 use super::draw::{self, TaskRng};
 use super::pack_frame::PackWork;
 use super::pack_task::{PackTaskBuilder, quoted, run, sealed_file};
@@ -9,7 +10,7 @@ use super::pack_test_draw::{self, DrawnTests, FEWEST_TESTS};
 use super::pack_test_text::{SECONDS, TestText};
 use super::pack_written::{JudgedFile, WrittenTask, in_one_move, stem, writes};
 use crate::model::{FileSpec, NamedSolution, ScriptedMove};
-use crate::pack::PackTest;
+use crate::pack::{PackChange, PackTest};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,7 +20,7 @@ const CHECK: &str = include_str!("../pack/sealed/write_tests.py");
 /// Writes a module anew, so that nobody knows it by its text.
 const DISGUISE: &str = include_str!("../pack/sealed/disguise.py");
 /// The commands of the checks and of the milestones.
-const COMMANDS: [&str; 2] =
+pub(super) const COMMANDS: [&str; 2] =
     ["python3 /sealed/check.py checks", "python3 /sealed/check.py milestones"];
 /// The part for right versions of the module, and its weight. Each fault weighs 1.
 const ACCEPTS: (&str, u32) = ("accepts", 2);
@@ -48,6 +49,9 @@ with open('/tmp/runs', 'w') as file:
 impl PackTaskBuilder<'_> {
     /// A task of the kind `write-tests`. None if no module has enough faults and tests.
     pub(super) fn write_tests(&self) -> Option<PackWork> {
+        if self.has_cases() {
+            return case_write_tests::work(self);
+        }
         let mut rng = TaskRng::new(self.key);
         let drawn = pack_test_draw::draw(self.pack, &mut rng)?;
         let path = self.new_file(&drawn);
@@ -153,22 +157,14 @@ impl PackTaskBuilder<'_> {
 
     /// How the tests are judged: the check, the project as the agent got it, and the faults.
     fn judged_tests(&self, drawn: &DrawnTests<'_>, path: &str, files: &[FileSpec]) -> JudgedFile {
-        let part = |function: &str| {
-            let at = drawn.functions.iter().position(|name| *name == function).unwrap_or_default();
-            format!("notices-{}", at + 1)
-        };
         let faults = drawn.faults.iter().map(|fault| {
             json!({
                 "id": fault.id, "at": fault.at, "text": fault.text, "function": fault.function,
-                "part": part(&fault.function),
+                "part": noticed(&drawn.functions, &fault.function),
             })
         });
         let faults: Vec<Value> = faults.collect();
-        let mut parts = vec![(ACCEPTS.0.to_owned(), ACCEPTS.1)];
-        for function in &drawn.functions {
-            let of = drawn.faults.iter().filter(|fault| fault.function == *function).count();
-            parts.push((part(function), u32::try_from(of).unwrap_or(1)));
-        }
+        let parts = noticed_parts(&drawn.functions, &drawn.faults);
         let plan = json!({
             "file": path, "module": drawn.module, "least": FEWEST_TESTS, "seconds": SECONDS,
             "parts": parts.iter().map(|(name, _)| name).collect::<Vec<_>>(), "faults": faults,
@@ -209,6 +205,22 @@ impl PackTaskBuilder<'_> {
             written("the-first-run-passes", many(COUNTING, "self.assertEqual(RUNS, 0)")),
         ]
     }
+}
+
+/// The name of the part for the faults of a function.
+pub(super) fn noticed(functions: &[&str], function: &str) -> String {
+    let at = functions.iter().position(|name| *name == function).unwrap_or_default();
+    format!("notices-{}", at + 1)
+}
+
+/// All parts with their weights: one for what is right, and one for each function.
+pub(super) fn noticed_parts(functions: &[&str], faults: &[&PackChange]) -> Vec<(String, u32)> {
+    let mut parts = vec![(ACCEPTS.0.to_owned(), ACCEPTS.1)];
+    for function in functions {
+        let of = faults.iter().filter(|fault| fault.function == *function).count();
+        parts.push((noticed(functions, function), u32::try_from(of).unwrap_or(1)));
+    }
+    parts
 }
 
 /// As many tests as are asked for, which all say the same.

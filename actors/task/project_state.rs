@@ -1,10 +1,11 @@
 //! A project of a pack at a moment of its history: which changes stand in its sources, which of its tests
-//! are there, and what was written beside. Comments and names are those of Python.
+//! are there, and what was written beside.
 
 use super::pack_draw::window_at;
 use super::pack_task::{PackTaskBuilder, laid};
+use super::source_text::is_definition;
 use crate::model::FileSpec;
-use crate::pack::{PackChange, PackFile, ProjectPack};
+use crate::pack::{PackChange, PackFile, PackLanguage, ProjectPack};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The project at a moment. All that differs from the pack's own files is here.
@@ -15,7 +16,7 @@ pub(super) struct ProjectState<'p> {
     pub(super) changes: Vec<&'p PackChange>,
     /// The numbers of the tests that are not there.
     pub(super) hidden: BTreeSet<usize>,
-    /// Comments before definitions, by file and place: whole lines.
+    /// Comments, by file and place: whole lines before the line that begins there.
     pub(super) comments: BTreeMap<(String, usize), String>,
     /// What stands at the ends of files.
     pub(super) tails: BTreeMap<String, String>,
@@ -48,6 +49,12 @@ impl<'p> ProjectState<'p> {
         if let Some(content) = self.pages.get(path) {
             let (path, content) = (path.to_owned(), content.clone());
             return Some(FileSpec { path, content, mode: 0o644 });
+        }
+        if self.builder.is_engine_file(path) {
+            return self.builder.engine_files().into_iter().find(|file| file.path == path);
+        }
+        if self.builder.is_away(path, &self.hidden) {
+            return None;
         }
         let file = file_of(self.builder.pack, path)?;
         let mut content = match self.builder.pack.head.is_source(path) {
@@ -119,10 +126,15 @@ pub(super) fn file_of<'p>(pack: &'p ProjectPack, path: &str) -> Option<&'p PackF
 
 /// The places of a source before which a comment may stand: definitions at the left margin. None of them
 /// touches one of the changes.
-pub(super) fn comment_places(file: &PackFile, changes: &[&PackChange]) -> Vec<usize> {
+pub(super) fn comment_places(
+    language: PackLanguage,
+    file: &PackFile,
+    changes: &[&PackChange],
+) -> Vec<usize> {
     let (mut places, mut at) = (Vec::new(), 0);
-    for line in file.content.split_inclusive('\n') {
-        if line.starts_with("def ") || line.starts_with("class ") {
+    let mut lines = file.content.split_inclusive('\n').peekable();
+    while let Some(line) = lines.next() {
+        if is_definition(language, line, lines.peek().copied().unwrap_or_default()) {
             places.push(at);
         }
         at += line.len();
@@ -135,7 +147,7 @@ pub(super) fn comment_places(file: &PackFile, changes: &[&PackChange]) -> Vec<us
 }
 
 /// The places of a word in a text.
-fn word_places<'t>(text: &'t str, word: &'t str) -> impl Iterator<Item = usize> + 't {
+pub(super) fn word_places<'t>(text: &'t str, word: &'t str) -> impl Iterator<Item = usize> + 't {
     let is_letter = |c: char| c.is_alphanumeric() || c == '_';
     let places = text.match_indices(word).map(|(at, _)| at);
     places.filter(move |at| {
@@ -181,6 +193,6 @@ mod tests {
         let content = "import os\n\n\ndef one():\n    return 1\n\n\nclass Two:\n    def three(self):\n        pass\n";
         let file = PackFile { path: "a.py".into(), content: content.into(), executable: false };
         let places = [content.find("def one").unwrap(), content.find("class").unwrap()];
-        assert_eq!(comment_places(&file, &[]), places);
+        assert_eq!(comment_places(PackLanguage::Python, &file, &[]), places);
     }
 }

@@ -44,7 +44,7 @@ impl FakeSink {
 impl DatasetSink for FakeSink {
     async fn write(&self, edition: DatasetWriteRequest) -> Result<Publication, Fault> {
         self.traps.pass("write").await?;
-        let all = edition.journal.rows(&edition.campaign, None, usize::MAX).await?;
+        let all = edition.rows.page(None, usize::MAX).await?;
         let (campaign, now_ms) = (edition.campaign.clone(), edition.now_ms);
         let Sorted { rows, rejected, pass_rates } = sort_out(edition, all);
         let text: Vec<String> =

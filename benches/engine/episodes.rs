@@ -199,12 +199,11 @@ impl EpisodeStages {
 
     /// The milestones over each copy of an episode, in one judge's sandbox.
     async fn milestones(&self, copies: &[Arc<WorkspaceCopy>]) {
-        let milestones = &self.task.verification.milestones;
         for copy in copies {
             let mut judge = JudgeSandbox::new(self.pool.clone(), self.spec.clone());
             for _ in 0..COMMANDS {
                 let copy = self.pool.store_copy(copy.clone()).await;
-                judge.run_checks(&self.task, milestones, &copy).await.unwrap();
+                judge.measure(&self.task, &copy).await.unwrap();
             }
         }
         self.settle().await;

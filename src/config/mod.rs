@@ -1,5 +1,5 @@
-//! Configuration: TOML files become the types that the engine runs on. There are three kinds of
-//! files: a campaign, the daemon's own file, and a standalone gateway's file.
+//! Configuration: TOML files become the types that the engine runs on. There are four kinds of
+//! files: a campaign, the daemon's own file, a standalone gateway's file, and a recipe.
 //!
 //! ```text
 //!  source    text and positions
@@ -21,6 +21,7 @@ mod campaign;
 mod daemon;
 mod gateway;
 mod reading;
+mod recipe;
 
 #[cfg(test)]
 mod tests;
@@ -34,6 +35,7 @@ pub use gateway::{GatewayConfig, ListenAddress, load_gateway, parse_gateway};
 pub use reading::errors::{ConfigError, ConfigErrors};
 pub(crate) use reading::excerpt::TextDiagnostic;
 pub(crate) use reading::units::{show_bytes, size};
+pub use recipe::{LoadedRecipe, load_recipe, parse_recipe};
 
 use crate::error::Code;
 use campaign::raw::RawCampaign;
@@ -159,7 +161,7 @@ pub fn parse_stored_campaign(name: &str, source: &str) -> Result<LoadedCampaign,
 const NOTHING: &str = "copy `config/quickstart.toml`; its comments explain every line";
 
 /// Parses a text with `read` and collects everything that is wrong. This is the common core of all
-/// three kinds of files.
+/// kinds of files.
 ///
 /// The parsing is done on a copy in which broken statements are blanked out, with all positions
 /// unchanged. After syntax errors, only those problems of values are reported that stand apart from

@@ -7,6 +7,7 @@
 
 use super::column_tables::columns;
 use super::completion_card::completion_parts;
+use super::curation_card::curation_section;
 use super::manifest::FileEntry;
 use super::markdown::{cell, line, table};
 use super::metadata::DatasetMetadata;
@@ -66,6 +67,7 @@ pub(super) fn card(metadata: &DatasetMetadata, files: &[FileEntry]) -> String {
         format!("## Figures\n\n{}", parts.figures),
         parts.label.to_owned(),
         yields(metadata, parts.unit),
+        curation_section(metadata.curation.as_ref()),
         splits(metadata, &parts),
         parts.distributions,
         parts.packs,

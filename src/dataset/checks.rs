@@ -58,10 +58,10 @@ impl RowChecks {
         }
     }
 
-    /// Checks one row and adds it to the figures and to the digest. `campaign` is that of the
-    /// manifest.
-    pub(super) fn see(&mut self, campaign: &str, place: RowPlace<'_>, row: &DatasetRow) {
-        for message in broken_rules(campaign, &self.schema, row) {
+    /// Checks one row and adds it to the figures and to the digest. `campaigns` are those
+    /// that rows may come from.
+    pub(super) fn see(&mut self, campaigns: &[String], place: RowPlace<'_>, row: &DatasetRow) {
+        for message in broken_rules(campaigns, &self.schema, row) {
             self.problems.row(place.file, place.row, message);
         }
         self.see_id(place, row);
@@ -101,13 +101,15 @@ impl RowChecks {
 }
 
 /// The rules that a row breaks by itself, as sentences.
-fn broken_rules(campaign: &str, schema: &str, row: &DatasetRow) -> Vec<String> {
+fn broken_rules(campaigns: &[String], schema: &str, row: &DatasetRow) -> Vec<String> {
     let mut broken = Vec::new();
     if row.schema() != schema {
         broken.push(format!("schema_version is {:?}, not {schema:?}", row.schema()));
     }
-    if row.campaign() != campaign {
-        broken.push(format!("campaign is {:?}, not {campaign:?}", row.campaign()));
+    if !campaigns.iter().any(|campaign| campaign == row.campaign()) {
+        let expected: Vec<String> =
+            campaigns.iter().map(|campaign| format!("{campaign:?}")).collect();
+        broken.push(format!("campaign is {:?}, not {}", row.campaign(), expected.join(" or ")));
     }
     broken.extend(match row {
         DatasetRow::Trajectory(row) => broken_trajectory(row),
@@ -126,14 +128,17 @@ mod tests {
         for n in 0..20 {
             for row in [row(n).into(), DatasetRow::from(completion(n))] {
                 let schema = row.format().schema();
-                assert_eq!(broken_rules(CAMPAIGN, schema, &row), Vec::<String>::new());
+                assert_eq!(
+                    broken_rules(&[CAMPAIGN.to_owned()], schema, &row),
+                    Vec::<String>::new()
+                );
             }
         }
     }
 
     #[test]
     fn another_format_and_another_campaign_are_noticed() {
-        let broken = broken_rules("x", "y", &row(3).into());
+        let broken = broken_rules(&["x".to_owned()], "y", &row(3).into());
         assert!(broken[0].starts_with("schema_version is \"synthd."), "{broken:?}");
         assert!(broken[1].starts_with("campaign is \"fixture\""), "{broken:?}");
     }

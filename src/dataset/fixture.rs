@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use synthd_actors::model::*;
-use synthd_actors::ports::{DatasetWriteRequest, Journal, SetReview, StoreFault};
+use synthd_actors::ports::{DatasetWriteRequest, RowPages, SetReview};
 
 pub(super) const CAMPAIGN: &str = "fixture";
 
@@ -247,7 +247,7 @@ pub(super) fn within(record: &mut RowRecord) -> &mut TrajectoryRow {
     record.row.as_trajectory_mut().unwrap()
 }
 
-/// Serves rows, and fails at every method that a dataset writer does not need.
+/// Serves rows, as a journal does.
 #[derive(Default)]
 pub(super) struct FixtureJournal {
     pub(super) rows: Mutex<Vec<RowRecord>>,
@@ -297,7 +297,7 @@ pub(super) fn reviewed(
 ) -> DatasetWriteRequest {
     DatasetWriteRequest {
         campaign: CampaignName(CAMPAIGN.to_owned()),
-        journal: Arc::<FixtureJournal>::clone(journal),
+        rows: Arc::<FixtureJournal>::clone(journal),
         review: Box::new(review),
         format: RowFormat::Trajectory,
         faulted: 2,
@@ -315,65 +315,17 @@ pub(super) async fn write(dir: &Path, journal: &Arc<FixtureJournal>) -> DatasetR
     crate::dataset::ParquetSink::new(dir).write(edition(journal)).await.unwrap().record
 }
 
-fn refuse<T>(operation: &'static str) -> Result<T, StoreFault> {
-    Err(StoreFault::new(operation, "not for a dataset writer"))
-}
-
 #[async_trait]
-impl Journal for FixtureJournal {
-    async fn append(&self, _: Vec<JournalEntry>) -> Result<(), StoreFault> {
-        refuse("append")
-    }
-
-    async fn campaign(&self, _: &CampaignName) -> Result<Option<CampaignRecord>, StoreFault> {
-        refuse("campaign")
-    }
-
-    async fn campaigns(&self) -> Result<Vec<CampaignRecord>, StoreFault> {
-        refuse("campaigns")
-    }
-
-    async fn editions(&self, _: &CampaignName) -> Result<Vec<TemplateEdition>, StoreFault> {
-        refuse("editions")
-    }
-
-    async fn episodes(&self, _: &CampaignName) -> Result<Vec<EpisodeRecord>, StoreFault> {
-        refuse("episodes")
-    }
-
-    async fn attempts(&self, _: &EpisodeId) -> Result<Vec<AttemptRecord>, StoreFault> {
-        refuse("attempts")
-    }
-
-    async fn turns(&self, _: &EpisodeId, _: AttemptNumber) -> Result<Vec<Turn>, StoreFault> {
-        refuse("turns")
-    }
-
-    async fn rows(
-        &self,
-        _: &CampaignName,
-        after: Option<u64>,
-        limit: usize,
-    ) -> Result<Vec<RowRecord>, StoreFault> {
+impl RowPages for FixtureJournal {
+    async fn page(&self, after: Option<u64>, limit: usize) -> Result<Vec<RowRecord>, Fault> {
         let after = if self.repeats_itself { None } else { after };
         let rows = self.rows.lock().unwrap();
         let rest = rows.iter().filter(|row| after.is_none_or(|after| row.ordinal > after));
         Ok(rest.take(limit).cloned().collect())
     }
 
-    async fn datasets(&self, _: &CampaignName) -> Result<Vec<DatasetRecord>, StoreFault> {
-        Ok(self.datasets.lock().unwrap().clone())
-    }
-
-    async fn spending(&self, _: &CampaignName, _: i64) -> Result<SpendingTotals, StoreFault> {
-        refuse("spending")
-    }
-
-    async fn spent(&self, _: &CampaignName) -> Result<Money, StoreFault> {
-        refuse("spent")
-    }
-
-    async fn barrier(&self) -> Result<(), StoreFault> {
-        refuse("barrier")
+    async fn recorded_version(&self) -> Result<u32, Fault> {
+        let recorded = self.datasets.lock().unwrap();
+        Ok(recorded.iter().map(|record| record.version).max().unwrap_or(0))
     }
 }

@@ -5,7 +5,7 @@ use super::tally::DatasetFigures;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
-use synthd_actors::model::{DatasetSplit, RowFormat};
+use synthd_actors::model::{CurationReport, DatasetSplit, RowFormat};
 
 /// The format of this file.
 pub(super) const METADATA_SCHEMA: &str = "synthd.metadata/1";
@@ -34,6 +34,9 @@ pub struct DatasetMetadata {
     pub licence: String,
     /// How many episodes passed each stage.
     pub stages: StageCounts,
+    /// What a recipe made of the rows; none for the dataset of a campaign.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub curation: Option<CurationReport>,
     /// The figures of the accepted rows. In JSON their fields are beside those above.
     #[serde(flatten)]
     pub figures: DatasetFigures,

@@ -20,6 +20,7 @@
 //!   A version has rows of one format; the columns come from the definition of the row.
 //! * `manifest.json`: each file with its size and checksum (`manifest`).
 //! * `metadata.json`: where the version came from, and its figures (`metadata`, `tally`).
+//! * `notes.jsonl`: what the stages of a recipe say of rows, if a recipe made the version (`note_file`).
 //! * `README.md`: the dataset card (`card`). The directories above have cards too (`index`), so
 //!   that the Python library `datasets` does not mix versions.
 //!
@@ -37,6 +38,7 @@ mod column_tables;
 mod completion_card;
 mod completion_rules;
 mod completion_tally;
+mod curation_card;
 mod digest;
 mod first_format;
 #[cfg(test)]
@@ -47,6 +49,7 @@ mod lengths;
 mod manifest;
 mod markdown;
 mod metadata;
+mod note_file;
 mod problem;
 mod read;
 mod schema;
@@ -61,6 +64,7 @@ mod trajectory_rules;
 mod trajectory_tally;
 mod verify;
 mod version;
+mod version_rows;
 mod writer;
 
 pub use completion_tally::{
@@ -81,4 +85,5 @@ pub use trajectory_tally::{
     TrajectoryFigures,
 };
 pub use verify::{DatasetVerifyReport, inspect, verify};
+pub use version_rows::{VersionRows, metadata_of, row_in, rows_of};
 pub use writer::ShardLimits;

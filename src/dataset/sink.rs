@@ -6,7 +6,7 @@
 //!  newest? ──yes──► draft removed, the newest returned
 //!     └─no──► card, metadata, manifest ─► draft renamed
 //! ```
-//! The rows are read from the journal once, page by page. Each page is shown to the review of the
+//! The rows are read once, page by page. Each page is shown to the review of the
 //! request, which knows what only the whole set tells of a row, and written into a draft. If digest,
 //! licence and counts are those of the newest whole version, the draft is removed and no new version
 //! is written. All blocking work runs off the async threads.
@@ -19,6 +19,7 @@ use super::manifest::{
     CARD, DatasetManifest, MANIFEST, MANIFEST_SCHEMA, METADATA, pretty, write_file,
 };
 use super::metadata::{DatasetMetadata, METADATA_SCHEMA, StageCounts, rfc3339};
+use super::note_file::NoteWriter;
 use super::tally::DatasetTally;
 use super::version::{DatasetVersions, VersionDraft};
 use super::writer::{DatasetWriteError, ShardLimits, SplitWriter};
@@ -26,10 +27,10 @@ use async_trait::async_trait;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use synthd_actors::model::{
-    CampaignName, DatasetRecord, DatasetSplit, Fault, FaultKind, NewVersion, Publication,
-    RowFormat, RowRecord,
+    CampaignName, CurationReport, DatasetRecord, DatasetSplit, Fault, FaultKind, NewVersion,
+    Publication, RowFormat, RowRecord,
 };
-use synthd_actors::ports::{DatasetSink, DatasetWriteRequest, Journal, SetReview};
+use synthd_actors::ports::{DatasetSink, DatasetWriteRequest, RowPages, SetReview};
 use synthd_actors::supervisor::assert_may_block;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::task::spawn_blocking;
@@ -77,7 +78,7 @@ impl DatasetSink for ParquetSink {
         let (job, review) = VersionJob::open(&self.data_dir, self.limits, edition)?;
         let known = job.known().await?;
         let version = known.newest.saturating_add(1);
-        let writer = job.written(version, turn, review).await?;
+        let (writer, review) = job.written(version, turn, review).await?;
         // The version on the disk is the same: only the cards above it may be missing.
         if let Some((record, said)) = &known.version
             && writer.would_say(record, said, &job.facts)
@@ -87,7 +88,7 @@ impl DatasetSink for ParquetSink {
         }
         let said = known.version.as_ref().map(|(_, said)| said);
         let new = Some(why_new(known.newest, said, &job.facts));
-        let record = job.publish(writer, version).await?;
+        let record = job.publish(writer, version, review.report()).await?;
         Ok(Publication { record, new })
     }
 }
@@ -122,7 +123,7 @@ struct KnownVersion {
 struct VersionJob {
     versions: DatasetVersions,
     limits: ShardLimits,
-    journal: Arc<dyn Journal>,
+    rows: Arc<dyn RowPages>,
     /// What the metadata will say, whatever the version's number is.
     facts: VersionFacts,
 }
@@ -136,19 +137,18 @@ impl VersionJob {
     ) -> Result<(Self, Box<dyn SetReview>), Fault> {
         let versions =
             DatasetVersions::of(data_dir, &edition.campaign).map_err(DatasetWriteError::Io)?;
-        let (journal, review, facts) = VersionFacts::of(edition);
-        Ok((Self { versions, limits, journal, facts }, review))
+        let (rows, review, facts) = VersionFacts::of(edition);
+        Ok((Self { versions, limits, rows, facts }, review))
     }
 
     /// Finds the newest version. The disk decides what exists: a version that is missing in the
     /// journal because of a crash is used again. The number of a version that only the journal has
     /// is not used again.
     async fn known(&self) -> Result<KnownVersion, Fault> {
-        let journaled = self.journal.datasets(&self.facts.campaign).await?;
-        let journaled = journaled.iter().map(|record| record.version).max().unwrap_or(0);
+        let recorded = self.rows.recorded_version().await?;
         let versions = self.versions.clone();
         blocking(move || {
-            let newest = versions.newest()?.max(journaled);
+            let newest = versions.newest()?.max(recorded);
             let version = versions.record(newest).zip(versions.metadata(newest));
             Ok(KnownVersion { newest, version })
         })
@@ -162,16 +162,18 @@ impl VersionJob {
         version: u32,
         turn: WriteLockGuard,
         mut review: Box<dyn SetReview>,
-    ) -> Result<VersionWriter, Fault> {
+    ) -> Result<(VersionWriter, Box<dyn SetReview>), Fault> {
         let (versions, limits, format) = (self.versions.clone(), self.limits, self.facts.format);
         let mut writer =
             blocking(move || VersionWriter::begin(versions.draft(version)?, format, limits, turn))
                 .await?;
         let mut after = None;
         loop {
-            let page = self.journal.rows(&self.facts.campaign, after, PAGE).await?;
+            let page = self.rows.page(after, PAGE).await?;
             // An empty page is the end.
-            let Some(last) = page.last().map(|record| record.ordinal) else { return Ok(writer) };
+            let Some(last) = page.last().map(|record| record.ordinal) else {
+                return Ok((writer, review));
+            };
             check_order(&page, after)?;
             (writer, review) = blocking(move || writer.add(page, review)).await?;
             after = Some(last);
@@ -191,10 +193,15 @@ impl VersionJob {
 
     /// Publishes a version, then writes the cards above it. Returns its record as its own files
     /// state it, after their checksums were checked.
-    async fn publish(self, writer: VersionWriter, version: u32) -> Result<DatasetRecord, Fault> {
+    async fn publish(
+        self,
+        writer: VersionWriter,
+        version: u32,
+        curation: Option<CurationReport>,
+    ) -> Result<DatasetRecord, Fault> {
         let Self { versions, facts, .. } = self;
         blocking(move || {
-            let _turn = writer.publish(facts, version)?;
+            let _turn = writer.publish(facts, version, curation)?;
             write_cards(&versions)?;
             versions.record(version).ok_or_else(|| {
                 DatasetWriteError::Refused(format!("version {version} is not whole once written"))
@@ -204,7 +211,7 @@ impl VersionJob {
     }
 }
 
-/// Fails if the journal returns a row twice or out of order. Otherwise a row would be in the
+/// Fails if the source returns a row twice or out of order. Otherwise a row would be in the
 /// dataset twice, or the reading would never end.
 fn check_order(page: &[RowRecord], after: Option<u64>) -> Result<(), Fault> {
     let first = page.first().map(|record| record.ordinal);
@@ -212,7 +219,7 @@ fn check_order(page: &[RowRecord], after: Option<u64>) -> Result<(), Fault> {
     if ascending && (after.is_none() || first > after) {
         return Ok(());
     }
-    Err(Fault::new(FaultKind::Store, "the journal returned rows out of plan order"))
+    Err(Fault::new(FaultKind::Store, "the source returned rows out of their order"))
 }
 
 /// A version that is being written.
@@ -229,6 +236,8 @@ struct VersionWriter {
     digest: RowsDigest,
     /// What each stage rejected.
     stages: StageCounts,
+    /// What is kept beside the rows; none if nothing is.
+    notes: Option<NoteWriter>,
 }
 
 impl VersionWriter {
@@ -248,6 +257,7 @@ impl VersionWriter {
             tally: DatasetTally::of(format),
             digest: RowsDigest::default(),
             stages: StageCounts::default(),
+            notes: None,
         })
     }
 
@@ -262,6 +272,9 @@ impl VersionWriter {
         for record in &mut page {
             record.row.as_trajectory_mut().into_iter().for_each(carry_over);
             review.review(record);
+            if let Some(note) = review.note(record) {
+                self.note(&note)?;
+            }
         }
         let accepted = self.accepted(&page);
         for record in &accepted {
@@ -273,6 +286,15 @@ impl VersionWriter {
             writer.push(&rows.collect::<Vec<_>>())?;
         }
         Ok((self, review))
+    }
+
+    /// Keeps a note. The file begins with the first one.
+    fn note(&mut self, note: &str) -> Result<(), DatasetWriteError> {
+        let notes = match &mut self.notes {
+            Some(notes) => notes,
+            none => none.insert(NoteWriter::create(self.draft.dir())?),
+        };
+        Ok(notes.add(note)?)
     }
 
     /// The rows of a page that no stage rejected. All rows are counted.
@@ -311,15 +333,17 @@ impl VersionWriter {
         self,
         facts: VersionFacts,
         version: u32,
+        curation: Option<CurationReport>,
     ) -> Result<WriteLockGuard, DatasetWriteError> {
         let mut files = Vec::new();
         for (_, writer) in self.splits {
             files.extend(writer.finish()?);
         }
+        files.extend(self.notes.map(NoteWriter::finish).transpose()?);
         // The card needs the list of Parquet files, and the manifest lists all other files. So the
         // manifest is written last.
         let digest = self.digest.finish(facts.format.schema(), &facts.config_digest);
-        let metadata = facts.metadata(version, digest, self.stages, &self.tally);
+        let metadata = facts.metadata(version, digest, self.stages, &self.tally, curation);
         let dir = self.draft.dir();
         let card = write_file(dir, CARD, &card(&metadata, &files))?;
         files.push(write_file(dir, METADATA, &pretty(&metadata)?)?);
@@ -360,7 +384,9 @@ pub(super) struct VersionFacts {
 
 impl VersionFacts {
     /// Takes a request apart: where the rows come from, who reviews them, and these facts.
-    pub(super) fn of(edition: DatasetWriteRequest) -> (Arc<dyn Journal>, Box<dyn SetReview>, Self) {
+    pub(super) fn of(
+        edition: DatasetWriteRequest,
+    ) -> (Arc<dyn RowPages>, Box<dyn SetReview>, Self) {
         let facts = Self {
             format: edition.format,
             campaign: edition.campaign,
@@ -371,7 +397,7 @@ impl VersionFacts {
             planned: edition.planned,
             faulted: edition.faulted,
         };
-        (edition.journal, edition.review, facts)
+        (edition.rows, edition.review, facts)
     }
 
     /// The metadata of the version, with its digest and its figures.
@@ -381,6 +407,7 @@ impl VersionFacts {
         digest: String,
         stages: StageCounts,
         tally: &DatasetTally,
+        curation: Option<CurationReport>,
     ) -> DatasetMetadata {
         let figures = tally.figures();
         DatasetMetadata {
@@ -403,6 +430,7 @@ impl VersionFacts {
                 accepted: figures.rows_by_split(),
                 ..stages
             },
+            curation,
             figures,
         }
     }

@@ -1,13 +1,12 @@
 //! `synthd dataset stats`: the figures of a version, counted again from its rows.
 
 use super::manifest::FileEntry;
-use super::read::for_each_row;
 use super::tally::{DatasetFigures, DatasetTally};
 use super::verify::{format_of, open_manifest};
-use crate::error::{Code, Error, Result};
+use super::version_rows::each_row;
+use crate::error::Result;
 use serde::Serialize;
-use std::path::{Component, Path};
-use synthd_actors::model::{DatasetSplit, RowFormat};
+use std::path::Path;
 
 /// The figures of a version.
 #[derive(Clone, Debug, Serialize)]
@@ -34,11 +33,7 @@ pub fn stats(dir: &Path) -> Result<DatasetStats> {
     let manifest = open_manifest(dir)?;
     let format = format_of(&manifest);
     let mut tally = DatasetTally::of(format);
-    for file in &manifest.files {
-        if let Some(split) = file.split {
-            count(dir, file, split, format, &mut tally)?;
-        }
-    }
+    each_row(dir, &mut |split, row| tally.add(split, &row))?;
     Ok(DatasetStats {
         path: dir.display().to_string(),
         campaign: manifest.campaign,
@@ -48,27 +43,4 @@ pub fn stats(dir: &Path) -> Result<DatasetStats> {
         files: manifest.files,
         figures: tally.figures(),
     })
-}
-
-/// Adds the rows of one file to the tally.
-fn count(
-    dir: &Path,
-    file: &FileEntry,
-    split: DatasetSplit,
-    format: RowFormat,
-    tally: &mut DatasetTally,
-) -> Result<()> {
-    let path = Path::new(&file.path);
-    let damaged = |message: String| {
-        Error::new(Code::DatasetDamaged, message)
-            .hint(format!("`synthd dataset verify {}` lists everything", dir.display()))
-    };
-    // The manifest may be forged. A path with a slash or `..` could name any file of this host.
-    if !matches!(path.components().collect::<Vec<_>>()[..], [Component::Normal(_)]) {
-        return Err(damaged(format!("{:?} in the manifest is not a plain file name", file.path)));
-    }
-    let path = dir.join(path);
-    for_each_row(&path, format, |_, row| tally.add(split, &row))
-        .map(|_| ())
-        .map_err(|error| damaged(format!("{} cannot be read", path.display())).with_source(error))
 }

@@ -69,13 +69,25 @@ pub fn inspect(dir: &Path) -> Result<DatasetVerifyReport> {
     let mut checks = RowChecks::of(format_of(&manifest), &manifest.row_schema);
     check_manifest(&manifest, &mut checks.problems);
     check_listing(dir, &manifest, &mut checks.problems);
+    let campaigns = campaigns_of(dir, &manifest);
     // False as soon as the rows of one file were not read completely.
     let mut complete = true;
     for file in &manifest.files {
-        complete &= check_file(dir, &manifest.campaign, file, &mut checks);
+        complete &= check_file(dir, &campaigns, file, &mut checks);
     }
     check_claims(dir, &manifest, complete, &mut checks);
     Ok(report(dir, manifest, checks))
+}
+
+/// The campaigns that rows may come from: those of the recipe, or else the one of the dataset. If the
+/// metadata cannot be read, `check_claims` tells it.
+fn campaigns_of(dir: &Path, manifest: &DatasetManifest) -> Vec<String> {
+    let metadata: Option<DatasetMetadata> = read_json(&dir.join(METADATA)).ok();
+    let curation = metadata.and_then(|metadata| metadata.curation);
+    curation.map_or_else(
+        || vec![manifest.campaign.clone()],
+        |curation| curation.sources.into_iter().map(|source| source.campaign).collect(),
+    )
 }
 
 /// The manifest of a version. Fails if the directory has none, if it cannot be read, or if the rows
@@ -178,13 +190,13 @@ fn check_listing(dir: &Path, manifest: &DatasetManifest, problems: &mut DatasetP
 }
 
 /// Checks one file with its rows. Returns whether all of it was read and matches the manifest.
-fn check_file(dir: &Path, campaign: &str, file: &FileEntry, checks: &mut RowChecks) -> bool {
+fn check_file(dir: &Path, campaigns: &[String], file: &FileEntry, checks: &mut RowChecks) -> bool {
     if let Err(message) = check_bytes(dir, file) {
         checks.problems.file(&file.path, message);
         return false;
     }
     match (file.split, file.rows) {
-        (Some(split), Some(rows)) => check_rows(dir, campaign, file, split, rows, checks),
+        (Some(split), Some(rows)) => check_rows(dir, campaigns, file, split, rows, checks),
         (None, None) => true,
         _ => {
             checks.problems.file(&file.path, "listed with rows or a split, but not with both");
@@ -218,7 +230,7 @@ fn check_bytes(dir: &Path, file: &FileEntry) -> Result<(), String> {
 /// Checks each row of a file and their number. Returns whether all rows were read.
 fn check_rows(
     dir: &Path,
-    campaign: &str,
+    campaigns: &[String],
     file: &FileEntry,
     split: DatasetSplit,
     listed: u64,
@@ -226,7 +238,7 @@ fn check_rows(
 ) -> bool {
     let read = for_each_row(&dir.join(&file.path), checks.format, |row_number, row| {
         let place = RowPlace { file: &file.path, split, row: row_number };
-        checks.see(campaign, place, &row);
+        checks.see(campaigns, place, &row);
     });
     match read {
         Ok(rows) if rows == listed => true,

@@ -5,6 +5,7 @@ mod calibration;
 mod campaign;
 mod check;
 mod completions;
+mod curation;
 mod dataset;
 mod drafts;
 mod draws;

@@ -174,13 +174,40 @@ fn a_project_of_cases_is_added_mined_checked_and_used() {
     assert_eq!((&listed["language"], &listed["tests"]), (&json!("shell"), &json!(11)));
 }
 
-/// The check of such tasks, over answers that a judged side might give.
+/// The sealed check of tasks from such packs, over answers that a judged side might give.
 #[test]
 fn the_check_of_cases_believes_only_results() {
+    check_is_right("check_cases.py");
+}
+
+/// The check of tasks with a history, over repositories that an agent might leave.
+#[test]
+fn the_check_of_commits_takes_sources_alone() {
+    if Command::new("git").arg("--version").output().is_err() {
+        return skip("the check of commits", "no git");
+    }
+    check_is_right("check_committed.py");
+}
+
+/// The check of cases that an agent wrote.
+#[test]
+fn the_check_of_written_cases_takes_only_what_the_program_does() {
+    check_is_right("check_written_cases.py");
+}
+
+/// The check of tasks in which what runs the cases is broken.
+#[test]
+fn the_check_of_broken_surroundings_compares_with_those_that_work() {
+    check_is_right("check_case_environment.py");
+}
+
+/// Runs a test of the sealed programs, which is in Python.
+fn check_is_right(script: &str) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let python = std::env::var_os("SYNTHD_TEST_PYTHON").unwrap_or_else(|| "python3".into());
     let mut command = Command::new(python);
-    command.arg(root.join("tests/python/check_cases.py")).arg(root.join("actors/pack/sealed"));
+    command.arg(root.join("tests/python").join(script)).arg(root.join("actors/pack/sealed"));
+    command.arg(root.join("actors/pack/environment"));
     let Ok(output) = command.output() else { return skip("the check of cases", "no python3") };
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(

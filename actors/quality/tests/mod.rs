@@ -12,8 +12,8 @@ use super::stages::judge;
 use crate::model::{
     ActionType, AttemptNumber, CampaignName, ChatMessage, ChatReply, ChatRole, CheckResult,
     EpisodeId, ExecEnd, FinishReason, JudgeEnvironment, JudgePlace, Money, PlannedEpisode,
-    QualityPolicy, SandboxFingerprint, Step, StepAction, StepState, StopReason, Task, Turn,
-    TurnAction, Usage, Verdict,
+    QualityPolicy, SandboxFingerprint, Step, StepAction, StepState, StopReason, Task,
+    TrajectoryRow, Turn, TurnAction, Usage, Verdict,
 };
 use crate::quality::SHARED_JUDGE;
 use crate::testkit::catalog;
@@ -107,6 +107,11 @@ fn good() -> FinishedEpisode {
     }
 }
 
+/// The row of a good trajectory.
+pub(crate) fn trajectory() -> TrajectoryRow {
+    build_row(&good(), "now".to_owned())
+}
+
 fn found(judged: &FinishedEpisode) -> StageFindings {
     judge(judged, &build_row(judged, "now".to_owned()))
 }
@@ -126,7 +131,7 @@ fn tokens_that_nobody_counted_are_null() {
     assert_eq!(row.total_tokens, None);
     let json = serde_json::to_value(&row).unwrap();
     assert!(json["total_tokens"].is_null() && json["trajectory"][1]["input_tokens"].is_null());
-    let again: crate::model::TrajectoryRow = serde_json::from_value(json).unwrap();
+    let again: TrajectoryRow = serde_json::from_value(json).unwrap();
     assert_eq!(again, row);
 }
 

@@ -147,7 +147,7 @@ fn task(kind: &str, seed: u64) -> Task {
 }
 
 /// The commits of a stream: the branch, the message, and the files by path.
-fn commits(history: &str) -> Vec<(String, String, BTreeMap<String, String>)> {
+pub(super) fn commits(history: &str) -> Vec<(String, String, BTreeMap<String, String>)> {
     let mut found: Vec<(String, String, BTreeMap<String, String>)> = Vec::new();
     let (mut rest, mut path) = (history, None);
     while let Some((line, after)) = rest.split_once('\n') {
@@ -155,7 +155,7 @@ fn commits(history: &str) -> Vec<(String, String, BTreeMap<String, String>)> {
         if let Some(branch) = line.strip_prefix("commit refs/heads/") {
             found.push((branch.to_owned(), String::new(), BTreeMap::new()));
             path = None;
-        } else if let Some(file) = line.strip_prefix("M 100644 inline \"") {
+        } else if let Some(("M 100644" | "M 100755", file)) = line.split_once(" inline \"") {
             path = file.strip_suffix('"').map(str::to_owned);
         } else if let Some(count) = line.strip_prefix("data ") {
             let (data, after) = rest.split_at(count.parse().unwrap());
@@ -170,15 +170,15 @@ fn commits(history: &str) -> Vec<(String, String, BTreeMap<String, String>)> {
     found
 }
 
-fn sealed<'t>(task: &'t Task, path: &str) -> &'t FileSpec {
+pub(super) fn sealed<'t>(task: &'t Task, path: &str) -> &'t FileSpec {
     task.verification.files.iter().find(|file| file.path == path).unwrap()
 }
 
-fn facts(task: &Task) -> Value {
+pub(super) fn facts(task: &Task) -> Value {
     serde_json::from_str(&sealed(task, "facts.json").content).unwrap()
 }
 
-fn checks(task: &Task) -> Vec<&str> {
+pub(super) fn checks(task: &Task) -> Vec<&str> {
     task.verification.checks.iter().map(|check| check.name.as_str()).collect()
 }
 
@@ -250,7 +250,7 @@ fn the_judge_of_a_bisection_asks_for_the_commit_the_repair_and_the_history() {
 }
 
 /// The last content of a file on a branch, or where it left `main`.
-fn at_tip(task: &Task, branch: &str, path: &str) -> String {
+pub(super) fn at_tip(task: &Task, branch: &str, path: &str) -> String {
     let history = &task.files[0].content;
     let reset = format!("reset refs/heads/{}\n", facts(task)["branch"].as_str().unwrap());
     let (before, after) = history.split_once(&reset).unwrap();

@@ -1,5 +1,7 @@
 //! Templates: drawing, rendering, and every way a template can be wrong.
 
+mod case_environment;
+mod case_git;
 mod cases;
 mod drawing;
 mod duplicates;
@@ -14,6 +16,7 @@ mod packs;
 mod services;
 mod speed_packs;
 mod stages;
+mod written_cases;
 mod written_packs;
 
 use super::{FolderFile, Template, TemplateError, TemplateFolder};

@@ -1,6 +1,7 @@
 //! `synthd dataset build`: writes a dataset version from the rows that a campaign has so far. The
 //! campaign may be unfinished, and can go on afterwards.
 
+use super::recipe;
 use crate::cli::terminal::output::{print_json, print_line};
 use crate::cli::terminal::terminal_text::escape_line;
 use crate::cli::{DataDir, campaign};
@@ -22,27 +23,34 @@ use synthd_actors::quality::{PublishDataset, QualityHandle, QualityServices};
 
 #[derive(Args)]
 #[command(
-    after_help = "The version has every judged episode that the campaign's own [quality] and [dataset] keep. The \
-campaign does not change and can continue. If the version would equal the newest version, \
-nothing is written.
+    after_help = "Of a campaign, the version has every judged episode that its own [quality] and [dataset] keep. \
+Of a recipe (a file whose name ends in .toml, see docs/recipes.md), it has the rows of all its \
+sources that its stages leave. The campaigns do not change and can continue. If the version \
+would equal the newest version, nothing is written.
 
 Examples:
   synthd dataset build quickstart
+  synthd dataset build recipes/agents.toml
   synthd dataset build quickstart --data-dir /data/synthd --json | jq .path"
 )]
 pub(in crate::cli) struct DatasetBuildArgs {
-    /// The campaign's name
+    /// The campaign's name, or the path of a recipe
+    #[arg(value_name = "CAMPAIGN|RECIPE.toml")]
     campaign: String,
     /// Print one JSON document
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
     #[command(flatten)]
-    data: DataDir,
+    pub(super) data: DataDir,
 }
 
-/// Builds the version. The store is opened for writing, so no engine may have the data directory
+/// Builds the version. The name of a campaign has no dot, so it is no path of a recipe. The store is opened for writing, so no engine may have the data directory
 /// (`DataDirInUse`).
 pub(super) fn run(args: &DatasetBuildArgs) -> Result<ExitCode> {
+    let path = Path::new(&args.campaign);
+    if path.extension().is_some_and(|ending| ending == "toml") {
+        return recipe::run(args, path);
+    }
     let dir = &args.data.data_dir;
     // A read-only opening fails if there is no store. An opening for writing would create one.
     drop(Store::open_read_only(dir)?);

@@ -2,6 +2,9 @@
 //! Parquet files themselves and trust no number that the version states about itself.
 
 mod build;
+mod diff;
+mod explain;
+mod recipe;
 mod stats;
 mod verify;
 
@@ -11,8 +14,12 @@ use std::process::ExitCode;
 
 #[derive(Subcommand)]
 pub(super) enum DatasetCommand {
-    /// Make a version of the rows that a campaign has so far
+    /// Make a version of the rows that a campaign has so far, or by a recipe
     Build(build::DatasetBuildArgs),
+    /// Show what each stage of a recipe thought of a row
+    Explain(explain::DatasetExplainArgs),
+    /// Show what differs between two versions
+    Diff(diff::DatasetDiffArgs),
     /// Check checksums, schema, splits and figures
     Verify(verify::DatasetVerifyArgs),
     /// Show the figures of a dataset version
@@ -24,6 +31,8 @@ pub(super) enum DatasetCommand {
 pub(super) fn run(command: &DatasetCommand) -> Result<ExitCode> {
     match command {
         DatasetCommand::Build(args) => build::run(args),
+        DatasetCommand::Explain(args) => explain::run(args),
+        DatasetCommand::Diff(args) => diff::run(args),
         DatasetCommand::Verify(args) => verify::run(args),
         DatasetCommand::Stats(args) => stats::run(args),
     }

@@ -251,7 +251,7 @@ fn exact_thousandths(value: &DeValue<'_>) -> ValueResult<u32> {
 }
 
 /// Reads `between`: two pass rates.
-fn between(value: &DeValue<'_>) -> ValueResult<[u32; 2]> {
+pub(in crate::config) fn between(value: &DeValue<'_>) -> ValueResult<[u32; 2]> {
     let DeValue::Array(list) = value else {
         return Err(ValueFault::expected("two pass rates", value).hint("such as [0.2, 0.8]"));
     };

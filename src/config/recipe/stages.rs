@@ -1,0 +1,94 @@
+//! `[[stages]]` of a recipe: kind, action, and the keys that a kind has besides.
+
+use crate::config::campaign::raw_draw::between as two_rates;
+use crate::config::campaign::validate::entries;
+use crate::config::reading::reader::{ConfigReader, RawField};
+use crate::config::reading::section::ConfigSection;
+use crate::config::reading::values::{ValueFault, choice, thousandths, whole};
+use synthd_actors::curation::stages::{KeepRule, RowAspect, StageName, StageSettings};
+use synthd_actors::curation::{CurationAction, RecipeStage};
+
+const ACTIONS: [(&str, CurationAction); 4] = [
+    ("reject", CurationAction::Reject),
+    ("label", CurationAction::Label),
+    ("replace", CurationAction::Replace),
+    ("score", CurationAction::Score),
+];
+
+/// The words of `kind`.
+const KINDS: [(&str, StageWord); 11] = [
+    ("format", StageWord::Recorded(StageName::Format)),
+    ("leak", StageWord::Recorded(StageName::Leak)),
+    ("tampering", StageWord::Recorded(StageName::Tampering)),
+    ("loops", StageWord::Recorded(StageName::Loops)),
+    ("truncation", StageWord::Recorded(StageName::Truncation)),
+    ("unresolved", StageWord::Recorded(StageName::Unresolved)),
+    ("refusal", StageWord::Recorded(StageName::Refusal)),
+    ("duplicates", StageWord::Duplicates),
+    ("pass-rate", StageWord::PassRate),
+    ("cap", StageWord::Cap),
+    ("balance", StageWord::Balance),
+];
+
+/// A kind, before its own keys are read.
+#[derive(Clone, Copy)]
+enum StageWord {
+    Recorded(StageName),
+    Duplicates,
+    PassRate,
+    Cap,
+    Balance,
+}
+
+/// Reads one stage. None if its kind or its action is missing or wrong, which was reported.
+pub(super) fn read(
+    mut section: ConfigSection<'_, '_>,
+    reader: &ConfigReader,
+) -> Option<RecipeStage> {
+    let kind = section.required("kind", "\"duplicates\"", choice(&KINDS));
+    let action = section.required("action", "\"reject\"", choice(&ACTIONS));
+    let settings = match kind.into_option()? {
+        StageWord::Recorded(stage) => StageSettings::Recorded { stage },
+        StageWord::Duplicates => StageSettings::Duplicates,
+        StageWord::PassRate => pass_rate(&mut section),
+        StageWord::Cap => cap(&mut section),
+        StageWord::Balance => balance(&mut section),
+    };
+    section.finish();
+    let RawField::Given(action, span) = action else { return None };
+    if action == CurationAction::Replace && !settings.finds_passages() {
+        let fault = ValueFault::new(format!("the stage `{}` finds no passages", settings.kind()));
+        reader.value(&span, fault.hint("write \"reject\", \"label\" or \"score\""));
+    }
+    Some(RecipeStage { action, settings })
+}
+
+/// The keys of `pass-rate`.
+fn pass_rate(section: &mut ConfigSection<'_, '_>) -> StageSettings {
+    let between = section.required("between", "[0.2, 0.8]", two_rates);
+    let least = section.optional("least", whole(1..=1_000_000));
+    StageSettings::PassRate { between: between.or([0, 1_000]), least: least.or(2) }
+}
+
+/// The keys of `cap`.
+fn cap(section: &mut ConfigSection<'_, '_>) -> StageSettings {
+    let by = section.required_list("by", "[\"task\"]", choice(&aspects()));
+    let most = section.required("most", "4", whole(1..=1_000_000_000));
+    let keep = section.optional("keep", choice(&KeepRule::ALL));
+    StageSettings::Cap {
+        by: entries(by, Vec::new),
+        most: most.or(1),
+        keep: keep.or(KeepRule::default()),
+    }
+}
+
+/// The keys of `balance`.
+fn balance(section: &mut ConfigSection<'_, '_>) -> StageSettings {
+    let by = section.required("by", "\"difficulty\"", choice(&aspects()));
+    let ratio = section.optional("ratio", thousandths(1.0..=1_000.0));
+    StageSettings::Balance { by: by.or(RowAspect::Difficulty), ratio: ratio.or(1_000) }
+}
+
+fn aspects() -> [(&'static str, RowAspect); 9] {
+    RowAspect::ALL.map(|aspect| (aspect.as_str(), aspect))
+}

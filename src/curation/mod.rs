@@ -1,0 +1,24 @@
+//! Datasets by recipe: rows of stores become a version, without running anything again.
+//!
+//! ```text
+//!  stores (read-only) ─► RecipeRows ─► passes of the stages ─► notes
+//!                            │              ▲                    │
+//!                            │         notes.db (earlier runs)   ▼
+//!                            └──────────────────────────► version with notes.jsonl
+//! ```
+//! - `recipe_rows`: the rows of all sources, as one sequence.
+//! - `note_store`: notes of earlier runs in `curation/notes.db` of the data directory.
+//! - `recipe_review`: puts the notes into the rows that are written.
+//! - `build`: the whole, from a recipe to a version.
+//! - `version_notes`: reads the notes of a version again.
+
+mod build;
+mod note_store;
+mod recipe_review;
+mod recipe_rows;
+#[cfg(test)]
+mod tests;
+mod version_notes;
+
+pub use build::{BuiltRecipe, build};
+pub use version_notes::{NoteLine, NotedStage, notes_of};
