@@ -9,6 +9,7 @@
 //! A reader who is new here can start at `cli` (what a command does), then `running_engine`
 //! (how the parts are started and stopped).
 
+mod catalog_reader;
 pub mod cli;
 pub mod config;
 pub mod container_tasks;

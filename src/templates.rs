@@ -6,6 +6,7 @@
 //! id are an error. What calibrations have found out of the templates (`calibration.toml`) is loaded with
 //! them. The file also shows template errors with path, line and caret.
 
+use crate::catalog_reader::read_catalog;
 use crate::config::{LibraryProblem, TemplateStore, TextDiagnostic};
 use crate::container_tasks::{FoundContainers, containers_at};
 use crate::embedded_files::{DamagedFrame, EmbeddedFile, EmbeddedFrame};
@@ -173,15 +174,6 @@ impl TemplateStore for TemplateLibrary {
         self.catalog = Arc::new(self.catalog.with(Catalog::of_containers(new, refused)));
         Vec::new()
     }
-}
-
-/// Reads templates from their files. They may take their tasks from these packs.
-fn read_catalog(
-    sources: &[TemplateSource],
-    packs: &PackLibrary,
-) -> Result<Catalog, Vec<TemplateError>> {
-    let folders = sources.iter().map(|source| (source.id.as_str(), source.folder.clone()));
-    Catalog::read_with_packs(folders, packs)
 }
 
 /// Adds the files of the user's templates by their ids. Returns a statement for each id that two
