@@ -1,5 +1,5 @@
 //! The file of a recipe: what a dataset is made of, and by which stages. `docs/recipes.md` explains
-//! each key, and `config/examples/recipe.toml` is a whole recipe.
+//! each key, and `config/recipes/agents.toml` is a whole recipe.
 //!
 //! ```toml
 //! [recipe]
@@ -42,7 +42,7 @@ impl LoadedRecipe {
 }
 
 /// The hint for an empty file.
-const NOTHING: &str = "copy `config/examples/recipe.toml`; its comments explain every line";
+const NOTHING: &str = "copy `config/recipes/agents.toml`; its comments explain every line";
 
 /// Reads and checks a recipe. Returns every mistake that was found.
 pub fn load_recipe(path: &Path) -> Result<LoadedRecipe, ConfigErrors> {

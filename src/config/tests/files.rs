@@ -189,3 +189,12 @@ fn every_file_is_valid_and_named_for_its_campaign() {
     }
     assert!(load_daemon(&config_dir().join("daemon.toml")).is_ok());
 }
+
+/// The recipe that comes with synthd is one.
+#[test]
+fn the_shipped_recipe_is_valid() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/recipes/agents.toml");
+    let loaded = crate::config::load_recipe(&path).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(loaded.recipe.name.as_str(), "agents");
+    assert_eq!(loaded.recipe.stages.len(), 6);
+}
