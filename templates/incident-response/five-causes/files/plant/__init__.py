@@ -1,0 +1,1 @@
+"""The order desk: what runs on its machine in each hour."""
