@@ -102,8 +102,8 @@ pub(super) async fn run_preflight(
     let preflight = Preflight { inputs, config: &loaded.config, known: known.as_ref() };
     findings.extend(preflight.check_file());
     if file_only {
-        let skipped = preflight.refused();
-        return Ok(PreflightReport { findings, skipped, ..PreflightReport::default() });
+        let (skipped, notes) = (preflight.refused(), preflight.notes());
+        return Ok(PreflightReport { findings, skipped, notes, ..PreflightReport::default() });
     }
     let backends = Arc::new(SandboxBackends::new(this_executable()?, &guest_dir()));
     let survey = preflight.check_host_and_programs(&backends).await;
@@ -116,7 +116,8 @@ pub(super) async fn run_preflight(
         let changes = preflight.check_stored(store, changed, &survey.skipped).await;
         findings.extend(changes.map_err(store_error)?);
     }
-    Ok(PreflightReport { findings, ..survey })
+    let notes = preflight.notes().into_iter().chain(survey.notes).collect();
+    Ok(PreflightReport { findings, notes, ..survey })
 }
 
 /// The store of the data directory, open for reading. None if there is none, and if it cannot be read

@@ -18,6 +18,7 @@ mod globs;
 mod live;
 mod resources;
 mod sandboxes;
+mod turns;
 
 pub use changes::{changed_settings, changed_templates};
 pub use draws::nothing_to_draw;
@@ -94,6 +95,16 @@ impl Preflight<'_> {
             findings.extend(estimate.and_then(|estimate| check_affordable(&estimate)).err());
         }
         findings
+    }
+
+    /// Lines for the user about the file that do not keep the campaign from beginning.
+    pub fn notes(&self) -> Vec<String> {
+        match self.config.kind {
+            WorkName::Trajectories => {
+                turns::cut_short(&self.inputs.catalog, self.config).into_iter().collect()
+            }
+            WorkName::Completions => Vec::new(),
+        }
     }
 
     /// The tasks of containers that cannot be used, with the reasons.

@@ -101,3 +101,28 @@ fn the_plan_has_samples_and_episodes() {
     let told = synthd_in(dir.path(), &check).succeeds().stdout;
     assert!(told.ends_with("\n1 episode\n"), "{told}");
 }
+
+/// Templates that may take far more turns than an episode has are told, and keep nothing from beginning.
+#[test]
+fn templates_that_may_be_cut_short_are_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let of = |turns: u32| {
+        format!(
+            "[campaign]\nname = \"long\"\n[tasks]\ntemplates = [\"recovery/page-tree-overhaul\"]\n\
+             [[models]]\nname = \"scripted/oracle\"\n[scaffolds]\nnames = [\"minimal\"]\n\
+             [episode]\nmax_turns = {turns}\n[dataset]\nlicence = \"other\"\n"
+        )
+    };
+    for (turns, notes) in [(40, 1), (120, 0)] {
+        std::fs::write(dir.path().join("long.toml"), of(turns)).unwrap();
+        let ran =
+            synthd_in(dir.path(), &["check", "long.toml", "--file-only", "--json"]).succeeds();
+        let document = ran.document();
+        assert_eq!(document["notes"].as_array().unwrap().len(), notes, "{document:#}");
+        if notes == 1 {
+            let note = document["notes"][0].as_str().unwrap();
+            assert!(note.starts_with("1 template expects more than 2 times"), "{note}");
+            assert!(note.contains("recovery/page-tree-overhaul with up to 120"), "{note}");
+        }
+    }
+}
