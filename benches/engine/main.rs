@@ -15,6 +15,7 @@ mod completions;
 mod containers;
 mod cpu_meter;
 mod crowd;
+mod curation_stages;
 mod episodes;
 mod floor;
 mod gateway;
@@ -146,6 +147,9 @@ fn main() {
     }
     if is_wanted("library") {
         figures.extend(library::measure());
+    }
+    if is_wanted("curation") {
+        figures.extend(curation_stages::measure());
     }
     if is_wanted("gateway") {
         figures.extend(run_in_actor_system(gateway::measure()).unwrap());

@@ -6,6 +6,7 @@ mod campaign;
 mod check;
 mod completions;
 mod curation;
+mod curation_passages;
 mod dataset;
 mod drafts;
 mod draws;

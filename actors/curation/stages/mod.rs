@@ -1,16 +1,26 @@
 //! The stages that a recipe can name. Each is in a file of its own: its settings, its version, and its
 //! finder.
 
+mod allow_list;
+mod byte_set;
 mod equal_rows;
+mod given_names;
+mod gram_filter;
+mod host_leaks;
 mod measured_rate;
+mod model_identity;
+mod personal_data;
 mod recorded;
 mod row_balance;
 mod row_cap;
 mod row_group;
+mod secrets;
 #[cfg(test)]
 mod tests;
 
+pub use allow_list::check_allowed;
 pub use equal_rows::EqualRows;
+pub use given_names::SHORTEST_NAME;
 pub use measured_rate::MeasuredRate;
 pub use recorded::{RecordedStage, StageName};
 pub use row_balance::RowBalance;
@@ -19,6 +29,10 @@ pub use row_cap::{KeepRule, RowCap};
 pub use row_group::RowAspect;
 
 use super::curation_stage::{StageFinder, StageInputs};
+use host_leaks::HostLeaks;
+use model_identity::ModelIdentity;
+use personal_data::PersonalData;
+use secrets::SecretFinder;
 use serde::{Deserialize, Serialize};
 
 /// A kind of stage with its settings.
@@ -35,6 +49,14 @@ pub enum StageSettings {
     Cap { by: Vec<RowAspect>, most: u32, keep: KeepRule },
     /// Rows beyond so many times those of the rarest value. The ratio is in thousandths.
     Balance { by: RowAspect, ratio: u32 },
+    /// Keys, tokens, private keys and passwords.
+    Secrets { allow: Vec<String> },
+    /// Mail addresses, numbers of phones, cards, accounts and persons, public addresses, and names.
+    PersonalData { names: Vec<String>, allow: Vec<String> },
+    /// Paths and names of the machine that made the rows.
+    HostLeaks { names: Vec<String>, allow: Vec<String> },
+    /// A model that says which one it is.
+    Identity { names: Vec<String>, allow: Vec<String> },
 }
 
 impl StageSettings {
@@ -46,6 +68,10 @@ impl StageSettings {
             Self::PassRate { .. } => "pass-rate",
             Self::Cap { .. } => "cap",
             Self::Balance { .. } => "balance",
+            Self::Secrets { .. } => "secrets",
+            Self::PersonalData { .. } => "personal-data",
+            Self::HostLeaks { .. } => "host-leaks",
+            Self::Identity { .. } => "identity",
         }
     }
 
@@ -70,6 +96,10 @@ impl StageSettings {
             | Self::PassRate { .. }
             | Self::Cap { .. }
             | Self::Balance { .. } => false,
+            Self::Secrets { .. }
+            | Self::PersonalData { .. }
+            | Self::HostLeaks { .. }
+            | Self::Identity { .. } => true,
         }
     }
 
@@ -91,6 +121,16 @@ impl StageSettings {
             }
             Self::Balance { by, ratio } => {
                 StageFinder::Whole(Box::new(RowBalance::new(*by, *ratio, inputs.seed)))
+            }
+            Self::Secrets { allow } => StageFinder::Text(Box::new(SecretFinder::new(allow))),
+            Self::PersonalData { names, allow } => {
+                StageFinder::Text(Box::new(PersonalData::new(names, allow)))
+            }
+            Self::HostLeaks { names, allow } => {
+                StageFinder::Text(Box::new(HostLeaks::new(names, allow)))
+            }
+            Self::Identity { names, allow } => {
+                StageFinder::Text(Box::new(ModelIdentity::new(names, allow)))
             }
         }
     }

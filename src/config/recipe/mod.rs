@@ -12,6 +12,7 @@
 //! action = "reject"
 //! ```
 
+mod passages;
 mod stages;
 
 use crate::config::campaign::names;

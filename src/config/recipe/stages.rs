@@ -1,5 +1,6 @@
 //! `[[stages]]` of a recipe: kind, action, and the keys that a kind has besides.
 
+use super::passages;
 use crate::config::campaign::raw_draw::between as two_rates;
 use crate::config::campaign::validate::entries;
 use crate::config::reading::reader::{ConfigReader, RawField};
@@ -16,7 +17,7 @@ const ACTIONS: [(&str, CurationAction); 4] = [
 ];
 
 /// The words of `kind`.
-const KINDS: [(&str, StageWord); 11] = [
+const KINDS: [(&str, StageWord); 15] = [
     ("format", StageWord::Recorded(StageName::Format)),
     ("leak", StageWord::Recorded(StageName::Leak)),
     ("tampering", StageWord::Recorded(StageName::Tampering)),
@@ -28,6 +29,10 @@ const KINDS: [(&str, StageWord); 11] = [
     ("pass-rate", StageWord::PassRate),
     ("cap", StageWord::Cap),
     ("balance", StageWord::Balance),
+    ("secrets", StageWord::Secrets),
+    ("personal-data", StageWord::PersonalData),
+    ("host-leaks", StageWord::HostLeaks),
+    ("identity", StageWord::Identity),
 ];
 
 /// A kind, before its own keys are read.
@@ -38,6 +43,10 @@ enum StageWord {
     PassRate,
     Cap,
     Balance,
+    Secrets,
+    PersonalData,
+    HostLeaks,
+    Identity,
 }
 
 /// Reads one stage. None if its kind or its action is missing or wrong, which was reported.
@@ -53,6 +62,10 @@ pub(super) fn read(
         StageWord::PassRate => pass_rate(&mut section),
         StageWord::Cap => cap(&mut section),
         StageWord::Balance => balance(&mut section),
+        StageWord::Secrets => passages::secrets(&mut section),
+        StageWord::PersonalData => passages::personal_data(&mut section),
+        StageWord::HostLeaks => passages::host_leaks(&mut section),
+        StageWord::Identity => passages::identity(&mut section),
     };
     section.finish();
     let RawField::Given(action, span) = action else { return None };
