@@ -78,7 +78,7 @@ fn home(text: &str, at: usize, begin: usize, nobody: &[&str]) -> Option<TextMatc
     let is_open = NOBODY.iter().chain(nobody).any(|open| name.eq_ignore_ascii_case(open));
     let end = begin + name.len();
     (is_name && !is_open && ends_word(bytes, end))
-        .then(|| TextMatch { at: at..end, what: "home-directory" })
+        .then_some(TextMatch { at: at..end, what: "home-directory" })
 }
 
 fn linux_home(text: &str, at: usize) -> Option<TextMatch> {
@@ -95,7 +95,8 @@ fn mac_home(text: &str, at: usize) -> Option<TextMatch> {
 fn root_home(text: &str, at: usize) -> Option<TextMatch> {
     let (bytes, end) = (text.as_bytes(), at + "/root".len());
     let has_more = bytes.get(end + 1).is_some_and(|byte| USER.contains(*byte));
-    (begins_path(bytes, at) && has_more).then(|| TextMatch { at: at..end, what: "home-directory" })
+    (begins_path(bytes, at) && has_more)
+        .then_some(TextMatch { at: at..end, what: "home-directory" })
 }
 
 /// `C:\Users\NAME`, also with escaped separators. The drive stands in front of `at`.

@@ -117,7 +117,7 @@ impl ModelIdentity {
         }
         let end = at + self.length(&sentence(text, at), number)?;
         let ends = ends_word(text.as_bytes(), end);
-        ends.then(|| TextMatch { at: at..end, what: "model-identity" })
+        ends.then_some(TextMatch { at: at..end, what: "model-identity" })
     }
 
     /// The length of the passage at the beginning of a sentence in lower case.
@@ -162,7 +162,7 @@ impl ModelIdentity {
     fn with_maker(&self, lower: &str, end: usize) -> usize {
         let near = ByteSet::WORD.with(" ,-'").run(lower.as_bytes(), end, MAKER_WITHIN);
         let places = (end..end + near).filter(|at| begins_word(lower.as_bytes(), *at));
-        places.filter_map(|at| self.maker_at(lower, at)).last().unwrap_or(end)
+        places.filter_map(|at| self.maker_at(lower, at)).next_back().unwrap_or(end)
     }
 }
 

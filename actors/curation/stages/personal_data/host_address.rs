@@ -33,7 +33,7 @@ fn v4(text: &str, at: usize) -> Option<TextMatch> {
     let end = at + said.len();
     let goes_on = !ends_word(bytes, end) || matches!(bytes.get(end), Some(b'-'));
     let is_found = !goes_on && !is_version(text.get(..at)?) && is_public(address);
-    is_found.then(|| TextMatch { at: at..end, what: WHAT })
+    is_found.then_some(TextMatch { at: at..end, what: WHAT })
 }
 
 /// Whether the text in front says that a version follows, such as `pip==`, `version ` or `Chrome/`.
@@ -82,7 +82,7 @@ fn v6(text: &str, at: usize) -> Option<TextMatch> {
     let is_documentation = segments[0] == 0x2001 && segments[1] == 0xdb8;
     let end = at + said.len();
     let is_found = groups >= 3 && !is_documentation && ends_word(bytes, end);
-    is_found.then(|| TextMatch { at: at..end, what: WHAT })
+    is_found.then_some(TextMatch { at: at..end, what: WHAT })
 }
 
 #[cfg(test)]

@@ -37,7 +37,8 @@ pub(super) fn find(text: &str, at: usize) -> Option<TextMatch> {
         return None;
     }
     let end = at + 1 + domain.len();
-    is_of_a_person(local, domain, last).then(|| TextMatch { at: begin..end, what: "mail-address" })
+    is_of_a_person(local, domain, last)
+        .then_some(TextMatch { at: begin..end, what: "mail-address" })
 }
 
 fn is_label(label: &str) -> bool {

@@ -123,7 +123,7 @@ fn card(text: &str, at: usize) -> Option<TextMatch> {
         && is_issued(&number)
         && luhn(number.as_bytes())
         && !TEST_CARDS.contains(&number.as_str());
-    is_card.then(|| TextMatch { at: at..end, what: "card-number" })
+    is_card.then_some(TextMatch { at: at..end, what: "card-number" })
 }
 
 /// Where digits in these groups end. The separator is the same everywhere.
@@ -202,7 +202,7 @@ fn account(text: &str, at: usize) -> Option<TextMatch> {
         && stands_alone(bytes, begin, end)
         && remainder(&number) == 1
         && !EXAMPLE_ACCOUNTS.contains(&number.as_str());
-    is_account.then(|| TextMatch { at: begin..end, what: "account-number" })
+    is_account.then_some(TextMatch { at: begin..end, what: "account-number" })
 }
 
 /// The remainder by 97, with the first four characters at the end and letters as numbers from 10.
@@ -243,7 +243,8 @@ fn american(text: &str, at: usize) -> Option<TextMatch> {
     // Numbers of advertisements and examples.
     let is_example =
         matches!((area, group, serial), (123, 45, 6789) | (78, 5, 1120) | (219, 9, 9999));
-    ((is_social || is_tax) && !is_example).then(|| TextMatch { at: at..end, what: "person-number" })
+    ((is_social || is_tax) && !is_example)
+        .then_some(TextMatch { at: at..end, what: "person-number" })
 }
 
 /// A national insurance number: two letters, six digits and a letter from A to D.
@@ -262,7 +263,7 @@ fn british(text: &str, at: usize) -> Option<TextMatch> {
         && matches!(bytes.get(at + 6), Some(b'A'..=b'D'))
         && stands_alone(bytes, begin, end)
         && text.get(begin..end)? != "AB123456C";
-    is_number.then(|| TextMatch { at: begin..end, what: "person-number" })
+    is_number.then_some(TextMatch { at: begin..end, what: "person-number" })
 }
 
 #[cfg(test)]

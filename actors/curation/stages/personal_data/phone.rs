@@ -26,7 +26,7 @@ pub(super) fn find(text: &str, at: usize) -> Option<TextMatch> {
     let is_number = is_grouped || (!is_of_patch && first == said.len());
     let digits: String = said.chars().filter(char::is_ascii_digit).collect();
     let is_number = is_number && is_assigned(&digits, is_grouped.then_some(first));
-    is_number.then(|| TextMatch { at: at..end, what: "phone-number" })
+    is_number.then_some(TextMatch { at: at..end, what: "phone-number" })
 }
 
 /// Whether digits and separators take turns: no two separators follow each other, but around brackets.

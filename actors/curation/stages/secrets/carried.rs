@@ -140,7 +140,7 @@ fn json_web_token(text: &str, at: usize) -> Option<TextMatch> {
     let head = decoded(bytes.get(at..at + parts[0].min(4 * LONGEST))?);
     let names = |key: &[u8]| head.windows(key.len()).any(|part| part == key);
     let is_token = head.starts_with(b"{") && (names(b"\"alg\"") || names(b"\"typ\""));
-    (is_token && ends_word(bytes, end)).then(|| TextMatch { at: at..end, what: "json-web-token" })
+    (is_token && ends_word(bytes, end)).then_some(TextMatch { at: at..end, what: "json-web-token" })
 }
 
 /// `123456789:AA…`, where 33 characters follow.

@@ -63,7 +63,7 @@ impl SecretFinder {
 fn clues() -> impl Iterator<Item = (&'static str, SecretClue)> {
     let shapes = token_shape::SHAPES.iter().map(|shape| (shape.prefix, SecretClue::Shape(shape)));
     let carried = carried::CARRIED.iter().map(|(text, check)| (*text, SecretClue::Carried(*check)));
-    let words = assigned::WORDS.iter().map(|word| (*word, SecretClue::Word(*word)));
+    let words = assigned::WORDS.iter().map(|word| (*word, SecretClue::Word(word)));
     let key = (private_key::BEGIN, SecretClue::Carried(private_key::find));
     shapes.chain(carried).chain(words).chain(std::iter::once(key))
 }
