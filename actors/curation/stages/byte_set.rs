@@ -67,14 +67,15 @@ pub(super) fn before(bytes: &[u8], at: usize) -> Option<u8> {
     bytes.get(at.checked_sub(1)?).copied()
 }
 
-/// Whether no word goes on over the place `at` from the left. The letter of an escape such as `\n` that
-/// stands in the text as it was written belongs to no word.
+/// Whether an escape such as `\n`, as it is written, ends at a place.
+pub(super) fn is_escape(bytes: &[u8], at: usize) -> bool {
+    matches!(bytes.get(..at), Some([.., b'\\', b'n' | b'r' | b't']))
+}
+
+/// Whether no word goes on over the place `at` from the left. The letter of an escape belongs to no word.
 pub(super) fn begins_word(bytes: &[u8], at: usize) -> bool {
-    match before(bytes, at) {
-        Some(b'n' | b'r' | b't') if before(bytes, at.saturating_sub(1)) == Some(b'\\') => true,
-        Some(byte) => byte < 128 && !ByteSet::WORD.contains(byte),
-        None => true,
-    }
+    let front = before(bytes, at);
+    front.is_none_or(|byte| byte < 128 && !ByteSet::WORD.contains(byte)) || is_escape(bytes, at)
 }
 
 /// Whether no word goes on behind `end`.
