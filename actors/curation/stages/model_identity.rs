@@ -162,7 +162,7 @@ impl ModelIdentity {
     fn with_maker(&self, lower: &str, end: usize) -> usize {
         let near = ByteSet::WORD.with(" ,-'").run(lower.as_bytes(), end, MAKER_WITHIN);
         let places = (end..end + near).filter(|at| begins_word(lower.as_bytes(), *at));
-        places.filter_map(|at| self.maker_at(lower, at)).last().unwrap_or(end)
+        places.filter_map(|at| self.maker_at(lower, at)).next_back().unwrap_or(end)
     }
 }
 
