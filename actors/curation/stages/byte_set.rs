@@ -67,19 +67,21 @@ pub(super) fn before(bytes: &[u8], at: usize) -> Option<u8> {
     bytes.get(at.checked_sub(1)?).copied()
 }
 
-/// Whether no word goes on over the place `at` from the left. The letter of an escape such as `\n` that
-/// stands in the text as it was written belongs to no word.
-pub(super) fn begins_word(bytes: &[u8], at: usize) -> bool {
-    match before(bytes, at) {
-        Some(b'n' | b'r' | b't') if before(bytes, at.saturating_sub(1)) == Some(b'\\') => true,
-        Some(byte) => byte < 128 && !ByteSet::WORD.contains(byte),
-        None => true,
-    }
+/// Whether an escape such as `\n`, as it is written, ends at a place.
+pub(super) fn is_escape(bytes: &[u8], at: usize) -> bool {
+    matches!(bytes.get(..at), Some([.., b'\\', b'n' | b'r' | b't']))
 }
 
-/// Whether no word goes on behind `end`.
+/// Whether no ASCII word goes on over the place `at` from the left. The letter of an escape belongs to no word,
+/// and in scripts without blanks any letter may stand in front.
+pub(super) fn begins_word(bytes: &[u8], at: usize) -> bool {
+    let front = before(bytes, at);
+    front.is_none_or(|byte| !ByteSet::WORD.contains(byte)) || is_escape(bytes, at)
+}
+
+/// Whether no ASCII word goes on behind `end`.
 pub(super) fn ends_word(bytes: &[u8], end: usize) -> bool {
-    bytes.get(end).is_none_or(|byte| *byte < 128 && !ByteSet::WORD.contains(*byte))
+    bytes.get(end).is_none_or(|byte| !ByteSet::WORD.contains(*byte))
 }
 
 #[cfg(test)]
@@ -98,11 +100,10 @@ mod tests {
     }
 
     #[test]
-    fn words_end_at_other_characters_and_not_at_letters_beyond_ascii() {
+    fn words_end_at_all_other_characters() {
         let text = "é word\\nnext".as_bytes();
         assert!(begins_word(text, 0) && begins_word(text, 3));
         assert!(!begins_word(text, 4));
-        assert!(!begins_word(text, 2), "a letter of two bytes is in front");
         assert!(begins_word(text, 9), "the escape is no part of the word");
         assert!(ends_word(text, 7) && ends_word(text, text.len()));
         assert!(!ends_word(text, 6));

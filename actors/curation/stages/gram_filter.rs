@@ -19,7 +19,7 @@ impl GramFilter {
     /// A filter for these literals. One of fewer than three bytes is never found.
     pub(super) fn new<'a>(literals: impl IntoIterator<Item = &'a str>) -> Self {
         let literals: Vec<Box<[u8]>> =
-            literals.into_iter().map(|literal| literal.as_bytes().into()).collect();
+            literals.into_iter().map(|literal| Box::<[u8]>::from(literal.as_bytes())).collect();
         let heads = literals.iter().enumerate().filter(|(_, literal)| literal.len() >= 3);
         let mut heads: Vec<(u32, usize)> =
             heads.map(|(number, literal)| (head_of(literal), number)).collect();

@@ -65,7 +65,7 @@ impl TextFinder for HostLeaks {
 
 /// Whether a path may begin here: the text in front is no other path.
 fn begins_path(bytes: &[u8], at: usize) -> bool {
-    let is_other = |byte: u8| byte >= 128 || ByteSet::of(".-~}$*").contains(byte);
+    let is_other = |byte: u8| ByteSet::of(".-~}$*").contains(byte);
     begins_word(bytes, at) && !before(bytes, at).is_some_and(is_other)
 }
 

@@ -13,7 +13,7 @@ const RESOLVERS: &[[u8; 4]] =
 /// The address whose first digit stands at `at`.
 pub(super) fn find(text: &str, at: usize) -> Option<TextMatch> {
     let bytes = text.as_bytes();
-    if before(bytes, at).is_some_and(|byte| byte >= 128 || NO_FRONT.contains(byte)) {
+    if before(bytes, at).is_some_and(|byte| NO_FRONT.contains(byte)) {
         return None;
     }
     match ByteSet::DIGITS.run(bytes, at, 4) {

@@ -32,7 +32,7 @@ pub(super) fn find(text: &str, at: usize) -> Option<TextMatch> {
     let is_domain = domain.split('.').all(is_label)
         && (2..=24).contains(&last.len())
         && last.bytes().all(|byte| byte.is_ascii_alphabetic());
-    let goes_on = before(bytes, begin).is_some_and(|byte| byte >= 128 || byte == b'@');
+    let goes_on = before(bytes, begin) == Some(b'@');
     if local.is_empty() || local.ends_with('.') || !is_domain || goes_on || in_url(bytes, begin) {
         return None;
     }
@@ -81,6 +81,7 @@ mod tests {
             ("mailto:ada.quill+x@quill.dev.", "ada.quill+x@quill.dev"),
             ("<a_1@mail.quill.co.uk>", "a_1@mail.quill.co.uk"),
             ("Email:Ada@Quill.DEV,", "Ada@Quill.DEV"),
+            ("邮箱：ada@quill.dev。", "ada@quill.dev"),
             ("'ada@quill-lab.io'", "ada@quill-lab.io"),
         ];
         cases.iter().for_each(|(text, address)| assert_eq!(found(text), Some(*address), "{text}"));

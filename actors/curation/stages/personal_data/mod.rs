@@ -16,7 +16,7 @@ mod numbers;
 mod phone;
 
 use super::allow_list::AllowList;
-use super::byte_set::ByteSet;
+use super::byte_set::{ByteSet, before};
 use super::given_names::GivenNames;
 use crate::curation::{TextFinder, TextMatch, TextSource};
 
@@ -40,16 +40,33 @@ impl TextFinder for PersonalData {
         let mut at = 0;
         while let Some(stop) = bytes.iter().skip(at).position(|byte| STOPS[usize::from(*byte)]) {
             at += stop;
+            let digits = ByteSet::DIGITS.run(bytes, at, bytes.len());
             found.extend(match bytes[at] {
                 b'@' => mail::find(text, at),
                 b'+' => phone::find(text, at),
+                _ if !may_begin(bytes, at, digits) => None,
                 _ => host_address::find(text, at).or_else(|| numbers::find(text, at)),
             });
-            at += ByteSet::DIGITS.run(bytes, at, bytes.len()).max(1);
+            at += digits.max(1);
         }
         self.names.scan(text, "given-name", &mut found);
         self.allowed.settle(text, found)
     }
+}
+
+/// Whether so many digits may begin a number or an address. Most digits in a text do not.
+fn may_begin(bytes: &[u8], at: usize, digits: usize) -> bool {
+    let next = bytes.get(at + digits);
+    let begins = match digits {
+        1 | 2 => next == Some(&b'.'),
+        3 => matches!(next, Some(b'.' | b'-')),
+        4 => matches!(next, Some(b' ' | b'-')),
+        _ => (13..=19).contains(&digits),
+    };
+    // IPv6 has a colon behind the first four; countries and letters of numbers are capitals.
+    begins
+        || bytes.get(at + 4) == Some(&b':')
+        || before(bytes, at).is_some_and(|byte| byte.is_ascii_uppercase())
 }
 
 /// Where the pass stops.

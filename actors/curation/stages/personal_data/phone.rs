@@ -11,7 +11,7 @@ const PARTS: ByteSet = ByteSet::DIGITS.with(" -.()/");
 pub(super) fn find(text: &str, at: usize) -> Option<TextMatch> {
     let bytes = text.as_bytes();
     let front = before(bytes, at);
-    let goes_on = front.is_some_and(|byte| byte >= 128 || ByteSet::WORD.with("+)]").contains(byte));
+    let goes_on = front.is_some_and(|byte| ByteSet::WORD.with("+)]").contains(byte));
     let length = PARTS.run(bytes, at + 1, LONGEST);
     let said = text.get(at + 1..at + 1 + length)?;
     let said = said.trim_end_matches(|letter: char| !letter.is_ascii_digit());

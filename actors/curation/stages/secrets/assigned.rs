@@ -125,22 +125,29 @@ struct AssignedValue {
     quoted: bool,
 }
 
-/// The value of the name that has a telling word at `at`, if it may be a secret.
+/// The value of the name that has a telling word at `at`, if it may be a secret. Most words in a text have no
+/// value, so this is looked at first.
 pub(super) fn find(text: &str, at: usize, word: &str) -> Option<TextMatch> {
-    let bytes = text.as_bytes();
-    let begin = at - NAME.run_back(bytes, at, LONGEST_NAME);
-    let end = at + word.len() + NAME.run(bytes, at + word.len(), LONGEST_NAME);
-    let behind = text.get(at + word.len()..end)?;
-    if !is_telling(&text.get(begin..at)?.to_ascii_lowercase(), word, behind) {
+    let (bytes, behind) = (text.as_bytes(), at + word.len());
+    let goes_on = bytes.get(behind).is_some_and(u8::is_ascii_lowercase) && word != "cred";
+    let is_alone = word == "key" && NAME.run_back(bytes, at, 1) == 0;
+    if goes_on || is_alone {
         return None;
     }
+    let begin = at - NAME.run_back(bytes, at, LONGEST_NAME);
+    let end = behind + NAME.run(bytes, behind, LONGEST_NAME);
+    let values = [value_behind(bytes, end), value_in_front(bytes, begin)];
+    if values.iter().all(Option::is_none) {
+        return None;
+    }
+    let before = text.get(begin..at)?.to_ascii_lowercase();
+    let is_telling = is_telling(&before, word, text.get(behind..end)?);
     let is_password = word.starts_with('p') || word == "_pass";
     let is_secret = |value: &AssignedValue| {
         let said = text.get(value.at.clone());
         said.is_some_and(|said| may_be_secret(said, value.quoted, is_password))
     };
-    let value = value_behind(bytes, end).filter(is_secret);
-    let value = value.or_else(|| value_in_front(bytes, begin).filter(is_secret))?;
+    let value = values.into_iter().flatten().find(is_secret).filter(|_| is_telling)?;
     Some(TextMatch { at: value.at, what: ASSIGNED })
 }
 
@@ -262,7 +269,7 @@ fn may_be_secret(value: &str, quoted: bool, is_password: bool) -> bool {
 
 /// Whether a value is a place, a call or another expression.
 fn is_code(value: &str) -> bool {
-    let begins = ["/", "./", "../", "~/", "synthd-canary-", "synthd-sealed-"];
+    let begins = ["./", "../", "~/", "synthd-canary-", "synthd-sealed-"];
     let is_call = value.ends_with(')') && value.contains('(');
     value.contains("://") || begins.iter().any(|begin| value.starts_with(begin)) || is_call
 }

@@ -3,7 +3,7 @@
 
 use super::randomness::{entropy, is_mixed, is_placeholder};
 use crate::curation::TextMatch;
-use crate::curation::stages::byte_set::{ByteSet, before, begins_word, ends_word};
+use crate::curation::stages::byte_set::{ByteSet, before, begins_word, ends_word, is_escape};
 
 /// A literal with what looks at its place.
 pub(super) type CarriedCheck = (&'static str, fn(&str, usize) -> Option<TextMatch>);
@@ -34,6 +34,8 @@ pub(super) const CARRIED: &[CarriedCheck] = &[
 const LONGEST: usize = 256;
 /// What ends the user and the password of a URL.
 const URL_END: ByteSet = ByteSet::of("/?#@ \t\r\n\"'`<>\\|");
+/// What ends an argument of a command.
+const ARGUMENT_END: ByteSet = ByteSet::of(" \t\r\n\"'\\`;|&");
 /// How far in front of ` -u ` the word `curl` may stand.
 const CURL_WITHIN: usize = 200;
 
@@ -45,25 +47,43 @@ fn found(what: &'static str, begin: usize, end: usize) -> Option<TextMatch> {
 fn url_password(text: &str, at: usize) -> Option<TextMatch> {
     let bytes = text.as_bytes();
     let begin = at + 3;
-    let user = bytes.iter().skip(begin).take(LONGEST);
-    let length = user.take_while(|byte| !URL_END.contains(**byte)).count();
-    let end = begin + length;
+    let end = until(bytes, begin, URL_END);
     if bytes.get(end) != Some(&b'@') || !ByteSet::ALNUM.contains(before(bytes, at)?) {
         return None;
     }
     let colon = begin + text.get(begin..end)?.find(':')?;
-    let password = text.get(colon + 1..end)?;
-    let host = bytes.get(end + 1).copied()?;
-    let is_host = ByteSet::ALNUM.with("[_").contains(host);
-    let is_given = !password.is_empty() && !is_placeholder(password) && !is_common(password);
-    (is_host && is_given).then(|| TextMatch { at: colon + 1..end, what: "url-password" })
+    let (user, password) = (text.get(begin..colon)?, text.get(colon + 1..end)?);
+    let is_host = ByteSet::ALNUM.with("[_").contains(bytes.get(end + 1).copied()?);
+    let is_found = is_host && is_password(user, password);
+    is_found.then(|| TextMatch { at: colon + 1..end, what: "url-password" })
 }
 
-/// What documentation writes in place of a password.
-fn is_common(password: &str) -> bool {
-    let common = ["pass", "pwd", "pw", "secret", "token", "user", "x-oauth-basic", "x", "*"];
+/// Where bytes that are not in `stop` end.
+fn until(bytes: &[u8], begin: usize, stop: ByteSet) -> usize {
+    let rest = bytes.iter().skip(begin).take(LONGEST);
+    begin + rest.take_while(|byte| !stop.contains(**byte)).count()
+}
+
+/// Whether a password is none that documentation and tests write.
+fn is_password(user: &str, password: &str) -> bool {
+    let common = [
+        "pass",
+        "pwd",
+        "pw",
+        "secret",
+        "token",
+        "user",
+        "x-oauth-basic",
+        "x",
+        "xxx",
+        "yyy",
+        "test",
+        "foo",
+        "bar",
+    ];
     let lower = password.to_ascii_lowercase();
-    common.contains(&lower.as_str()) || password.bytes().all(|byte| byte == b'*')
+    let is_masked = password.bytes().all(|byte| byte == b'*');
+    !is_masked && password != user && !common.contains(&lower.as_str()) && !is_placeholder(password)
 }
 
 /// `Basic` with the base64 of `user:password`.
@@ -77,9 +97,8 @@ fn basic(text: &str, at: usize) -> Option<TextMatch> {
     let decoded = decoded(value.as_bytes());
     let is_printed = decoded.iter().all(|byte| (0x20..0x7f).contains(byte));
     let colon = decoded.iter().position(|byte| *byte == b':')?;
-    let password = decoded.get(colon + 1..).filter(|password| !password.is_empty())?;
-    let password = std::str::from_utf8(password).ok()?;
-    let is_secret = is_printed && !is_placeholder(password) && !is_common(password);
+    let decoded = std::str::from_utf8(&decoded).ok()?;
+    let is_secret = is_printed && is_password(decoded.get(..colon)?, decoded.get(colon + 1..)?);
     is_secret.then(|| TextMatch { at: begin..begin + length, what: "basic-auth" })
 }
 
@@ -96,25 +115,37 @@ fn bearer(text: &str, at: usize) -> Option<TextMatch> {
     is_token.then(|| TextMatch { at: begin..begin + value.len(), what: "bearer-token" })
 }
 
-/// The password of `curl -u user:password`.
+/// The password of `curl -u user:password`, or the key of `curl -u key:`.
 fn curl_user(text: &str, at: usize) -> Option<TextMatch> {
     let bytes = text.as_bytes();
-    let line = bytes.get(at.saturating_sub(CURL_WITHIN)..at)?;
-    let line = line.rsplit(|byte| *byte == b'\n').next()?;
-    if !line.windows(5).any(|word| word == b"curl ") && !line.ends_with(b"curl") {
+    if !follows_curl(bytes, at) {
         return None;
     }
-    let flag = text.get(at + 1..)?.find(' ')?;
-    let quoted = ByteSet::of("\"'\\");
-    let begin = at + 1 + flag + 1;
-    let begin = begin + quoted.run(bytes, begin, 2);
-    let argument = bytes.iter().skip(begin).take(LONGEST);
-    let stop = ByteSet::of(" \t\r\n\"'\\`;|&");
-    let end = begin + argument.take_while(|byte| !stop.contains(**byte)).count();
-    let colon = begin + text.get(begin..end)?.find(':')?;
-    let password = text.get(colon + 1..end)?;
-    let is_secret = password.len() >= 3 && !is_placeholder(password) && !is_common(password);
-    is_secret.then(|| TextMatch { at: colon + 1..end, what: "basic-auth" })
+    let quotes = ByteSet::of("\"'\\");
+    let flag = at + 1 + text.get(at + 1..)?.find(' ')?;
+    let begin = flag + quotes.with(" ").run(bytes, flag, 5);
+    let name = until(bytes, begin, ARGUMENT_END.with(":"));
+    let colon = name + quotes.run(bytes, name, 2);
+    let value = colon + 1 + quotes.run(bytes, colon + 1, 2);
+    let end = until(bytes, value, ARGUMENT_END);
+    let (user, password) = (text.get(begin..name)?, text.get(value..end)?);
+    if bytes.get(colon) != Some(&b':') {
+        return None;
+    }
+    if password.len() >= 3 {
+        return if is_password(user, password) { found("basic-auth", value, end) } else { None };
+    }
+    let is_key = password.is_empty() && user.len() >= 8 && is_mixed(user.as_bytes());
+    let is_key = is_key && entropy(user.as_bytes()) >= 3.0 && !is_placeholder(user);
+    if is_key { found("basic-auth", begin, name) } else { None }
+}
+
+/// Whether `curl` stands in front in the same line. A line goes on behind a backslash at its end.
+fn follows_curl(bytes: &[u8], at: usize) -> bool {
+    let near = bytes.get(at.saturating_sub(CURL_WITHIN)..at).unwrap_or_default();
+    let ends = |two: &[u8]| two[1] == b'\n' && two[0] != b'\\';
+    let line = &near[near.windows(2).rposition(ends).map_or(0, |end| end + 2)..];
+    line.ends_with(b"curl") || line.windows(5).any(|word| word == b"curl ")
 }
 
 /// Three parts in base64 for URLs. The first is JSON and names its algorithm.
@@ -180,7 +211,7 @@ fn azure_client(text: &str, at: usize) -> Option<TextMatch> {
     let length = body.run(bytes, at + 3, 35);
     let begin = at.checked_sub(3)?;
     let value = bytes.get(begin..at + 3 + length)?;
-    let is_secret = head == 3
+    let is_secret = (head == 3 || is_escape(bytes, begin))
         && (31..=34).contains(&length)
         && text.get(at + 1..at + 3)? == "Q~"
         && entropy(value) >= 3.0

@@ -3,7 +3,7 @@
 use crate::curation::stages::byte_set::ByteSet;
 
 /// So many equal characters in a row stand for a value that was left out.
-const REPEATED: usize = 5;
+const REPEATED: usize = 6;
 /// So many characters in the order of the alphabet or of numbers stand for all of them.
 const ASCENDING: usize = 8;
 /// Texts, in lower case, that say that a value is none.
