@@ -4,15 +4,19 @@ use super::note_store::NoteStore;
 use super::recipe_review::RecipeReview;
 use super::recipe_rows::RecipeRows;
 use crate::config::LoadedRecipe;
-use crate::dataset::ParquetSink;
+use crate::dataset::{ParquetSink, newest_version};
 use crate::error::{Code, Error, Result};
-use crate::running_engine::{SystemClock, fault_error};
+use crate::running_engine::{SystemClock, fault_error, store_error};
+use crate::store::Store;
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use synthd_actors::curation::{CurationRun, CurationStage, CurationStageReport, StageInputs};
+use synthd_actors::curation::{
+    CurationRun, CurationStage, CurationStageReport, Recipe, StageInputs,
+};
 use synthd_actors::model::Publication;
-use synthd_actors::ports::{Clock, DatasetSink, DatasetWriteRequest, RowPages};
+use synthd_actors::ports::{Clock, DatasetSink, DatasetWriteRequest, Journal, RowPages};
 
 /// How many rows are in memory at once.
 const PAGE: usize = 64;
@@ -38,6 +42,7 @@ pub async fn build(
 ) -> Result<BuiltRecipe> {
     let began = Instant::now();
     let recipe = &loaded.recipe;
+    refuse_campaigns_name(recipe, data_dir).await?;
     let (rows, facts) = RecipeRows::open(loaded, data_dir).await?;
     let count = rows.count();
     if count == 0 {
@@ -50,12 +55,17 @@ pub async fn build(
     let mut run = CurationRun::new(stages.collect(), recipe.seed);
     let mut notes = NoteStore::open(data_dir)?;
     let (mut shown, mut whole) = (0, 0);
+    let mut ids = HashSet::new();
     while run.wants_rows() {
+        let is_first = whole == 0;
         whole += count;
         let mut after = None;
         loop {
             let page = rows.page(after, PAGE).await.map_err(|fault| fault_error(&fault))?;
             let Some(last) = page.last().map(|row| row.ordinal) else { break };
+            if is_first {
+                page.iter().try_for_each(|row| refuse_known_id(&mut ids, row.row.id()))?;
+            }
             page.iter().for_each(|row| run.show(row, &mut notes));
             shown += page.len() as u64;
             progress(shown, whole);
@@ -88,6 +98,33 @@ pub async fn build(
         took: began.elapsed(),
         warnings: facts.warnings,
     })
+}
+
+/// Refuses a recipe whose dataset would stand among the versions of a campaign.
+async fn refuse_campaigns_name(recipe: &Recipe, data_dir: &Path) -> Result<()> {
+    let is_campaign = match data_dir.join("synthd.db").is_file() {
+        true => {
+            let store = Store::open_read_only(data_dir)?;
+            store.campaign(&recipe.name).await.map_err(store_error)?.is_some()
+        }
+        false => false,
+    };
+    let newest = newest_version(data_dir, &recipe.name);
+    if !is_campaign && newest.is_none_or(|newest| newest.curation.is_some()) {
+        return Ok(());
+    }
+    let what = format!("{} is the name of a campaign, which has a dataset of its own", recipe.name);
+    Err(Error::new(Code::RecipeSources, what).hint("give the recipe another `name`"))
+}
+
+/// Refuses a row that two sources have, such as two copies of one data directory.
+fn refuse_known_id(ids: &mut HashSet<String>, id: &str) -> Result<()> {
+    if ids.insert(id.to_owned()) {
+        return Ok(());
+    }
+    let what = format!("two sources of the recipe have the row {id}");
+    Err(Error::new(Code::RecipeSources, what)
+        .hint("leave one of them out; a copy of a data directory has the same rows"))
 }
 
 /// The largest file that a stage may name.

@@ -5,10 +5,11 @@ use super::manifest::{METADATA, read_json};
 use super::metadata::DatasetMetadata;
 use super::read::for_each_row;
 use super::verify::{format_of, open_manifest};
+use super::version::DatasetVersions;
 use crate::error::{Code, Error, Result};
 use std::collections::BTreeMap;
 use std::path::{Component, Path};
-use synthd_actors::model::{DatasetRow, DatasetSplit, digest_of};
+use synthd_actors::model::{CampaignName, DatasetRow, DatasetSplit, digest_of};
 
 /// The rows of a version by id: the split and a digest of the content.
 pub type VersionRows = BTreeMap<String, (DatasetSplit, String)>;
@@ -42,6 +43,12 @@ pub fn metadata_of(dir: &Path) -> Result<DatasetMetadata> {
             .with_source(error)
             .hint(format!("`synthd dataset verify {}` lists everything", dir.display()))
     })
+}
+
+/// What the newest version of a dataset says of itself. None if there is none, or if it cannot be read.
+pub fn newest_version(data_dir: &Path, name: &CampaignName) -> Option<DatasetMetadata> {
+    let versions = DatasetVersions::of(data_dir, name).ok()?;
+    versions.metadata(versions.newest().ok()?)
 }
 
 /// Calls `see` with each row of all splits.

@@ -125,6 +125,16 @@ fn sources_that_give_no_dataset_are_told() {
     fs::write(dir.path().join("recipe.toml"), missing).unwrap();
     let ran = synthd_in(dir.path(), &["dataset", "build", "recipe.toml"]).fails(2, "SYN-0703");
     assert!(ran.stderr.contains("this data directory holds first, second"), "{ran:?}");
+    let named = HEAD.replace("\"both\"", "\"first\"") + &stage("leak", "reject");
+    fs::write(dir.path().join("recipe.toml"), named).unwrap();
+    let ran = synthd_in(dir.path(), &["dataset", "build", "recipe.toml"]).fails(2, "SYN-0703");
+    assert!(ran.stderr.contains("first is the name of a campaign"), "{ran:?}");
+    super::campaign::copy(&dir.path().join("synthd-data"), &dir.path().join("again"));
+    let again = "[[sources]]\ncampaign = \"first\"\ndata_dir = \"again\"\n";
+    fs::write(dir.path().join("recipe.toml"), format!("{HEAD}{again}{}", stage("leak", "reject")))
+        .unwrap();
+    let ran = synthd_in(dir.path(), &["dataset", "build", "recipe.toml"]).fails(2, "SYN-0703");
+    assert!(ran.stderr.contains("two sources of the recipe have the row"), "{ran:?}");
     let nowhere = dir.path().join("nowhere.toml");
     let ran = synthd_in(dir.path(), &["dataset", "build", nowhere.to_str().unwrap()]);
     assert_eq!(ran.code, Some(2), "{ran:?}");
