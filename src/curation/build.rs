@@ -40,9 +40,19 @@ pub async fn build(
     data_dir: &Path,
     progress: &dyn Fn(u64, u64),
 ) -> Result<BuiltRecipe> {
+    refuse_campaigns_name(&loaded.recipe, data_dir).await?;
+    build_below(loaded, data_dir, data_dir, progress).await
+}
+
+/// The same with rows of one directory, and with the version below another one.
+pub(super) async fn build_below(
+    loaded: &LoadedRecipe,
+    data_dir: &Path,
+    target: &Path,
+    progress: &dyn Fn(u64, u64),
+) -> Result<BuiltRecipe> {
     let began = Instant::now();
     let recipe = &loaded.recipe;
-    refuse_campaigns_name(recipe, data_dir).await?;
     let (rows, facts) = RecipeRows::open(loaded, data_dir).await?;
     let count = rows.count();
     if count == 0 {
@@ -90,7 +100,7 @@ pub async fn build(
         now_ms: SystemClock.now_ms(),
     };
     let publication =
-        ParquetSink::new(data_dir).write(request).await.map_err(|fault| fault_error(&fault))?;
+        ParquetSink::new(target).write(request).await.map_err(|fault| fault_error(&fault))?;
     Ok(BuiltRecipe {
         publication,
         rows: count,

@@ -10,10 +10,12 @@
 //! - `note_store`: notes of earlier runs in `curation/notes.db` of the data directory.
 //! - `recipe_review`: puts the notes into the rows that are written.
 //! - `build`: the whole, from a recipe to a version.
+//! - `rebuild`: makes a version again and compares it.
 //! - `version_notes`: reads the notes of a version again.
 
 mod build;
 mod note_store;
+mod rebuild;
 mod recipe_review;
 mod recipe_rows;
 #[cfg(test)]
@@ -21,4 +23,5 @@ mod tests;
 mod version_notes;
 
 pub use build::{BuiltRecipe, build};
+pub use rebuild::rebuild;
 pub use version_notes::{NoteLine, NotedStage, notes_of};

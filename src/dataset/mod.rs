@@ -85,5 +85,5 @@ pub use trajectory_tally::{
     TrajectoryFigures,
 };
 pub use verify::{DatasetVerifyReport, inspect, verify};
-pub use version_rows::{VersionRows, metadata_of, newest_version, row_in, rows_of};
+pub use version_rows::{VersionRows, manifest_of, metadata_of, newest_version, row_in, rows_of};
 pub use writer::ShardLimits;

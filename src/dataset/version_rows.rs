@@ -1,7 +1,7 @@
 //! The rows of a version, for commands that compare or look up single rows. Checksums are not checked;
 //! this is what `verify` does.
 
-use super::manifest::{METADATA, read_json};
+use super::manifest::{DatasetManifest, METADATA, read_json};
 use super::metadata::DatasetMetadata;
 use super::read::for_each_row;
 use super::verify::{format_of, open_manifest};
@@ -43,6 +43,11 @@ pub fn metadata_of(dir: &Path) -> Result<DatasetMetadata> {
             .with_source(error)
             .hint(format!("`synthd dataset verify {}` lists everything", dir.display()))
     })
+}
+
+/// The list of the files of a version.
+pub fn manifest_of(dir: &Path) -> Result<DatasetManifest> {
+    open_manifest(dir)
 }
 
 /// What the newest version of a dataset says of itself. None if there is none, or if it cannot be read.

@@ -105,6 +105,29 @@ fn an_equal_build_writes_nothing_and_a_changed_stage_runs_with_those_behind_it()
 }
 
 #[test]
+fn a_version_is_made_again_byte_for_byte() {
+    let dir = copied();
+    let built = build(dir.path(), &(stage("duplicates", "reject") + &stage("refusal", "label")));
+    let version = built.succeeds().document()["path"].as_str().unwrap().to_owned();
+    let verify = |args: &[&str]| {
+        synthd_in(dir.path(), &[&["dataset", "verify", &version, "--rebuild"], args].concat())
+    };
+    let told = verify(&[]).succeeds().fits();
+    assert!(told.stdout.ends_with("every file of rows and notes is the same\n"), "{told:?}");
+    assert_eq!(verify(&["--json"]).succeeds().document()["differing"], serde_json::json!([]));
+    assert_eq!(fs::read_dir(Path::new(&version).parent().unwrap()).unwrap().count(), 2, "v1, card");
+    // The store has other rows now.
+    let more = "[campaign]\nname = \"second\"\nkind = \"completions\"\n[completions]\n\
+        prompts = [\"more.jsonl\"]\nsamples = 2\n[[models]]\nname = \"scripted/echo\"\n";
+    fs::write(dir.path().join("more.toml"), more).unwrap();
+    let prompts: String = (0..4).map(|n| format!("{{\"prompt\": \"Say {n}.\"}}\n")).collect();
+    fs::write(dir.path().join("more.jsonl"), prompts).unwrap();
+    synthd_in(dir.path(), &["run", "more.toml", "--no-progress"]).succeeds();
+    let ran = verify(&[]).fails(1, "SYN-0702");
+    assert!(ran.stderr.contains("would be another now"), "{ran:?}");
+}
+
+#[test]
 fn mistakes_of_a_recipe_are_listed_all_at_once() {
     let dir = tempfile::tempdir().unwrap();
     let recipe = "[recipe]\nname = \"Not a name\"\nsede = 7\n\

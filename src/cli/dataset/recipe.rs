@@ -97,20 +97,20 @@ fn show(built: &BuiltRecipe) {
 }
 
 /// The progress on stderr: a bar on a terminal, lines elsewhere.
-struct RecipeProgress {
+pub(super) struct RecipeProgress {
     bar: Option<ProgressBar>,
     last_line: Cell<Instant>,
 }
 
 impl RecipeProgress {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let bar = stderr_is_terminal().then(|| progress::bar(0));
         write_above(bar.clone());
         Self { bar, last_line: Cell::new(Instant::now()) }
     }
 
     /// Shows how many rows of how many were shown to stages. Lines are printed rarely.
-    fn show(&self, rows: u64, of: u64) {
+    pub(super) fn show(&self, rows: u64, of: u64) {
         match &self.bar {
             Some(bar) => {
                 bar.set_length(of);

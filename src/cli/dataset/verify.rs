@@ -2,11 +2,15 @@
 //! `crate::dataset::inspect` does the checks: sizes and checksums of the files, the schema, every
 //! row, the splits and the figures.
 
+use super::recipe::RecipeProgress;
 use super::size;
+use crate::cli::DataDir;
 use crate::cli::terminal::output::{print_json, print_line, table};
 use crate::cli::terminal::terminal_text::escape_line;
+use crate::curation::rebuild;
 use crate::dataset::{DatasetVerifyReport, inspect};
 use crate::error::{Code, Error, Result};
+use crate::running_engine::run_in_actor_system;
 use clap::Args;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -16,17 +20,24 @@ use std::process::ExitCode;
 #[command(
     after_help = "The command checks the sizes and checksums of all files, the schema, every row and the \
 figures. It also checks that no task is in two splits. If anything is wrong, the exit code is \
-1.
+1. With --rebuild, a version that a recipe made is made again from the store and compared byte for byte; \
+paths of the recipe begin at the working directory.
 
-Example:
-  synthd dataset verify synthd-data/datasets/quickstart/v1"
+Examples:
+  synthd dataset verify synthd-data/datasets/quickstart/v1
+  synthd dataset verify synthd-data/datasets/agents/v1 --rebuild"
 )]
 pub(in crate::cli) struct DatasetVerifyArgs {
     /// The directory of one version
     dir: PathBuf,
+    /// Make the version again from the store, and compare its files
+    #[arg(long)]
+    rebuild: bool,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    data: DataDir,
 }
 
 /// The document of `--json`.
@@ -34,6 +45,9 @@ pub(in crate::cli) struct DatasetVerifyArgs {
 struct DatasetVerifyDocument<'a> {
     /// Whether there is no problem, for scripts that need nothing else.
     ok: bool,
+    /// With `--rebuild`: the files that are made in another way now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    differing: Option<&'a [String]>,
     #[serde(flatten)]
     report: &'a DatasetVerifyReport,
 }
@@ -42,13 +56,40 @@ struct DatasetVerifyDocument<'a> {
 /// problem makes the command fail with `DatasetDamaged`.
 pub(super) fn run(args: &DatasetVerifyArgs) -> Result<ExitCode> {
     let report = inspect(&args.dir)?;
-    let ok = report.problems.is_empty();
+    let sound = report.problems.is_empty();
+    // A damaged version is told before anything else.
+    let differing = if sound && args.rebuild { Some(rebuilt(args)?) } else { None };
+    let ok = sound && differing.as_ref().is_none_or(Vec::is_empty);
     if args.json {
-        print_json(&DatasetVerifyDocument { ok, report: &report })?;
+        let differing = differing.as_deref();
+        print_json(&DatasetVerifyDocument { ok, differing, report: &report })?;
     } else {
         show(&report);
+        if ok && differing.is_some() {
+            print_line("rebuilt from the store: every file of rows and notes is the same");
+        }
     }
-    if ok { Ok(ExitCode::SUCCESS) } else { Err(damaged(&report)) }
+    match differing {
+        _ if !sound => Err(damaged(&report)),
+        Some(files) if !files.is_empty() => Err(another(&report, &files)),
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// The files that the rebuilt version has in another way.
+fn rebuilt(args: &DatasetVerifyArgs) -> Result<Vec<String>> {
+    let shown = RecipeProgress::new();
+    let progress = |rows, of| shown.show(rows, of);
+    run_in_actor_system(rebuild(&args.dir, &args.data.data_dir, &progress))?
+}
+
+/// The error for a version that is made in another way now.
+fn another(report: &DatasetVerifyReport, files: &[String]) -> Error {
+    let what = format!("{}: {} would be another now", report.path, files.join(", "));
+    Error::new(Code::DatasetDamaged, what).hint(
+        "the store has other rows than when it was built, or this synthd has other versions of the stages; \
+         metadata.json names both",
+    )
 }
 
 /// Prints what was checked and the problems. The report keeps only the first problems and counts
