@@ -1,22 +1,33 @@
 //! The stages that a recipe can name. Each is in a file of its own: its settings, its version, and its
 //! finder.
 
+mod behaviour;
 mod equal_rows;
+mod error_spirals;
+mod forbidden_means;
+mod idle;
+mod late_actions;
 mod measured_rate;
 mod recorded;
 mod row_balance;
 mod row_cap;
 mod row_group;
+mod stalls;
 #[cfg(test)]
 mod tests;
 
 pub use equal_rows::EqualRows;
+pub use error_spirals::SpiralFinder;
+pub use forbidden_means::{HISTORY_TEMPLATES, MeansFinder, MeansKind};
+pub use idle::IdleFinder;
+pub use late_actions::LateFinder;
 pub use measured_rate::MeasuredRate;
 pub use recorded::{RecordedStage, StageName};
 pub use row_balance::RowBalance;
 pub(super) use row_cap::lot;
 pub use row_cap::{KeepRule, RowCap};
 pub use row_group::RowAspect;
+pub use stalls::StallFinder;
 
 use super::curation_stage::{StageFinder, StageInputs};
 use serde::{Deserialize, Serialize};
@@ -35,6 +46,16 @@ pub enum StageSettings {
     Cap { by: Vec<RowAspect>, most: u32, keep: KeepRule },
     /// Rows beyond so many times those of the rarest value. The ratio is in thousandths.
     Balance { by: RowAspect, ratio: u32 },
+    /// Agents that no longer get on: so many times within so many actions.
+    Stalls { length: u32, window: u32 },
+    /// So many failures in a row.
+    ErrorSpirals { length: u32 },
+    /// Episodes that only look, or submit within so many steps.
+    Idle { steps: u32 },
+    /// Changes of complete work, and so many looking steps before the submission.
+    LateActions { trailing: u32 },
+    /// Means that are forbidden. `history` are globs of templates whose work is the history.
+    ForbiddenMeans { kinds: Vec<MeansKind>, history: Vec<String> },
 }
 
 impl StageSettings {
@@ -46,6 +67,11 @@ impl StageSettings {
             Self::PassRate { .. } => "pass-rate",
             Self::Cap { .. } => "cap",
             Self::Balance { .. } => "balance",
+            Self::Stalls { .. } => "stalls",
+            Self::ErrorSpirals { .. } => "error-spirals",
+            Self::Idle { .. } => "idle",
+            Self::LateActions { .. } => "late-actions",
+            Self::ForbiddenMeans { .. } => "forbidden-means",
         }
     }
 
@@ -69,7 +95,12 @@ impl StageSettings {
             | Self::Duplicates
             | Self::PassRate { .. }
             | Self::Cap { .. }
-            | Self::Balance { .. } => false,
+            | Self::Balance { .. }
+            | Self::Stalls { .. }
+            | Self::ErrorSpirals { .. }
+            | Self::Idle { .. }
+            | Self::LateActions { .. }
+            | Self::ForbiddenMeans { .. } => false,
         }
     }
 
@@ -91,6 +122,17 @@ impl StageSettings {
             }
             Self::Balance { by, ratio } => {
                 StageFinder::Whole(Box::new(RowBalance::new(*by, *ratio, inputs.seed)))
+            }
+            Self::Stalls { length, window } => {
+                StageFinder::Row(Box::new(StallFinder::new(*length, *window)))
+            }
+            Self::ErrorSpirals { length } => StageFinder::Row(Box::new(SpiralFinder::new(*length))),
+            Self::Idle { steps } => StageFinder::Row(Box::new(IdleFinder::new(*steps))),
+            Self::LateActions { trailing } => {
+                StageFinder::Row(Box::new(LateFinder::new(*trailing)))
+            }
+            Self::ForbiddenMeans { kinds, history } => {
+                StageFinder::Row(Box::new(MeansFinder::new(kinds.clone(), history.clone())))
             }
         }
     }

@@ -12,6 +12,7 @@
 //! action = "reject"
 //! ```
 
+mod behaviour;
 mod stages;
 
 use crate::config::campaign::names;

@@ -1,5 +1,6 @@
 //! `[[stages]]` of a recipe: kind, action, and the keys that a kind has besides.
 
+use super::behaviour;
 use crate::config::campaign::raw_draw::between as two_rates;
 use crate::config::campaign::validate::entries;
 use crate::config::reading::reader::{ConfigReader, RawField};
@@ -16,7 +17,7 @@ const ACTIONS: [(&str, CurationAction); 4] = [
 ];
 
 /// The words of `kind`.
-const KINDS: [(&str, StageWord); 11] = [
+const KINDS: [(&str, StageWord); 16] = [
     ("format", StageWord::Recorded(StageName::Format)),
     ("leak", StageWord::Recorded(StageName::Leak)),
     ("tampering", StageWord::Recorded(StageName::Tampering)),
@@ -28,6 +29,11 @@ const KINDS: [(&str, StageWord); 11] = [
     ("pass-rate", StageWord::PassRate),
     ("cap", StageWord::Cap),
     ("balance", StageWord::Balance),
+    ("stalls", StageWord::Stalls),
+    ("error-spirals", StageWord::ErrorSpirals),
+    ("idle", StageWord::Idle),
+    ("late-actions", StageWord::LateActions),
+    ("forbidden-means", StageWord::ForbiddenMeans),
 ];
 
 /// A kind, before its own keys are read.
@@ -38,6 +44,11 @@ enum StageWord {
     PassRate,
     Cap,
     Balance,
+    Stalls,
+    ErrorSpirals,
+    Idle,
+    LateActions,
+    ForbiddenMeans,
 }
 
 /// Reads one stage. None if its kind or its action is missing or wrong, which was reported.
@@ -53,6 +64,11 @@ pub(super) fn read(
         StageWord::PassRate => pass_rate(&mut section),
         StageWord::Cap => cap(&mut section),
         StageWord::Balance => balance(&mut section),
+        StageWord::Stalls => behaviour::stalls(&mut section),
+        StageWord::ErrorSpirals => behaviour::error_spirals(&mut section),
+        StageWord::Idle => behaviour::idle(&mut section),
+        StageWord::LateActions => behaviour::late_actions(&mut section),
+        StageWord::ForbiddenMeans => behaviour::forbidden_means(&mut section),
     };
     section.finish();
     let RawField::Given(action, span) = action else { return None };
