@@ -6,9 +6,12 @@ mod equal_rows;
 mod error_spirals;
 mod forbidden_means;
 mod idle;
+mod language;
 mod late_actions;
+mod length;
 mod measured_rate;
 mod recorded;
+mod refusals;
 mod row_balance;
 mod row_cap;
 mod row_group;
@@ -20,9 +23,12 @@ pub use equal_rows::EqualRows;
 pub use error_spirals::SpiralFinder;
 pub use forbidden_means::{HISTORY_TEMPLATES, MeansFinder, MeansKind};
 pub use idle::IdleFinder;
+pub use language::{LanguageFinder, TextLanguage};
 pub use late_actions::LateFinder;
+pub use length::{LengthFinder, LengthUnit};
 pub use measured_rate::MeasuredRate;
 pub use recorded::{RecordedStage, StageName};
+pub use refusals::RefusalFinder;
 pub use row_balance::RowBalance;
 pub(super) use row_cap::lot;
 pub use row_cap::{KeepRule, RowCap};
@@ -56,6 +62,12 @@ pub enum StageSettings {
     LateActions { trailing: u32 },
     /// Means that are forbidden. `history` are globs of templates whose work is the history.
     ForbiddenMeans { kinds: Vec<MeansKind>, history: Vec<String> },
+    /// Rows that are too short or too long.
+    Length { of: LengthUnit, least: Option<u64>, most: Option<u64> },
+    /// Rows with a share of letters in other languages, in thousandths, if they have so many letters.
+    Language { wanted: Vec<TextLanguage>, share: u32, letters: u32 },
+    /// Models that decline.
+    Refusals,
 }
 
 impl StageSettings {
@@ -72,6 +84,9 @@ impl StageSettings {
             Self::Idle { .. } => "idle",
             Self::LateActions { .. } => "late-actions",
             Self::ForbiddenMeans { .. } => "forbidden-means",
+            Self::Length { .. } => "length",
+            Self::Language { .. } => "language",
+            Self::Refusals => "refusals",
         }
     }
 
@@ -100,7 +115,10 @@ impl StageSettings {
             | Self::ErrorSpirals { .. }
             | Self::Idle { .. }
             | Self::LateActions { .. }
-            | Self::ForbiddenMeans { .. } => false,
+            | Self::ForbiddenMeans { .. }
+            | Self::Length { .. }
+            | Self::Language { .. }
+            | Self::Refusals => false,
         }
     }
 
@@ -134,6 +152,14 @@ impl StageSettings {
             Self::ForbiddenMeans { kinds, history } => {
                 StageFinder::Row(Box::new(MeansFinder::new(kinds.clone(), history.clone())))
             }
+            Self::Length { of, least, most } => {
+                StageFinder::Row(Box::new(LengthFinder::new(*of, *least, *most)))
+            }
+            Self::Language { wanted, share, letters } => {
+                let finder = LanguageFinder::new(wanted.clone(), *share, *letters);
+                StageFinder::Row(Box::new(finder))
+            }
+            Self::Refusals => StageFinder::Row(Box::new(RefusalFinder)),
         }
     }
 }

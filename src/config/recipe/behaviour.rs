@@ -1,9 +1,12 @@
 //! The keys of stages that look at what an agent did.
 
 use crate::config::campaign::validate::entries;
+use crate::config::reading::reader::{ConfigReader, RawField};
 use crate::config::reading::section::ConfigSection;
-use crate::config::reading::values::{choice, some_text, text, whole};
-use synthd_actors::curation::stages::{HISTORY_TEMPLATES, MeansKind, StageSettings};
+use crate::config::reading::values::{ValueFault, choice, some_text, text, thousandths, whole};
+use synthd_actors::curation::stages::{
+    HISTORY_TEMPLATES, LengthUnit, MeansKind, StageSettings, TextLanguage,
+};
 
 /// The keys of `stalls`.
 pub(super) fn stalls(section: &mut ConfigSection<'_, '_>) -> StageSettings {
@@ -37,5 +40,40 @@ pub(super) fn forbidden_means(section: &mut ConfigSection<'_, '_>) -> StageSetti
     StageSettings::ForbiddenMeans {
         kinds: entries(kinds, || MeansKind::USUAL.to_vec()),
         history: entries(history, || HISTORY_TEMPLATES.map(str::to_owned).to_vec()),
+    }
+}
+
+/// The keys of `length`. A bound must be there, and the bounds must leave something.
+pub(super) fn length(section: &mut ConfigSection<'_, '_>, reader: &ConfigReader) -> StageSettings {
+    let of = section.required("of", "\"steps\"", choice(&LengthUnit::ALL));
+    let least = section.optional("least", whole(1..=1_000_000_000));
+    let most = section.optional("most", whole(1..=1_000_000_000));
+    match (&least, &most) {
+        (RawField::Absent, RawField::Absent) if section.given() => {
+            let fault = ValueFault::new("neither `least` nor `most` is set");
+            reader.value(&section.place(), fault.hint("set one of them, such as `most = 100`"));
+        }
+        (RawField::Given(least, _), RawField::Given(most, span)) if least > most => {
+            let fault = ValueFault::new("`most` is smaller than `least`");
+            reader.value(span, fault.hint(format!("at least {least}")));
+        }
+        _ => {}
+    }
+    StageSettings::Length {
+        of: of.or(LengthUnit::Steps),
+        least: least.into_option(),
+        most: most.into_option(),
+    }
+}
+
+/// The keys of `language`.
+pub(super) fn language(section: &mut ConfigSection<'_, '_>) -> StageSettings {
+    let wanted = section.list("wanted", 1, choice(&TextLanguage::ALL));
+    let share = section.optional("share", thousandths(0.001..=1.0));
+    let letters = section.optional("letters", whole(1..=1_000_000_000));
+    StageSettings::Language {
+        wanted: entries(wanted, || vec![TextLanguage::En]),
+        share: share.or(200),
+        letters: letters.or(200),
     }
 }

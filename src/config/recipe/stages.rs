@@ -17,7 +17,7 @@ const ACTIONS: [(&str, CurationAction); 4] = [
 ];
 
 /// The words of `kind`.
-const KINDS: [(&str, StageWord); 16] = [
+const KINDS: [(&str, StageWord); 19] = [
     ("format", StageWord::Recorded(StageName::Format)),
     ("leak", StageWord::Recorded(StageName::Leak)),
     ("tampering", StageWord::Recorded(StageName::Tampering)),
@@ -34,6 +34,9 @@ const KINDS: [(&str, StageWord); 16] = [
     ("idle", StageWord::Idle),
     ("late-actions", StageWord::LateActions),
     ("forbidden-means", StageWord::ForbiddenMeans),
+    ("length", StageWord::Length),
+    ("language", StageWord::Language),
+    ("refusals", StageWord::Refusals),
 ];
 
 /// A kind, before its own keys are read.
@@ -49,6 +52,9 @@ enum StageWord {
     Idle,
     LateActions,
     ForbiddenMeans,
+    Length,
+    Language,
+    Refusals,
 }
 
 /// Reads one stage. None if its kind or its action is missing or wrong, which was reported.
@@ -69,6 +75,9 @@ pub(super) fn read(
         StageWord::Idle => behaviour::idle(&mut section),
         StageWord::LateActions => behaviour::late_actions(&mut section),
         StageWord::ForbiddenMeans => behaviour::forbidden_means(&mut section),
+        StageWord::Length => behaviour::length(&mut section, reader),
+        StageWord::Language => behaviour::language(&mut section),
+        StageWord::Refusals => StageSettings::Refusals,
     };
     section.finish();
     let RawField::Given(action, span) = action else { return None };

@@ -63,7 +63,7 @@ pub(super) fn found(command: &ShellCommand, scope: &MeansScope<'_>) -> Option<&'
 fn targets(command: &ShellCommand) -> impl Iterator<Item = &str> {
     let copies = lists(COPYING, command.program());
     let words = command.arguments();
-    let pairs = words.iter().enumerate().map(|(at, word)| {
+    let pairs = words.iter().enumerate().map(move |(at, word)| {
         let before = at.checked_sub(1).and_then(|before| words.get(before));
         (before.map_or("", String::as_str), word.as_str())
     });
