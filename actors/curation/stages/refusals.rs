@@ -21,6 +21,7 @@ const PHRASES: &[&str] = &[
     "i can't assist",
     "i cannot assist",
     "i can not assist",
+    "i can not help with",
     "i can't comply",
     "i cannot comply",
     "i can't fulfill",

@@ -1,6 +1,7 @@
 //! What stages that look at an agent's behaviour share.
 //!
-//! - `shell_words`: the commands of a shell script.
+//! - `shell_words`: the commands of a shell script, and their words.
+//! - `shell_reader`: reads the text of a script.
 //! - `shell_effect`: what they do to files.
 //! - `agent_action`: the single actions of a trajectory.
 //! - `output_shape`: whether two outputs say the same.
@@ -8,6 +9,7 @@
 mod agent_action;
 mod output_shape;
 mod shell_effect;
+mod shell_reader;
 mod shell_words;
 #[cfg(test)]
 pub(in crate::curation) mod tests;

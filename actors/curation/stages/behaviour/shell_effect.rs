@@ -16,7 +16,7 @@ pub(in crate::curation) enum ActionEffect {
 
 /// Programs that show something and write no file.
 const LOOKING: &str = "\
-    [ [[ ag alias awk basename break cal cat cd cksum cmp column comm continue cut date df \
+    : [ [[ ag alias awk basename break cal cat cd cksum cmp column comm continue cut date df \
     diff dirname du echo egrep exit export expr false fgrep file find fold for free getconf \
     grep groups head help hexdump hostname id jobs join jq less local locale ls lsof md5sum \
     man more nl nproc od paste popd printenv printf ps pushd pwd read readlink realpath \
