@@ -46,8 +46,8 @@ pub(super) fn forbidden_means(section: &mut ConfigSection<'_, '_>) -> StageSetti
 /// The keys of `length`. A bound must be there, and the bounds must leave something.
 pub(super) fn length(section: &mut ConfigSection<'_, '_>, reader: &ConfigReader) -> StageSettings {
     let of = section.required("of", "\"steps\"", choice(&LengthUnit::ALL));
-    let least = section.optional("least", whole(1..=1_000_000_000));
-    let most = section.optional("most", whole(1..=1_000_000_000));
+    let least = section.optional("least", whole(1..=1_000_000_000_u64));
+    let most = section.optional("most", whole(1..=1_000_000_000_u64));
     match (&least, &most) {
         (RawField::Absent, RawField::Absent) if section.given() => {
             let fault = ValueFault::new("neither `least` nor `most` is set");

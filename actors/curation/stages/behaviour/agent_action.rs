@@ -76,7 +76,11 @@ impl<'r> AgentAction<'r> {
         (observation, error, exit_code): (&'r str, Option<&'r str>, Option<i32>),
         external: bool,
     ) -> Self {
-        let given = serde_json::from_str::<Map<String, Value>>(arguments).unwrap_or_default();
+        // What could not be read did not run.
+        let runs =
+            ![ActionType::Malformed, ActionType::Refusal].iter().any(|no| no.as_str() == kind);
+        let given = serde_json::from_str::<Map<String, Value>>(arguments);
+        let given = given.ok().filter(|_| runs).unwrap_or_default();
         let path = PATH_KEYS.iter().find_map(|key| given.get(*key)?.as_str());
         let script = if path.is_some() { None } else { script_of(&given) };
         let commands = script.as_deref().map(shell_commands).unwrap_or_default();
@@ -84,7 +88,8 @@ impl<'r> AgentAction<'r> {
         let failed = error.is_some() || exit_code.is_some_and(|code| code != 0);
         let effect = match script {
             Some(_) => script_effect(&commands, &step.state.cwd),
-            None => tool_effect(kind, tool, &given),
+            None if !runs => ActionEffect::Looks,
+            None => tool_effect(tool, &given),
         };
         let effect = match (effect, failed) {
             // A tool for files that fails writes nothing; a script may have written before.
@@ -142,10 +147,7 @@ fn script_of_words(words: &[&str]) -> String {
 }
 
 /// What a tool other than a shell does to files.
-fn tool_effect(kind: &str, tool: &str, given: &Map<String, Value>) -> ActionEffect {
-    if kind == ActionType::Malformed.as_str() || kind == ActionType::Refusal.as_str() {
-        return ActionEffect::Looks;
-    }
+fn tool_effect(tool: &str, given: &Map<String, Value>) -> ActionEffect {
     // The tool of some programs is an editor, and its `command` says what it does.
     let command = given.get("command").and_then(Value::as_str);
     let name = command.unwrap_or(tool).to_ascii_lowercase();

@@ -55,7 +55,9 @@ fn names_directory(text: &str, directory: &str) -> bool {
     text.match_indices(directory).any(|(at, found)| {
         let (before, behind) = (text.get(..at), text.get(at + found.len()..));
         let word = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-        !before.and_then(|text| text.bytes().last()).is_some_and(|byte| word(byte) || byte == b'/')
+        !before
+            .and_then(|text| text.bytes().next_back())
+            .is_some_and(|byte| word(byte) || byte == b'/')
             && !behind.and_then(|text| text.bytes().next()).is_some_and(word)
     })
 }
