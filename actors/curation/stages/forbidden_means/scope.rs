@@ -15,6 +15,20 @@ const HISTORY_WORDS: [&str; 7] = [
     "commit history",
     "history of the repository",
 ];
+/// Words of an instruction that ask for tests.
+const TEST_WORDS: [&str; 11] = [
+    "regression test",
+    "add a test",
+    "add test",
+    "write a test",
+    "write test",
+    "extend the test",
+    "extend test",
+    "update the test",
+    "new test",
+    "a test for",
+    "test script",
+];
 /// Kinds and categories of tasks whose work is tests.
 const TEST_WORK: &str = "test testing";
 
@@ -48,7 +62,9 @@ impl<'r> MeansScope<'r> {
             workspace: if cwd.is_empty() { WORKSPACE } else { cwd },
             files: files.collect(),
             history_is_work: of_history || told,
-            tests_are_work: lists(TEST_WORK, kind) || lists(TEST_WORK, &row.category),
+            tests_are_work: TEST_WORDS.iter().any(|words| lower.contains(words))
+                || lists(TEST_WORK, kind)
+                || lists(TEST_WORK, &row.category),
             has_committed: false,
         }
     }
