@@ -2,31 +2,48 @@
 //! finder.
 
 mod allow_list;
+mod behaviour;
 mod byte_set;
 mod equal_rows;
+mod error_spirals;
+mod forbidden_means;
 mod given_names;
 mod gram_filter;
 mod host_leaks;
+mod idle;
+mod language;
+mod late_actions;
+mod length;
 mod measured_rate;
 mod model_identity;
 mod personal_data;
 mod recorded;
+mod refusals;
 mod row_balance;
 mod row_cap;
 mod row_group;
 mod secrets;
+mod stalls;
 #[cfg(test)]
 mod tests;
 
 pub use allow_list::check_allowed;
 pub use equal_rows::EqualRows;
+pub use error_spirals::SpiralFinder;
+pub use forbidden_means::{HISTORY_TEMPLATES, MeansFinder, MeansKind};
 pub use given_names::SHORTEST_NAME;
+pub use idle::IdleFinder;
+pub use language::{LanguageFinder, TextLanguage};
+pub use late_actions::LateFinder;
+pub use length::{LengthFinder, LengthUnit};
 pub use measured_rate::MeasuredRate;
 pub use recorded::{RecordedStage, StageName};
+pub use refusals::RefusalFinder;
 pub use row_balance::RowBalance;
 pub(super) use row_cap::lot;
 pub use row_cap::{KeepRule, RowCap};
 pub use row_group::RowAspect;
+pub use stalls::StallFinder;
 
 use super::curation_stage::{StageFinder, StageInputs};
 use host_leaks::HostLeaks;
@@ -57,6 +74,22 @@ pub enum StageSettings {
     HostLeaks { names: Vec<String>, allow: Vec<String> },
     /// A model that says which one it is.
     Identity { names: Vec<String>, allow: Vec<String> },
+    /// Agents that no longer get on: so many times within so many actions.
+    Stalls { length: u32, window: u32 },
+    /// So many failures in a row.
+    ErrorSpirals { length: u32 },
+    /// Episodes that only look, or submit within so many steps.
+    Idle { steps: u32 },
+    /// Changes of complete work, and so many looking steps before the submission.
+    LateActions { trailing: u32 },
+    /// Means that are forbidden. `history` are globs of templates whose work is the history.
+    ForbiddenMeans { kinds: Vec<MeansKind>, history: Vec<String> },
+    /// Rows that are too short or too long.
+    Length { of: LengthUnit, least: Option<u64>, most: Option<u64> },
+    /// Rows with a share of letters in other languages, in thousandths, if they have so many letters.
+    Language { wanted: Vec<TextLanguage>, share: u32, letters: u32 },
+    /// Models that decline.
+    Refusals,
 }
 
 impl StageSettings {
@@ -72,6 +105,14 @@ impl StageSettings {
             Self::PersonalData { .. } => "personal-data",
             Self::HostLeaks { .. } => "host-leaks",
             Self::Identity { .. } => "identity",
+            Self::Stalls { .. } => "stalls",
+            Self::ErrorSpirals { .. } => "error-spirals",
+            Self::Idle { .. } => "idle",
+            Self::LateActions { .. } => "late-actions",
+            Self::ForbiddenMeans { .. } => "forbidden-means",
+            Self::Length { .. } => "length",
+            Self::Language { .. } => "language",
+            Self::Refusals => "refusals",
         }
     }
 
@@ -95,7 +136,15 @@ impl StageSettings {
             | Self::Duplicates
             | Self::PassRate { .. }
             | Self::Cap { .. }
-            | Self::Balance { .. } => false,
+            | Self::Balance { .. }
+            | Self::Stalls { .. }
+            | Self::ErrorSpirals { .. }
+            | Self::Idle { .. }
+            | Self::LateActions { .. }
+            | Self::ForbiddenMeans { .. }
+            | Self::Length { .. }
+            | Self::Language { .. }
+            | Self::Refusals => false,
             Self::Secrets { .. }
             | Self::PersonalData { .. }
             | Self::HostLeaks { .. }
@@ -132,6 +181,25 @@ impl StageSettings {
             Self::Identity { names, allow } => {
                 StageFinder::Text(Box::new(ModelIdentity::new(names, allow)))
             }
+            Self::Stalls { length, window } => {
+                StageFinder::Row(Box::new(StallFinder::new(*length, *window)))
+            }
+            Self::ErrorSpirals { length } => StageFinder::Row(Box::new(SpiralFinder::new(*length))),
+            Self::Idle { steps } => StageFinder::Row(Box::new(IdleFinder::new(*steps))),
+            Self::LateActions { trailing } => {
+                StageFinder::Row(Box::new(LateFinder::new(*trailing)))
+            }
+            Self::ForbiddenMeans { kinds, history } => {
+                StageFinder::Row(Box::new(MeansFinder::new(kinds.clone(), history.clone())))
+            }
+            Self::Length { of, least, most } => {
+                StageFinder::Row(Box::new(LengthFinder::new(*of, *least, *most)))
+            }
+            Self::Language { wanted, share, letters } => {
+                let finder = LanguageFinder::new(wanted.clone(), *share, *letters);
+                StageFinder::Row(Box::new(finder))
+            }
+            Self::Refusals => StageFinder::Row(Box::new(RefusalFinder)),
         }
     }
 }

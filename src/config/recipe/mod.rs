@@ -12,6 +12,7 @@
 //! action = "reject"
 //! ```
 
+mod behaviour;
 mod passages;
 mod stages;
 

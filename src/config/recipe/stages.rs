@@ -1,5 +1,6 @@
 //! `[[stages]]` of a recipe: kind, action, and the keys that a kind has besides.
 
+use super::behaviour;
 use super::passages;
 use crate::config::campaign::raw_draw::between as two_rates;
 use crate::config::campaign::validate::entries;
@@ -17,7 +18,7 @@ const ACTIONS: [(&str, CurationAction); 4] = [
 ];
 
 /// The words of `kind`.
-const KINDS: [(&str, StageWord); 15] = [
+const KINDS: [(&str, StageWord); 23] = [
     ("format", StageWord::Recorded(StageName::Format)),
     ("leak", StageWord::Recorded(StageName::Leak)),
     ("tampering", StageWord::Recorded(StageName::Tampering)),
@@ -33,6 +34,14 @@ const KINDS: [(&str, StageWord); 15] = [
     ("personal-data", StageWord::PersonalData),
     ("host-leaks", StageWord::HostLeaks),
     ("identity", StageWord::Identity),
+    ("stalls", StageWord::Stalls),
+    ("error-spirals", StageWord::ErrorSpirals),
+    ("idle", StageWord::Idle),
+    ("late-actions", StageWord::LateActions),
+    ("forbidden-means", StageWord::ForbiddenMeans),
+    ("length", StageWord::Length),
+    ("language", StageWord::Language),
+    ("refusals", StageWord::Refusals),
 ];
 
 /// A kind, before its own keys are read.
@@ -47,6 +56,14 @@ enum StageWord {
     PersonalData,
     HostLeaks,
     Identity,
+    Stalls,
+    ErrorSpirals,
+    Idle,
+    LateActions,
+    ForbiddenMeans,
+    Length,
+    Language,
+    Refusals,
 }
 
 /// Reads one stage. None if its kind or its action is missing or wrong, which was reported.
@@ -66,6 +83,14 @@ pub(super) fn read(
         StageWord::PersonalData => passages::personal_data(&mut section),
         StageWord::HostLeaks => passages::host_leaks(&mut section),
         StageWord::Identity => passages::identity(&mut section),
+        StageWord::Stalls => behaviour::stalls(&mut section),
+        StageWord::ErrorSpirals => behaviour::error_spirals(&mut section),
+        StageWord::Idle => behaviour::idle(&mut section),
+        StageWord::LateActions => behaviour::late_actions(&mut section),
+        StageWord::ForbiddenMeans => behaviour::forbidden_means(&mut section),
+        StageWord::Length => behaviour::length(&mut section, reader),
+        StageWord::Language => behaviour::language(&mut section),
+        StageWord::Refusals => StageSettings::Refusals,
     };
     section.finish();
     let RawField::Given(action, span) = action else { return None };
