@@ -55,7 +55,8 @@ fn whole() -> Vec<RowMessage> {
 }
 
 fn exported(format: ExportFormat, row: impl Into<DatasetRow>) -> (String, Vec<LostPart>) {
-    let made = format.converter().unwrap()(&row.into()).unwrap();
+    let row: DatasetRow = row.into();
+    let made = format.converter().unwrap()(&row).unwrap();
     assert!(!made.line.contains('\n'));
     (made.line, made.lost.into_iter().collect())
 }
@@ -65,7 +66,8 @@ fn value(format: ExportFormat, row: impl Into<DatasetRow>) -> Value {
 }
 
 fn left(format: ExportFormat, row: impl Into<DatasetRow>) -> Option<LeftReason> {
-    format.converter().unwrap()(&row.into()).err()
+    let row: DatasetRow = row.into();
+    format.converter().unwrap()(&row).err()
 }
 
 #[test]
@@ -239,7 +241,7 @@ fn what_a_format_cannot_say_is_left_out_with_the_reason() {
 fn a_completion_has_each_format_without_a_verdict() {
     for format in ExportFormat::ALL {
         let Some(convert) = format.converter() else { continue };
-        let made = convert(&completion(1).into());
+        let made = convert(&DatasetRow::from(completion(1)));
         assert_eq!(made.is_ok(), format != ExportFormat::TrlKto, "{format:?}: {made:?}");
     }
 }
@@ -261,7 +263,15 @@ fn no_format_has_an_empty_key() {
         };
         let messages = vec![message("user", "x"), message("assistant", "")];
         let row = TrajectoryRow { tools: Some("[]".to_owned()), ..trajectory(messages) };
-        let line = convert(&row.into()).unwrap().line;
+        let line = convert(&DatasetRow::from(row)).unwrap().line;
         assert!(!line.contains("null") && !line.contains("tool_calls"), "{format:?}: {line}");
+    }
+}
+
+#[test]
+fn the_page_has_every_format() {
+    let page = include_str!("../../docs/exports.md");
+    for format in ExportFormat::ALL {
+        assert!(page.contains(&format!("| `{}` |", format.as_str())), "{format:?}");
     }
 }
