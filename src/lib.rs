@@ -21,6 +21,7 @@ mod durable;
 mod embedded_files;
 pub mod error;
 pub mod estimate;
+pub mod export;
 pub mod formats;
 pub mod gateway;
 pub mod harbor;

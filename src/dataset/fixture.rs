@@ -10,7 +10,7 @@ use synthd_actors::ports::{DatasetWriteRequest, RowPages, SetReview};
 pub(super) const CAMPAIGN: &str = "fixture";
 
 /// A row whose every field depends on `n`.
-pub(super) fn row(n: u64) -> TrajectoryRow {
+pub(crate) fn row(n: u64) -> TrajectoryRow {
     row_with_steps(n, 2 + n % 5)
 }
 
@@ -196,7 +196,7 @@ pub(super) fn record(n: u64) -> RowRecord {
 }
 
 /// A completion whose every field depends on `n`. Three answer each prompt.
-pub(super) fn completion(n: u64) -> CompletionRow {
+pub(crate) fn completion(n: u64) -> CompletionRow {
     let response = format!("Answer {n} with \"quotes\", ünïcödé and 🦀.");
     let text = |role: &str, content: &str, weight| RowMessage {
         role: role.to_owned(),

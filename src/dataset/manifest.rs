@@ -82,7 +82,7 @@ impl DatasetManifest {
 }
 
 /// A new file that computes its checksum and its size while it is written.
-pub(super) struct HashingFile {
+pub(crate) struct HashingFile {
     file: File,
     hash: Sha256,
     bytes: u64,
@@ -90,12 +90,12 @@ pub(super) struct HashingFile {
 
 impl HashingFile {
     /// Creates the file. Fails if it exists.
-    pub(super) fn create(path: &Path) -> io::Result<Self> {
+    pub(crate) fn create(path: &Path) -> io::Result<Self> {
         Ok(Self { file: File::create_new(path)?, hash: Sha256::new(), bytes: 0 })
     }
 
     /// Syncs the file to the disk, and returns its size and its checksum.
-    pub(super) fn finish(self) -> io::Result<(u64, String)> {
+    pub(crate) fn finish(self) -> io::Result<(u64, String)> {
         self.file.sync_all()?;
         Ok((self.bytes, hex::encode(self.hash.finalize())))
     }

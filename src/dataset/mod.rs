@@ -42,7 +42,7 @@ mod curation_card;
 mod digest;
 mod first_format;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 mod index;
 mod json_schema;
 mod lengths;
@@ -72,6 +72,7 @@ pub use completion_tally::{
 };
 pub use json_schema::json_schema;
 pub use lengths::LengthStats;
+pub(crate) use manifest::HashingFile;
 pub use manifest::{DatasetManifest, FileEntry};
 pub(crate) use metadata::rfc3339;
 pub use metadata::{DatasetMetadata, StageCounts};
@@ -85,5 +86,6 @@ pub use trajectory_tally::{
     TrajectoryFigures,
 };
 pub use verify::{DatasetVerifyReport, inspect, verify};
+pub(crate) use version_rows::each_row;
 pub use version_rows::{VersionRows, manifest_of, metadata_of, newest_version, row_in, rows_of};
 pub use writer::ShardLimits;

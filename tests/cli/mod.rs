@@ -14,6 +14,7 @@ mod draws;
 mod editions;
 mod episodes;
 mod errors;
+mod exports;
 mod fault_kinds;
 mod faults;
 pub(crate) mod full_disk;

@@ -1,10 +1,12 @@
-//! `synthd dataset`: builds, verifies and describes dataset versions. `verify` and `stats` read the
+//! `synthd dataset`: builds, verifies, describes and exports dataset versions. `verify` and `stats` read the
 //! Parquet files themselves and trust no number that the version states about itself.
 
 mod build;
 mod diff;
 mod explain;
+mod export;
 mod recipe;
+mod row_progress;
 mod stats;
 mod verify;
 
@@ -20,6 +22,8 @@ pub(super) enum DatasetCommand {
     Explain(explain::DatasetExplainArgs),
     /// Show what differs between two versions
     Diff(diff::DatasetDiffArgs),
+    /// Write a version in the form that a trainer reads
+    Export(export::DatasetExportArgs),
     /// Check checksums, schema, splits and figures
     Verify(verify::DatasetVerifyArgs),
     /// Show the figures of a dataset version
@@ -33,6 +37,7 @@ pub(super) fn run(command: &DatasetCommand) -> Result<ExitCode> {
         DatasetCommand::Build(args) => build::run(args),
         DatasetCommand::Explain(args) => explain::run(args),
         DatasetCommand::Diff(args) => diff::run(args),
+        DatasetCommand::Export(args) => export::run(args),
         DatasetCommand::Verify(args) => verify::run(args),
         DatasetCommand::Stats(args) => stats::run(args),
     }

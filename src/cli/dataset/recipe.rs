@@ -1,23 +1,19 @@
 //! `synthd dataset build RECIPE.toml`: writes a dataset version by a recipe.
 
 use super::build::DatasetBuildArgs;
-use crate::cli::run::progress;
+use super::row_progress::RowProgress;
 use crate::cli::terminal::layout::{TableColumn, lines};
 use crate::cli::terminal::output::{
-    eprint_line, pluralize, print_config_errors, print_json, print_line, stderr_is_terminal, width,
-    write_above,
+    eprint_line, pluralize, print_config_errors, print_json, print_line, width,
 };
 use crate::cli::terminal::terminal_text::escape_line;
 use crate::config::{self, LoadedRecipe};
 use crate::curation::{self, BuiltRecipe};
 use crate::error::Result;
 use crate::running_engine::run_in_actor_system;
-use indicatif::ProgressBar;
 use serde_json::json;
-use std::cell::Cell;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Instant;
 
 /// Builds the version. Mistakes of the file are printed, and their code is the exit code.
 pub(super) fn run(args: &DatasetBuildArgs, recipe: &Path) -> Result<ExitCode> {
@@ -32,7 +28,7 @@ pub(super) fn run(args: &DatasetBuildArgs, recipe: &Path) -> Result<ExitCode> {
 }
 
 async fn live(args: &DatasetBuildArgs, loaded: LoadedRecipe) -> Result<ExitCode> {
-    let shown = RecipeProgress::new();
+    let shown = RowProgress::new("rows shown to stages");
     let built =
         curation::build(&loaded, &args.data.data_dir, &|rows, of| shown.show(rows, of)).await;
     drop(shown);
@@ -93,44 +89,5 @@ fn show(built: &BuiltRecipe) {
     ));
     if built.publication.new.is_none() {
         print_line("it is the newest version already, so nothing was written");
-    }
-}
-
-/// The progress on stderr: a bar on a terminal, lines elsewhere.
-pub(super) struct RecipeProgress {
-    bar: Option<ProgressBar>,
-    last_line: Cell<Instant>,
-}
-
-impl RecipeProgress {
-    pub(super) fn new() -> Self {
-        let bar = stderr_is_terminal().then(|| progress::bar(0));
-        write_above(bar.clone());
-        Self { bar, last_line: Cell::new(Instant::now()) }
-    }
-
-    /// Shows how many rows of how many were shown to stages. Lines are printed rarely.
-    pub(super) fn show(&self, rows: u64, of: u64) {
-        match &self.bar {
-            Some(bar) => {
-                bar.set_length(of);
-                bar.set_position(rows);
-            }
-            None if self.last_line.get().elapsed() >= progress::LINE_EVERY => {
-                eprint_line(&format!("[{rows}/{of}] rows shown to stages"));
-                self.last_line.set(Instant::now());
-            }
-            None => {}
-        }
-    }
-}
-
-impl Drop for RecipeProgress {
-    /// Removes the bar, so that the table stands in its place.
-    fn drop(&mut self) {
-        write_above(None);
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
     }
 }

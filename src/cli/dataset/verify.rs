@@ -2,7 +2,7 @@
 //! `crate::dataset::inspect` does the checks: sizes and checksums of the files, the schema, every
 //! row, the splits and the figures.
 
-use super::recipe::RecipeProgress;
+use super::row_progress::RowProgress;
 use super::size;
 use crate::cli::DataDir;
 use crate::cli::terminal::output::{print_json, print_line, table};
@@ -78,7 +78,7 @@ pub(super) fn run(args: &DatasetVerifyArgs) -> Result<ExitCode> {
 
 /// The files that the rebuilt version has in another way.
 fn rebuilt(args: &DatasetVerifyArgs) -> Result<Vec<String>> {
-    let shown = RecipeProgress::new();
+    let shown = RowProgress::new("rows shown to stages");
     let progress = |rows, of| shown.show(rows, of);
     run_in_actor_system(rebuild(&args.dir, &args.data.data_dir, &progress))?
 }
