@@ -186,6 +186,8 @@ codes! {
     DatasetDamaged = "0702", exit 1;
     /// The sources of a recipe cannot give one dataset.
     RecipeSources = "0703", exit 2;
+    /// A review is unknown, damaged, locked, or of another version of the dataset.
+    ReviewUnusable = "0705", exit 2;
 
     /// A model of the campaign cannot be called as it is configured; for example, its key is not
     /// set.

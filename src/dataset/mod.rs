@@ -85,5 +85,5 @@ pub use trajectory_tally::{
     TrajectoryFigures,
 };
 pub use verify::{DatasetVerifyReport, inspect, verify};
-pub use version_rows::{VersionRows, metadata_of, row_in, rows_of};
+pub use version_rows::{VersionRows, each_row, metadata_of, row_in, rows_of};
 pub use writer::ShardLimits;

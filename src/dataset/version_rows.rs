@@ -45,7 +45,7 @@ pub fn metadata_of(dir: &Path) -> Result<DatasetMetadata> {
 }
 
 /// Calls `see` with each row of all splits.
-pub(super) fn each_row(dir: &Path, see: &mut dyn FnMut(DatasetSplit, DatasetRow)) -> Result<()> {
+pub fn each_row(dir: &Path, see: &mut dyn FnMut(DatasetSplit, DatasetRow)) -> Result<()> {
     let manifest = open_manifest(dir)?;
     let format = format_of(&manifest);
     for file in &manifest.files {

@@ -11,6 +11,7 @@ mod measured_rate;
 mod model_identity;
 mod personal_data;
 mod recorded;
+mod review_decisions;
 mod row_balance;
 mod row_cap;
 mod row_group;
@@ -29,9 +30,11 @@ pub use row_cap::{KeepRule, RowCap};
 pub use row_group::RowAspect;
 
 use super::curation_stage::{StageFinder, StageInputs};
+use crate::model::ReviewValue;
 use host_leaks::HostLeaks;
 use model_identity::ModelIdentity;
 use personal_data::PersonalData;
+use review_decisions::{ReviewDecisions, read_decisions};
 use secrets::SecretFinder;
 use serde::{Deserialize, Serialize};
 
@@ -57,6 +60,8 @@ pub enum StageSettings {
     HostLeaks { names: Vec<String>, allow: Vec<String> },
     /// A model that says which one it is.
     Identity { names: Vec<String>, allow: Vec<String> },
+    /// Rows of which reviewers say something. `file` is an exported review.
+    Review { file: String, decision: ReviewValue, least: u32 },
 }
 
 impl StageSettings {
@@ -72,6 +77,7 @@ impl StageSettings {
             Self::PersonalData { .. } => "personal-data",
             Self::HostLeaks { .. } => "host-leaks",
             Self::Identity { .. } => "identity",
+            Self::Review { .. } => "review",
         }
     }
 
@@ -84,6 +90,7 @@ impl StageSettings {
     pub fn label(&self) -> String {
         match self {
             Self::Duplicates => "duplicate".to_owned(),
+            Self::Review { decision, .. } => format!("review-{}", decision.as_str()),
             _ => self.kind().to_owned(),
         }
     }
@@ -95,7 +102,8 @@ impl StageSettings {
             | Self::Duplicates
             | Self::PassRate { .. }
             | Self::Cap { .. }
-            | Self::Balance { .. } => false,
+            | Self::Balance { .. }
+            | Self::Review { .. } => false,
             Self::Secrets { .. }
             | Self::PersonalData { .. }
             | Self::HostLeaks { .. }
@@ -105,7 +113,20 @@ impl StageSettings {
 
     /// The files that the stage needs, as the recipe names them.
     pub fn files(&self) -> Vec<&str> {
-        Vec::new()
+        match self {
+            Self::Review { file, .. } => vec![file.as_str()],
+            _ => Vec::new(),
+        }
+    }
+
+    /// What is wrong with the files that the stage needs, for people.
+    pub fn check_files(&self, inputs: &StageInputs) -> Result<(), String> {
+        match self {
+            Self::Review { file, .. } => {
+                read_decisions(&inputs.file(file)).map(drop).map_err(|why| format!("{file}: {why}"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// What looks at the rows.
@@ -131,6 +152,11 @@ impl StageSettings {
             }
             Self::Identity { names, allow } => {
                 StageFinder::Text(Box::new(ModelIdentity::new(names, allow)))
+            }
+            Self::Review { file, decision, least } => {
+                // A file with mistakes was refused before (`check_files`).
+                let decisions = read_decisions(&inputs.file(file)).unwrap_or_default();
+                StageFinder::Row(Box::new(ReviewDecisions::new(decisions, *decision, *least)))
             }
         }
     }
