@@ -113,7 +113,8 @@ fn read_inputs(loaded: &LoadedRecipe) -> Result<StageInputs> {
     }
     for stage in &loaded.recipe.stages {
         stage.settings.check_files(&inputs).map_err(|why| {
-            let what = format!("a file of the stage {} cannot be used: {why}", stage.settings.kind());
+            let what =
+                format!("a file of the stage {} cannot be used: {why}", stage.settings.kind());
             Error::new(Code::RecipeSources, what)
                 .hint("make the file anew; `docs/recipes.md` says what each stage reads")
         })?;

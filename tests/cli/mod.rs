@@ -36,6 +36,7 @@ mod recipes;
 mod registry;
 mod replay;
 mod reverify;
+mod reviews;
 mod runs;
 mod samples;
 mod schema;

@@ -64,13 +64,31 @@ impl RawTerminal {
             if key != TerminalKey::Byte(ESCAPE) {
                 return Ok(key);
             }
-            // The rest of the sequence is there already.
-            while let Some(rest) = self.poll(PollTimeout::ZERO)? {
-                if !matches!(rest, TerminalKey::Byte(_)) {
-                    return Ok(rest);
-                }
+            if let Some(other) = self.pass_sequence()? {
+                return Ok(other);
             }
         }
+    }
+
+    /// Passes over what belongs to an escape: `[` up to a letter or `~`, `O` and one more, or one byte. It is
+    /// there already. Returns what is no byte.
+    fn pass_sequence(&self) -> Result<Option<TerminalKey>> {
+        let mut first = None;
+        while let Some(key) = self.poll(PollTimeout::ZERO)? {
+            let TerminalKey::Byte(byte) = key else { return Ok(Some(key)) };
+            let ends = match first.replace(byte) {
+                None => !matches!(byte, b'[' | b'O'),
+                Some(b'O') => true,
+                Some(_) => {
+                    first = Some(b'[');
+                    (0x40..=0x7e).contains(&byte)
+                }
+            };
+            if ends {
+                break;
+            }
+        }
+        Ok(None)
     }
 
     /// A byte or a signal. None if nothing came in time.

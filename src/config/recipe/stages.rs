@@ -5,9 +5,7 @@ use crate::config::campaign::raw_draw::between as two_rates;
 use crate::config::campaign::validate::entries;
 use crate::config::reading::reader::{ConfigReader, RawField};
 use crate::config::reading::section::ConfigSection;
-use crate::config::reading::values::{
-    ValueFault, choice, some_text, text, thousandths, whole,
-};
+use crate::config::reading::values::{ValueFault, choice, some_text, text, thousandths, whole};
 use synthd_actors::curation::stages::{KeepRule, RowAspect, StageName, StageSettings};
 use synthd_actors::curation::{CurationAction, RecipeStage};
 use synthd_actors::model::ReviewValue;
