@@ -169,7 +169,7 @@ fn in_proportion(sizes: &[usize], rows: usize) -> Vec<usize> {
         given += share;
         remainders.push((product % u128::from(left), at));
     }
-    remainders.sort_by(|a, b| b.cmp(a));
+    remainders.sort_unstable_by_key(|one| std::cmp::Reverse(*one));
     let missing = (rows - sizes.len()).saturating_sub(given);
     remainders.iter().take(missing).for_each(|(_, at)| shares[*at] += 1);
     shares

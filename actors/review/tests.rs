@@ -350,6 +350,47 @@ fn the_label_error_weighs_items_by_the_rows_that_they_stand_for() {
     assert!(error.low < 0.05 && error.high > 0.5);
 }
 
+const VERDICTS: [SealedVerdict; 4] = [Resolved, Unresolved, Flaky, SealedVerdict::Unchecked];
+
+proptest! {
+    #[test]
+    fn figures_count_every_item_and_their_intervals_hold_the_rate(
+        items in proptest::collection::vec((0..4_usize, 1..3_u32, 1..5_u64, 5..20_u64), 1..30),
+        said in proptest::collection::vec((0..30_u64, 0..3_usize, 0..3_usize), 0..80),
+    ) {
+        let item = |(verdict, wanted, drawn, of): (usize, u32, u64, u64)| (VERDICTS[verdict], wanted, drawn, of);
+        let items: Vec<(SealedVerdict, u32, u64, u64)> = items.into_iter().map(item).collect();
+        let mut book = book(&items);
+        let mut stands = 0;
+        for (item, reviewer, value) in said {
+            let reviewer = ["ada", "bob", "eve"][reviewer];
+            // Some are refused: the item is not there, or the reviewer has decided.
+            let record = decision(item, reviewer, ReviewValue::ALL[value].1);
+            stands += u64::from(book.apply(record).is_ok());
+        }
+        let figures = ReviewFigures::of(&book);
+        prop_assert_eq!(figures.states.values().sum::<u64>(), items.len() as u64);
+        let values = figures.reviewers.values().map(|counts| counts.values);
+        let all: u64 = values.map(|counts| counts.right + counts.wrong + counts.unsure).sum();
+        prop_assert_eq!(all, stands);
+        let decided = figures.states[&ReviewState::Agreed] + figures.states[&ReviewState::Settled];
+        let sealed = figures.sealed.values().map(|counts| counts.right + counts.wrong + counts.unsure);
+        prop_assert_eq!(sealed.sum::<u64>(), decided);
+        if let Some(error) = figures.label_error {
+            prop_assert!(error.items <= decided && error.wrong <= error.items);
+            prop_assert!(error.effective <= error.items as f64 + 1e-9);
+            prop_assert!(0.0 <= error.low && error.low <= error.rate + 1e-9, "{:?}", error);
+            prop_assert!(error.rate <= error.high + 1e-9 && error.high <= 1.0, "{:?}", error);
+        }
+        for item in book.items() {
+            let waits = ["ada", "bob", "eve", "joe"].map(|who| waiting(&book, who).contains(&item.number));
+            let wanted = book.state(item).wants_more();
+            prop_assert_eq!(waits[3], wanted, "somebody new is wanted or not");
+            prop_assert!(wanted || waits == [false; 4]);
+        }
+    }
+}
+
 #[test]
 fn reviewers_who_differ_agree_less() {
     let mut book = book(&[(Resolved, 2, 1, 1); 4]);

@@ -4,7 +4,7 @@
 use super::item_page::ItemDocument;
 use super::session::ReviewSession;
 use super::{ReviewPlace, ReviewerName, print_shown_json};
-use crate::cli::terminal::output::print_line;
+use crate::cli::terminal::output::{print_line, width};
 use crate::cli::terminal::terminal_text::{TextStyler, escape_line};
 use crate::error::Result;
 use crate::review::{ReviewFile, ReviewRows};
@@ -69,8 +69,9 @@ fn once(
     if args.json {
         return print_shown_json(&json!({ "review": name, "left": left, "next": document }));
     }
-    let mut lines = document.lines(TextStyler::plain(), None);
-    lines.extend(document.hidden_lines(TextStyler::plain(), None));
+    let styler = TextStyler::for_stdout();
+    let mut lines = document.lines(styler, width());
+    lines.extend(document.hidden_lines(styler, width()));
     print_line(&lines.join("\n"));
     print_line("");
     print_line(&format!(

@@ -3,6 +3,7 @@
 use crate::cli::DataDir;
 use crate::cli::terminal::layout::{TableColumn, lines};
 use crate::cli::terminal::output::{pluralize, print_json, print_line, width};
+use crate::cli::terminal::terminal_text::escape_line;
 use crate::error::Result;
 use crate::review::ReviewFile;
 use clap::Args;
@@ -55,7 +56,7 @@ fn show(book: &ReviewBook, figures: &ReviewFigures) {
         "{}: version {} of {}, {} of {} by {}, seed {}",
         head.name,
         head.version,
-        crate::cli::terminal::terminal_text::escape_line(&head.dataset),
+        escape_line(&head.dataset),
         pluralize(head.items, "item"),
         pluralize(head.rows, "row"),
         head.design,
