@@ -8,6 +8,7 @@
 //! - `pack` has projects with tests, from which tasks are made.
 //! - `task` and `agent` are pure as well: how a task is drawn, and what a model is shown.
 //! - `curation` has what a recipe makes of finished rows: stages, their notes, and the passes.
+//! - `review` has what people say of finished rows: the sample, the decisions, the figures.
 //! - `draft` has the state machine of templates that models write.
 //! - `variety` compares the tasks of a template, and templates with each other.
 //! - `ports` and `agent_access` are the traits that the `synthd` package implements: store,
@@ -36,6 +37,7 @@ pub mod pool;
 pub mod ports;
 pub mod proof;
 pub mod quality;
+pub mod review;
 pub mod router;
 pub mod supervisor;
 pub mod task;

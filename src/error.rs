@@ -188,6 +188,8 @@ codes! {
     RecipeSources = "0703", exit 2;
     /// A dataset version cannot be written in the form of a trainer.
     ExportUnwritten = "0704", exit 2;
+    /// A review is unknown, damaged, locked, or of another version of the dataset.
+    ReviewUnusable = "0705", exit 2;
 
     /// A model of the campaign cannot be called as it is configured; for example, its key is not
     /// set.

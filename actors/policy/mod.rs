@@ -46,6 +46,6 @@ pub use plausible::{UsageBounds, is_plausible};
 pub use restart_intensity::RestartIntensity;
 pub use retry::{RetryDecision, RetryPolicy, backoff};
 pub use sample_tracker::{SampleKey, SampleTracker, trial_of};
-pub use samples::{SampleCounts, more_samples, pass_rate, wilson};
+pub use samples::{SampleCounts, more_samples, pass_rate, wilson, wilson_of_rate};
 pub use split::split_of;
 pub use token_bucket::TokenBucket;

@@ -70,13 +70,21 @@ pub fn wilson(solved: u32, tries: u32) -> (f64, f64) {
     if tries == 0 {
         return (0.0, 1.0);
     }
-    let (n, rate) = (f64::from(tries), f64::from(solved) / f64::from(tries));
+    wilson_of_rate(f64::from(solved) / f64::from(tries), f64::from(tries))
+}
+
+/// The same of a rate over `n` tries, where weights make `n` a number with decimals. Without any try it
+/// is the whole range from 0 to 1.
+pub fn wilson_of_rate(rate: f64, n: f64) -> (f64, f64) {
+    if n <= 0.0 {
+        return (0.0, 1.0);
+    }
     let scale = 1.0 + Z * Z / n;
     let middle = (rate + Z * Z / (2.0 * n)) / scale;
     let half = Z / scale * (rate * (1.0 - rate) / n + Z * Z / (4.0 * n * n)).sqrt();
     // Rounding must not move the exact bounds 0 and 1.
-    let low = if solved == 0 { 0.0 } else { (middle - half).max(0.0) };
-    let high = if solved >= tries { 1.0 } else { (middle + half).min(1.0) };
+    let low = if rate <= 0.0 { 0.0 } else { (middle - half).max(0.0) };
+    let high = if rate >= 1.0 { 1.0 } else { (middle + half).min(1.0) };
     (low, high)
 }
 

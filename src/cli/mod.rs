@@ -26,6 +26,7 @@ mod money;
 mod pack;
 mod prices;
 mod retry;
+mod review;
 mod run;
 mod schema;
 mod store;
@@ -127,6 +128,9 @@ enum CliCommand {
     /// Datasets: build, verify, stats
     #[command(subcommand)]
     Dataset(dataset::DatasetCommand),
+    /// Let people judge rows of a dataset: create, next, show, label, export, stats
+    #[command(subcommand)]
+    Review(review::ReviewCommand),
     /// Show what a row of a dataset, or a template, consists of
     Schema(schema::SchemaArgs),
     /// The recorded cost of model calls: list, reconcile
@@ -241,6 +245,7 @@ fn execute(cli: Cli) -> Result<ExitCode, Error> {
         CliCommand::Call(command) => call::run(&command),
         CliCommand::Campaign(command) => campaign::run(&command),
         CliCommand::Dataset(command) => dataset::run(&command),
+        CliCommand::Review(command) => review::run(&command),
         CliCommand::Schema(args) => schema::run(&args),
         CliCommand::Money(command) => money::run(&command),
         CliCommand::Store(command) => store::run(&command),

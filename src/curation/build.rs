@@ -158,5 +158,13 @@ fn read_inputs(loaded: &LoadedRecipe) -> Result<StageInputs> {
         let text = std::fs::read_to_string(&place).map_err(|error| unread(error.to_string()))?;
         inputs.files.insert(path.to_owned(), text.into());
     }
+    for stage in &loaded.recipe.stages {
+        stage.settings.check_files(&inputs).map_err(|why| {
+            let what =
+                format!("a file of the stage {} cannot be used: {why}", stage.settings.kind());
+            Error::new(Code::RecipeSources, what)
+                .hint("make the file anew; `docs/recipes.md` says what each stage reads")
+        })?;
+    }
     Ok(inputs)
 }

@@ -86,6 +86,7 @@ pub use trajectory_tally::{
     TrajectoryFigures,
 };
 pub use verify::{DatasetVerifyReport, inspect, verify};
-pub(crate) use version_rows::each_row;
-pub use version_rows::{VersionRows, manifest_of, metadata_of, newest_version, row_in, rows_of};
+pub use version_rows::{
+    VersionRows, each_row, manifest_of, metadata_of, newest_version, row_in, rows_of,
+};
 pub use writer::ShardLimits;

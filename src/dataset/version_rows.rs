@@ -57,7 +57,7 @@ pub fn newest_version(data_dir: &Path, name: &CampaignName) -> Option<DatasetMet
 }
 
 /// Calls `see` with each row of all splits.
-pub(crate) fn each_row(dir: &Path, see: &mut dyn FnMut(DatasetSplit, DatasetRow)) -> Result<()> {
+pub fn each_row(dir: &Path, see: &mut dyn FnMut(DatasetSplit, DatasetRow)) -> Result<()> {
     let manifest = open_manifest(dir)?;
     let format = format_of(&manifest);
     for file in &manifest.files {

@@ -38,6 +38,7 @@ mod recipes;
 mod registry;
 mod replay;
 mod reverify;
+mod reviews;
 mod runs;
 mod samples;
 mod schema;

@@ -19,6 +19,7 @@ mod model_identity;
 mod personal_data;
 mod recorded;
 mod refusals;
+mod review_decisions;
 mod row_balance;
 mod row_cap;
 mod row_group;
@@ -46,9 +47,11 @@ pub use row_group::RowAspect;
 pub use stalls::StallFinder;
 
 use super::curation_stage::{StageFinder, StageInputs};
+use crate::model::ReviewValue;
 use host_leaks::HostLeaks;
 use model_identity::ModelIdentity;
 use personal_data::PersonalData;
+use review_decisions::{ReviewDecisions, read_decisions};
 use secrets::SecretFinder;
 use serde::{Deserialize, Serialize};
 
@@ -90,6 +93,8 @@ pub enum StageSettings {
     Language { wanted: Vec<TextLanguage>, share: u32, letters: u32 },
     /// Models that decline.
     Refusals,
+    /// Rows of which reviewers say something. `file` is an exported review.
+    Review { file: String, decision: ReviewValue, least: u32 },
 }
 
 impl StageSettings {
@@ -113,6 +118,7 @@ impl StageSettings {
             Self::Length { .. } => "length",
             Self::Language { .. } => "language",
             Self::Refusals => "refusals",
+            Self::Review { .. } => "review",
         }
     }
 
@@ -125,6 +131,7 @@ impl StageSettings {
     pub fn label(&self) -> String {
         match self {
             Self::Duplicates => "duplicate".to_owned(),
+            Self::Review { decision, .. } => format!("review-{}", decision.as_str()),
             _ => self.kind().to_owned(),
         }
     }
@@ -144,7 +151,8 @@ impl StageSettings {
             | Self::ForbiddenMeans { .. }
             | Self::Length { .. }
             | Self::Language { .. }
-            | Self::Refusals => false,
+            | Self::Refusals
+            | Self::Review { .. } => false,
             Self::Secrets { .. }
             | Self::PersonalData { .. }
             | Self::HostLeaks { .. }
@@ -154,7 +162,20 @@ impl StageSettings {
 
     /// The files that the stage needs, as the recipe names them.
     pub fn files(&self) -> Vec<&str> {
-        Vec::new()
+        match self {
+            Self::Review { file, .. } => vec![file.as_str()],
+            _ => Vec::new(),
+        }
+    }
+
+    /// What is wrong with the files that the stage needs, for people.
+    pub fn check_files(&self, inputs: &StageInputs) -> Result<(), String> {
+        match self {
+            Self::Review { file, .. } => {
+                read_decisions(&inputs.file(file)).map(drop).map_err(|why| format!("{file}: {why}"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// What looks at the rows.
@@ -200,6 +221,11 @@ impl StageSettings {
                 StageFinder::Row(Box::new(finder))
             }
             Self::Refusals => StageFinder::Row(Box::new(RefusalFinder)),
+            Self::Review { file, decision, least } => {
+                // A file with mistakes was refused before (`check_files`).
+                let decisions = read_decisions(&inputs.file(file)).unwrap_or_default();
+                StageFinder::Row(Box::new(ReviewDecisions::new(decisions, *decision, *least)))
+            }
         }
     }
 }

@@ -49,7 +49,7 @@ impl RowAspect {
     }
 
     /// The value of a row; `none` where its format has none.
-    pub(in crate::curation) fn of(self, row: &DatasetRow) -> String {
+    pub(crate) fn of(self, row: &DatasetRow) -> String {
         let none = || "none".to_owned();
         match (self, row) {
             (Self::Task, row) => row.work_id().to_owned(),

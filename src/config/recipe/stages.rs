@@ -6,9 +6,10 @@ use crate::config::campaign::raw_draw::between as two_rates;
 use crate::config::campaign::validate::entries;
 use crate::config::reading::reader::{ConfigReader, RawField};
 use crate::config::reading::section::ConfigSection;
-use crate::config::reading::values::{ValueFault, choice, thousandths, whole};
+use crate::config::reading::values::{ValueFault, choice, some_text, text, thousandths, whole};
 use synthd_actors::curation::stages::{KeepRule, RowAspect, StageName, StageSettings};
 use synthd_actors::curation::{CurationAction, RecipeStage};
+use synthd_actors::model::ReviewValue;
 
 const ACTIONS: [(&str, CurationAction); 4] = [
     ("reject", CurationAction::Reject),
@@ -18,7 +19,7 @@ const ACTIONS: [(&str, CurationAction); 4] = [
 ];
 
 /// The words of `kind`.
-const KINDS: [(&str, StageWord); 23] = [
+const KINDS: [(&str, StageWord); 24] = [
     ("format", StageWord::Recorded(StageName::Format)),
     ("leak", StageWord::Recorded(StageName::Leak)),
     ("tampering", StageWord::Recorded(StageName::Tampering)),
@@ -42,6 +43,7 @@ const KINDS: [(&str, StageWord); 23] = [
     ("length", StageWord::Length),
     ("language", StageWord::Language),
     ("refusals", StageWord::Refusals),
+    ("review", StageWord::Review),
 ];
 
 /// A kind, before its own keys are read.
@@ -64,6 +66,7 @@ enum StageWord {
     Length,
     Language,
     Refusals,
+    Review,
 }
 
 /// Reads one stage. None if its kind or its action is missing or wrong, which was reported.
@@ -91,6 +94,7 @@ pub(super) fn read(
         StageWord::Length => behaviour::length(&mut section, reader),
         StageWord::Language => behaviour::language(&mut section),
         StageWord::Refusals => StageSettings::Refusals,
+        StageWord::Review => review(&mut section),
     };
     section.finish();
     let RawField::Given(action, span) = action else { return None };
@@ -125,6 +129,18 @@ fn balance(section: &mut ConfigSection<'_, '_>) -> StageSettings {
     let by = section.required("by", "\"difficulty\"", choice(&aspects()));
     let ratio = section.optional("ratio", thousandths(1.0..=1_000.0));
     StageSettings::Balance { by: by.or(RowAspect::Difficulty), ratio: ratio.or(1_000) }
+}
+
+/// The keys of `review`.
+fn review(section: &mut ConfigSection<'_, '_>) -> StageSettings {
+    let file = section.required("file", "\"review.jsonl\"", text(some_text));
+    let decision = section.required("decision", "\"wrong\"", choice(&ReviewValue::ALL));
+    let least = section.optional("least", whole(1..=1_000));
+    StageSettings::Review {
+        file: file.or(String::new()),
+        decision: decision.or(ReviewValue::Wrong),
+        least: least.or(1),
+    }
 }
 
 fn aspects() -> [(&'static str, RowAspect); 9] {

@@ -137,9 +137,7 @@ fn git_effect(command: &ShellCommand) -> ActionEffect {
 
 /// Whether the program of an interpreter writes files.
 fn writes(command: &ShellCommand) -> bool {
-    let writes = |text: &String| {
-        has_any(text, WRITING) || text.contains("open(") && has_mode(text)
-    };
+    let writes = |text: &String| has_any(text, WRITING) || text.contains("open(") && has_mode(text);
     command.arguments().iter().any(writes) || writes(&command.input)
 }
 
