@@ -3,15 +3,18 @@
 
 mod equal_rows;
 mod measured_rate;
+mod near_rows;
 mod recorded;
 mod row_balance;
 mod row_cap;
 mod row_group;
 #[cfg(test)]
 mod tests;
+mod text_words;
 
 pub use equal_rows::EqualRows;
 pub use measured_rate::MeasuredRate;
+pub use near_rows::{ComparedText, NearRows, NearRule};
 pub use recorded::{RecordedStage, StageName};
 pub use row_balance::RowBalance;
 pub(super) use row_cap::lot;
@@ -35,6 +38,8 @@ pub enum StageSettings {
     Cap { by: Vec<RowAspect>, most: u32, keep: KeepRule },
     /// Rows beyond so many times those of the rarest value. The ratio is in thousandths.
     Balance { by: RowAspect, ratio: u32 },
+    /// All but the best of rows that are nearly the same. The threshold is in thousandths.
+    NearDuplicates { of: ComparedText, threshold: u32, words: u32, keep: KeepRule },
 }
 
 impl StageSettings {
@@ -46,6 +51,7 @@ impl StageSettings {
             Self::PassRate { .. } => "pass-rate",
             Self::Cap { .. } => "cap",
             Self::Balance { .. } => "balance",
+            Self::NearDuplicates { .. } => "near-duplicates",
         }
     }
 
@@ -58,6 +64,7 @@ impl StageSettings {
     pub fn label(&self) -> String {
         match self {
             Self::Duplicates => "duplicate".to_owned(),
+            Self::NearDuplicates { .. } => "near-duplicate".to_owned(),
             _ => self.kind().to_owned(),
         }
     }
@@ -69,7 +76,8 @@ impl StageSettings {
             | Self::Duplicates
             | Self::PassRate { .. }
             | Self::Cap { .. }
-            | Self::Balance { .. } => false,
+            | Self::Balance { .. }
+            | Self::NearDuplicates { .. } => false,
         }
     }
 
@@ -91,6 +99,10 @@ impl StageSettings {
             }
             Self::Balance { by, ratio } => {
                 StageFinder::Whole(Box::new(RowBalance::new(*by, *ratio, inputs.seed)))
+            }
+            &Self::NearDuplicates { of, threshold, words, keep } => {
+                let rule = NearRule { of, threshold, words, keep };
+                StageFinder::Whole(Box::new(NearRows::new(rule, inputs.seed)))
             }
         }
     }

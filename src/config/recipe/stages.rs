@@ -5,7 +5,9 @@ use crate::config::campaign::validate::entries;
 use crate::config::reading::reader::{ConfigReader, RawField};
 use crate::config::reading::section::ConfigSection;
 use crate::config::reading::values::{ValueFault, choice, thousandths, whole};
-use synthd_actors::curation::stages::{KeepRule, RowAspect, StageName, StageSettings};
+use synthd_actors::curation::stages::{
+    ComparedText, KeepRule, RowAspect, StageName, StageSettings,
+};
 use synthd_actors::curation::{CurationAction, RecipeStage};
 
 const ACTIONS: [(&str, CurationAction); 4] = [
@@ -16,7 +18,7 @@ const ACTIONS: [(&str, CurationAction); 4] = [
 ];
 
 /// The words of `kind`.
-const KINDS: [(&str, StageWord); 11] = [
+const KINDS: [(&str, StageWord); 12] = [
     ("format", StageWord::Recorded(StageName::Format)),
     ("leak", StageWord::Recorded(StageName::Leak)),
     ("tampering", StageWord::Recorded(StageName::Tampering)),
@@ -28,6 +30,7 @@ const KINDS: [(&str, StageWord); 11] = [
     ("pass-rate", StageWord::PassRate),
     ("cap", StageWord::Cap),
     ("balance", StageWord::Balance),
+    ("near-duplicates", StageWord::NearDuplicates),
 ];
 
 /// A kind, before its own keys are read.
@@ -38,6 +41,7 @@ enum StageWord {
     PassRate,
     Cap,
     Balance,
+    NearDuplicates,
 }
 
 /// Reads one stage. None if its kind or its action is missing or wrong, which was reported.
@@ -53,6 +57,7 @@ pub(super) fn read(
         StageWord::PassRate => pass_rate(&mut section),
         StageWord::Cap => cap(&mut section),
         StageWord::Balance => balance(&mut section),
+        StageWord::NearDuplicates => near_duplicates(&mut section),
     };
     section.finish();
     let RawField::Given(action, span) = action else { return None };
@@ -87,6 +92,20 @@ fn balance(section: &mut ConfigSection<'_, '_>) -> StageSettings {
     let by = section.required("by", "\"difficulty\"", choice(&aspects()));
     let ratio = section.optional("ratio", thousandths(1.0..=1_000.0));
     StageSettings::Balance { by: by.or(RowAspect::Difficulty), ratio: ratio.or(1_000) }
+}
+
+/// The keys of `near-duplicates`.
+fn near_duplicates(section: &mut ConfigSection<'_, '_>) -> StageSettings {
+    let of = section.optional("of", choice(&ComparedText::ALL));
+    let threshold = section.optional("threshold", thousandths(0.5..=1.0));
+    let words = section.optional("words", whole(1..=32));
+    let keep = section.optional("keep", choice(&KeepRule::ALL));
+    StageSettings::NearDuplicates {
+        of: of.or(ComparedText::default()),
+        threshold: threshold.or(800),
+        words: words.or(5),
+        keep: keep.or(KeepRule::Solved),
+    }
 }
 
 fn aspects() -> [(&'static str, RowAspect); 9] {
