@@ -111,5 +111,10 @@ fn read_inputs(loaded: &LoadedRecipe) -> Result<StageInputs> {
         let text = std::fs::read_to_string(&place).map_err(|error| unread(error.to_string()))?;
         inputs.files.insert(path.to_owned(), text.into());
     }
+    let mut stages = loaded.recipe.stages.iter();
+    if let Some(why) = stages.find_map(|stage| stage.settings.fault_of_files(&inputs)) {
+        return Err(Error::new(Code::RecipeSources, why)
+            .hint("docs/recipes.md says what a file of a stage looks like"));
+    }
     Ok(inputs)
 }

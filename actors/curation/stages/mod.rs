@@ -1,6 +1,7 @@
 //! The stages that a recipe can name. Each is in a file of its own: its settings, its version, and its
 //! finder.
 
+mod decontamination;
 mod equal_rows;
 mod measured_rate;
 mod near_rows;
@@ -12,6 +13,7 @@ mod row_group;
 mod tests;
 mod text_words;
 
+pub use decontamination::{BenchmarkOverlap, BenchmarkText};
 pub use equal_rows::EqualRows;
 pub use measured_rate::MeasuredRate;
 pub use near_rows::{ComparedText, NearRows, NearRule};
@@ -40,6 +42,8 @@ pub enum StageSettings {
     Balance { by: RowAspect, ratio: u32 },
     /// All but the best of rows that are nearly the same. The threshold is in thousandths.
     NearDuplicates { of: ComparedText, threshold: u32, words: u32, keep: KeepRule },
+    /// Rows that have texts of a benchmark.
+    Decontamination { benchmarks: Vec<String>, by: Vec<BenchmarkOverlap>, observations: bool },
 }
 
 impl StageSettings {
@@ -52,6 +56,7 @@ impl StageSettings {
             Self::Cap { .. } => "cap",
             Self::Balance { .. } => "balance",
             Self::NearDuplicates { .. } => "near-duplicates",
+            Self::Decontamination { .. } => "decontamination",
         }
     }
 
@@ -65,6 +70,7 @@ impl StageSettings {
         match self {
             Self::Duplicates => "duplicate".to_owned(),
             Self::NearDuplicates { .. } => "near-duplicate".to_owned(),
+            Self::Decontamination { .. } => "contaminated".to_owned(),
             _ => self.kind().to_owned(),
         }
     }
@@ -77,13 +83,29 @@ impl StageSettings {
             | Self::PassRate { .. }
             | Self::Cap { .. }
             | Self::Balance { .. }
-            | Self::NearDuplicates { .. } => false,
+            | Self::NearDuplicates { .. }
+            | Self::Decontamination { .. } => false,
         }
     }
 
     /// The files that the stage needs, as the recipe names them.
     pub fn files(&self) -> Vec<&str> {
-        Vec::new()
+        match self {
+            Self::Decontamination { benchmarks, .. } => {
+                benchmarks.iter().map(String::as_str).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// What is wrong with the files that it needs, for people. None if nothing is.
+    pub fn fault_of_files(&self, inputs: &StageInputs) -> Option<String> {
+        match self {
+            Self::Decontamination { benchmarks, .. } => {
+                decontamination::fault_of(benchmarks, inputs)
+            }
+            _ => None,
+        }
     }
 
     /// What looks at the rows.
@@ -104,6 +126,9 @@ impl StageSettings {
                 let rule = NearRule { of, threshold, words, keep };
                 StageFinder::Whole(Box::new(NearRows::new(rule, inputs.seed)))
             }
+            Self::Decontamination { benchmarks, by, observations } => StageFinder::Row(Box::new(
+                BenchmarkText::new(benchmarks, by, *observations, inputs),
+            )),
         }
     }
 }

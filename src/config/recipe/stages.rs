@@ -1,12 +1,13 @@
 //! `[[stages]]` of a recipe: kind, action, and the keys that a kind has besides.
 
 use crate::config::campaign::raw_draw::between as two_rates;
+use crate::config::campaign::raw_models::truth;
 use crate::config::campaign::validate::entries;
 use crate::config::reading::reader::{ConfigReader, RawField};
 use crate::config::reading::section::ConfigSection;
-use crate::config::reading::values::{ValueFault, choice, thousandths, whole};
+use crate::config::reading::values::{ValueFault, choice, some_text, text, thousandths, whole};
 use synthd_actors::curation::stages::{
-    ComparedText, KeepRule, RowAspect, StageName, StageSettings,
+    BenchmarkOverlap, ComparedText, KeepRule, RowAspect, StageName, StageSettings,
 };
 use synthd_actors::curation::{CurationAction, RecipeStage};
 
@@ -18,7 +19,7 @@ const ACTIONS: [(&str, CurationAction); 4] = [
 ];
 
 /// The words of `kind`.
-const KINDS: [(&str, StageWord); 12] = [
+const KINDS: [(&str, StageWord); 13] = [
     ("format", StageWord::Recorded(StageName::Format)),
     ("leak", StageWord::Recorded(StageName::Leak)),
     ("tampering", StageWord::Recorded(StageName::Tampering)),
@@ -31,6 +32,7 @@ const KINDS: [(&str, StageWord); 12] = [
     ("cap", StageWord::Cap),
     ("balance", StageWord::Balance),
     ("near-duplicates", StageWord::NearDuplicates),
+    ("decontamination", StageWord::Decontamination),
 ];
 
 /// A kind, before its own keys are read.
@@ -42,6 +44,7 @@ enum StageWord {
     Cap,
     Balance,
     NearDuplicates,
+    Decontamination,
 }
 
 /// Reads one stage. None if its kind or its action is missing or wrong, which was reported.
@@ -58,6 +61,7 @@ pub(super) fn read(
         StageWord::Cap => cap(&mut section),
         StageWord::Balance => balance(&mut section),
         StageWord::NearDuplicates => near_duplicates(&mut section),
+        StageWord::Decontamination => decontamination(&mut section),
     };
     section.finish();
     let RawField::Given(action, span) = action else { return None };
@@ -105,6 +109,18 @@ fn near_duplicates(section: &mut ConfigSection<'_, '_>) -> StageSettings {
         threshold: threshold.or(800),
         words: words.or(5),
         keep: keep.or(KeepRule::Solved),
+    }
+}
+
+/// The keys of `decontamination`.
+fn decontamination(section: &mut ConfigSection<'_, '_>) -> StageSettings {
+    let benchmarks = section.required_list("benchmarks", "[\"human-eval.jsonl\"]", text(some_text));
+    let by = section.list("by", 1, choice(&BenchmarkOverlap::ALL));
+    let observations = section.optional("observations", truth);
+    StageSettings::Decontamination {
+        benchmarks: entries(benchmarks, Vec::new),
+        by: entries(by, || BenchmarkOverlap::ALL.map(|(_, by)| by).to_vec()),
+        observations: observations.or(false),
     }
 }
 
