@@ -26,6 +26,7 @@ mod ordinary;
 mod packs;
 mod proof;
 mod server;
+mod similar_rows;
 mod starts;
 mod steps;
 mod store;
@@ -166,6 +167,9 @@ fn main() {
     drop(meter);
     if is_wanted("proof") {
         figures.extend(proof::measure());
+    }
+    if is_wanted("similar") {
+        figures.extend(similar_rows::measure());
     }
     println!("{:<40} {:>10} {:>10} {:>7}  goal", "", "measured", "beside", "ratio");
     for figure in figures {

@@ -217,11 +217,11 @@ fn solved_over_failed<'a>(
 }
 
 /// The best one over the worst one, the second over the last but one, and so on.
-fn better_over_worse<'a>(
-    mut solved: Vec<&'a PreferenceTry>,
+fn better_over_worse(
+    mut solved: Vec<&PreferenceTry>,
     order: SolvedOrder,
     rules: PairRules,
-) -> Vec<(&'a str, &'a str)> {
+) -> Vec<(&str, &str)> {
     solved.sort_by(|a, b| (a.weight(order), &a.id).cmp(&(b.weight(order), &b.id)));
     let half = solved.len() / 2;
     let kept = u128::from(100u32.saturating_sub(rules.margin));

@@ -166,3 +166,28 @@ fn sources_that_give_no_dataset_are_told() {
     let ran = synthd_in(dir.path(), &["dataset", "explain", of_campaign, "ep-1"]);
     ran.fails(2, "SYN-0604");
 }
+
+#[test]
+fn near_answers_and_texts_of_a_benchmark_are_found() {
+    let dir = copied();
+    let near = stage("near-duplicates", "reject") + "of = \"answer\"\nkeep = \"shortest\"\n";
+    let built = build(dir.path(), &near).succeeds().document();
+    assert!(built["rejected"]["near-duplicates"].as_u64().unwrap() >= 6, "{built}");
+    let checked = stage("decontamination", "reject") + "benchmarks = [\"bench.txt\"]\n";
+    fs::write(dir.path().join("recipe.toml"), format!("{HEAD}{checked}")).unwrap();
+    let refused = |why: &str| {
+        let ran = synthd_in(dir.path(), &["dataset", "build", "recipe.toml"]);
+        let ran = ran.fails(2, "SYN-0703");
+        assert!(ran.stderr.contains(why), "{ran:?}");
+    };
+    refused("bench.txt cannot be read");
+    fs::write(dir.path().join("bench.txt"), "too short\n").unwrap();
+    refused("no part of an item has 8 words");
+    let item = "A question of a benchmark that nobody here was asked in any of the prompts.\n";
+    fs::write(dir.path().join("bench.txt"), item).unwrap();
+    let built = build(dir.path(), &checked).succeeds().document();
+    assert_eq!(
+        (&built["stages"][0]["seen"], &built["stages"][0]["found"]),
+        (&12.into(), &0.into())
+    );
+}

@@ -4,6 +4,7 @@
 mod allow_list;
 mod behaviour;
 mod byte_set;
+mod decontamination;
 mod equal_rows;
 mod error_spirals;
 mod forbidden_means;
@@ -16,6 +17,7 @@ mod late_actions;
 mod length;
 mod measured_rate;
 mod model_identity;
+mod near_rows;
 mod personal_data;
 mod recorded;
 mod refusals;
@@ -27,8 +29,10 @@ mod secrets;
 mod stalls;
 #[cfg(test)]
 mod tests;
+mod text_words;
 
 pub use allow_list::check_allowed;
+pub use decontamination::{BenchmarkOverlap, BenchmarkText};
 pub use equal_rows::EqualRows;
 pub use error_spirals::SpiralFinder;
 pub use forbidden_means::{HISTORY_TEMPLATES, MeansFinder, MeansKind};
@@ -38,6 +42,7 @@ pub use language::{LanguageFinder, TextLanguage};
 pub use late_actions::LateFinder;
 pub use length::{LengthFinder, LengthUnit};
 pub use measured_rate::MeasuredRate;
+pub use near_rows::{ComparedText, NearRows, NearRule};
 pub use recorded::{RecordedStage, StageName};
 pub use refusals::RefusalFinder;
 pub use row_balance::RowBalance;
@@ -95,6 +100,10 @@ pub enum StageSettings {
     Refusals,
     /// Rows of which reviewers say something. `file` is an exported review.
     Review { file: String, decision: ReviewValue, least: u32 },
+    /// All but the best of rows that are nearly the same. The threshold is in thousandths.
+    NearDuplicates { of: ComparedText, threshold: u32, words: u32, keep: KeepRule },
+    /// Rows that have texts of a benchmark.
+    Decontamination { benchmarks: Vec<String>, by: Vec<BenchmarkOverlap>, observations: bool },
 }
 
 impl StageSettings {
@@ -119,6 +128,8 @@ impl StageSettings {
             Self::Language { .. } => "language",
             Self::Refusals => "refusals",
             Self::Review { .. } => "review",
+            Self::NearDuplicates { .. } => "near-duplicates",
+            Self::Decontamination { .. } => "decontamination",
         }
     }
 
@@ -132,6 +143,8 @@ impl StageSettings {
         match self {
             Self::Duplicates => "duplicate".to_owned(),
             Self::Review { decision, .. } => format!("review-{}", decision.as_str()),
+            Self::NearDuplicates { .. } => "near-duplicate".to_owned(),
+            Self::Decontamination { .. } => "contaminated".to_owned(),
             _ => self.kind().to_owned(),
         }
     }
@@ -152,7 +165,9 @@ impl StageSettings {
             | Self::Length { .. }
             | Self::Language { .. }
             | Self::Refusals
-            | Self::Review { .. } => false,
+            | Self::Review { .. }
+            | Self::NearDuplicates { .. }
+            | Self::Decontamination { .. } => false,
             Self::Secrets { .. }
             | Self::PersonalData { .. }
             | Self::HostLeaks { .. }
@@ -164,6 +179,9 @@ impl StageSettings {
     pub fn files(&self) -> Vec<&str> {
         match self {
             Self::Review { file, .. } => vec![file.as_str()],
+            Self::Decontamination { benchmarks, .. } => {
+                benchmarks.iter().map(String::as_str).collect()
+            }
             _ => Vec::new(),
         }
     }
@@ -173,6 +191,9 @@ impl StageSettings {
         match self {
             Self::Review { file, .. } => {
                 read_decisions(&inputs.file(file)).map(drop).map_err(|why| format!("{file}: {why}"))
+            }
+            Self::Decontamination { benchmarks, .. } => {
+                decontamination::fault_of(benchmarks, inputs).map_or(Ok(()), Err)
             }
             _ => Ok(()),
         }
@@ -226,6 +247,13 @@ impl StageSettings {
                 let decisions = read_decisions(&inputs.file(file)).unwrap_or_default();
                 StageFinder::Row(Box::new(ReviewDecisions::new(decisions, *decision, *least)))
             }
+            &Self::NearDuplicates { of, threshold, words, keep } => {
+                let rule = NearRule { of, threshold, words, keep };
+                StageFinder::Whole(Box::new(NearRows::new(rule, inputs.seed)))
+            }
+            Self::Decontamination { benchmarks, by, observations } => StageFinder::Row(Box::new(
+                BenchmarkText::new(benchmarks, by, *observations, inputs),
+            )),
         }
     }
 }

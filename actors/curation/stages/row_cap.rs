@@ -71,7 +71,12 @@ impl RowCap {
 
 /// What the seed draws for a row: an order that no other row changes.
 pub(in crate::curation) fn lot(seed: u64, row: &DatasetRow) -> String {
-    digest_of(&["lot", &seed.to_string(), row.id()])
+    lot_of(seed, row.id())
+}
+
+/// The same for the row of this id.
+pub(super) fn lot_of(seed: u64, id: &str) -> String {
+    digest_of(&["lot", &seed.to_string(), id])
 }
 
 impl WholeFinder for RowCap {

@@ -214,7 +214,7 @@ impl RawFallback {
 }
 
 /// Reads true or false.
-fn truth(value: &DeValue<'_>) -> ValueResult<bool> {
+pub(in crate::config) fn truth(value: &DeValue<'_>) -> ValueResult<bool> {
     match value {
         DeValue::Boolean(truth) => Ok(*truth),
         other => Err(ValueFault::expected("true or false", other)),

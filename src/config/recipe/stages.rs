@@ -3,11 +3,14 @@
 use super::behaviour;
 use super::passages;
 use crate::config::campaign::raw_draw::between as two_rates;
+use crate::config::campaign::raw_models::truth;
 use crate::config::campaign::validate::entries;
 use crate::config::reading::reader::{ConfigReader, RawField};
 use crate::config::reading::section::ConfigSection;
 use crate::config::reading::values::{ValueFault, choice, some_text, text, thousandths, whole};
-use synthd_actors::curation::stages::{KeepRule, RowAspect, StageName, StageSettings};
+use synthd_actors::curation::stages::{
+    BenchmarkOverlap, ComparedText, KeepRule, RowAspect, StageName, StageSettings,
+};
 use synthd_actors::curation::{CurationAction, RecipeStage};
 use synthd_actors::model::ReviewValue;
 
@@ -19,7 +22,7 @@ const ACTIONS: [(&str, CurationAction); 4] = [
 ];
 
 /// The words of `kind`.
-const KINDS: [(&str, StageWord); 24] = [
+const KINDS: [(&str, StageWord); 26] = [
     ("format", StageWord::Recorded(StageName::Format)),
     ("leak", StageWord::Recorded(StageName::Leak)),
     ("tampering", StageWord::Recorded(StageName::Tampering)),
@@ -44,6 +47,8 @@ const KINDS: [(&str, StageWord); 24] = [
     ("language", StageWord::Language),
     ("refusals", StageWord::Refusals),
     ("review", StageWord::Review),
+    ("near-duplicates", StageWord::NearDuplicates),
+    ("decontamination", StageWord::Decontamination),
 ];
 
 /// A kind, before its own keys are read.
@@ -67,6 +72,8 @@ enum StageWord {
     Language,
     Refusals,
     Review,
+    NearDuplicates,
+    Decontamination,
 }
 
 /// Reads one stage. None if its kind or its action is missing or wrong, which was reported.
@@ -95,6 +102,8 @@ pub(super) fn read(
         StageWord::Language => behaviour::language(&mut section),
         StageWord::Refusals => StageSettings::Refusals,
         StageWord::Review => review(&mut section),
+        StageWord::NearDuplicates => near_duplicates(&mut section),
+        StageWord::Decontamination => decontamination(&mut section),
     };
     section.finish();
     let RawField::Given(action, span) = action else { return None };
@@ -140,6 +149,32 @@ fn review(section: &mut ConfigSection<'_, '_>) -> StageSettings {
         file: file.or(String::new()),
         decision: decision.or(ReviewValue::Wrong),
         least: least.or(1),
+    }
+}
+
+/// The keys of `near-duplicates`.
+fn near_duplicates(section: &mut ConfigSection<'_, '_>) -> StageSettings {
+    let of = section.optional("of", choice(&ComparedText::ALL));
+    let threshold = section.optional("threshold", thousandths(0.5..=1.0));
+    let words = section.optional("words", whole(1..=32));
+    let keep = section.optional("keep", choice(&KeepRule::ALL));
+    StageSettings::NearDuplicates {
+        of: of.or(ComparedText::default()),
+        threshold: threshold.or(800),
+        words: words.or(5),
+        keep: keep.or(KeepRule::Solved),
+    }
+}
+
+/// The keys of `decontamination`.
+fn decontamination(section: &mut ConfigSection<'_, '_>) -> StageSettings {
+    let benchmarks = section.required_list("benchmarks", "[\"human-eval.jsonl\"]", text(some_text));
+    let by = section.list("by", 1, choice(&BenchmarkOverlap::ALL));
+    let observations = section.optional("observations", truth);
+    StageSettings::Decontamination {
+        benchmarks: entries(benchmarks, Vec::new),
+        by: entries(by, || BenchmarkOverlap::ALL.map(|(_, by)| by).to_vec()),
+        observations: observations.or(false),
     }
 }
 
