@@ -200,9 +200,10 @@ impl BenchmarkText {
             if row == 0 && passed.len() < PASSED {
                 passed.push(hash);
             } else if let Some(at) = find(short, hash) {
+                let known = hits[1].len();
                 hits[1].push(at);
-                let before = passed.drain(..).rev().map_while(|hash| find(short, hash));
-                row += 1 + before.map(|at| hits[1].push(at)).count();
+                hits[1].extend(passed.drain(..).rev().map_while(|hash| find(short, hash)));
+                row += hits[1].len() - known;
             } else {
                 row = 0;
                 passed.clear();
