@@ -85,7 +85,8 @@ impl LostCaseText<'_> {
             "- Only {place} count: at most {MOST_CASES} directories of regular files, {kilobytes} KiB in \
              all. They have the form of the other cases: `cmd` (the arguments, one a line), `in` (the \
              standard input), `files/` (what lies in the directory in which the program runs), `out` \
-             (what it must print) and `status` (its exit code). All but `out` may be missing. \
+             (what it must print) and `status` (its exit code). All but `out` may be missing. All are \
+             texts in UTF-8. \
              `{command}` runs them.\n\
              - With the program as it is, all of them must be right, and at least {FEWEST_TESTS} must \
              differ in arguments, input or files.\n\

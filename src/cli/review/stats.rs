@@ -111,9 +111,9 @@ fn agreement(agreement: &ReviewAgreement) -> String {
         return "agreement: no item has two decisions yet".to_owned();
     };
     let alpha =
-        agreement.alpha.map_or("none: all say the same".to_owned(), |alpha| format!("{alpha:.3}"));
+        agreement.alpha.map_or("all say the same".to_owned(), |alpha| format!("{alpha:.3}"));
     format!(
-        "agreement: {} of pairs on {}, Krippendorff's alpha {alpha}",
+        "agreement: {} of pairs on {}; alpha (Krippendorff): {alpha}",
         percent(pairs),
         pluralize(agreement.items, "item")
     )
