@@ -8,6 +8,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 use synthd::store::Store;
 use synthd_actors::model::{CampaignName, Money, Outcome};
 use synthd_actors::ports::Journal;
@@ -61,7 +62,7 @@ fn completions_that_are_killed_are_asked_again_and_never_twice_in_the_dataset() 
     let (host, dir) = (provider(), tempfile::tempdir().unwrap());
     write(dir.path(), &host);
     let mut killed = 0;
-    for instant in instants().take(KILLS) {
+    for instant in instants(Duration::from_millis(900)).take(KILLS) {
         let mut child = start(dir.path());
         // The instants are spread over the whole run; how far it is then does not matter.
         std::thread::park_timeout(instant);
