@@ -166,7 +166,7 @@ fn the_quickstart_is_what_is_promised() {
     assert_eq!(models, ["scripted/oracle", "scripted/detour", "scripted/give-up"]);
     assert_eq!((config.name.as_str(), config.tasks.per_template), ("quickstart", 2));
     // Templates that keep a processor busy are not for a first campaign.
-    assert_eq!((config.tasks.templates.len(), config.concurrency), (11, 8));
+    assert_eq!((config.tasks.templates.len(), config.concurrency), (13, 8));
 }
 
 #[test]
