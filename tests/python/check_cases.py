@@ -7,7 +7,6 @@ import importlib.util
 import io
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -85,6 +84,14 @@ class Judged(types.ModuleType):
         return list(items)[::-1]
 
 
+def sealed_copy(name, place):
+    """A sealed program whose /tmp is below a directory of the test's own."""
+    with open(os.path.join(SEALED, name), encoding="utf-8") as file:
+        program = file.read().replace('"/tmp/', '"%s/tmp/' % place)
+    with open(os.path.join(place, name), "w", encoding="utf-8") as file:
+        file.write(program)
+
+
 def judge(program, answer=None, plan=PLAN):
     """The lines of the check for a program (none: no file), and what the judged side was told."""
     with tempfile.TemporaryDirectory() as place:
@@ -93,8 +100,9 @@ def judge(program, answer=None, plan=PLAN):
         if program is not None:
             with open(os.path.join(submission, "tool.sh"), "w", encoding="utf-8") as file:
                 file.write(program)
+        os.mkdir(os.path.join(place, "tmp"))
         for name in ("check_cases.py", "case_driver.py"):
-            shutil.copy(os.path.join(SEALED, name), place)
+            sealed_copy(name, place)
         pack = {key: plan[key] for key in plan if key != "parts"}
         for name, content in (("pack.json", pack), ("plan.json", {"parts": plan["parts"]})):
             with open(os.path.join(place, name), "w", encoding="utf-8") as file:

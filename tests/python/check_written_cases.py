@@ -7,7 +7,6 @@ import importlib.util
 import io
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -130,6 +129,14 @@ class Judged(types.ModuleType):
         return list(items)[::-1]
 
 
+def sealed_copy(name, place):
+    """A sealed program whose /tmp is below a directory of the test's own."""
+    with open(os.path.join(SEALED, name), encoding="utf-8") as file:
+        program = file.read().replace('"/tmp/', '"%s/tmp/' % place)
+    with open(os.path.join(place, name), "w", encoding="utf-8") as file:
+        file.write(program)
+
+
 def judge(cases, answer=None, command="checks", left_out="", **changed):
     """The lines of the check for some cases, and the judged side."""
     plan = dict(PLAN, **changed)
@@ -143,8 +150,9 @@ def judge(cases, answer=None, command="checks", left_out="", **changed):
                     file.write(content if isinstance(content, bytes) else content.encode())
         with open(submission + ".left-out", "w", encoding="utf-8") as file:
             file.write(left_out)
+        os.mkdir(os.path.join(place, "tmp"))
         for name in ("written_cases.py", "case_driver.py"):
-            shutil.copy(os.path.join(SEALED, name), place)
+            sealed_copy(name, place)
         with open(os.path.join(place, "project.json"), "w", encoding="utf-8") as file:
             json.dump(PROJECT, file)
         judged = sys.modules["judged"] = Judged(submission, answer)
