@@ -24,13 +24,16 @@ mod load;
 mod mining;
 mod ordinary;
 mod packs;
+mod peak_memory;
 mod proof;
+mod recipes;
 mod server;
 mod similar_rows;
 mod starts;
 mod steps;
 mod store;
 mod verification;
+mod written_rows;
 
 use cpu_meter::CpuMeter;
 use std::path::PathBuf;
@@ -170,6 +173,12 @@ fn main() {
     }
     if is_wanted("similar") {
         figures.extend(similar_rows::measure());
+    }
+    if is_wanted("rows") {
+        figures.extend(run_in_actor_system(written_rows::measure()).unwrap());
+    }
+    if is_wanted("recipes") {
+        figures.extend(run_in_actor_system(recipes::measure()).unwrap());
     }
     println!("{:<40} {:>10} {:>10} {:>7}  goal", "", "measured", "beside", "ratio");
     for figure in figures {
