@@ -3,8 +3,8 @@
 
 use super::long_packs::{case_parts, long, pairs, template};
 use super::packs::{OnePack, text};
-use crate::model::{MoveAction, ScriptedMove, Task, TaskStage};
-use crate::pack::{PackParts, ProjectPack};
+use crate::model::{FileSpec, MoveAction, ScriptedMove, Task, TaskStage};
+use crate::pack::{LeakScan, PackParts, ProjectPack};
 use crate::task::{Template, TemplateFolder};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -305,6 +305,20 @@ fn the_oracle_writes_down_what_it_was_told() {
     let submissions = task.solution.iter().filter(|step| step.action == MoveAction::Submit).count();
     assert_eq!(submissions, task.stages.len() - 1);
     assert!(task.solution.len() >= 50, "{} moves", task.solution.len());
+}
+
+#[test]
+fn a_document_that_gives_an_answer_away_is_found_in_a_task_with_stages() {
+    let mut task = template(long(), FAULTS).task(1, 0).unwrap();
+    let within = |task: &Task| -> Vec<String> {
+        LeakScan::of(task).unwrap().within().iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(within(&task), Vec::<String>::new());
+    let number = task.faults[0].name[1..].parse::<usize>().unwrap() + 10;
+    let content = format!("    self.assertEqual(lib.part{number}(2), {})\n", number + 2);
+    task.files.push(FileSpec { path: "NOTES".to_owned(), content, mode: 0o644 });
+    let told = format!("NOTES has the text of test_a{number}, a test that is kept back");
+    assert_eq!(within(&task), [told]);
 }
 
 /// Long groups count only for backlogs that may have as many changes.
