@@ -227,9 +227,11 @@ impl<'t> LeakScan<'t> {
     }
 }
 
-/// A sealed file of a task.
+/// A sealed file of a task. All stages of a task from a pack seal the same project, so the first one tells.
 fn sealed<'t>(task: &'t Task, path: &str) -> Option<&'t FileSpec> {
-    task.verification.files.iter().find(|file| file.path == path)
+    let first = task.stages.first().map(|stage| &stage.verification);
+    let files = &first.unwrap_or(&task.verification).files;
+    files.iter().find(|file| file.path == path)
 }
 
 /// The different lines of a text that are long enough to count, without the blanks around them.

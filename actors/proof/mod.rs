@@ -67,6 +67,8 @@ enum MoveRule {
     Stop,
     /// The moves after it are made.
     Skip,
+    /// The run ends, and nothing of it is judged.
+    End,
 }
 
 /// A run of some moves: how far they came in each part of the task that they reached.
@@ -351,11 +353,11 @@ impl TemplateProver {
         for fault in &task.faults {
             for stage in 0..task.stages.len().max(1) {
                 let moves = with_move(&task.solution, stage, fault.put_back());
-                let run = self.play(task, &moves).await?;
-                remove_failed(unfailed, &run);
+                let run = self.play_moves(task, &moves, 0, MoveRule::End).await?;
                 if run.problem.is_some() {
                     continue;
                 }
+                remove_failed(unfailed, &run);
                 if run.is_solved() {
                     let (name, variant) = (&fault.name, &fault.variant);
                     proof.problems.push(format!(
@@ -431,10 +433,15 @@ impl TemplateProver {
             moves.split(|step| step.action == MoveAction::Submit).enumerate().peekable();
         while let Some((at, moves)) = parts.next() {
             let found = match rule {
-                MoveRule::Stop => self.perform(&mut lease, &mut tools, moves).await?,
+                MoveRule::Stop | MoveRule::End => {
+                    self.perform(&mut lease, &mut tools, moves).await?
+                }
                 MoveRule::Skip => self.perform_each(&mut lease, &mut tools, moves).await?,
             };
             problem = problem.or(found.map(|found| in_stage(task, at, found)));
+            if rule == MoveRule::End && problem.is_some() {
+                return Ok(ScriptedRun { parts: Vec::new(), problem });
+            }
             if at >= first {
                 let is_last = parts.peek().is_none();
                 left.push((at, self.look_at(task, at, is_last, lease.sandbox()).await?));

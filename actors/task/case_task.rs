@@ -21,8 +21,9 @@ use crate::model::{
     TaskVerification,
 };
 use crate::pack::{
-    BUILD_FILE, CASE_DRIVER, CASE_RUNNER, CASE_RUNNER_FILE, PROGRAM_FILE, PackFile, PackHead,
-    PackLanguage, PackTest, ProgramCase, ProjectPack, case_name, command_file, program_cases,
+    BUILD_FILE, CASE_DRIVER, CASE_RUNNER, CASE_RUNNER_FILE, ChangeKind, PROGRAM_FILE, PackFile,
+    PackHead, PackLanguage, PackTest, ProgramCase, ProjectPack, case_name, command_file,
+    program_cases,
 };
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -64,7 +65,7 @@ const LOOKED_UP_IN_JAVASCRIPT: &str = r#"
 pub(super) struct CaseTaskBuilder<'a> {
     template: &'a Template,
     spec: &'a PackSpec,
-    pack: &'a ProjectPack,
+    pub(super) pack: &'a ProjectPack,
     /// The key of the task, see `draw::key`.
     key: [u8; 32],
 }
@@ -98,7 +99,8 @@ impl<'a> CaseTaskBuilder<'a> {
                 format!("the pack {name:?} is in {language}, and has no tasks of this kind");
             return Err(vec![TemplateProblem::at("from_pack.kind", message)]);
         }
-        if matches!(self.spec.kind, PackKind::WriteTests | PackKind::Environment) {
+        let framed = [PackKind::WriteTests, PackKind::Environment, PackKind::Backlog];
+        if framed.contains(&self.spec.kind) {
             return PackTaskBuilder::new(self.template, self.spec, self.pack, self.key).make(index);
         }
         let mut rng = TaskRng::new(self.key);
@@ -106,7 +108,10 @@ impl<'a> CaseTaskBuilder<'a> {
             let message = format!("the pack {name:?} has no entries for this");
             return Err(vec![TemplateProblem::at("from_pack", message)]);
         };
-        let shown = self.shown(&changes);
+        let own = if changes.is_long() { changes.own_tests() } else { Vec::new() };
+        let tests: &[PackTest] = &self.pack.tests;
+        let name = |test: usize| tests.get(test).map(|test| test.name.as_str());
+        let shown = self.shown(&changes, &own).into_iter().filter_map(name).collect();
         let task = self.task(index, &DrawnCases { changes, shown });
         let task = with_digest(task).map_err(|problem| vec![problem])?;
         Ok(self.template.with_measured(task))
@@ -118,7 +123,7 @@ impl<'a> CaseTaskBuilder<'a> {
         let (wording, told) = self.told(drawn);
         Task {
             requires: required(self.template, self.pack),
-            files: self.files(drawn),
+            files: self.files(&drawn.changes, &drawn.shown),
             instruction: format!("{}\n\n[{}]\n", told.trim_end(), bare.canary),
             wording: Some(wording),
             solution: self.solution(drawn),
@@ -146,26 +151,23 @@ impl<'a> CaseTaskBuilder<'a> {
     }
 
     /// The cases that the agent sees: one half of those that no change breaks, and of a missing
-    /// function one half of its cases. What a fault breaks is kept back.
-    fn shown(&self, changes: &DrawnChanges<'a>) -> BTreeSet<&'a str> {
+    /// function one half of its cases: of its `own` ones, one at least is shown and one is kept back.
+    /// What a fault breaks is kept back.
+    pub(super) fn shown(&self, changes: &DrawnChanges<'_>, own: &[Vec<usize>]) -> Vec<usize> {
         let broken: BTreeSet<usize> =
             changes.changes.iter().flat_map(|drawn| drawn.change.tests.iter().copied()).collect();
         let kept = (0..self.pack.tests.len()).filter(|test| !broken.contains(test)).collect();
         let mut shown = self.half(kept, "shown.kept");
-        if self.spec.kind == PackKind::Implement {
+        if self.spec.lacks_functions() {
             let mut hidden = BTreeSet::new();
             for drawn in &changes.changes {
                 let purpose = format!("hidden.{}", drawn.change.id);
                 hidden.extend(self.half(drawn.change.tests.clone(), &purpose));
             }
-            if changes.is_long() {
-                show_one_of_each(&changes.own_tests(), &mut hidden);
-            }
+            show_one_of_each(own, &mut hidden);
             shown.extend(broken.into_iter().filter(|test| !hidden.contains(test)));
         }
-        let tests: &'a [PackTest] = &self.pack.tests;
-        let name = |test: usize| tests.get(test).map(|test| test.name.as_str());
-        shown.into_iter().filter_map(name).collect()
+        shown
     }
 
     /// One half of some tests, rounded up.
@@ -187,6 +189,20 @@ impl<'a> CaseTaskBuilder<'a> {
 
     /// The name of the drawn wording, and what the agent is told.
     fn told(&self, drawn: &DrawnCases<'_>) -> (String, String) {
+        let text = CaseText {
+            head: &self.pack.head,
+            kind: self.spec.kind,
+            report: self.report(),
+            changes: self.told_changes(drawn.changes.changes.iter()),
+        };
+        text.drawn(draw::derived_rng(&self.key, "wording").index(CaseText::WORDINGS))
+    }
+
+    /// What is told of changes.
+    pub(super) fn told_changes<'d, 'p: 'd>(
+        &self,
+        changes: impl Iterator<Item = &'d DrawnChange<'p>>,
+    ) -> Vec<ToldChange> {
         // They were read before, so there is none with a mistake.
         let cases = program_cases(&self.pack.files).unwrap_or_default();
         let told = |drawn: &DrawnChange<'_>| ToldChange {
@@ -194,13 +210,7 @@ impl<'a> CaseTaskBuilder<'a> {
             function: drawn.change.function.clone(),
             example: self.example(drawn, &cases),
         };
-        let text = CaseText {
-            head: &self.pack.head,
-            kind: self.spec.kind,
-            report: self.report(),
-            changes: drawn.changes.changes.iter().map(told).collect(),
-        };
-        text.drawn(draw::derived_rng(&self.key, "wording").index(CaseText::WORDINGS))
+        changes.map(told).collect()
     }
 
     /// A case that a change breaks, and what is wrong with it.
@@ -212,15 +222,18 @@ impl<'a> CaseTaskBuilder<'a> {
 
     /// The files of the workspace: the sources with the changes, the cases that are shown, and what
     /// runs them.
-    fn files(&self, drawn: &DrawnCases<'_>) -> Vec<FileSpec> {
+    pub(super) fn files(
+        &self,
+        changes: &DrawnChanges<'_>,
+        shown: &BTreeSet<&str>,
+    ) -> Vec<FileSpec> {
         let engine = [CASE_RUNNER_FILE, PROGRAM_FILE, BUILD_FILE];
         let is_shown = |file: &&PackFile| {
             let case = case_name(&file.path);
-            !engine.contains(&file.path.as_str())
-                && case.is_none_or(|case| drawn.shown.contains(case))
+            !engine.contains(&file.path.as_str()) && case.is_none_or(|case| shown.contains(case))
         };
         let shown = self.pack.files.iter().filter(is_shown).map(|file| {
-            let wrong = drawn.changes.wrong.get(file.path.as_str());
+            let wrong = changes.wrong.get(file.path.as_str());
             let content = wrong.unwrap_or(&file.content).clone();
             laid(file, file.path.clone(), content)
         });
@@ -249,28 +262,33 @@ impl<'a> CaseTaskBuilder<'a> {
     fn long_oracle<'d>(&'d self, drawn: &'d DrawnCases<'_>) -> LongOracle<'d> {
         let tests = &self.pack.tests;
         let examples = drawn.changes.changes.iter().map(|drawn| drawn.change.example);
-        let names: BTreeSet<&str> =
-            examples.filter_map(|test| tests.get(test)).map(|test| test.name.as_str()).collect();
-        let report = |name: &str| {
-            let files = self.pack.files.iter().filter(|file| case_name(&file.path) == Some(name));
-            let files = files.map(|file| (file.path.clone(), file.content.clone())).collect();
-            ReportedTests { name: name.to_owned(), files }
-        };
         let is_shown = |test: &usize| {
             tests.get(*test).is_some_and(|test| drawn.shown.contains(test.name.as_str()))
         };
-        let reports = match self.spec.kind {
-            PackKind::Implement => Vec::new(),
-            _ => names.into_iter().map(report).collect(),
+        let reports = match self.spec.lacks_functions() {
+            true => Vec::new(),
+            false => self.written_down(examples),
         };
         LongOracle {
             pack: self.pack,
-            kind: self.spec.kind,
+            kind: self.spec.change_kind().unwrap_or(ChangeKind::Fault),
             changes: &drawn.changes,
             shown: (0..tests.len()).filter(is_shown).collect(),
             is_reported: self.report() != Some(FaultReport::Area),
             reports,
         }
+    }
+
+    /// These cases with all their files, in the order of their names.
+    pub(super) fn written_down(&self, tests: impl Iterator<Item = usize>) -> Vec<ReportedTests> {
+        let tests = tests.filter_map(|test| self.pack.tests.get(test));
+        let names: BTreeSet<&str> = tests.map(|test| test.name.as_str()).collect();
+        let report = |name: &str| {
+            let files = self.pack.files.iter().filter(|file| case_name(&file.path) == Some(name));
+            let files = files.map(|file| (file.path.clone(), file.content.clone())).collect();
+            ReportedTests { name: name.to_owned(), files }
+        };
+        names.into_iter().map(report).collect()
     }
 
     /// Another honest solution: it writes the files anew.
@@ -303,7 +321,7 @@ impl<'a> CaseTaskBuilder<'a> {
 
     /// The sealed files: the check, what it is told, and the program that it runs in the judged
     /// sandbox. That program is not signed, because it leaves the judge.
-    fn sealed(&self, parts: &[(String, Vec<usize>)]) -> Vec<FileSpec> {
+    pub(super) fn sealed(&self, parts: &[(String, Vec<usize>)]) -> Vec<FileSpec> {
         let parts: BTreeMap<&str, &[usize]> =
             parts.iter().map(|(part, tests)| (part.as_str(), tests.as_slice())).collect();
         let plan = json!({ "parts": parts });
@@ -315,9 +333,14 @@ impl<'a> CaseTaskBuilder<'a> {
         ]
     }
 
-    /// Cheats: wrong sources with something that makes the cases silent.
+    /// Cheats with the first source of the task that is wrong.
     fn cheats(&self, drawn: &DrawnCases<'_>) -> Vec<NamedSolution> {
-        let Some((path, text)) = drawn.changes.wrong.iter().next() else { return Vec::new() };
+        let wrong = drawn.changes.wrong.iter().next();
+        wrong.map(|(path, text)| self.silenced(path, text)).unwrap_or_default()
+    }
+
+    /// Cheats: a wrong source with something that makes the cases silent.
+    pub(super) fn silenced(&self, path: &str, text: &str) -> Vec<NamedSolution> {
         let silent = "#!/bin/sh\nexit 0\n".to_owned();
         let file = |path: &str, text: String| (path.to_owned(), text);
         let mut cheats = vec![
@@ -368,7 +391,8 @@ fn is_possible(kind: PackKind) -> bool {
         | PackKind::RepairMany
         | PackKind::Implement
         | PackKind::WriteTests
-        | PackKind::Environment => true,
+        | PackKind::Environment
+        | PackKind::Backlog => true,
         PackKind::Document
         | PackKind::DeDuplicate
         | PackKind::Bisect

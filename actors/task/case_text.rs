@@ -92,7 +92,16 @@ impl CaseText<'_> {
 
     /// How the work is judged.
     fn judged(&self) -> String {
-        let (tests, sources) = (listed(&self.head.tests), listed(&self.head.source));
+        let (running, sources) = (self.running(), listed(&self.head.source));
+        format!(
+            "{running} In the end, all of them must be right, and everything else must stay as it is. Only \
+             your changes below {sources} count: the program is built anew from them."
+        )
+    }
+
+    /// What runs the cases, and that there are others.
+    pub(super) fn running(&self) -> String {
+        let tests = listed(&self.head.tests);
         let command = self.head.runner.command();
         let builds = match self.head.build.is_empty() {
             true => String::new(),
@@ -100,15 +109,13 @@ impl CaseText<'_> {
         };
         format!(
             "`{command}` {builds}runs the cases below {tests}; a case has arguments, input, and the \
-             output that is right. Other cases are kept back. In the end, all of them must be right, and \
-             everything else must stay as it is. Only your changes below {sources} count: the program \
-             is built anew from them."
+             output that is right. Other cases are kept back."
         )
     }
 }
 
 /// What a function does whose body was taken away.
-fn stub(language: PackLanguage) -> &'static str {
+pub(super) fn stub(language: PackLanguage) -> &'static str {
     match language {
         PackLanguage::Python => "raises `NotImplementedError`",
         PackLanguage::C => "says `not implemented` and ends the program",

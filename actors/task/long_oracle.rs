@@ -7,10 +7,9 @@
 //! documentation, and run on a copy of the project. Tests of a missing function are shown.
 
 use super::pack_draw::{DrawnChange, DrawnChanges};
-use super::pack_spec::PackKind;
 use super::pack_task::{fault, quoted, run};
 use crate::model::ScriptedMove;
-use crate::pack::{CASES_DIRECTORY, PackRunner, PackTest, ProjectPack};
+use crate::pack::{CASES_DIRECTORY, ChangeKind, PackRunner, PackTest, ProjectPack};
 use std::collections::BTreeSet;
 
 /// How many tests of one missing function are run and read.
@@ -24,7 +23,7 @@ const BELOW: usize = 12;
 /// The oracle of one task.
 pub(super) struct LongOracle<'a> {
     pub(super) pack: &'a ProjectPack,
-    pub(super) kind: PackKind,
+    pub(super) kind: ChangeKind,
     pub(super) changes: &'a DrawnChanges<'a>,
     /// The tests that the agent sees.
     pub(super) shown: BTreeSet<usize>,
@@ -47,27 +46,40 @@ impl LongOracle<'_> {
         let mut moves = self.looks();
         moves.extend(self.written_reports());
         let own = self.changes.own_tests();
+        let count = own.len();
         let mut texts = self.changes.wrong.clone();
         for ((drawn, own), number) in self.changes.changes.iter().zip(&own).zip(1..) {
             let text = texts.entry(&drawn.change.file).or_default();
-            moves.extend(match self.kind {
-                PackKind::Implement => self.written(drawn, own, number, text),
-                _ => self.mended(drawn, number, text),
-            });
+            moves.extend(self.repaired(drawn, own, (number, count), text));
             *text = text.replacen(&drawn.wrong, &drawn.right, 1);
         }
         moves.extend(self.last_looks());
         moves
     }
 
+    /// Mends one change. `own` are its own tests, `place` is its number and how many there are, and
+    /// `text` is its file as it is now.
+    pub(super) fn repaired(
+        &self,
+        drawn: &DrawnChange<'_>,
+        own: &[usize],
+        place: (usize, usize),
+        text: &str,
+    ) -> Vec<ScriptedMove> {
+        match self.kind {
+            ChangeKind::Stub => self.written(drawn, own, place, text),
+            ChangeKind::Fault => self.mended(drawn, place, text),
+        }
+    }
+
     /// What comes first: tree, documentation, tests, and a copy of what is there.
-    fn looks(&self) -> Vec<ScriptedMove> {
+    pub(super) fn looks(&self) -> Vec<ScriptedMove> {
         let head = &self.pack.head;
         let docs: Vec<String> = head.docs.iter().map(|path| quoted(path)).collect();
         vec![
             run("First I look at the tree.", "ls -R . | head -n 200".to_owned()),
             run("What should the project do?", format!("cat {} /dev/null", docs.join(" "))),
-            run("Which tests pass now?", format!("{} 2>&1 | tail -n 15", head.runner.command())),
+            self.all_tests("Which tests pass now?"),
             run(
                 "I keep a copy, so that I can see in the end what I have changed.",
                 "rm -rf /tmp/before && cp -R . /tmp/before && ls /tmp/before".to_owned(),
@@ -80,32 +92,32 @@ impl LongOracle<'_> {
         if self.reports.is_empty() {
             return Vec::new();
         }
+        let mut moves = vec![self.try_program()];
+        moves.extend(self.reports.iter().map(|report| report.written(self.is_reported)));
+        moves
+    }
+
+    /// Writes the program that runs reported tests on a copy of the project.
+    pub(super) fn try_program(&self) -> ScriptedMove {
         let program = format!(
             "rm -rf /tmp/try && cp -R . /tmp/try && cp -R /tmp/reports/. /tmp/try/ && cd /tmp/try || exit 2\n\
              {} \"$@\" 2>&1 | tail -n 25\n",
             self.tester()
         );
         let program = format!("rm -rf /tmp/reports; {}", laid("/tmp/try.sh", &program));
-        let mut moves = vec![run(
+        run(
             "What is wrong becomes tests. They run on a copy, so that the project stays as it is.",
             program,
-        )];
-        moves.extend(self.reports.iter().map(|report| {
-            let name = &report.name;
-            let think = match self.is_reported {
-                true => format!("I write down what is reported: {name}."),
-                false => format!("I write down what the documentation promises: {name}."),
-            };
-            let files = report.files.iter();
-            let files = files.map(|(path, text)| laid(&format!("/tmp/reports/{path}"), text));
-            run(&think, files.collect::<Vec<_>>().join("\n"))
-        }));
-        moves
+        )
     }
 
     /// Mends one fault. `text` is its file as it is now.
-    fn mended(&self, drawn: &DrawnChange<'_>, number: usize, text: &str) -> Vec<ScriptedMove> {
-        let count = self.changes.changes.len();
+    fn mended(
+        &self,
+        drawn: &DrawnChange<'_>,
+        (number, count): (usize, usize),
+        text: &str,
+    ) -> Vec<ScriptedMove> {
         let test = self.pack.tests.get(drawn.change.example);
         let again = format!("sh /tmp/try.sh {}", test.map(|t| quoted(&t.name)).unwrap_or_default());
         vec![
@@ -125,10 +137,9 @@ impl LongOracle<'_> {
         &self,
         drawn: &DrawnChange<'_>,
         own: &[usize],
-        number: usize,
+        (number, count): (usize, usize),
         text: &str,
     ) -> Vec<ScriptedMove> {
-        let count = self.changes.changes.len();
         let tests = own.iter().filter(|test| self.shown.contains(test)).take(MOST_TESTS);
         let tests: Vec<&PackTest> = tests.filter_map(|test| self.pack.tests.get(*test)).collect();
         let names: Vec<String> = tests.iter().map(|test| quoted(&test.name)).collect();
@@ -149,7 +160,6 @@ impl LongOracle<'_> {
 
     /// What comes last: the reported tests together, all tests, and the difference.
     fn last_looks(&self) -> Vec<ScriptedMove> {
-        let head = &self.pack.head;
         let mut moves = Vec::new();
         if !self.reports.is_empty() {
             let examples = self.changes.changes.iter().map(|drawn| drawn.change.example);
@@ -158,20 +168,24 @@ impl LongOracle<'_> {
             let all = format!("sh /tmp/try.sh {}", names.join(" "));
             moves.push(run("Are they all right together?", all));
         }
-        moves.push(run(
-            "All tests must pass now.",
-            format!("{} 2>&1 | tail -n 15", head.runner.command()),
-        ));
-        let differences = head.source.iter().map(|root| {
+        moves.push(self.all_tests("All tests must pass now."));
+        moves.push(self.differences());
+        moves
+    }
+
+    /// Runs all tests that are shown.
+    pub(super) fn all_tests(&self, think: &str) -> ScriptedMove {
+        run(think, format!("{} 2>&1 | tail -n 15", self.pack.head.runner.command()))
+    }
+
+    /// Shows what is different from the copy of the beginning.
+    pub(super) fn differences(&self) -> ScriptedMove {
+        let differences = self.pack.head.source.iter().map(|root| {
             let (before, now) = (quoted(&format!("/tmp/before/{root}")), quoted(root));
             format!("diff -ru -x __pycache__ {before} {now}")
         });
         let differences = differences.collect::<Vec<_>>().join("; ");
-        moves.push(run(
-            "Is this all that I wanted to change?",
-            format!("({differences}) | head -n 400"),
-        ));
-        moves
+        run("Is this all that I wanted to change?", format!("({differences}) | head -n 400"))
     }
 
     /// The command that runs the tests whose names follow.
@@ -207,6 +221,20 @@ impl LongOracle<'_> {
             }
         };
         tests.iter().map(show).collect::<Vec<_>>().join("; ")
+    }
+}
+
+impl ReportedTests {
+    /// Writes the tests down, where the program that tries them looks. `is_reported`: the agent was told.
+    pub(super) fn written(&self, is_reported: bool) -> ScriptedMove {
+        let name = &self.name;
+        let think = match is_reported {
+            true => format!("I write down what is reported: {name}."),
+            false => format!("I write down what the documentation promises: {name}."),
+        };
+        let files = self.files.iter();
+        let files = files.map(|(path, text)| laid(&format!("/tmp/reports/{path}"), text));
+        run(&think, files.collect::<Vec<_>>().join("\n"))
     }
 }
 

@@ -7,9 +7,12 @@
 //! [`Template::task`] draws the parameters (`params.rs`) and renders every text (`render.rs`,
 //! `field_renderer.rs`, `task_builder.rs`). A template with `from_pack` takes its tasks from a pack
 //! instead (`pack_task.rs`; `pack_write_tests.rs` and `pack_document.rs` where a file is asked for; `pack_bisect.rs` and
-//! `pack_merge.rs` for git repositories; `speed_task.rs`; `case_task.rs` and `case_git.rs` for programs whose tests are cases). An error
+//! `pack_merge.rs` for git repositories; `pack_backlog.rs` for work in stages; `speed_task.rs`; `case_task.rs` and `case_git.rs` for programs whose tests are cases). An error
 //! names its place in a file (`template_error.rs`, `yaml.rs`). Template authors read `docs/templates.md`.
 
+mod backlog_draw;
+mod backlog_runner;
+mod backlog_text;
 mod bare_task;
 mod bisect_plan;
 mod case_breakages;
@@ -28,6 +31,7 @@ mod history_stream;
 mod long_oracle;
 mod merge_names;
 mod merge_plan;
+mod pack_backlog;
 mod pack_bisect;
 mod pack_breakages;
 mod pack_docstrings;
@@ -69,7 +73,7 @@ mod yaml;
 
 pub use catalog::{Catalog, glob_matches, path_matches};
 pub use container_task::ContainerTask;
-pub use pack_spec::{FaultReport, PackKind, PackSpec, ReportSpec};
+pub use pack_spec::{BacklogWork, FaultReport, PackKind, PackSpec, ReportSpec};
 pub use params::{CountSpec, OrderedParams, ParamSpec};
 pub(crate) use render::fill;
 pub use resource_spec::ResourceSpec;

@@ -2,7 +2,7 @@
 //! change that occurs once in its file, with the change and without it.
 
 use super::draw::TaskRng;
-use super::pack_spec::{PackKind, PackSpec};
+use super::pack_spec::PackSpec;
 use crate::pack::{ChangeKind, LONG_SIZES, PackChange, ProjectPack, own_tests};
 use std::collections::BTreeMap;
 
@@ -45,18 +45,7 @@ fn drawn<'p>(
     let range = spec.count();
     let count = rng.between(i64::from(range.min), i64::from(range.max));
     let count = usize::try_from(count).unwrap_or(1);
-    let kind = match spec.kind {
-        PackKind::Implement => ChangeKind::Stub,
-        PackKind::Repair | PackKind::RepairMany => ChangeKind::Fault,
-        // These tasks have no changes of this form.
-        PackKind::WriteTests
-        | PackKind::Document
-        | PackKind::Environment
-        | PackKind::DeDuplicate
-        | PackKind::Bisect
-        | PackKind::Merge
-        | PackKind::SpeedUp => return None,
-    };
+    let kind = spec.change_kind()?;
     if count == 1 { alone(pack, kind, rng) } else { together(pack, kind, count, rng) }
 }
 
@@ -111,7 +100,8 @@ pub(super) fn windows<'p>(
     };
     let changes = changes.iter().map(with_window).collect::<Option<Vec<_>>>()?;
     let drawn = DrawnChanges { changes, wrong };
-    drawn.can_be_repaired(pack).then_some(drawn)
+    let order = 0..drawn.changes.len();
+    drawn.can_be_repaired(pack, order).then_some(drawn)
 }
 
 /// The smallest window of whole lines around a change that occurs once in both files. It touches no
@@ -188,10 +178,15 @@ impl DrawnChanges<'_> {
         own_tests(&self.changes.iter().map(|drawn| drawn.change).collect::<Vec<_>>())
     }
 
-    /// Whether the repairs can be made in their order, and then give the project's own files.
-    fn can_be_repaired(&self, pack: &ProjectPack) -> bool {
+    /// Whether the repairs can be made in this order of their places, and then give the project's own
+    /// files.
+    pub(super) fn can_be_repaired(
+        &self,
+        pack: &ProjectPack,
+        order: impl Iterator<Item = usize>,
+    ) -> bool {
         let mut texts = self.wrong.clone();
-        for drawn in &self.changes {
+        for drawn in order.filter_map(|place| self.changes.get(place)) {
             let Some(text) = texts.get_mut(drawn.change.file.as_str()) else { return false };
             if !occurs_once(text, &drawn.wrong) {
                 return false;

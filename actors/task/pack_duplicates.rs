@@ -65,6 +65,7 @@ pub(super) fn work(base: &PackTaskBuilder<'_>) -> Option<PackWork> {
         faults: Vec::new(),
         entries: task.inlines.iter().map(|inline| inline.id.clone()).collect(),
         verification: task.verification(),
+        stages: Vec::new(),
     })
 }
 

@@ -77,6 +77,7 @@ pub(super) fn work(base: &PackTaskBuilder<'_>) -> Option<PackWork> {
         faults: task.breakages.iter().filter_map(|one| one.fault.clone()).collect(),
         entries: task.breakages.iter().map(|one| one.name.to_owned()).collect(),
         verification: task.verification(),
+        stages: Vec::new(),
     })
 }
 

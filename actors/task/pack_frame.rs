@@ -1,12 +1,13 @@
 //! The frame of a task from a pack: what is the same for all kinds.
 
+use super::bare_task::canary;
 use super::case_task::required;
 use super::draw;
 use super::pack_task::{PackTaskBuilder, TIMEOUT, sealed_file};
 use super::task_builder::{judge_library, sign_programs};
 use crate::model::{
     FileSpec, JudgePlace, NamedSolution, ScriptedMove, Task, TaskCheck, TaskFault, TaskPack,
-    TaskVerification,
+    TaskStage, TaskVerification,
 };
 
 /// What a kind gives for a task. Everything else is that of the template and of the pack.
@@ -21,6 +22,8 @@ pub(super) struct PackWork {
     /// The ids of what was drawn, for the record.
     pub(super) entries: Vec<String>,
     pub(super) verification: TaskVerification,
+    /// The stages. None for a kind that asks for everything at once.
+    pub(super) stages: Vec<TaskStage>,
 }
 
 impl PackTaskBuilder<'_> {
@@ -28,20 +31,27 @@ impl PackTaskBuilder<'_> {
     pub(super) fn framed(&self, index: u32, work: PackWork) -> Task {
         let bare = self.template.bare_task(&self.key, index);
         let (wording, told) = work.told;
+        let instruction = self.instruction(&told);
         Task {
             requires: self.requires(),
             files: work.files,
             setup: work.setup,
-            instruction: format!("{}\n\n[{}]\n", told.trim_end(), bare.canary),
+            instruction,
             wording: Some(wording),
             solution: work.solution,
             alternatives: work.alternatives,
             faults: work.faults,
             pack: Some(self.origin(work.entries)),
             verification: work.verification,
+            stages: work.stages,
             cluster: self.cluster(),
             ..bare
         }
+    }
+
+    /// What the agent is told, with the canary behind it.
+    pub(super) fn instruction(&self, told: &str) -> String {
+        format!("{}\n\n[{}]\n", told.trim_end(), canary(&self.key))
     }
 
     /// What a sandbox must have. A template over a pack in Python says it all by itself.

@@ -58,6 +58,7 @@ impl PackTaskBuilder<'_> {
             alternatives: vec![work.alternative],
             faults: work.faults,
             entries: work.entries,
+            stages: Vec::new(),
         }
     }
 

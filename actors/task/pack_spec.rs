@@ -2,7 +2,7 @@
 
 use super::template::StepRange;
 use super::template_error::{TemplateProblem, UnknownWord};
-use crate::pack::{PackHandle, PackShelf, ProjectPack};
+use crate::pack::{ChangeKind, PackHandle, PackShelf, ProjectPack};
 use serde::Deserialize;
 
 /// The most changes of one task.
@@ -10,6 +10,8 @@ const MOST_CHANGES: u32 = 4;
 /// The most faults, and the most missing functions. Tasks with more than [`MOST_CHANGES`] are made of
 /// long groups.
 const MOST_TOGETHER: u32 = 10;
+/// The most stages of a backlog.
+const MOST_STAGES: u32 = 8;
 
 /// The pack, and what kind of task is made of it (@2). It stands instead of everything that says what
 /// a task has and how it is judged.
@@ -34,6 +36,12 @@ pub struct PackSpec {
     /// How many helpers are written out in a task of the kind `de-duplicate`; 1 to 3 if nothing is
     /// said.
     pub duplicates: Option<StepRange>,
+    /// What a task of the kind `backlog` asks for; faults if nothing is said.
+    pub work: Option<BacklogWork>,
+    /// How many stages a task of the kind `backlog` has, up to 8; 3 or 4 if nothing is said.
+    pub stages: Option<StepRange>,
+    /// How many faults or functions one stage of the kind `backlog` is about, up to 4; 1 if nothing is said.
+    pub changes: Option<StepRange>,
     /// Whether the seed draws other names for private things, variables and tests. If nothing is said,
     /// only packs from an archive have other names: models may remember them.
     pub rename: Option<bool>,
@@ -63,6 +71,18 @@ pub enum PackKind {
     Merge,
     /// Functions need far more work than they should.
     SpeedUp,
+    /// Several faults or missing functions are told one after the other, in stages.
+    Backlog,
+}
+
+/// What the work items of a backlog are about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum BacklogWork {
+    /// Faults are to be mended.
+    Faults,
+    /// Functions are to be written.
+    Functions,
 }
 
 /// The forms of a report, one of which is drawn.
@@ -127,6 +147,41 @@ impl PackSpec {
         matches!(self.kind, PackKind::Bisect | PackKind::Merge)
     }
 
+    /// What the changes of a task are. None if they are not drawn from the pack's faults or stubs alone.
+    pub(super) fn change_kind(&self) -> Option<ChangeKind> {
+        match (self.kind, self.work) {
+            (PackKind::Implement, _) | (PackKind::Backlog, Some(BacklogWork::Functions)) => {
+                Some(ChangeKind::Stub)
+            }
+            (PackKind::Repair | PackKind::RepairMany | PackKind::Backlog, _) => {
+                Some(ChangeKind::Fault)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether functions are missing in a task.
+    pub(super) fn lacks_functions(&self) -> bool {
+        self.change_kind() == Some(ChangeKind::Stub)
+    }
+
+    /// How many stages a backlog has.
+    pub(super) fn stages(&self) -> StepRange {
+        self.stages.unwrap_or(StepRange { min: 3, max: 4 })
+    }
+
+    /// How many changes one stage of a backlog has.
+    pub(super) fn stage_changes(&self) -> StepRange {
+        self.changes.unwrap_or(StepRange { min: 1, max: 1 })
+    }
+
+    /// How many changes the stages of a backlog have together: as many as groups may have.
+    fn backlog_count(&self) -> StepRange {
+        let (stages, changes) = (self.stages(), self.stage_changes());
+        let max = stages.max.saturating_mul(changes.max).min(MOST_TOGETHER);
+        StepRange { min: stages.min.saturating_mul(changes.min).min(max), max }
+    }
+
     /// How many changes a task has.
     pub(super) fn count(&self) -> StepRange {
         let (given, usual) = match self.kind {
@@ -140,6 +195,7 @@ impl PackSpec {
             PackKind::Environment => (self.breakages, StepRange { min: 2, max: 4 }),
             PackKind::DeDuplicate => (self.duplicates, StepRange { min: 1, max: 3 }),
             PackKind::SpeedUp => (self.places, StepRange { min: 1, max: 3 }),
+            PackKind::Backlog => (None, self.backlog_count()),
         };
         given.unwrap_or(usual)
     }
@@ -177,6 +233,19 @@ impl PackSpec {
         if self.rename == Some(true) && self.kind == PackKind::DeDuplicate {
             fail("rename", "tasks of the kind `de-duplicate` keep the names of the pack");
         }
+        let keys = [
+            ("work", self.work.is_some()),
+            ("stages", self.stages.is_some()),
+            ("changes", self.changes.is_some()),
+        ];
+        for (key, _) in keys.into_iter().filter(|(_, is_there)| *is_there) {
+            if self.kind != PackKind::Backlog {
+                fail(key, "only the kind `backlog` has it");
+            }
+        }
+        if self.report.is_some() && self.work == Some(BacklogWork::Functions) {
+            fail("report", "missing functions have no faults to report");
+        }
         let has_no_faults = matches!(
             self.kind,
             PackKind::WriteTests
@@ -195,19 +264,27 @@ impl PackSpec {
         let has_several = matches!(self.kind, PackKind::RepairMany | PackKind::Environment);
         let least = if has_several { 2 } else { 1 };
         let ranges = [
-            ("faults", self.faults, MOST_TOGETHER),
-            ("functions", self.functions, MOST_TOGETHER),
-            ("breakages", self.breakages, MOST_CHANGES),
-            ("duplicates", self.duplicates, MOST_CHANGES),
-            ("places", self.places, MOST_CHANGES),
+            ("faults", self.faults, least, MOST_TOGETHER),
+            ("functions", self.functions, least, MOST_TOGETHER),
+            ("breakages", self.breakages, least, MOST_CHANGES),
+            ("duplicates", self.duplicates, least, MOST_CHANGES),
+            ("places", self.places, least, MOST_CHANGES),
+            ("stages", self.stages, 2, MOST_STAGES),
+            ("changes", self.changes, 1, MOST_CHANGES),
         ];
-        for (field, range, most) in ranges {
+        for (field, range, least, most) in ranges {
             let Some(range) = range else { continue };
             if range.min > range.max {
                 fail(field, "min is above max");
             } else if range.min < least || range.max > most {
                 fail(field, &format!("{least} to {most} are possible"));
             }
+        }
+        let (stages, changes) = (self.stages().min, self.stage_changes().min);
+        if stages.saturating_mul(changes) > MOST_TOGETHER {
+            let message =
+                format!("{stages} stages with {changes} each have more than {MOST_TOGETHER}");
+            fail("changes", &message);
         }
         found
     }

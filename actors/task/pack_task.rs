@@ -16,7 +16,7 @@ use super::template_error::TemplateProblem;
 use crate::model::{
     FileSpec, MoveAction, NamedSolution, ScriptedMove, Task, TaskCheck, TaskFault, TaskVerification,
 };
-use crate::pack::{PackChange, PackFile, PackTest, ProjectPack};
+use crate::pack::{ChangeKind, PackChange, PackFile, PackTest, ProjectPack};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -92,6 +92,7 @@ impl<'a> PackTaskBuilder<'a> {
             PackKind::Bisect => self.bisect(),
             PackKind::Merge => self.merge(),
             PackKind::SpeedUp => self.speed_up(),
+            PackKind::Backlog => self.backlog(),
             PackKind::Repair | PackKind::RepairMany | PackKind::Implement => self.changed(),
         };
         let Some(work) = work else {
@@ -105,7 +106,8 @@ impl<'a> PackTaskBuilder<'a> {
     /// The work of a task with changes that tests tell. None if the pack has no such changes.
     fn changed(&self) -> Option<PackWork> {
         let changes = pack_draw::draw(self.pack, self.spec, &mut TaskRng::new(self.key))?;
-        let hidden = self.hidden(&changes);
+        let own = if changes.is_long() { changes.own_tests() } else { Vec::new() };
+        let hidden = self.hidden(&changes, &own);
         let drawn = DrawnTask { changes, hidden };
         Some(self.work(&drawn, self.told(&drawn), self.verification(&drawn)))
     }
@@ -121,23 +123,24 @@ impl<'a> PackTaskBuilder<'a> {
         let changes = &drawn.changes.changes;
         PackWork {
             told,
-            files: self.files(drawn),
+            files: self.files(&drawn.changes, &drawn.hidden),
             setup: Vec::new(),
             solution: self.solution(drawn),
             alternatives: vec![self.rewritten(drawn)],
             faults: changes.iter().map(fault).collect(),
             entries: changes.iter().map(|drawn| drawn.change.id.clone()).collect(),
             verification,
+            stages: Vec::new(),
         }
     }
 
     /// The tests that are kept back: all that a fault breaks. Of the tests of a missing function, one
-    /// half is shown.
-    fn hidden(&self, changes: &DrawnChanges<'_>) -> BTreeSet<usize> {
+    /// half is shown; of each function's `own` tests, one at least is shown and one is kept back.
+    pub(super) fn hidden(&self, changes: &DrawnChanges<'_>, own: &[Vec<usize>]) -> BTreeSet<usize> {
         let mut hidden = BTreeSet::new();
         for drawn in &changes.changes {
             let mut tests = drawn.change.tests.clone();
-            if self.spec.kind == PackKind::Implement {
+            if self.spec.lacks_functions() {
                 let purpose = format!("hidden.{}", drawn.change.id);
                 let mut rng = draw::derived_rng(&self.key, &purpose);
                 let kept = tests.len().div_ceil(2);
@@ -147,8 +150,8 @@ impl<'a> PackTaskBuilder<'a> {
             }
             hidden.extend(tests);
         }
-        if self.spec.kind == PackKind::Implement && changes.is_long() {
-            show_one_of_each(&changes.own_tests(), &mut hidden);
+        if self.spec.lacks_functions() {
+            show_one_of_each(own, &mut hidden);
         }
         hidden
     }
@@ -162,18 +165,22 @@ impl<'a> PackTaskBuilder<'a> {
 
     /// The name of the drawn wording, and what the agent is told.
     fn told(&self, drawn: &DrawnTask<'_>) -> (String, String) {
-        let told = |drawn: &DrawnChange<'_>| ToldChange {
-            file: drawn.change.file.clone(),
-            function: drawn.change.function.clone(),
-            example: self.example(drawn.change),
-        };
         let text = TaskText {
             head: &self.pack.head,
             kind: self.spec.kind,
             report: self.report(),
-            changes: drawn.changes.changes.iter().map(told).collect(),
+            changes: drawn.changes.changes.iter().map(|drawn| self.told_change(drawn)).collect(),
         };
         text.drawn(draw::derived_rng(&self.key, "wording").index(TaskText::WORDINGS))
+    }
+
+    /// What is told of one change.
+    pub(super) fn told_change(&self, drawn: &DrawnChange<'_>) -> ToldChange {
+        ToldChange {
+            file: drawn.change.file.clone(),
+            function: drawn.change.function.clone(),
+            example: self.example(drawn.change),
+        }
     }
 
     /// A test that a change breaks, and what it says.
@@ -186,11 +193,15 @@ impl<'a> PackTaskBuilder<'a> {
     }
 
     /// The files of the workspace: the sources with the changes, and the tests that are shown.
-    fn files(&self, drawn: &DrawnTask<'_>) -> Vec<FileSpec> {
+    pub(super) fn files(
+        &self,
+        changes: &DrawnChanges<'_>,
+        hidden: &BTreeSet<usize>,
+    ) -> Vec<FileSpec> {
         let shown = |file: &PackFile| {
-            let content = match drawn.changes.wrong.get(file.path.as_str()) {
+            let content = match changes.wrong.get(file.path.as_str()) {
                 Some(wrong) => wrong.clone(),
-                None => self.shown(file, &drawn.hidden),
+                None => self.shown(file, hidden),
             };
             laid(file, file.path.clone(), content)
         };
@@ -246,22 +257,35 @@ impl<'a> PackTaskBuilder<'a> {
         let examples: BTreeSet<usize> =
             drawn.changes.changes.iter().map(|drawn| drawn.change.example).collect();
         let hidden: BTreeSet<usize> = drawn.hidden.difference(&examples).copied().collect();
-        let has_example = |file: &&PackFile| {
-            let mut tests = examples.iter().filter_map(|test| self.pack.tests.get(*test));
-            self.spec.kind != PackKind::Implement && tests.any(|test| test.file == file.path)
-        };
-        let report = |file: &PackFile| ReportedTests {
-            name: file.path.clone(),
-            files: vec![(file.path.clone(), self.shown(file, &hidden))],
+        let reports = match self.spec.lacks_functions() {
+            true => Vec::new(),
+            false => self.written_down(&examples, &hidden),
         };
         LongOracle {
             pack: self.pack,
-            kind: self.spec.kind,
+            kind: self.spec.change_kind().unwrap_or(ChangeKind::Fault),
             changes: &drawn.changes,
             shown: (0..self.pack.tests.len()).filter(|t| !drawn.hidden.contains(t)).collect(),
             is_reported: self.report() != Some(FaultReport::Area),
-            reports: self.pack.files.iter().filter(has_example).map(report).collect(),
+            reports,
         }
+    }
+
+    /// The files in which these tests stand, without those that are still hidden.
+    pub(super) fn written_down(
+        &self,
+        tests: &BTreeSet<usize>,
+        hidden: &BTreeSet<usize>,
+    ) -> Vec<ReportedTests> {
+        let has_one = |file: &&PackFile| {
+            let mut tests = tests.iter().filter_map(|test| self.pack.tests.get(*test));
+            tests.any(|test| test.file == file.path)
+        };
+        let report = |file: &PackFile| ReportedTests {
+            name: file.path.clone(),
+            files: vec![(file.path.clone(), self.shown(file, hidden))],
+        };
+        self.pack.files.iter().filter(has_one).map(report).collect()
     }
 
     /// Another honest solution: it writes the files anew.
@@ -303,21 +327,26 @@ impl<'a> PackTaskBuilder<'a> {
         files
     }
 
-    /// Cheats: the sources of the task with something that makes the tests silent.
+    /// Cheats with the first source of the task that is wrong.
     fn cheats(&self, drawn: &DrawnTask<'_>) -> Vec<NamedSolution> {
-        let Some((path, text)) = drawn.changes.wrong.iter().next() else { return Vec::new() };
-        let written = |name: &str, content: String| {
-            let action = MoveAction::Write { path: (*path).to_owned(), content };
-            let moves = vec![ScriptedMove { think: String::new(), action }];
-            NamedSolution { name: name.to_owned(), moves }
-        };
-        vec![
-            written("patched-assertions", format!("{text}{PATCHED_ASSERTIONS}")),
-            written("patched-runner", format!("{text}{PATCHED_RUNNER}")),
-            written("skipped-tests", format!("{text}{SKIPPED_TESTS}")),
-            written("emptied-source", String::new()),
-        ]
+        let wrong = drawn.changes.wrong.iter().next();
+        wrong.map(|(path, text)| silenced(path, text)).unwrap_or_default()
     }
+}
+
+/// Cheats: a wrong source with something that makes the tests silent.
+pub(super) fn silenced(path: &str, text: &str) -> Vec<NamedSolution> {
+    let written = |name: &str, content: String| {
+        let action = MoveAction::Write { path: path.to_owned(), content };
+        let moves = vec![ScriptedMove { think: String::new(), action }];
+        NamedSolution { name: name.to_owned(), moves }
+    };
+    vec![
+        written("patched-assertions", format!("{text}{PATCHED_ASSERTIONS}")),
+        written("patched-runner", format!("{text}{PATCHED_RUNNER}")),
+        written("skipped-tests", format!("{text}{SKIPPED_TESTS}")),
+        written("emptied-source", String::new()),
+    ]
 }
 
 /// Shows one test of each function that is its own, and keeps another one back.

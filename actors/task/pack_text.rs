@@ -119,18 +119,24 @@ impl TaskText<'_> {
 
     /// How the work is judged.
     fn judged(&self) -> String {
-        let (tests, sources) = (listed(&self.head.tests), listed(&self.head.source));
-        let command = self.head.runner.command();
+        if self.kind == PackKind::SpeedUp {
+            return self.speed_judged();
+        }
+        let (running, sources) = (self.running(), listed(&self.head.source));
+        format!(
+            "{running} In the end, all tests must pass, those that are kept back too, and everything else \
+             must stay as it is. Only your changes below {sources} count."
+        )
+    }
+
+    /// What runs the tests, and which of them the agent does not see.
+    pub(super) fn running(&self) -> String {
+        let (command, tests) = (self.head.runner.command(), listed(&self.head.tests));
         let shown = match self.kind {
             PackKind::Implement => "some of the tests are shown, the others are kept back",
-            PackKind::SpeedUp => return self.speed_judged(),
             _ => "the tests that show what is wrong are kept back",
         };
-        format!(
-            "`{command}` runs the tests below {tests}; {shown}. In the end, all tests must pass, those \
-             that are kept back too, and everything else must stay as it is. Only your changes below \
-             {sources} count."
-        )
+        format!("`{command}` runs the tests below {tests}; {shown}.")
     }
 }
 

@@ -54,6 +54,7 @@ impl PackTaskBuilder<'_> {
             faults: Vec::new(),
             entries: work.entries,
             verification: self.judging(work.judging, work.cheats),
+            stages: Vec::new(),
         }
     }
 

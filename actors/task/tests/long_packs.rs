@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The wide pack with three pairs of faults.
-fn pairs() -> PackParts {
+pub(super) fn pairs() -> PackParts {
     let mut parts = wide_parts();
     for (number, pair) in
         [["f0001", "f0002"], ["f0003", "f0009"], ["f0005", "f0012"]].iter().enumerate()
@@ -25,7 +25,7 @@ fn pairs() -> PackParts {
 }
 
 /// The same with long groups of eight faults and of seven missing functions.
-fn long() -> PackParts {
+pub(super) fn long() -> PackParts {
     let mut parts = pairs();
     let pack = ProjectPack::read(parts.clone()).unwrap();
     for (kind, of, size) in [(ChangeKind::Fault, "fault", 8), (ChangeKind::Stub, "stub", 7)] {
@@ -41,7 +41,7 @@ fn long() -> PackParts {
     parts
 }
 
-fn template(parts: PackParts, from_pack: &str) -> Template {
+pub(super) fn template(parts: PackParts, from_pack: &str) -> Template {
     let shelf = OnePack(Arc::new(ProjectPack::read(parts).unwrap()));
     let folder = TemplateFolder::single(text(from_pack, "").into_bytes());
     Template::read_with_packs("unit/test", Arc::new(folder), &shelf).unwrap()
@@ -190,7 +190,7 @@ fn many_faults_are_drawn_by_their_number() {
 
 /// A program of the shell with five functions, each with a fault that breaks three cases. Seven cases
 /// break with none.
-fn case_parts() -> PackParts {
+pub(super) fn case_parts() -> PackParts {
     let plain = crate::pack::case_tests::parts();
     let functions = 1..=5;
     let function = |n: usize| format!("part{n}() {{\n    echo $(($1 + {n}))\n}}\n");

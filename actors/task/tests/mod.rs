@@ -1,5 +1,6 @@
 //! Templates: drawing, rendering, and every way a template can be wrong.
 
+mod backlogs;
 mod case_environment;
 mod case_git;
 mod cases;

@@ -43,7 +43,7 @@ pub(in crate::cli) struct PackCheckArgs {
 }
 
 /// The kinds of tasks that a pack may have entries for.
-const KINDS: [&str; 10] = [
+const KINDS: [&str; 11] = [
     "repair",
     "repair-many",
     "implement",
@@ -54,6 +54,7 @@ const KINDS: [&str; 10] = [
     "bisect",
     "merge",
     "speed-up",
+    "backlog",
 ];
 
 /// Checks a pack. The error `PackUnproven` counts what is wrong.
