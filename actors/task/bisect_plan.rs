@@ -9,7 +9,8 @@ use super::pack_git::{function_name, short_name, shuffle};
 use super::pack_history::PackHistory;
 use super::pack_task::PackTaskBuilder;
 use super::project_state::ProjectState;
-use crate::pack::{ChangeKind, PackChange};
+use super::standing_changes::can_stand_together;
+use crate::pack::{ChangeKind, PackChange, ProjectPack};
 use std::collections::BTreeSet;
 
 /// The most commits of a history.
@@ -82,12 +83,12 @@ impl<'p> BisectPlan<'p> {
         }
         let most = (1 + rng.index(MOST_WRITTEN), 1 + rng.index(MOST_PASSING));
         for stub in stubs {
-            if plan.written.len() < most.0 && plan.has_room(stub) {
+            if plan.written.len() < most.0 && plan.has_room(pack, stub) {
                 plan.written.push(stub);
             }
         }
         for fault in faults {
-            if plan.passing.len() < most.1 && plan.has_room(fault) {
+            if plan.passing.len() < most.1 && plan.has_room(pack, fault) {
                 plan.passing.push(fault);
             }
         }
@@ -96,14 +97,17 @@ impl<'p> BisectPlan<'p> {
     }
 
     /// Whether a change stands apart from all that was drawn: it is in another function, touches no byte
-    /// of another change, and breaks none of the fault's tests.
-    fn has_room(&self, change: &PackChange) -> bool {
+    /// of another change, breaks none of the fault's tests, and lets the sources be built with all others.
+    fn has_room(&self, pack: &ProjectPack, change: &PackChange) -> bool {
         let is_apart = |other: &&PackChange| {
             let is_beside = change.at.1 < other.at.0 || other.at.1 < change.at.0;
             other.file != change.file || (is_beside && other.function != change.function)
         };
         let mut tests = change.tests.iter();
-        tests.all(|test| !self.fault.tests.contains(test)) && self.all().iter().all(is_apart)
+        let (mut all, is_free) = (self.all(), tests.all(|test| !self.fault.tests.contains(test)));
+        let is_apart = is_free && all.iter().all(is_apart);
+        all.push(change);
+        is_apart && can_stand_together(pack, &all)
     }
 
     /// All changes of the history.

@@ -11,6 +11,8 @@ use std::collections::BTreeSet;
 /// The words of the program, and those of the command that builds it, a word a line.
 const PROGRAM: &str = "tools/program";
 const BUILD: &str = "tools/build";
+/// What runs the cases. It is right in every task.
+pub(super) const CASE_SUITE_FILE: &str = "tools/suite.sh";
 /// The place of files that stand in front of the project's own Makefile.
 const MAKEFILES: &str = "makefiles";
 /// The file that tells `make` what to do, in a project that has no other.
@@ -22,7 +24,7 @@ pub(super) static CASE_SUITE: SuiteForm = SuiteForm {
         (COMMAND, include_str!("../pack/environment/case-run-tests.sh"), 0o755),
         (VARIABLES, include_str!("../pack/environment/case-env.sh"), 0o644),
         (SETTINGS, include_str!("../pack/environment/case-suite.cfg"), 0o644),
-        ("tools/suite.sh", include_str!("../pack/environment/case-suite.sh"), 0o644),
+        (CASE_SUITE_FILE, include_str!("../pack/environment/case-suite.sh"), 0o644),
         (PROGRAM, "@run@", 0o644),
         (BUILD, "@build@", 0o644),
     ],

@@ -3,9 +3,9 @@
 //! the agent left, over sealed copies with drawn faults and with results that no right program has, and
 //! compares it with the same run in surroundings that work.
 
-use super::case_breakages::case_project;
+use super::case_breakages::{CASE_SUITE_FILE, case_project};
 use super::draw::{self, TaskRng};
-use super::pack_breakages::{COMMAND, DrawnBreakage, SuiteProject};
+use super::pack_breakages::{COMMAND, DrawnBreakage, SETTINGS, SuiteProject, VARIABLES};
 use super::pack_environment::{ELSEWHERE, RUN_JUDGE, TOOLS};
 use super::pack_frame::{PackWork, part_check};
 use super::pack_task::{PackTaskBuilder, laid, milestones, run, sealed_file};
@@ -23,7 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const JUDGE: &str = include_str!("../pack/sealed/case_environment.py");
 /// So many cases at least, and at most one half of all, tell a fault that the check puts into the sources.
 const FEWEST_CASES: usize = 2;
-/// Where the other solution has the words of the commands.
+/// Where a command that does without `tools/` has its words.
 const OWN: &str = "own";
 
 /// Says that all is good, and runs nothing.
@@ -72,7 +72,7 @@ pub(super) fn work(base: &PackTaskBuilder<'_>) -> Option<PackWork> {
         files: task.files(),
         setup: task.breakages.iter().flat_map(|one| one.setup.clone()).collect(),
         solution: task.solution(),
-        alternatives: vec![task.with_own_files()],
+        alternatives: vec![task.anew()],
         faults: task.breakages.iter().filter_map(|one| one.fault.clone()).collect(),
         entries: task.breakages.iter().map(|one| one.name.to_owned()).collect(),
         verification: task.verification(),
@@ -169,8 +169,10 @@ impl CaseSurroundings<'_> {
         format!(
             "`./{COMMAND}` must {builds}run every case below `{CASES_DIRECTORY}` with `{}`, and print \
              a line for each: `ok NAME`, or `FAIL NAME` if output or exit code are not those of the \
-             case. It ends with 0 if all are right, and only then. It is tried with other names of \
-             cases, with other results that are wrong, and with faults in the sources.",
+             case. It ends with 0 if all are right, and only then. As before, it reads `{VARIABLES}`, \
+             and `{CASE_SUITE_FILE}` runs the cases as `{SETTINGS}` says; a command that does without \
+             them is not accepted. It is tried with other names of cases, with other results that are \
+             wrong, with faults in the sources, and with one more variable and one more setting.",
             head.run.join(" ")
         )
     }
@@ -181,8 +183,8 @@ impl CaseSurroundings<'_> {
         let roots: Vec<String> =
             head.source.iter().chain(&head.tests).chain(&head.docs).cloned().collect();
         format!(
-            "The files of the project stay as they are, such as those of {}. No others are put below \
-             its sources and tests.",
+            "`{CASE_SUITE_FILE}` is right, and stays as it is. So do the files of the project, such as \
+             those of {}. No others are put below its sources and tests.",
             listed(&roots)
         )
     }
@@ -218,7 +220,13 @@ impl CaseSurroundings<'_> {
         moves
     }
 
-    /// Another honest solution: the engine's own script with commands of its own.
+    /// Another honest solution: all files around the script that runs the cases are written anew.
+    fn anew(&self) -> NamedSolution {
+        let moves = self.project.written_anew(&self.breakages, CASE_SUITE_FILE);
+        NamedSolution { name: "written-anew".to_owned(), moves }
+    }
+
+    /// A command that does without the project's own script: the engine's, with words of its own.
     fn with_own_files(&self) -> NamedSolution {
         let head = &self.base.pack.head;
         let own = |file: &str| file.replace("tests/", &format!("{OWN}/"));
@@ -272,6 +280,7 @@ impl CaseSurroundings<'_> {
         });
         json!({
             "parts": parts,
+            "suite": CASE_SUITE_FILE,
             "files": lines(self.project_files()),
             "healthy": lines(self.project.healthy()),
             "roots": head.source.iter().chain(&head.tests).collect::<Vec<_>>(),
@@ -281,7 +290,8 @@ impl CaseSurroundings<'_> {
         })
     }
 
-    /// Cheats: commands that only say something, or remember, no cases, all but one thing mended.
+    /// Cheats: commands that only say something, or remember, or do without the script, no cases, all but
+    /// one thing mended.
     fn cheats(&self) -> Vec<NamedSolution> {
         let named = |name: &str, moves| NamedSolution { name: name.to_owned(), moves };
         let with = |more: Vec<ScriptedMove>| [self.solution(), more].concat();
@@ -297,6 +307,7 @@ impl CaseSurroundings<'_> {
             named("remembering-command", remembering),
             named("forgiving-command", with(vec![run("", forgiving)])),
             named("elsewhere", self.with_command(ELSEWHERE.to_owned())),
+            self.with_own_files(),
             named("emptied-cases", with(vec![run("", format!("rm -r {CASES_DIRECTORY}/*"))])),
             named("one-thing-left", all_but_one),
         ]

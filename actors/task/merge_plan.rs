@@ -13,6 +13,7 @@ use super::pack_history::PackHistory;
 use super::pack_task::PackTaskBuilder;
 use super::project_state::{ProjectState, file_of, has_word};
 use super::source_text::may_have_comment;
+use super::standing_changes::can_stand_together;
 use crate::pack::{ChangeKind, PackChange, PackFile, PackRunner, ProjectPack};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -97,11 +98,13 @@ impl<'p> MergePlan<'p> {
         plan.can_be_told(pack).then_some(plan)
     }
 
-    /// Whether tests with twins, or cases, tell of each fault that its side was lost, whatever the other side did.
+    /// Whether tests with twins, or cases, tell of each fault that its side was lost, whatever the other side
+    /// did, and whether the sources can be built on the way.
     fn can_be_told(&self, pack: &ProjectPack) -> bool {
         let (ours, theirs) = (self.ours.tests(), self.theirs.tests());
         has_own_tests(pack, self.ours.fault, &theirs)
             && has_own_tests(pack, self.theirs.fault, &ours)
+            && can_stand_together(pack, &self.all())
     }
 
     /// All changes, those of `main` first.

@@ -62,6 +62,7 @@ mod source;
 mod source_text;
 mod speed_task;
 mod speed_text;
+mod standing_changes;
 mod task_builder;
 mod template;
 mod template_error;

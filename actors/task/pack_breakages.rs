@@ -3,13 +3,15 @@
 //! other, so a task has one at a place, at most.
 
 use super::draw::TaskRng;
-use crate::model::{FileSpec, MoveAction, TaskFault};
+use super::pack_task::run;
+use crate::model::{FileSpec, MoveAction, ScriptedMove, TaskFault};
 
 /// The command, and the files that it needs.
 pub(super) const COMMAND: &str = "run-tests";
 pub(super) const VARIABLES: &str = "tools/env.sh";
 pub(super) const SETTINGS: &str = "tools/suite.cfg";
-const SUITE: &str = "tools/suite.py";
+/// What runs the tests. It is right in every task.
+pub(super) const SUITE: &str = "tools/suite.py";
 /// The place of files that stand in front of a module.
 const MODULES: &str = "modules";
 /// The place of old copies of packages.
@@ -343,6 +345,23 @@ impl SuiteProject {
         };
         let files = self.form.files.iter().map(file);
         files.filter(|file| !file.content.is_empty()).collect()
+    }
+
+    /// The moves that write all files which work anew, without the program that runs the tests. What should
+    /// not be there is taken away before.
+    pub(super) fn written_anew(&self, broken: &[DrawnBreakage], suite: &str) -> Vec<ScriptedMove> {
+        let mut healthy = self.healthy();
+        healthy.retain(|file| file.path != suite);
+        let added = broken.iter().filter_map(|one| one.added.as_deref());
+        let paths: Vec<&str> =
+            added.chain(healthy.iter().map(|file| file.path.as_str())).collect();
+        let mut moves = vec![run("", format!("rm -rf {}", paths.join(" ")))];
+        moves.extend(healthy.into_iter().map(|file| ScriptedMove {
+            think: String::new(),
+            action: MoveAction::Write { path: file.path, content: file.content },
+        }));
+        moves.push(run("", format!("chmod 755 {COMMAND}")));
+        moves
     }
 
     /// Draws breakages at different places: first the place, so that all are as likely.

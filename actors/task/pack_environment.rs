@@ -5,7 +5,9 @@
 
 use super::case_environment;
 use super::draw::{self, TaskRng};
-use super::pack_breakages::{COMMAND, DrawnBreakage, SuiteProject, UNITTEST_SUITE};
+use super::pack_breakages::{
+    COMMAND, DrawnBreakage, SETTINGS, SUITE, SuiteProject, UNITTEST_SUITE, VARIABLES,
+};
 use super::pack_frame::{PackWork, part_check};
 use super::pack_task::{
     KEPT, PATCHED_RUNNER, PackTaskBuilder, laid, milestones, quoted, run, sealed_file,
@@ -25,7 +27,7 @@ pub(super) const RUN_JUDGE: &str = "python3 /sealed/environment.py";
 /// The directory of the files that run the tests.
 pub(super) const TOOLS: &str = "tools/";
 
-/// Runs the tests with nothing but Python.
+/// Runs the tests with nothing but Python: what is broken beside it stays as it is.
 const PLAIN_COMMAND: &str = "\
 #!/bin/sh
 cd \"$(dirname \"$0\")\" || exit 2
@@ -73,7 +75,7 @@ pub(super) fn work(base: &PackTaskBuilder<'_>) -> Option<PackWork> {
         files: task.files(),
         setup: task.breakages.iter().flat_map(|one| one.setup.clone()).collect(),
         solution: task.solution(),
-        alternatives: vec![task.with_plain_command()],
+        alternatives: vec![task.anew()],
         faults: task.breakages.iter().filter_map(|one| one.fault.clone()).collect(),
         entries: task.breakages.iter().map(|one| one.name.to_owned()).collect(),
         verification: task.verification(),
@@ -182,8 +184,10 @@ impl EnvironmentTask<'_> {
         format!(
             "`./{COMMAND}` must run every test below {tests} and print what unittest prints: \
              `FAIL: NAME` or `ERROR: NAME` for each that does not pass, and `Ran N tests` at the \
-             end. It ends with 0 if all pass, and only then. It is tried with other tests in the \
-             same files, some of which fail."
+             end. It ends with 0 if all pass, and only then. As before, it reads `{VARIABLES}`, and \
+             `{SUITE}` runs the tests as `{SETTINGS}` says; a command that does without them is not \
+             accepted. It is tried with other tests in the same files, some of which fail, and with \
+             one more variable and one more setting."
         )
     }
 
@@ -193,7 +197,8 @@ impl EnvironmentTask<'_> {
         let roots: Vec<String> =
             head.source.iter().chain(&head.tests).chain(&head.docs).cloned().collect();
         format!(
-            "The files of the project stay as they are: {}. No others are put below them.",
+            "`{SUITE}` is right, and stays as it is. So do the files of the project: {}. No others are \
+             put below them.",
             listed(&roots)
         )
     }
@@ -232,10 +237,10 @@ impl EnvironmentTask<'_> {
         moves
     }
 
-    /// Another honest solution: a command that needs no other files.
-    fn with_plain_command(&self) -> NamedSolution {
-        let moves = self.with_command(PLAIN_COMMAND);
-        NamedSolution { name: "plain-command".to_owned(), moves }
+    /// Another honest solution: all files around the program that runs the tests are written anew.
+    fn anew(&self) -> NamedSolution {
+        let moves = self.project.written_anew(&self.breakages, SUITE);
+        NamedSolution { name: "written-anew".to_owned(), moves }
     }
 
     /// The names of the parts for the breakages, and their paths.
@@ -268,6 +273,7 @@ impl EnvironmentTask<'_> {
         };
         let plan = json!({
             "parts": parts,
+            "suite": SUITE,
             "files": paths(&project),
             "healthy": paths(&healthy),
             "roots": head.source.iter().chain(&head.tests).collect::<Vec<_>>(),
@@ -285,7 +291,8 @@ impl EnvironmentTask<'_> {
         files
     }
 
-    /// Cheats: commands that only say something, no tests, other sources, all but one thing mended.
+    /// Cheats: commands that only say something, or do without the tool, no tests, other sources, all but
+    /// one thing mended.
     fn cheats(&self) -> Vec<NamedSolution> {
         let named = |name: &str, moves| NamedSolution { name: name.to_owned(), moves };
         let with = |more: Vec<ScriptedMove>| [self.solution(), more].concat();
@@ -297,6 +304,7 @@ impl EnvironmentTask<'_> {
         all_but_one.truncate(all_but_one.len().saturating_sub(2));
         let mut cheats = vec![
             named("saying-command", self.with_command(SAYING_COMMAND)),
+            named("plain-command", self.with_command(PLAIN_COMMAND)),
             named("forgiving-command", self.with_command(FORGIVING_COMMAND)),
             named("elsewhere", self.with_command(ELSEWHERE)),
             named("emptied-tests", with(vec![run("", emptied)])),

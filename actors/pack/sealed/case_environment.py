@@ -1,4 +1,4 @@
-"""Judges whether what builds a program and runs its cases works again. Version 1.
+"""Judges whether what builds a program and runs its cases works again. Version 2.
 
 The command of the agent runs in the judged sandbox, over sealed copies of the sources and the cases. What it
 says is the agent's word. This is why it can be believed:
@@ -8,8 +8,10 @@ says is the agent's word. This is why it can be believed:
   build the sources as they are, run the program and compare.
 - The same round runs in surroundings that work, at another place, before any program of the agent does. The
   cases that are right, those that fail, and the end of the command must be the same.
+- The project's own script must be what runs. It is a sealed copy that also says three drawn words: its own, one of
+  a line that is added to the variables, and one of a line that is added to the settings.
 
-If all rounds agree, everything is mended, however that was done. If not, each broken thing is tried by itself:
+If all rounds agree, everything is mended, in whatever files. If not, each broken thing is tried by itself:
 its files, as the agent left them, among surroundings that work. The lines `ok PART` and `not ok PART: why` say
 what came of each part.
 """
@@ -44,6 +46,19 @@ for path, text, mode in given["files"]:
     with open(target, "wb") as file:
         file.write(text.encode())
     os.chmod(target, mode)
+"""
+#: Where the script gets one more setting, what it says when the cases have run, and the lines that are added.
+SETTING, MORE = "    only=*) only=${line#only=} ;;\n", "    mark=*) mark=${line#mark=} ;;\n"
+END = 'if [ "$all" -eq 0 ]; then\n'
+SAYS = 'one=%s two=%s\necho "mark $two$one $SUITE_MARK $mark"\n'
+ADDED = {"tools/env.sh": "\nSUITE_MARK=%s\nexport SUITE_MARK\n", "tools/suite.cfg": "\nmark=%s\n"}
+ADD = r"""
+import json, os, sys
+for path, lines in json.load(sys.stdin):
+    # What is no file is broken in another way. A link may lead to one.
+    if os.path.isfile(path):
+        with open(path, "ab") as file:
+            file.write(lines.encode())
 """
 SET_ASIDE = r"""
 import os, shutil
@@ -108,16 +123,18 @@ def told(run, plan, files, expected, *more):
         return None
     number, wanted = len(found[0]) + len(found[1]), len(expected[0]) + len(expected[1])
     if number != wanted:
-        return "%d of %d cases ran: %s" % (number, wanted, found[3])
-    return "the cases that fail are not those that should, or the end of the command is wrong: %s" % found[3]
+        return "%d of %d cases ran: %s" % (number, wanted, found[4])
+    if found[3] != expected[3]:
+        return "expected that %s runs the cases, with what %s say; found something else" % (plan["suite"], " and ".join(ADDED))
+    return "the cases that fail are not those that should, or the end of the command is wrong: %s" % found[4]
 
 
 class Run(tuple):
-    """The cases that are right, those that fail, whether the command said that all is good, and its last line. The
-    last line is for people and does not count."""
+    """The cases that are right, those that fail, whether the command said that all is good, what the script said, and
+    the last line. The last line is for people and does not count."""
 
     def __eq__(self, other):
-        return self[:3] == other[:3]
+        return self[:4] == other[:4]
 
     __hash__ = tuple.__hash__
 
@@ -125,7 +142,8 @@ class Run(tuple):
 def outcome(result):
     named = lambda word: tuple(sorted(re.findall(r"^%s (\S+)$" % word, result.out, re.M)))
     last = ((result.out + "\n" + result.err).strip().splitlines() or [""])[-1]
-    return Run((named("ok"), named("FAIL"), result.ended == "exit" and result.code == 0, last))
+    said = re.findall(r"^mark (.*)$", result.out, re.M)
+    return Run((named("ok"), named("FAIL"), result.ended == "exit" and result.code == 0, said, last))
 
 
 def reference(plan, files):
@@ -133,9 +151,10 @@ def reference(plan, files):
     judged.reset()
     place = "/tmp/" + word()
     lay(place, files + plan["healthy"], [])
+    mark(plan, place)
     found = outcome(judged.run("./run-tests", timeout=LIMIT, cwd=place))
     if not found[0]:
-        raise judged.Unavailable("no case is right in surroundings that work: %s" % found[3])
+        raise judged.Unavailable("no case is right in surroundings that work: %s" % found[4])
     return found
 
 
@@ -143,6 +162,7 @@ def theirs(plan, files):
     """The round in the surroundings that the agent left."""
     judged.reset()
     lay("/work", files, plan["roots"])
+    mark(plan, "/work")
     return outcome(judged.run("./run-tests", timeout=LIMIT, cwd="/work"))
 
 
@@ -152,12 +172,29 @@ def alone(plan, files, paths):
     python("set aside", SET_ASIDE, "")
     lay("/work", files + plan["healthy"], [])
     python("put back", PUT_BACK, json.dumps(paths))
+    mark(plan, "/work")
     return outcome(judged.run("./run-tests", timeout=LIMIT, cwd="/work"))
 
 
 def lay(place, files, gone):
     """Writes `[path, text, mode]` below a place, from which some paths are removed before."""
     python("lay files", LAY, json.dumps({"place": place, "files": files, "gone": gone}))
+
+
+def mark(plan, place):
+    """Lays the script that says the drawn words, and adds the lines that it reads."""
+    suite = sealed_suite(plan)
+    if suite.count(SETTING) != 1 or suite.count(END) != 1:
+        raise judged.Unavailable("the script has another form")
+    one, two = MARKS["suite"][:6], MARKS["suite"][6:]
+    suite = suite.replace(SETTING, SETTING + MORE).replace(END, SAYS % (one, two) + END)
+    judged.write("%s/%s" % (place, plan["suite"]), suite)
+    python("mark", ADD, json.dumps([["%s/%s" % (place, path), lines % MARKS[path]] for path, lines in ADDED.items()]))
+
+
+def sealed_suite(plan):
+    """The script as it was given."""
+    return next(text for path, text, _ in plan["healthy"] if path == plan["suite"])
 
 
 def python(what, program, given):
@@ -172,6 +209,8 @@ def changed(plan):
     for path, text in known.items():
         if judged_bytes(path) != text.encode():
             return "%s is not as it was" % path
+    if judged_bytes(plan["suite"]) != sealed_suite(plan).encode():
+        return "%s is not as it was" % plan["suite"]
     for root in plan["roots"]:
         for name in judged.tree(root):
             path = os.path.normpath(os.path.join(root, name))
@@ -220,6 +259,8 @@ def word():
     return "".join(DRAW.choice(LETTERS) for _ in range(12))
 
 
+#: The drawn words, by the file that has them.
+MARKS = {name: word() for name in ("suite", *ADDED)}
 try:
     main()
 except judged.Unavailable as why:

@@ -1,4 +1,4 @@
-"""Judges whether what runs the tests of a project works again. Version 1.
+"""Judges whether what runs the tests of a project works again. Version 2.
 
 The command of the agent runs in the judged sandbox, over sealed copies of the sources and the tests. What it
 says is the agent's word. This is why it can be believed:
@@ -7,8 +7,10 @@ says is the agent's word. This is why it can be believed:
   that they fail, and a class with drawn sums stands in one of the files.
 - The same round runs in surroundings that work, at another place, before any program of the agent does. The
   names of the tests that fail, their number and the end of the command must be the same.
+- The project's own tool must be what runs. It is a sealed copy that also says three drawn words: its own, one of
+  a line that is added to the variables, and one of a line that is added to the settings.
 
-If all rounds agree, everything is mended, however that was done. If not, each broken thing is tried by itself:
+If all rounds agree, everything is mended, in whatever files. If not, each broken thing is tried by itself:
 its files, as the agent left them, among surroundings that work. The lines `ok PART` and `not ok PART: why` say
 what came of each part.
 """
@@ -26,6 +28,18 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz"
 #: Seconds of a run.
 LIMIT = 45
 
+#: What the tool says in the end, and the lines that are added. `given` are its settings.
+END = "    sys.exit(0 if result.wasSuccessful() else 1)\n"
+SAYS = '    print("mark", %r[::-1], os.environ.get("SUITE_MARK"), given.get("mark"), flush=True)\n'
+ADDED = {"tools/env.sh": "\nSUITE_MARK=%s\nexport SUITE_MARK\n", "tools/suite.cfg": "\nmark = %s\n"}
+ADD = r"""
+import json, os, sys
+for path, lines in json.load(sys.stdin):
+    # What is no file is broken in another way. A link may lead to one.
+    if os.path.isfile(path):
+        with open(path, "ab") as file:
+            file.write(lines.encode())
+"""
 SET_ASIDE = r"""
 import os, shutil
 os.makedirs("/tmp/left")
@@ -90,18 +104,20 @@ def told(run, plan, texts, expected, *more):
         return str(why)
     if found == expected:
         return None
-    number, failing, is_good, last = found
+    number, failing, is_good, said, last = found
     if number != expected[0]:
         return "%s of %d tests ran: %s" % (number, expected[0], last)
+    if said != expected[3]:
+        return "expected that %s runs the tests, with what %s say; found something else" % (plan["suite"], " and ".join(ADDED))
     return "the tests that fail are not those that should, or the end of the command is wrong: %s" % last
 
 
 class Run(tuple):
-    """How many tests ran, which failed, whether the command said that all is good, and its last line. The last
-    line is for people and does not count."""
+    """How many tests ran, which failed, whether the command said that all is good, what the tool said, and the last
+    line. The last line is for people and does not count."""
 
     def __eq__(self, other):
-        return self[:3] == other[:3]
+        return self[:4] == other[:4]
 
     __hash__ = tuple.__hash__
 
@@ -111,7 +127,8 @@ def outcome(result):
     ran = re.findall(r"^Ran (\d+) tests? in ", text, re.M)
     failing = frozenset(re.findall(r"^(?:FAIL|ERROR): (\S+)", text, re.M))
     last = (text.strip().splitlines() or [""])[-1]
-    return Run((int(ran[-1]) if ran else 0, failing, result.ended == "exit" and result.code == 0, last))
+    said = re.findall(r"^mark (.*)$", result.out, re.M)
+    return Run((int(ran[-1]) if ran else 0, failing, result.ended == "exit" and result.code == 0, said, last))
 
 
 def reference(plan, texts):
@@ -119,9 +136,10 @@ def reference(plan, texts):
     judged.reset()
     place = "/tmp/" + word()
     lay(plan, texts, place, plan["healthy"])
+    mark(plan, place)
     found = outcome(judged.run("./run-tests", timeout=LIMIT, cwd=place))
     if not found[0]:
-        raise judged.Unavailable("the tests do not run in surroundings that work: %s" % found[3])
+        raise judged.Unavailable("the tests do not run in surroundings that work: %s" % found[4])
     return found
 
 
@@ -129,6 +147,7 @@ def theirs(plan, texts):
     """The round in the surroundings that the agent left."""
     judged.reset()
     lay(plan, texts, "/work", [])
+    mark(plan, "/work")
     return outcome(judged.run("./run-tests", timeout=LIMIT, cwd="/work"))
 
 
@@ -138,6 +157,7 @@ def alone(plan, texts, paths):
     python("set aside", SET_ASIDE, "")
     lay(plan, texts, "/work", plan["healthy"])
     python("put back", PUT_BACK, json.dumps(paths))
+    mark(plan, "/work")
     return outcome(judged.run("./run-tests", timeout=LIMIT, cwd="/work"))
 
 
@@ -153,14 +173,26 @@ def lay(plan, texts, place, healthy):
         content = texts.get(path)
         judged.write("%s/%s" % (place, path), given(path) if content is None else content)
     for path in healthy:
-        with open(os.path.join(SEALED, "healthy", path), "rb") as file:
-            judged.write("%s/%s" % (place, path), file.read())
+        judged.write("%s/%s" % (place, path), sealed("healthy", path))
     if healthy:
         judged.run(["chmod", "755", "run-tests"], cwd=place)
 
 
+def mark(plan, place):
+    """Lays the tool that says the drawn words, and adds the lines that it reads."""
+    suite = sealed("healthy", plan["suite"]).decode()
+    if suite.count(END) != 1:
+        raise judged.Unavailable("the tool has another end")
+    judged.write("%s/%s" % (place, plan["suite"]), suite.replace(END, SAYS % MARKS["suite"] + END))
+    python("mark", ADD, json.dumps([["%s/%s" % (place, path), lines % MARKS[path]] for path, lines in ADDED.items()]))
+
+
 def given(path):
-    with open(os.path.join(SEALED, "given", path), "rb") as file:
+    return sealed("given", path)
+
+
+def sealed(below, path):
+    with open(os.path.join(SEALED, below, path), "rb") as file:
         return file.read()
 
 
@@ -169,6 +201,8 @@ def changed(plan):
     for path in plan["files"]:
         if judged_bytes(path) != given(path):
             return "%s is not as it was" % path
+    if judged_bytes(plan["suite"]) != sealed("healthy", plan["suite"]):
+        return "%s is not as it was" % plan["suite"]
     for root in plan["roots"]:
         for name in judged.tree(root):
             path = os.path.normpath(os.path.join(root, name))
@@ -232,6 +266,8 @@ def word():
     return "".join(DRAW.choice(LETTERS) for _ in range(12))
 
 
+#: The drawn words, by the file that has them.
+MARKS = {name: word() for name in ("suite", *ADDED)}
 try:
     main()
 except judged.Unavailable as why:

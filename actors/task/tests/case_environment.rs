@@ -55,7 +55,7 @@ fn each_breakage_around_cases_is_a_part_and_the_oracle_mends_it() {
             let wrong = content(&task, &fault.path).unwrap();
             assert_eq!(wrong.matches(&fault.wrong).count(), 1, "{fault:?}");
         }
-        assert_eq!(task.verification.cheats.len(), 6);
+        assert_eq!(task.verification.cheats.len(), 7);
     }
 }
 
@@ -69,6 +69,7 @@ fn the_judge_of_surroundings_has_faults_with_the_cases_that_tell_them() {
     assert_eq!(faults.len(), pack.faults.len());
     assert_eq!(faults[0]["cases"], serde_json::json!(["bridge-arch-1", "bridge-arch-2"]));
     assert_eq!(plan["roots"], serde_json::json!(["src", "tests"]));
+    assert_eq!(plan["suite"], "tools/suite.sh");
     let paths: Vec<&str> =
         plan["healthy"].as_array().unwrap().iter().map(|file| file[0].as_str().unwrap()).collect();
     let known = ["run-tests", "tools/env.sh", "tools/suite.cfg", "tools/suite.sh", "tools/program"];
@@ -82,11 +83,13 @@ fn the_judge_of_surroundings_has_faults_with_the_cases_that_tell_them() {
     assert_eq!(signed, ["environment.py", ".canary"]);
 }
 
-/// The engine's script finds its words beside itself, and the cases where they are.
+/// The engine's script finds its words beside itself, and the cases where they are. It would be right, but
+/// it does without the project's own.
 #[test]
-fn another_honest_solution_needs_none_of_the_broken_files() {
+fn a_command_that_needs_none_of_the_broken_files_is_a_cheat() {
     for task in tasks() {
-        let moves = &task.alternatives[0].moves;
+        let mut cheats = task.verification.cheats.iter();
+        let moves = &cheats.find(|cheat| cheat.name == "own-files").unwrap().moves;
         let written: Vec<(&str, &str)> = moves
             .iter()
             .filter_map(|step| match &step.action {
@@ -100,6 +103,23 @@ fn another_honest_solution_needs_none_of_the_broken_files() {
         assert!(script.contains("$root/own/program") && script.contains("$root/tests/cases"));
         assert!(!script.contains("tests/program") && !script.contains("tests/build"), "{script}");
         assert!(commands(moves).contains("chmod 755 run-tests"));
+    }
+}
+
+#[test]
+fn another_honest_solution_writes_all_but_the_script_anew() {
+    for task in tasks() {
+        let moves = &task.alternatives[0].moves;
+        let written: Vec<&str> = moves
+            .iter()
+            .filter_map(|step| match &step.action {
+                MoveAction::Write { path, .. } => Some(path.as_str()),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(written, ["run-tests", "tools/env.sh", "tools/suite.cfg", "tools/program"]);
+        assert!(commands(moves).starts_with("rm -rf "), "{}", commands(moves));
+        assert!(task.instruction.contains("`tools/suite.sh` is right"), "{}", task.instruction);
     }
 }
 

@@ -82,9 +82,26 @@ fn the_seal_has_the_project_and_surroundings_that_work() {
     let plan = &file(sealed, "environment.json").content;
     let plan: serde_json::Value = serde_json::from_str(plan).unwrap();
     assert_eq!(plan["files"], serde_json::json!(["lib.py", "tests/test_lib.py"]));
+    assert_eq!(plan["suite"], "tools/suite.py");
     assert_eq!(plan["parts"].as_object().unwrap().len(), entries(task).len());
     let program = &file(sealed, "environment.py").content;
     assert!(program.trim_end().ends_with(&task.verification.canary), "it is signed");
+}
+
+#[test]
+fn the_tool_of_the_project_must_be_what_runs() {
+    for task in tasks() {
+        assert!(task.instruction.contains("`tools/suite.py` is right"), "{}", task.instruction);
+        assert!(task.instruction.contains("does without them is not accepted"));
+        let anew = &task.alternatives[0];
+        let writes = |path: &str| {
+            let writes = |action: &MoveAction| matches!(action, MoveAction::Write { path: other, .. } if other == path);
+            anew.moves.iter().any(|step| writes(&step.action))
+        };
+        assert!(writes("run-tests") && writes("tools/suite.cfg") && !writes("tools/suite.py"));
+        let cheats = &task.verification.cheats;
+        assert!(cheats.iter().any(|cheat| cheat.name == "plain-command"), "{cheats:?}");
+    }
 }
 
 #[test]
