@@ -1,4 +1,5 @@
-//! Formats with whole conversations in `messages`: fine-tuning at OpenAI, axolotl, verl, OpenRLHF.
+//! Formats with whole conversations in `messages`: fine-tuning at OpenAI, axolotl, verl, OpenRLHF,
+//! prime-rl.
 
 use super::chat_line::{ChatLine, MessageStyle, ReplyMarks, chat_lines};
 use super::chat_row::ChatRow;
@@ -70,8 +71,17 @@ pub(super) fn open_rlhf(row: &DatasetRow) -> Result<ExportedRow, LeftReason> {
     ExportedRow::of(&TextLine { messages, tools: None }, lost)
 }
 
+/// The SFT trainer of prime-rl, which decodes arguments and tools from text.
+pub(super) fn prime_rl(row: &DatasetRow) -> Result<ExportedRow, LeftReason> {
+    let style = MessageStyle { object_arguments: false, ..trl::STYLE };
+    let chat = ChatRow::of(row)?;
+    let mut lost = LostParts::new();
+    let messages = chat_lines(chat.messages, style, &mut lost)?;
+    ExportedRow::of(&TextLine { messages, tools: chat.tools_text() }, lost)
+}
+
 /// Whether a message is a call or the result of one.
-fn has_calls(message: &RowMessage) -> bool {
+pub(super) fn has_calls(message: &RowMessage) -> bool {
     message.role == "tool" || message.tool_calls.as_ref().is_some_and(|calls| !calls.is_empty())
 }
 

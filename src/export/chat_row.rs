@@ -49,6 +49,12 @@ impl<'a> ChatRow<'a> {
         &self.messages[..=self.last]
     }
 
+    /// The positions of the replies of the row's model.
+    pub(super) fn own_replies(&self) -> Vec<usize> {
+        let each = self.messages.iter().enumerate();
+        each.filter(|(_, message)| is_own(message)).map(|(at, _)| at).collect()
+    }
+
     /// The tools as JSON text.
     pub(super) fn tools_text(&self) -> Option<&str> {
         self.tools.as_deref().map(RawValue::get)

@@ -15,8 +15,9 @@ use synthd_actors::model::DatasetSplit;
 /// A file of an export.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ExportFile {
-    /// The name in the directory of the export.
+    /// The path in the directory of the export.
     pub path: String,
+    /// Its lines.
     pub rows: u64,
     pub bytes: u64,
     pub sha256: String,
@@ -33,6 +34,8 @@ pub(super) struct ExportDraft {
     dir: PathBuf,
     target: PathBuf,
     files: BTreeMap<DatasetSplit, LineFile>,
+    /// Files of single rows, which are finished.
+    own_files: Vec<ExportFile>,
     /// Whether it has its name, so that nothing must be removed.
     kept: bool,
 }
@@ -54,7 +57,7 @@ impl ExportDraft {
         }
         fs::create_dir(&dir)?;
         let target = target.to_owned();
-        Ok(Self { dir, target, files: BTreeMap::new(), kept: false })
+        Ok(Self { dir, target, files: BTreeMap::new(), own_files: Vec::new(), kept: false })
     }
 
     /// The directory in which it is written.
@@ -62,8 +65,11 @@ impl ExportDraft {
         &self.dir
     }
 
-    /// Adds a row to the file of its split.
+    /// Adds a row to the file of its split, or as a file in the directory of its split.
     pub(super) fn add(&mut self, split: DatasetSplit, row: &ExportedRow) -> io::Result<()> {
+        if let Some(name) = &row.own_file {
+            return self.add_file(split, name, &row.line);
+        }
         let lines = match self.files.entry(split) {
             Entry::Occupied(lines) => lines.into_mut(),
             Entry::Vacant(place) => {
@@ -78,9 +84,31 @@ impl ExportDraft {
         Ok(())
     }
 
+    /// Writes the file of one row. Fails if it is there.
+    fn add_file(&mut self, split: DatasetSplit, name: &str, lines: &str) -> io::Result<()> {
+        let below = self.dir.join(split.as_str());
+        if !below.is_dir() {
+            fs::create_dir(&below)?;
+        }
+        let mut file = HashingFile::create(&below.join(name))?;
+        file.write_all(lines.as_bytes())?;
+        file.write_all(b"\n")?;
+        let (bytes, sha256) = file.finish()?;
+        let path = format!("{}/{name}", split.as_str());
+        let rows = lines.lines().count() as u64;
+        self.own_files.push(ExportFile { path, rows, bytes, sha256 });
+        Ok(())
+    }
+
     /// Syncs the files of rows and describes them.
     pub(super) fn finish_rows(&mut self) -> io::Result<Vec<ExportFile>> {
-        let mut files = Vec::new();
+        let mut files = std::mem::take(&mut self.own_files);
+        for split in DatasetSplit::ALL {
+            let below = self.dir.join(split.as_str());
+            if below.is_dir() {
+                sync_dir(&below)?;
+            }
+        }
         for (split, LineFile { file, rows }) in std::mem::take(&mut self.files) {
             let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
             let (bytes, sha256) = file.finish()?;
@@ -137,7 +165,7 @@ mod tests {
     use crate::export::left_reason::LostParts;
 
     fn row(line: &str) -> ExportedRow {
-        ExportedRow { line: line.to_owned(), lost: LostParts::new() }
+        ExportedRow::new(line.to_owned(), LostParts::new())
     }
 
     #[test]
@@ -153,6 +181,20 @@ mod tests {
         draft.publish().unwrap();
         assert_eq!(fs::read_to_string(target.join("test.jsonl")).unwrap(), "{}\n");
         assert_eq!(fs::read_dir(dir.path().join("new")).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_row_may_have_a_file_of_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("export");
+        let mut draft = ExportDraft::create(&target).unwrap();
+        let own = ExportedRow { own_file: Some("a.jsonl".to_owned()), ..row("{}\n{}") };
+        draft.add(DatasetSplit::Test, &own).unwrap();
+        assert!(draft.add(DatasetSplit::Test, &own).is_err(), "it is there");
+        let files = draft.finish_rows().unwrap();
+        assert_eq!((files.len(), files[0].path.as_str(), files[0].rows), (1, "test/a.jsonl", 2));
+        draft.publish().unwrap();
+        assert_eq!(fs::read_to_string(target.join("test/a.jsonl")).unwrap(), "{}\n{}\n");
     }
 
     #[test]

@@ -38,16 +38,21 @@ pub struct ExportSource {
 pub struct ExportChoices {
     #[serde(flatten)]
     pub filter: ExportFilter,
-    /// How pairs were chosen; none if the format has no pairs.
+    /// How rows that stand together were chosen; none if each row stands alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pairs: Option<PairChoices>,
 }
 
-/// How pairs were chosen.
+/// How pairs, or tries that stand together, were chosen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PairChoices {
     pub margin: u32,
-    pub per_task: usize,
+    /// None if the format has no pairs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_task: Option<usize>,
+    /// None if the format has pairs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub candidates: Option<usize>,
     pub among_solved: Option<&'static str>,
 }
 
@@ -78,9 +83,11 @@ pub struct SplitExport {
 
 impl ExportChoices {
     pub(super) fn of(format: ExportFormat, filter: &ExportFilter, rules: PairRules) -> Self {
-        let pairs = format.has_pairs().then(|| PairChoices {
+        let has_pairs = format.has_pairs();
+        let pairs = format.has_groups().then(|| PairChoices {
             margin: rules.margin,
-            per_task: rules.per_task,
+            per_task: has_pairs.then_some(rules.per_task),
+            candidates: (!has_pairs).then_some(rules.candidates),
             among_solved: rules.among_solved.map(SolvedOrder::as_str),
         });
         Self { filter: filter.clone(), pairs }

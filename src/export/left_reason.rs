@@ -33,10 +33,22 @@ pub(super) enum LeftReason {
     OddRole,
     /// The reasoning contains the mark with which the format ends it.
     MarkedReasoning,
-    /// No other row of the same task makes a pair with it.
+    /// No other row of the same task makes a pair with it, or is better or worse than it.
     NoPair,
     /// Another row of the same task has the same messages.
     SameText,
+    /// Another row has the same prompt of the same task, and the format has each task once.
+    SameTask,
+    /// Nothing says how an answer to the prompt is judged.
+    NoTruth,
+    /// No record has the milestones of the row.
+    NoMilestones,
+    /// The replies of the conversation are not those of the steps, one to one.
+    OddSteps,
+    /// The id of the row cannot be the name of a file, or another row has it.
+    OddId,
+    /// The time at which the row's work ended cannot be read.
+    OddTime,
     /// The row cannot be written as JSON.
     NoJson,
 }
@@ -60,6 +72,12 @@ impl LeftReason {
             Self::MarkedReasoning => "marked-reasoning",
             Self::NoPair => "no-pair",
             Self::SameText => "same-text",
+            Self::SameTask => "same-task",
+            Self::NoTruth => "no-truth",
+            Self::NoMilestones => "no-milestones",
+            Self::OddSteps => "odd-steps",
+            Self::OddId => "odd-id",
+            Self::OddTime => "odd-time",
             Self::NoJson => "no-json",
         }
     }
@@ -78,6 +96,12 @@ pub(super) enum LostPart {
     OtherReplies,
     /// The messages after the last reply: the format ends with a reply.
     LastMessages,
+    /// Which of several messages a part of a text is, and whose.
+    Roles,
+    /// The tools that the model was given.
+    Tools,
+    /// What each reply cost and earned: the replies are not those of the steps, one to one.
+    Metrics,
 }
 
 impl LostPart {
@@ -89,6 +113,9 @@ impl LostPart {
             Self::ResultNames => "result-names",
             Self::OtherReplies => "other-replies",
             Self::LastMessages => "last-messages",
+            Self::Roles => "roles",
+            Self::Tools => "tools",
+            Self::Metrics => "metrics",
         }
     }
 }
@@ -99,15 +126,25 @@ pub(super) type LostParts = BTreeSet<LostPart>;
 /// A row in the form of an export.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ExportedRow {
-    /// One line of JSON, without its end.
+    /// One line of JSON, without its end; several if the row has a file of its own.
     pub(super) line: String,
     pub(super) lost: LostParts,
+    /// Of the rows of a split with the same key only the first one is written. The others are left
+    /// out for this reason.
+    pub(super) once: Option<(String, LeftReason)>,
+    /// The name of the row's own file, in a directory of its split.
+    pub(super) own_file: Option<String>,
 }
 
 impl ExportedRow {
+    /// A row with this line.
+    pub(super) fn new(line: String, lost: LostParts) -> Self {
+        Self { line, lost, once: None, own_file: None }
+    }
+
     /// The row that a value is written as.
     pub(super) fn of(value: &impl serde::Serialize, lost: LostParts) -> Result<Self, LeftReason> {
         let line = serde_json::to_string(value).map_err(|_| LeftReason::NoJson)?;
-        Ok(Self { line, lost })
+        Ok(Self::new(line, lost))
     }
 }

@@ -19,6 +19,8 @@ pub struct PairRules {
     pub margin: u32,
     /// The most pairs of each sort for one task.
     pub per_task: usize,
+    /// The most tries of one task in a line with several.
+    pub candidates: usize,
     /// Which of two that solved the task is better; none if they make no pairs.
     pub among_solved: Option<SolvedOrder>,
 }
@@ -46,7 +48,7 @@ impl SolvedOrder {
 pub(super) struct PreferenceTry {
     pub(super) id: String,
     pub(super) solved: bool,
-    score: f64,
+    pub(super) score: f64,
     cost: Money,
     replies: u64,
     /// The digest of all from the first reply on.
@@ -60,20 +62,33 @@ pub(super) type TryGroup = (DatasetSplit, String, String);
 /// The parts of a row that stand in a pair.
 #[derive(Serialize, Deserialize)]
 pub(super) struct PairSide {
-    prompt: Box<RawValue>,
-    completion: Box<RawValue>,
+    pub(super) prompt: Box<RawValue>,
+    pub(super) completion: Box<RawValue>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    tools: Option<String>,
+    pub(super) tools: Option<String>,
+    pub(super) solved: bool,
+    pub(super) score: f64,
 }
 
-/// A line of `trl-preference`.
+/// A line of `trl-preference`, and with scores of `reward-model`.
 #[derive(Serialize)]
 pub(super) struct PairLine<'a> {
     prompt: &'a RawValue,
     chosen: &'a RawValue,
     rejected: &'a RawValue,
+    #[serde(flatten)]
+    scores: Option<PairScores>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tools: Option<&'a str>,
+}
+
+/// How far two rows are apart.
+#[derive(Serialize)]
+pub(super) struct PairScores {
+    /// The difference of the scores.
+    margin: f64,
+    score_chosen: f64,
+    score_rejected: f64,
 }
 
 impl PairSide {
@@ -84,12 +99,20 @@ impl PairSide {
         let prompt = raw(&chat_lines(chat.prompt(), STYLE, &mut lost)?)?;
         let completion = raw(&chat_lines(chat.completion(), STYLE, &mut lost)?)?;
         let tools = chat.tools_text().map(str::to_owned);
-        Ok((Self { prompt, completion, tools }, lost))
+        let solved = is_solved(row)?;
+        let score = row.as_trajectory().map_or(0.0, |row| row.verification.score);
+        Ok((Self { prompt, completion, tools, solved, score }, lost))
     }
 
-    /// The line of a pair. Both have the same prompt and tools.
-    pub(super) fn over<'a>(&'a self, rejected: &'a Self) -> PairLine<'a> {
+    /// The line of a pair, with scores if they are wanted. Both have the same prompt and tools.
+    pub(super) fn over<'a>(&'a self, rejected: &'a Self, scored: bool) -> PairLine<'a> {
+        let scores = scored.then(|| PairScores {
+            margin: self.score - rejected.score,
+            score_chosen: self.score,
+            score_rejected: rejected.score,
+        });
         PairLine {
+            scores,
             prompt: &self.prompt,
             chosen: &self.completion,
             rejected: &rejected.completion,
@@ -126,7 +149,7 @@ impl PreferenceTry {
     }
 
     /// What is compared among rows that solved their task.
-    fn weight(&self, order: SolvedOrder) -> u64 {
+    pub(super) fn weight(&self, order: SolvedOrder) -> u64 {
         match order {
             SolvedOrder::Cheaper => self.cost.nanos(),
             SolvedOrder::Shorter => self.replies,
@@ -174,7 +197,7 @@ pub(super) fn choose(
 
 /// The rows by id, with the first one of each text. A damaged version may have an id twice; only the
 /// first row counts.
-fn different(mut tries: Vec<PreferenceTry>) -> Vec<PreferenceTry> {
+pub(super) fn different(mut tries: Vec<PreferenceTry>) -> Vec<PreferenceTry> {
     tries.sort_by(|a, b| a.id.cmp(&b.id));
     tries.dedup_by(|a, b| a.id == b.id);
     let mut texts = BTreeSet::new();
@@ -237,13 +260,14 @@ fn better_over_worse(
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const RULES: PairRules = PairRules { margin: 0, per_task: 4, among_solved: None };
+    const RULES: PairRules =
+        PairRules { margin: 0, per_task: 4, candidates: 8, among_solved: None };
 
-    fn one(id: &str, score: f64, cost: u64, text: &str) -> PreferenceTry {
+    pub(in crate::export) fn one(id: &str, score: f64, cost: u64, text: &str) -> PreferenceTry {
         PreferenceTry {
             id: id.to_owned(),
             solved: score >= 1.0,
@@ -312,7 +336,8 @@ mod tests {
                 one(&format!("{at:02}"), f64::from(*score) / 4.0, *cost, &text.to_string())
             }).collect();
             let by_id: BTreeMap<_, _> = tries.iter().map(|t| (t.id.clone(), t.clone())).collect();
-            let rules = PairRules { margin, per_task, among_solved: Some(SolvedOrder::Shorter) };
+            let order = Some(SolvedOrder::Shorter);
+            let rules = PairRules { margin, per_task, among_solved: order, ..RULES };
             let found = chosen(tries, rules);
             prop_assert!(found.len() <= per_task * 2);
             prop_assert_eq!(found.iter().collect::<BTreeSet<_>>().len(), found.len());

@@ -1,10 +1,12 @@
 //! An export from a version to a directory. Rows are read one after the other. If a line is made of
-//! two rows, the version is read twice: first for what is needed to choose, then for the chosen rows.
+//! several rows, the version is read twice: first for what is needed to choose, then for the chosen
+//! rows.
 
+use super::best_of::{BestChoice, BestGroup, choose_best, joined};
 use super::export_files::ExportDraft;
-use super::export_format::{ExportFormat, RowConverter};
+use super::export_format::{ExportFormat, LinePlace, RowConverter};
 use super::export_record::{ExportChoices, ExportFilter, ExportRecord, ExportSource, SplitExport};
-use super::left_reason::{ExportedRow, LostParts};
+use super::left_reason::{ExportedRow, LeftReason, LostParts};
 use super::preference::{
     PairChoice, PairRules, PairSide, PreferencePair, PreferenceTry, TryGroup, choose,
 };
@@ -38,13 +40,14 @@ pub struct ExportRequest<'a> {
 pub fn export(request: &ExportRequest<'_>, show: &dyn Fn(u64, u64)) -> Result<ExportRecord> {
     let metadata = metadata_of(request.version)?;
     let draft = ExportDraft::create(request.out).map_err(|error| unwritten(request, error))?;
-    let passes = if request.format.has_pairs() { 2 } else { 1 };
+    let passes = if request.format.has_groups() { 2 } else { 1 };
     let of = metadata.figures.rows().saturating_mul(passes);
     let splits = request.filter.splits.iter().map(|split| (*split, SplitExport::default()));
-    let mut run = ExportRun { request, draft, splits: splits.collect(), read: 0, of, show };
+    let (splits, seen) = (splits.collect(), BTreeSet::new());
+    let mut run = ExportRun { request, draft, splits, seen, read: 0, of, show };
     match request.format.converter() {
         Some(convert) => run.rows(convert)?,
-        None => run.pairs()?,
+        None => run.groups()?,
     }
     run.finish(&metadata)
 }
@@ -54,6 +57,8 @@ struct ExportRun<'a> {
     request: &'a ExportRequest<'a>,
     draft: ExportDraft,
     splits: BTreeMap<DatasetSplit, SplitExport>,
+    /// The keys of which a split has a row, if the format has each key once.
+    seen: BTreeSet<(DatasetSplit, String)>,
     /// Rows that were read, in all passes.
     read: u64,
     of: u64,
@@ -75,7 +80,8 @@ impl ExportRun<'_> {
         let Some(counts) = counted(&mut self.splits, &self.request.filter, split, row) else {
             return Ok(());
         };
-        match convert(row) {
+        let place = LinePlace { split, index: counts.written };
+        match convert.convert(row, place).and_then(|made| first_of(&mut self.seen, split, made)) {
             Ok(exported) => {
                 self.draft.add(split, &exported)?;
                 counts.written += 1;
@@ -86,8 +92,8 @@ impl ExportRun<'_> {
         Ok(())
     }
 
-    /// Writes a line for each pair.
-    fn pairs(&mut self) -> Result<()> {
+    /// Writes a line for each pair, or for each group of rows.
+    fn groups(&mut self) -> Result<()> {
         let mut groups: BTreeMap<TryGroup, Vec<PreferenceTry>> = BTreeMap::new();
         self.each(&mut |run, split, row| {
             let Some(counts) = counted(&mut run.splits, &run.request.filter, split, row) else {
@@ -99,17 +105,46 @@ impl ExportRun<'_> {
             }
             Ok(())
         })?;
-        let choice = choose(groups, self.request.rules);
-        for (split, reason) in &choice.left {
+        let rules = self.request.rules;
+        match self.request.format.has_pairs() {
+            true => self.write_pairs(&choose(groups, rules)),
+            false => self.write_best(&choose_best(groups, rules)),
+        }
+    }
+
+    /// Counts rows that are in no line.
+    fn leave_out(&mut self, left: &[(DatasetSplit, LeftReason)]) {
+        for (split, reason) in left {
             self.splits.entry(*split).or_default().leave_out(*reason);
         }
-        self.write_pairs(&choice)
     }
 
     /// Reads the chosen rows, and writes the pairs.
     fn write_pairs(&mut self, choice: &PairChoice) -> Result<()> {
+        self.leave_out(&choice.left);
         let both = |pair: &'_ PreferencePair| [pair.chosen.clone(), pair.rejected.clone()];
         let wanted: BTreeSet<String> = choice.pairs.iter().flat_map(both).collect();
+        self.with_sides(&wanted, &mut |run, sides| {
+            choice.pairs.iter().try_for_each(|pair| run.write_pair(pair, sides))
+        })
+    }
+
+    /// Reads the rows of the groups, and writes a line for each group.
+    fn write_best(&mut self, choice: &BestChoice) -> Result<()> {
+        self.leave_out(&choice.left);
+        let ids = choice.groups.iter().flat_map(|group| group.ids.clone());
+        let wanted: BTreeSet<String> = ids.collect();
+        self.with_sides(&wanted, &mut |run, sides| {
+            choice.groups.iter().try_for_each(|group| run.write_group(group, sides))
+        })
+    }
+
+    /// Reads the wanted rows into a file, and calls `write` with it.
+    fn with_sides(
+        &mut self,
+        wanted: &BTreeSet<String>,
+        write: &mut dyn FnMut(&mut Self, &SideStore) -> io::Result<()>,
+    ) -> Result<()> {
         let path = self.draft.dir().join(SIDES);
         let request = self.request;
         let failed = |error: io::Error| unwritten(request, error);
@@ -124,17 +159,29 @@ impl ExportRun<'_> {
             }
             Ok(())
         })?;
-        for pair in &choice.pairs {
-            self.write_pair(pair, &sides).map_err(failed)?;
-        }
+        write(self, &sides).map_err(failed)?;
         fs::remove_file(&path).map_err(failed)
     }
 
     fn write_pair(&mut self, pair: &PreferencePair, sides: &SideStore) -> io::Result<()> {
         let (chosen, rejected) = (sides.get(&pair.chosen)?, sides.get(&pair.rejected)?);
-        let line = serde_json::to_string(&chosen.over(&rejected))?;
-        self.draft.add(pair.split, &ExportedRow { line, lost: LostParts::new() })?;
-        self.splits.entry(pair.split).or_default().written += 1;
+        let scored = self.request.format == ExportFormat::RewardModel;
+        let line = serde_json::to_string(&chosen.over(&rejected, scored))?;
+        self.write_line(pair.split, line)
+    }
+
+    fn write_group(&mut self, group: &BestGroup, sides: &SideStore) -> io::Result<()> {
+        let tries = group.ids.iter().map(|id| sides.get(id)).collect::<io::Result<Vec<_>>>()?;
+        match joined(&tries) {
+            Some(line) => self.write_line(group.split, serde_json::to_string(&line)?),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes a line that is made of several rows.
+    fn write_line(&mut self, split: DatasetSplit, line: String) -> io::Result<()> {
+        self.draft.add(split, &ExportedRow::new(line, LostParts::new()))?;
+        self.splits.entry(split).or_default().written += 1;
         Ok(())
     }
 
@@ -183,6 +230,19 @@ impl ExportRun<'_> {
         }
         self.draft.publish().map_err(failed)?;
         Ok(record)
+    }
+}
+
+/// The row, unless the format has its key once and an earlier row has it.
+fn first_of(
+    seen: &mut BTreeSet<(DatasetSplit, String)>,
+    split: DatasetSplit,
+    mut made: ExportedRow,
+) -> Result<ExportedRow, LeftReason> {
+    let Some((key, reason)) = made.once.take() else { return Ok(made) };
+    match seen.insert((split, key)) {
+        true => Ok(made),
+        false => Err(reason),
     }
 }
 

@@ -1,14 +1,17 @@
 //! What each format makes of rows: what it keeps, what it notes as lost, and what it leaves out.
 
-use super::export_format::ExportFormat;
-use super::left_reason::{LeftReason, LostPart};
+use super::export_format::{ExportFormat, LinePlace};
+use super::left_reason::{ExportedRow, LeftReason, LostPart};
 use crate::dataset::fixture::{completion, row};
 use serde_json::{Value, json};
-use synthd_actors::model::{DatasetRow, RowMessage, RowToolCall, TrajectoryRow};
+use synthd_actors::model::{DatasetRow, DatasetSplit, RowMessage, RowToolCall, TrajectoryRow};
 
 const TOOLS: &str = "[{\"type\": \"function\",\n \"function\": {\"name\": \"bash\"}}]";
 
-fn message(role: &str, content: &str) -> RowMessage {
+/// Where the lines of these tests stand.
+const PLACE: LinePlace = LinePlace { split: DatasetSplit::Train, index: 7 };
+
+pub(super) fn message(role: &str, content: &str) -> RowMessage {
     RowMessage {
         role: role.to_owned(),
         content: content.to_owned(),
@@ -20,7 +23,7 @@ fn message(role: &str, content: &str) -> RowMessage {
     }
 }
 
-fn calling(content: &str, arguments: &[&str]) -> RowMessage {
+pub(super) fn calling(content: &str, arguments: &[&str]) -> RowMessage {
     let call = |(at, arguments): (usize, &&str)| RowToolCall {
         id: format!("c{at}"),
         name: "bash".to_owned(),
@@ -30,21 +33,21 @@ fn calling(content: &str, arguments: &[&str]) -> RowMessage {
     RowMessage { tool_calls: Some(calls), ..message("assistant", content) }
 }
 
-fn result(id: Option<&str>) -> RowMessage {
+pub(super) fn result(id: Option<&str>) -> RowMessage {
     let name = id.map(|_| "bash".to_owned());
     RowMessage { tool_call_id: id.map(str::to_owned), name, ..message("tool", "done\n") }
 }
 
-fn thinking(thought: &str, reply: RowMessage) -> RowMessage {
+pub(super) fn thinking(thought: &str, reply: RowMessage) -> RowMessage {
     RowMessage { reasoning: Some(thought.to_owned()), ..reply }
 }
 
-fn trajectory(messages: Vec<RowMessage>) -> TrajectoryRow {
+pub(super) fn trajectory(messages: Vec<RowMessage>) -> TrajectoryRow {
     TrajectoryRow { messages: Some(messages), tools: Some(TOOLS.to_owned()), ..row(0) }
 }
 
 /// A system message, a task, a call with its result, and a last word.
-fn whole() -> Vec<RowMessage> {
+pub(super) fn whole() -> Vec<RowMessage> {
     vec![
         message("system", "Be brief."),
         message("user", "List."),
@@ -54,20 +57,29 @@ fn whole() -> Vec<RowMessage> {
     ]
 }
 
-fn exported(format: ExportFormat, row: impl Into<DatasetRow>) -> (String, Vec<LostPart>) {
-    let row: DatasetRow = row.into();
-    let made = format.converter().unwrap()(&row).unwrap();
+/// What a format makes of a row. None if its lines are made of several rows.
+pub(super) fn made(
+    format: ExportFormat,
+    row: &DatasetRow,
+) -> Option<Result<ExportedRow, LeftReason>> {
+    format.converter().map(|converter| converter.convert(row, PLACE))
+}
+
+pub(super) fn exported(
+    format: ExportFormat,
+    row: impl Into<DatasetRow>,
+) -> (String, Vec<LostPart>) {
+    let made = made(format, &row.into()).unwrap().unwrap();
     assert!(!made.line.contains('\n'));
     (made.line, made.lost.into_iter().collect())
 }
 
-fn value(format: ExportFormat, row: impl Into<DatasetRow>) -> Value {
+pub(super) fn value(format: ExportFormat, row: impl Into<DatasetRow>) -> Value {
     serde_json::from_str(&exported(format, row).0).unwrap()
 }
 
-fn left(format: ExportFormat, row: impl Into<DatasetRow>) -> Option<LeftReason> {
-    let row: DatasetRow = row.into();
-    format.converter().unwrap()(&row).err()
+pub(super) fn left(format: ExportFormat, row: impl Into<DatasetRow>) -> Option<LeftReason> {
+    made(format, &row.into()).unwrap().err()
 }
 
 #[test]
@@ -239,10 +251,11 @@ fn what_a_format_cannot_say_is_left_out_with_the_reason() {
 
 #[test]
 fn a_completion_has_each_format_without_a_verdict() {
+    use ExportFormat::{StepReward, TrlKto, TrlStepwise};
     for format in ExportFormat::ALL {
-        let Some(convert) = format.converter() else { continue };
-        let made = convert(&DatasetRow::from(completion(1)));
-        assert_eq!(made.is_ok(), format != ExportFormat::TrlKto, "{format:?}: {made:?}");
+        let Some(made) = made(format, &DatasetRow::from(completion(1))) else { continue };
+        let is_judged = [TrlKto, TrlStepwise, StepReward].contains(&format);
+        assert_eq!(made.is_ok(), !is_judged, "{format:?}: {made:?}");
     }
 }
 
@@ -258,12 +271,13 @@ fn a_plain_row_reads_back() {
 #[test]
 fn no_format_has_an_empty_key() {
     for format in ExportFormat::ALL {
-        let Some(convert) = format.converter().filter(|_| format != ExportFormat::Jsonl) else {
+        let messages = vec![message("user", "x"), message("assistant", "")];
+        let mut row = TrajectoryRow { tools: Some("[]".to_owned()), ..trajectory(messages) };
+        (row.milestones, row.trajectory) = (Some(Vec::new()), row.trajectory[..1].to_vec());
+        let Some(made) = made(format, &row.into()).filter(|_| format != ExportFormat::Jsonl) else {
             continue;
         };
-        let messages = vec![message("user", "x"), message("assistant", "")];
-        let row = TrajectoryRow { tools: Some("[]".to_owned()), ..trajectory(messages) };
-        let line = convert(&DatasetRow::from(row)).unwrap().line;
+        let line = made.unwrap().line;
         assert!(!line.contains("null") && !line.contains("tool_calls"), "{format:?}: {line}");
     }
 }

@@ -42,7 +42,8 @@ fn answers() -> (TempDir, PathBuf) {
     let campaign = "[campaign]\nname = \"answers\"\nkind = \"completions\"\n[completions]\n\
                     prompts = [\"p.jsonl\"]\nsamples = 2\n[[models]]\nname = \"scripted/echo\"\n";
     fs::write(dir.path().join("answers.toml"), campaign).unwrap();
-    let prompts: String = (0..6).map(|n| format!("{{\"prompt\": \"Say {n}.\"}}\n")).collect();
+    let prompt = |n| format!("{{\"prompt\": \"Say {n}.\", \"answer\": \"{n}\"}}\n");
+    let prompts: String = (0..6).map(prompt).collect();
     fs::write(dir.path().join("p.jsonl"), prompts).unwrap();
     let ran = synthd_in(dir.path(), &["run", "answers.toml", "--json"]).succeeds().document();
     let version = dir.path().join(ran["dataset"]["path"].as_str().unwrap());
@@ -175,18 +176,141 @@ fn completions_become_each_format_but_those_of_verdicts() {
         export(format).succeeds();
         assert_eq!(rows(&dir.path().join(format)).len(), 12, "{format}");
     }
-    for format in ["axolotl", "llama-factory", "verl-sft", "openrlhf"] {
+    for format in
+        ["axolotl", "llama-factory", "verl-sft", "openrlhf", "prime-rl-sft", "atif", "otel"]
+    {
         export(format).succeeds();
         assert_eq!(rows(&dir.path().join(format)).len(), 12, "{format}");
     }
-    for format in ["trl-kto", "trl-preference"] {
+    for format in ["verl-rl", "skyrl", "prime-rl", "openrlhf-rl"] {
+        export(format).succeeds();
+        let told = record(&dir.path().join(format));
+        let counts = (sum(&told, "/written"), sum(&told, "/left_out/same-task"));
+        assert_eq!(counts, (6, 6), "{format}: a prompt is there once");
+    }
+    for format in ["trl-kto", "trl-preference", "trl-stepwise", "reward-model", "best-of-n"] {
         let ran = export(format).fails(2, "SYN-0704");
         assert!(ran.stderr.contains("12 no-verdict"), "{ran:?}");
     }
+    let ran = export("step-reward").fails(2, "SYN-0704");
+    assert!(ran.stderr.contains("12 no-milestones"), "{ran:?}");
+}
+
+#[test]
+fn a_task_is_asked_once_and_its_checks_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    for format in ["verl-rl", "skyrl", "verifiers"] {
+        export(dir.path(), format, &["--out", format]).succeeds();
+        let told = record(&dir.path().join(format));
+        let counts = (sum(&told, "/written"), sum(&told, "/left_out/same-task"));
+        assert_eq!(counts, (2, 8), "{format}: two tasks, each tried five times");
+    }
+    assert_eq!(record(&dir.path().join("verifiers"))["format"], "prime-rl");
+    let (verl, sky) = (rows(&dir.path().join("verl-rl")), rows(&dir.path().join("skyrl")));
+    let plain = export(dir.path(), "jsonl", &["--out", "jsonl"]);
+    plain.succeeds();
+    let plain = rows(&dir.path().join("jsonl"));
+    for (verl, sky) in verl.iter().zip(&sky) {
+        assert_eq!(verl["prompt"], sky["prompt"]);
+        assert_eq!(verl["prompt"].as_array().unwrap().last().unwrap()["role"], "user");
+        let truth = verl["reward_model"]["ground_truth"].as_str().unwrap();
+        assert_eq!(truth, sky["reward_spec"]["ground_truth"]);
+        let truth: Value = serde_json::from_str(truth).unwrap();
+        let row = plain.iter().find(|row| row["task_id"] == truth["task_id"]).unwrap();
+        let named = |checks: &Value| {
+            let each = checks.as_array().unwrap().iter();
+            each.map(|check| (check["name"].clone(), check["weight"].clone())).collect::<Vec<_>>()
+        };
+        assert_eq!(named(&truth["checks"]), named(&row["verification"]["checks"]));
+    }
+    let ran = export(dir.path(), "openrlhf-rl", &["--out", "r"]).fails(2, "SYN-0704");
+    assert!(ran.stderr.contains("10 tool-calls"), "{ran:?}");
+}
+
+#[test]
+fn steps_and_tries_are_judged_by_what_the_rows_say() {
+    let dir = tempfile::tempdir().unwrap();
+    for format in ["jsonl", "step-reward", "trl-stepwise", "reward-model", "best-of-n"] {
+        export(dir.path(), format, &["--out", format]).succeeds();
+    }
+    let plain = rows(&dir.path().join("jsonl"));
+    let stepwise = rows(&dir.path().join("trl-stepwise"));
+    assert_eq!(
+        (plain.len(), stepwise.len(), rows(&dir.path().join("step-reward")).len()),
+        (10, 10, 8)
+    );
+    for (plain, made) in plain.iter().zip(&stepwise) {
+        let steps = plain["trajectory"].as_array().unwrap();
+        let labels = made["labels"].as_array().unwrap();
+        assert_eq!(
+            (labels.len(), made["completions"].as_array().unwrap().len()),
+            (steps.len(), steps.len())
+        );
+        let solved = plain["final_result"] == "resolved";
+        assert!(solved || labels.last().unwrap() == false, "{made}");
+    }
+    for made in rows(&dir.path().join("step-reward")) {
+        let replies = made["replies"].as_array().unwrap();
+        assert_eq!(replies.len(), made["rewards"].as_array().unwrap().len());
+        let is_reply = |at: &Value| {
+            let at = usize::try_from(at.as_u64().unwrap()).unwrap();
+            made["messages"][at]["role"] == "assistant"
+        };
+        assert!(replies.iter().all(is_reply), "{made}");
+    }
+    for pair in rows(&dir.path().join("reward-model")) {
+        let margin =
+            pair["score_chosen"].as_f64().unwrap() - pair["score_rejected"].as_f64().unwrap();
+        assert_eq!(pair["margin"].as_f64(), Some(margin));
+    }
+    let best = rows(&dir.path().join("best-of-n"));
+    assert_eq!(best.len(), 2, "two tasks");
+    for line in &best {
+        assert_eq!(line["completions"].as_array().unwrap().len(), 4);
+        assert_eq!(line["solved"], serde_json::json!([true, false, false, false]));
+    }
+    let few = export(dir.path(), "best-of-n", &["--out", "few", "--candidates", "2"]);
+    few.succeeds();
+    let few = rows(&dir.path().join("few"));
+    assert!(few.iter().all(|line| line["completions"].as_array().unwrap().len() == 2));
+    export(dir.path(), "best-of-n", &["--pairs-per-task", "2"]).fails(2, "SYN-0105");
+    export(dir.path(), "trl-preference", &["--candidates", "2"]).fails(2, "SYN-0105");
+}
+
+#[test]
+fn a_trace_is_a_file_and_a_span_has_its_times() {
+    let dir = tempfile::tempdir().unwrap();
+    for format in ["hf-traces", "otel", "atif"] {
+        export(dir.path(), format, &["--out", format]).succeeds();
+    }
+    let told = record(&dir.path().join("hf-traces"));
+    let files = told["files"].as_array().unwrap();
+    assert_eq!((files.len(), sum(&told, "/written")), (10, 10));
+    for file in files {
+        let path = dir.path().join("hf-traces").join(file["path"].as_str().unwrap());
+        let text = fs::read_to_string(path).unwrap();
+        let lines: Vec<Value> =
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(
+            (&lines[0]["type"], &lines[0]["harness"]),
+            (&"session".into(), &"synthd".into())
+        );
+        assert_eq!(lines.len() as u64, file["rows"].as_u64().unwrap());
+    }
+    for trace in rows(&dir.path().join("otel")) {
+        let spans = trace["resourceSpans"][0]["scopeSpans"][0]["spans"].as_array().unwrap().clone();
+        let at = |span: &Value, key: &str| span[key].as_str().unwrap().parse::<u64>().unwrap();
+        let (from, to) = ("startTimeUnixNano", "endTimeUnixNano");
+        assert!(spans.iter().all(|span| at(span, from) <= at(span, to)), "{trace}");
+        assert!(spans.iter().all(|span| at(span, to) <= at(&spans[0], to)), "{trace}");
+    }
+    let told = record(&dir.path().join("atif"));
+    assert_eq!((sum(&told, "/written"), sum(&told, "/left_out/odd-arguments")), (8, 2));
+    assert_eq!(sum(&told, "/lost/metrics"), 0);
 }
 
 /// The formats of which the shared trajectories have rows.
-const FORMATS: [&str; 9] = [
+const FORMATS: [&str; 19] = [
     "jsonl",
     "trl-sft",
     "trl-prompt-completion",
@@ -196,6 +320,16 @@ const FORMATS: [&str; 9] = [
     "axolotl",
     "llama-factory",
     "verl-sft",
+    "prime-rl-sft",
+    "verl-rl",
+    "skyrl",
+    "prime-rl",
+    "trl-stepwise",
+    "step-reward",
+    "reward-model",
+    "best-of-n",
+    "hf-traces",
+    "otel",
 ];
 
 #[test]
@@ -209,7 +343,7 @@ fn datasets_loads_every_export_with_the_documented_columns() {
         let to = out.join(format!("small.{format}"));
         export(dir.path(), format, &["--out", to.to_str().unwrap()]).succeeds();
     }
-    for format in ["openrlhf", "sharegpt", "llama-factory", "trl-sft"] {
+    for format in ["openrlhf", "sharegpt", "llama-factory", "trl-sft", "openrlhf-rl", "prime-rl"] {
         let to = out.join(format!("answers.{format}"));
         let (from, to) = (version.to_str().unwrap(), to.to_str().unwrap());
         let args = ["dataset", "export", from, "--to", format, "--out", to];
@@ -223,5 +357,24 @@ fn datasets_loads_every_export_with_the_documented_columns() {
         String::from_utf8_lossy(&output.stderr)
     );
     assert!(output.status.success(), "{text}");
-    assert!(text.contains("13 exports agree"), "{text}");
+    assert!(text.contains("25 exports agree"), "{text}");
+}
+
+#[test]
+fn harbors_own_models_read_every_document_of_atif() {
+    let Some(harbor) = std::env::var_os("SYNTHD_TEST_HARBOR") else {
+        return support::skip("Harbor's models", "SYNTHD_TEST_HARBOR names no directory with them");
+    };
+    let python = std::env::var_os("SYNTHD_TEST_PYTHON").unwrap_or_else(|| "python3".into());
+    let (dir, version) = answers();
+    export(dir.path(), "atif", &["--out", "small"]).succeeds();
+    let args = ["dataset", "export", version.to_str().unwrap(), "--to", "atif", "--out", "answers"];
+    synthd_in(dir.path(), &args).succeeds();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/check_atif.py");
+    let exports = ["small", "answers"].map(|name| dir.path().join(name));
+    let output =
+        Command::new(python).arg(script).args(exports).env("PYTHONPATH", harbor).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("Harbor reads 20 documents"), "{told}{error}");
 }

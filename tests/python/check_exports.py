@@ -37,11 +37,44 @@ COLUMNS = {
     "axolotl": ({"messages": "text-arguments"}, {"tools": "text"}),
     "verl-sft": ({"messages": "dict"}, {"tools": "list"}),
     "openrlhf": ({"messages": "dict"}, {}),
+    "prime-rl-sft": ({"messages": "text-arguments"}, {"tools": "text"}),
+    "verl-rl": (
+        {"data_source": "text", "prompt": "dict", "ability": "text", "reward_model": "rule", "extra_info": "info"},
+        {},
+    ),
+    "skyrl": (
+        {"data_source": "text", "prompt": "dict", "env_class": "text", "reward_spec": "rule", "extra_info": "info"},
+        {},
+    ),
+    "prime-rl": ({"prompt": "dict", "info": "text"}, {"answer": "text"}),
+    "openrlhf-rl": ({"prompt": "dict", "label": "text", "datasource": "text"}, {}),
+    "trl-stepwise": ({"prompt": "text", "completions": "texts", "labels": "flags"}, {}),
+    "step-reward": (
+        {"messages": "dict", "replies": "numbers", "rewards": "numbers", "returns": "numbers", "errors": "flags"},
+        {"tools": "text"},
+    ),
+    "reward-model": (
+        {
+            "prompt": "dict",
+            "chosen": "dict",
+            "rejected": "dict",
+            "margin": "number",
+            "score_chosen": "number",
+            "score_rejected": "number",
+        },
+        {"tools": "text"},
+    ),
+    "best-of-n": (
+        {"prompt": "dict", "completions": "tries", "scores": "numbers", "solved": "flags"},
+        {"tools": "text"},
+    ),
     "sharegpt": ({"conversations": "share"}, {"tools": "text"}),
     "llama-factory": ({"conversations": "share", "system": "text", "tools": "text"}, {}),
 }
 ROLES = {"system", "user", "assistant", "tool"}
 KEYS = {"role", "content", "reasoning_content", "tool_calls", "tool_call_id", "name", "weight", "train"}
+# What a list of values has.
+ITEMS = {"texts": str, "flags": bool, "numbers": (int, float)}
 SHARES = {"system", "human", "gpt", "function_call", "observation"}
 
 
@@ -114,6 +147,20 @@ def check_value(report, where, value, kind):
         report.wants(where, isinstance(value, bool), "it is neither true nor false")
     elif kind == "list":
         report.wants(where, isinstance(value, list) and value, "it is no list")
+    elif kind == "number":
+        report.wants(where, isinstance(value, (int, float)), "it is no number")
+    elif kind in ITEMS:
+        report.wants(where, value and all(isinstance(one, ITEMS[kind]) for one in value), f"it has no {kind}")
+    elif kind == "tries":
+        report.wants(where, len(value) > 1, "it has one try")
+        for messages in value:
+            check_messages(report, where, messages, "dict")
+    elif kind == "rule":
+        report.wants(where, value.get("style", value.get("method")) == "rule", f"it has {sorted(value)}")
+        report.wants(where, isinstance(json.loads(value["ground_truth"]), dict), "the truth is no object")
+    elif kind == "info":
+        report.wants(where, {"split", "index", "row", "task"} <= set(value), f"it has {sorted(value)}")
+        report.wants(where, isinstance(value["index"], int), "the index is no number")
     elif kind == "share":
         check_share(report, where, value)
     else:
@@ -135,6 +182,23 @@ def check_rules(report, where, style, row):
         report.wants(where, turns == wanted and len(turns) % 2 == 0, "no turns")
     if style == "trl-preference":
         report.wants(where, row["chosen"] != row["rejected"], "both are the same")
+    if style in ("prime-rl", "openrlhf-rl"):
+        stated = json.loads(row["info" if style == "prime-rl" else "label"])
+        report.wants(where, isinstance(stated, dict), "what is stated is no object")
+    if style == "prime-rl":
+        report.wants(where, {"ground_truth", "extra_info"} <= set(stated), f"the info has {sorted(stated)}")
+    if style == "trl-stepwise":
+        report.wants(where, len(row["completions"]) == len(row["labels"]), "a step without a label")
+    if style == "step-reward":
+        counts = {len(row[name]) for name in ("replies", "rewards", "returns", "errors")}
+        report.wants(where, len(counts) == 1, "a reply without a reward")
+        roles = {row["messages"][at]["role"] for at in row["replies"]}
+        report.wants(where, roles == {"assistant"}, f"replies are of {sorted(roles)}")
+    if style == "best-of-n":
+        counts = {len(row[name]) for name in ("completions", "scores", "solved")}
+        report.wants(where, len(counts) == 1, "a try without a score")
+        ranks = list(zip(row["solved"], row["scores"]))
+        report.wants(where, ranks == sorted(ranks, reverse=True), "the best is not first")
     if style.startswith("trl") and "tools" in row:
         report.wants(where, isinstance(json.loads(row["tools"]), list), "tools are no list")
 
@@ -161,13 +225,70 @@ def check_file(report, style, path):
         check_rules(report, f"{where}:{at + 1}", style, row)
 
 
+def check_trace(report, path):
+    """A file of `hf-traces`, as the Hub documents it: a session, then messages."""
+    where = "/".join(path.split(os.sep)[-2:])
+    with open(path, encoding="utf-8") as file:
+        session, *messages = [json.loads(line) for line in file]
+    report.wants(where, session["type"] == "session" and session["harness"] and session["id"], "no session")
+    report.wants(where, messages, "no message")
+    made = set()
+    for line in messages:
+        report.wants(where, line["type"] == "message", f"a line is a {line['type']}")
+        message = line["message"]
+        report.wants(where, message["role"] in ROLES, f"the role {message['role']!r}")
+        report.wants(where, isinstance(message["content"], str), "a message without text")
+        for call in message.get("toolCalls", []):
+            made.add(call["id"])
+            report.wants(where, isinstance(call["function"]["arguments"], str), "arguments are no text")
+        if "toolCallId" in message:
+            report.wants(where, message["toolCallId"] in made, "a result without a call")
+
+
+def check_spans(report, where, line):
+    """A line of `otel`: OTLP JSON with the attributes that the conventions for generative AI ask for."""
+    scope = line["resourceSpans"][0]["scopeSpans"][0]
+    root, *others = scope["spans"]
+    report.wants(where, "parentSpanId" not in root, "the first span has a parent")
+    for span in scope["spans"]:
+        report.wants(where, len(span["traceId"]) == 32 and len(span["spanId"]) == 16, "an odd id")
+        report.wants(where, span["traceId"] == root["traceId"], "a span of another trace")
+        report.wants(where, int(span["startTimeUnixNano"]) <= int(span["endTimeUnixNano"]), "odd times")
+        values = {one["key"]: one["value"] for one in span["attributes"]}
+        report.wants(where, len(values) == len(span["attributes"]), "an attribute twice")
+        operation = values["gen_ai.operation.name"]["stringValue"]
+        wanted = {
+            "invoke_agent": ["gen_ai.agent.name", "gen_ai.provider.name"],
+            "chat": ["gen_ai.provider.name", "gen_ai.request.model", "gen_ai.output.messages"],
+            "execute_tool": ["gen_ai.tool.name"],
+        }[operation]
+        report.wants(where, set(wanted) <= set(values), f"{operation} lacks one of {wanted}")
+        for name in ("gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.tool.definitions"):
+            if name in values:
+                entries = json.loads(values[name]["stringValue"])
+                keys = {"type", "name"} if name == "gen_ai.tool.definitions" else {"role", "parts"}
+                report.wants(where, all(keys <= set(entry) for entry in entries), f"{name} lacks keys")
+    ids = {span["spanId"] for span in scope["spans"]}
+    report.wants(where, len(ids) == len(scope["spans"]), "two spans have one id")
+    report.wants(where, all(span["parentSpanId"] == root["spanId"] for span in others), "an odd parent")
+
+
+def check_lines(report, style, path):
+    """Formats that are no tables."""
+    if style == "hf-traces":
+        return check_trace(report, path)
+    with open(path, encoding="utf-8") as file:
+        for at, line in enumerate(file):
+            check_spans(report, f"{os.path.basename(path)}:{at + 1}", json.loads(line))
+
+
 def check_export(report, directory):
     style = directory.rsplit(".", 1)[1]
     with open(os.path.join(directory, "export.json"), encoding="utf-8") as file:
         record = json.load(file)
     report.wants(directory, record["format"] == style, f"it is of the format {record['format']}")
-    paths = sorted(glob.glob(os.path.join(directory, "*.jsonl")))
-    names = [os.path.basename(path) for path in paths]
+    paths = sorted(glob.glob(os.path.join(directory, "**", "*.jsonl"), recursive=True))
+    names = sorted(os.path.relpath(path, directory) for path in paths)
     report.wants(directory, names == sorted(entry["path"] for entry in record["files"]), f"has {names}")
     for entry in record["files"]:
         with open(os.path.join(directory, entry["path"]), "rb") as file:
@@ -176,7 +297,10 @@ def check_export(report, directory):
         stated = (entry["bytes"], entry["rows"], entry["sha256"])
         report.wants(directory, counted == stated, f"{entry['path']} is {counted}, not {stated}")
     for path in paths:
-        check_file(report, style, path)
+        if style in ("hf-traces", "otel"):
+            check_lines(report, style, path)
+        else:
+            check_file(report, style, path)
     if style == "llama-factory":
         with open(os.path.join(directory, "dataset_info.json"), encoding="utf-8") as file:
             info = json.load(file)

@@ -16,6 +16,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use synthd_actors::model::DatasetSplit;
 
+/// The formats whose lines are made of several rows, by what they are made of.
+const GROUPS: &str = "`--to trl-preference`, `reward-model` and `best-of-n`";
+const PAIRS: &str = "`--to trl-preference` and `reward-model`";
+const BEST: &str = "`--to best-of-n`";
+
 #[derive(Args)]
 #[command(
     after_help = "Messages stay as they were sent and received. A row that a format cannot say is left \
@@ -25,7 +30,8 @@ loses.
 Examples:
   synthd dataset export synthd-data/datasets/agents/v1 --to trl-sft
   synthd dataset export v1 --to openai-ft --split train --label resolved
-  synthd dataset export v1 --to trl-preference --better cheaper --margin 10"
+  synthd dataset export v1 --to trl-preference --better cheaper --margin 10
+  synthd dataset export v1 --to verl-rl --split train"
 )]
 pub(in crate::cli) struct DatasetExportArgs {
     /// The directory of one version
@@ -52,18 +58,21 @@ pub(in crate::cli) struct DatasetExportArgs {
     json: bool,
 }
 
-/// How pairs are chosen, for `trl-preference`.
+/// How rows of one task are put together, for `trl-preference`, `reward-model` and `best-of-n`.
 #[derive(Args)]
 struct PairOptions {
-    /// For pairs: also pair rows that solved the task, by this order
+    /// For pairs and best-of-n: also compare rows that solved the task, by this order
     #[arg(long, value_name = "ORDER", value_enum)]
     better: Option<SolvedOrder>,
-    /// For pairs: the least difference of score, cost or length; 0 by default
+    /// For pairs: the least difference of score, cost or length; for best-of-n: of score; 0 by default
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u32).range(0..=100))]
     margin: Option<u32>,
     /// For pairs: the most of each sort for one task; 4 by default
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1_000))]
     pairs_per_task: Option<u16>,
+    /// For best-of-n: the most tries in a line; 8 by default
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=64))]
+    candidates: Option<u16>,
 }
 
 impl ValueEnum for ExportFormat {
@@ -72,7 +81,7 @@ impl ValueEnum for ExportFormat {
     }
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
-        Some(PossibleValue::new(self.as_str()))
+        Some(PossibleValue::new(self.as_str()).aliases(self.alias()))
     }
 }
 
@@ -107,6 +116,7 @@ pub(super) fn run(args: &DatasetExportArgs) -> Result<ExitCode> {
     let rules = PairRules {
         margin: args.pairs.margin.unwrap_or(0),
         per_task: args.pairs.pairs_per_task.map_or(4, usize::from),
+        candidates: args.pairs.candidates.map_or(8, usize::from),
         among_solved: args.pairs.better,
     };
     let filter = ExportFilter { splits, labels, without_labels };
@@ -122,16 +132,25 @@ pub(super) fn run(args: &DatasetExportArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Fails if pairs are asked for in a format that has none.
+/// Fails if something is asked of rows that stand together, and the format has no such rows.
 fn check_options(args: &DatasetExportArgs) -> Result<()> {
-    let PairOptions { better, margin, pairs_per_task } = &args.pairs;
-    let is_asked = better.is_some() || margin.is_some() || pairs_per_task.is_some();
-    if args.to.has_pairs() || !is_asked {
-        return Ok(());
+    let PairOptions { better, margin, pairs_per_task, candidates } = &args.pairs;
+    let format = args.to.as_str();
+    let refused = |option: &str, formats: &str| {
+        let what = format!("{format} does not know {option}");
+        Err(Error::new(Code::BadUsage, what).hint(format!("{option} is for {formats}")))
+    };
+    let (pairs, groups) = (args.to.has_pairs(), args.to.has_groups());
+    let options = [
+        ("--better", better.is_some() && !groups, GROUPS),
+        ("--margin", margin.is_some() && !groups, GROUPS),
+        ("--pairs-per-task", pairs_per_task.is_some() && !pairs, PAIRS),
+        ("--candidates", candidates.is_some() && (pairs || !groups), BEST),
+    ];
+    match options.into_iter().find(|(_, is_odd, _)| *is_odd) {
+        Some((option, _, formats)) => refused(option, formats),
+        None => Ok(()),
     }
-    let what = format!("{} has no pairs that could be chosen", args.to.as_str());
-    Err(Error::new(Code::BadUsage, what)
-        .hint("--better, --margin and --pairs-per-task are for `--to trl-preference`"))
 }
 
 /// The directory of an export without `--out`, such as `agents-v1-trl-sft`.
