@@ -190,6 +190,10 @@ codes! {
     ExportUnwritten = "0704", exit 2;
     /// A review is unknown, damaged, locked, or of another version of the dataset.
     ReviewUnusable = "0705", exit 2;
+    /// The target of a push does not take the version.
+    PushRefused = "0708", exit 2;
+    /// A push ended before the version was published.
+    PushCutOff = "0709", exit 1;
 
     /// A model of the campaign cannot be called as it is configured; for example, its key is not
     /// set.

@@ -31,6 +31,7 @@ mod packs;
 pub mod preflight;
 pub mod prices;
 mod private_directory;
+pub mod push;
 pub mod review;
 pub mod running_engine;
 pub mod sandbox;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The files that say when and under which number a version was written.
-const OF_THE_WRITING: [&str; 2] = ["README.md", "metadata.json"];
+const OF_THE_WRITING: [&str; 3] = ["README.md", "croissant.json", "metadata.json"];
 
 /// Builds the version of a directory again, with the rows of `data_dir`, and returns the names of the
 /// files that differ or that only one of both has. The version itself stays as it is. Paths of the

@@ -3,7 +3,7 @@
 //! converts in the other direction.
 
 use super::schema::{
-    MONEY_PRECISION, MONEY_SCALE, element, present_fields, present_type, row_schema,
+    MONEY_PRECISION, MONEY_SCALE, TableShape, element, present_fields, present_type, table_schema,
 };
 use arrow::array::{
     ArrayRef, BooleanArray, Decimal128Array, Float64Array, Int32Array, Int64Array, ListArray,
@@ -12,7 +12,7 @@ use arrow::array::{
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::error::ArrowError;
 use std::sync::Arc;
-use synthd_actors::model::{CellValue, ColumnType, RowColumn, RowFormat};
+use synthd_actors::model::{CellValue, ColumnType, RowColumn};
 
 /// A column, or why its values do not fit the schema.
 type ArrayResult = Result<ArrayRef, ArrowError>;
@@ -24,11 +24,11 @@ const NULL: &CellValue<'static> = &CellValue::Null;
 /// (see [`text_bytes`]), because Arrow counts offsets with 32 bits. Fails if a value is not of the
 /// type of its column.
 pub(super) fn to_batch(
-    format: RowFormat,
+    shape: TableShape,
     rows: &[CellValue<'_>],
 ) -> Result<RecordBatch, ArrowError> {
     let rows: Vec<&CellValue<'_>> = rows.iter().collect();
-    RecordBatch::try_new(row_schema(format), arrays(format.columns(), &rows)?)
+    RecordBatch::try_new(table_schema(shape), arrays(shape.columns, &rows)?)
 }
 
 /// How many bytes of text a row adds to one column at most: the texts of all columns together. Each

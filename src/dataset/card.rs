@@ -54,14 +54,19 @@ fn tag(format: RowFormat) -> &'static str {
     }
 }
 
-/// The text of the card. Empty sections are left out.
+/// The text of the card.
 pub(super) fn card(metadata: &DatasetMetadata, files: &[FileEntry]) -> String {
+    card_of(metadata, header(metadata, files), load(metadata, files))
+}
+
+/// The text of a card with this header and this section on loading. Empty sections are left out.
+pub(super) fn card_of(metadata: &DatasetMetadata, header: String, load: String) -> String {
     let parts = match &metadata.figures {
         DatasetFigures::Trajectory(figures) => trajectory_parts(figures),
         DatasetFigures::Completion(figures) => completion_parts(figures),
     };
     let sections = [
-        header(metadata, files),
+        header,
         intro(metadata, parts.intro),
         scripted_note(metadata),
         format!("## Figures\n\n{}", parts.figures),
@@ -72,7 +77,7 @@ pub(super) fn card(metadata: &DatasetMetadata, files: &[FileEntry]) -> String {
         parts.distributions,
         parts.packs,
         columns(metadata.format()),
-        load(metadata, files),
+        load,
         parts.limits.to_owned(),
         parts.canary.to_owned(),
     ];
@@ -80,8 +85,8 @@ pub(super) fn card(metadata: &DatasetMetadata, files: &[FileEntry]) -> String {
     filled.join("\n\n") + "\n"
 }
 
-/// The YAML header of a version's card.
-fn header(metadata: &DatasetMetadata, files: &[FileEntry]) -> String {
+/// The first lines of a YAML header: what does not depend on the files.
+pub(super) fn header_start(metadata: &DatasetMetadata) -> String {
     let (title, tag) = (title(metadata.format()), tag(metadata.format()));
     let mut yaml = format!(
         "---\nlicense: {}\npretty_name: {}\ntask_categories:\n- text-generation\n\
@@ -93,6 +98,12 @@ fn header(metadata: &DatasetMetadata, files: &[FileEntry]) -> String {
     if !metadata.figures.scripted_models().is_empty() {
         yaml.push_str("- scripted-models\n");
     }
+    yaml
+}
+
+/// The YAML header of a version's card.
+fn header(metadata: &DatasetMetadata, files: &[FileEntry]) -> String {
+    let mut yaml = header_start(metadata);
     let (campaign, version) = (&metadata.campaign, metadata.version);
     let described = description(metadata.format(), campaign, version, &metadata.digest);
     yaml.push_str(&format!(

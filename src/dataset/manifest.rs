@@ -124,12 +124,12 @@ pub(super) fn write_file(dir: &Path, name: &str, content: &str) -> io::Result<Fi
 }
 
 /// JSON text as all files of a dataset have it: indented, and with a newline at the end.
-pub(super) fn pretty(value: &impl Serialize) -> io::Result<String> {
+pub(crate) fn pretty(value: &impl Serialize) -> io::Result<String> {
     Ok(serde_json::to_string_pretty(value)? + "\n")
 }
 
 /// The checksum of a file. The file is read in pieces, because it may be large.
-pub(super) fn sha256_of(path: &Path) -> io::Result<String> {
+pub(crate) fn sha256_of(path: &Path) -> io::Result<String> {
     let mut file = File::open(path)?;
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 256 << 10];

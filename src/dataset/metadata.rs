@@ -44,7 +44,7 @@ pub struct DatasetMetadata {
 
 impl DatasetMetadata {
     /// The kind of rows.
-    pub(super) fn format(&self) -> RowFormat {
+    pub(crate) fn format(&self) -> RowFormat {
         RowFormat::of(&self.row_schema).unwrap_or_default()
     }
 }

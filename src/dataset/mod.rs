@@ -21,6 +21,7 @@
 //! * `manifest.json`: each file with its size and checksum (`manifest`).
 //! * `metadata.json`: where the version came from, and its figures (`metadata`, `tally`).
 //! * `notes.jsonl`: what the stages of a recipe say of rows, if a recipe made the version (`note_file`).
+//! * `croissant.json`: the same for programs, in the vocabulary of Croissant (`croissant`).
 //! * `README.md`: the dataset card (`card`). The directories above have cards too (`index`), so
 //!   that the Python library `datasets` does not mix versions.
 //!
@@ -38,6 +39,7 @@ mod column_tables;
 mod completion_card;
 mod completion_rules;
 mod completion_tally;
+mod croissant;
 mod curation_card;
 mod digest;
 mod first_format;
@@ -51,6 +53,7 @@ mod markdown;
 mod metadata;
 mod note_file;
 mod problem;
+mod published_card;
 mod read;
 mod schema;
 mod shared_rules;
@@ -70,13 +73,16 @@ mod writer;
 pub use completion_tally::{
     CompletionDistributions, CompletionFigures, CompletionGroup, CompletionTotals,
 };
+pub(crate) use croissant::{CROISSANT, CroissantTable, croissant, table_about, table_name};
 pub use json_schema::json_schema;
 pub use lengths::LengthStats;
-pub(crate) use manifest::HashingFile;
+pub(crate) use manifest::{HashingFile, pretty, sha256_of};
 pub use manifest::{DatasetManifest, FileEntry};
 pub(crate) use metadata::rfc3339;
 pub use metadata::{DatasetMetadata, StageCounts};
+pub(crate) use published_card::{CardConfig, published_card};
 pub use problem::{DatasetProblem, DatasetProblems};
+pub(crate) use schema::TableShape;
 pub use schema::row_schema;
 pub use sink::ParquetSink;
 pub use stats::{DatasetStats, stats};
@@ -90,3 +96,4 @@ pub use version_rows::{
     VersionRows, each_row, manifest_of, metadata_of, newest_version, row_in, rows_of,
 };
 pub use writer::ShardLimits;
+pub(crate) use writer::{SplitWriter, numbered_name};

@@ -20,6 +20,26 @@ pub(super) const MONEY_SCALE: i8 = 9;
 /// Columns of trajectories that were not nullable in files of edition 0.
 const COUNTS: [&str; 3] = ["total_tokens", "input_tokens", "output_tokens"];
 
+/// The columns of a table, and the name of its format.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TableShape {
+    pub(crate) columns: &'static [RowColumn],
+    /// The name and the version of the format, such as `synthd.trajectory/2`. Each file has it.
+    pub(crate) schema: &'static str,
+}
+
+impl TableShape {
+    /// The table of rows of a dataset.
+    pub(super) fn of(format: RowFormat) -> Self {
+        Self { columns: format.columns(), schema: format.schema() }
+    }
+}
+
+/// The schema of a table that is written now.
+pub(super) fn table_schema(shape: TableShape) -> SchemaRef {
+    Arc::new(Schema::new(present_fields(shape.columns)))
+}
+
 /// The schema of rows that are written now.
 pub fn row_schema(format: RowFormat) -> SchemaRef {
     Arc::new(edition_schema(format, u8::MAX))
@@ -115,9 +135,9 @@ fn counted(field: &FieldRef) -> FieldRef {
 
 /// The Parquet paths of columns whose texts hardly ever repeat, such as
 /// `trajectory.list.element.observation`. They have no dictionary.
-pub(super) fn long_texts(format: RowFormat) -> Vec<Vec<String>> {
+pub(super) fn long_texts(shape: TableShape) -> Vec<Vec<String>> {
     let mut found = Vec::new();
-    add_long_texts(format.columns(), &[], &mut found);
+    add_long_texts(shape.columns, &[], &mut found);
     found
 }
 

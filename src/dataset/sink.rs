@@ -13,6 +13,7 @@
 
 use super::card::card;
 use super::carry_over::carry_over;
+use super::croissant::{CROISSANT, version_croissant};
 use super::digest::RowsDigest;
 use super::index::write_cards;
 use super::manifest::{
@@ -346,6 +347,8 @@ impl VersionWriter {
         let metadata = facts.metadata(version, digest, self.stages, &self.tally, curation);
         let dir = self.draft.dir();
         let card = write_file(dir, CARD, &card(&metadata, &files))?;
+        let croissant = pretty(&version_croissant(&metadata, &files))?;
+        files.push(write_file(dir, CROISSANT, &croissant)?);
         files.push(write_file(dir, METADATA, &pretty(&metadata)?)?);
         files.push(card);
         write_file(dir, MANIFEST, &pretty(&manifest(metadata, files))?)?;

@@ -7,7 +7,7 @@
 
 use super::batch::{text_bytes, to_batch};
 use super::manifest::{FileEntry, HashingFile};
-use super::schema::{long_texts, row_schema};
+use super::schema::{TableShape, long_texts, table_schema};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
@@ -46,7 +46,7 @@ impl Default for ShardLimits {
 
 /// Why a version was not written. The engine sees it as a fault of the store.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum DatasetWriteError {
+pub(crate) enum DatasetWriteError {
     #[error(transparent)]
     Io(#[from] io::Error),
     #[error(transparent)]
@@ -77,11 +77,11 @@ fn is_full(error: &(dyn std::error::Error + 'static)) -> bool {
 }
 
 /// Writes the files of one split.
-pub(super) struct SplitWriter {
+pub(crate) struct SplitWriter {
     /// The directory of the draft.
     dir: PathBuf,
     split: DatasetSplit,
-    format: RowFormat,
+    shape: TableShape,
     limits: ShardLimits,
     /// The file that is being written. None before the first row, and after a file was closed.
     open: Option<OpenShard>,
@@ -97,24 +97,39 @@ struct OpenShard {
 }
 
 impl SplitWriter {
-    /// A writer without a file. The first file is created with the first row.
+    /// A writer of rows of a dataset, without a file. The first file is created with the first row.
     pub(super) fn new(
         dir: &Path,
         split: DatasetSplit,
         format: RowFormat,
         limits: ShardLimits,
     ) -> Self {
-        Self { dir: dir.to_owned(), split, format, limits, open: None, done: Vec::new() }
+        Self::of_table(dir, split, TableShape::of(format), limits)
+    }
+
+    /// A writer of rows of any table, without a file.
+    pub(crate) fn of_table(
+        dir: &Path,
+        split: DatasetSplit,
+        shape: TableShape,
+        limits: ShardLimits,
+    ) -> Self {
+        Self { dir: dir.to_owned(), split, shape, limits, open: None, done: Vec::new() }
     }
 
     /// Appends rows in their order. Fails if a row is of another format or has too much text.
     pub(super) fn push(&mut self, rows: &[&DatasetRow]) -> Result<(), DatasetWriteError> {
-        let cells: Result<Vec<_>, _> = rows.iter().map(|row| checked(self.format, row)).collect();
+        let cells: Result<Vec<_>, _> =
+            rows.iter().map(|row| checked(self.shape.schema, row)).collect();
         self.push_cells(&cells?)
     }
 
-    /// Appends rows. It splits them where a batch or a file is full.
-    fn push_cells(&mut self, mut rows: &[CellValue<'_>]) -> Result<(), DatasetWriteError> {
+    /// Appends rows, each as the cells of its columns. It splits them where a batch or a file is full.
+    /// A row must have no more text than a column can take.
+    pub(crate) fn push_cells(
+        &mut self,
+        mut rows: &[CellValue<'_>],
+    ) -> Result<(), DatasetWriteError> {
         while !rows.is_empty() {
             // How many rows the open file may still take. At least one, so that the loop makes
             // progress.
@@ -136,7 +151,7 @@ impl SplitWriter {
             Some(shard) => shard,
             None => self.begin()?,
         };
-        shard.writer.write(&to_batch(self.format, rows)?)?;
+        shard.writer.write(&to_batch(self.shape, rows)?)?;
         shard.rows += rows.len() as u64;
         // The bytes that were written and those of the row group that is still in memory.
         let bytes = shard.writer.bytes_written() + shard.writer.in_progress_size();
@@ -154,9 +169,9 @@ impl SplitWriter {
         // The Arrow schema is not put into the file, so that every reader derives the same types
         // from the Parquet schema.
         let options = ArrowWriterOptions::new()
-            .with_properties(properties(self.format)?)
+            .with_properties(properties(self.shape)?)
             .with_skip_arrow_metadata(true);
-        let writer = ArrowWriter::try_new_with_options(file, row_schema(self.format), options)?;
+        let writer = ArrowWriter::try_new_with_options(file, table_schema(self.shape), options)?;
         Ok(OpenShard { writer, rows: 0 })
     }
 
@@ -175,7 +190,7 @@ impl SplitWriter {
 
     /// Closes the last file and gives each file its final name. A split without rows gets an empty
     /// file too, so that a program that loads all splits finds all of them.
-    pub(super) fn finish(mut self) -> Result<Vec<FileEntry>, DatasetWriteError> {
+    pub(crate) fn finish(mut self) -> Result<Vec<FileEntry>, DatasetWriteError> {
         if self.open.is_none() && self.done.is_empty() {
             self.open = Some(self.begin()?);
         }
@@ -203,14 +218,19 @@ impl SplitWriter {
 fn shard_name(split: DatasetSplit, index: usize, count: usize) -> String {
     match count {
         1 => format!("{}.parquet", split.as_str()),
-        _ => format!("{}-{index:05}-of-{count:05}.parquet", split.as_str()),
+        _ => numbered_name(split, index, count),
     }
 }
 
+/// The name of a file with its number, also if it is the only one: `train-00000-of-00001.parquet`.
+pub(crate) fn numbered_name(split: DatasetSplit, index: usize, count: usize) -> String {
+    format!("{}-{index:05}-of-{count:05}.parquet", split.as_str())
+}
+
 /// The cells of a row. Fails if it is of another format than the file, or has too much text.
-fn checked(format: RowFormat, row: &DatasetRow) -> Result<CellValue<'_>, DatasetWriteError> {
-    if row.format() != format {
-        let (id, format) = (row.id(), format.as_str());
+fn checked<'a>(schema: &str, row: &'a DatasetRow) -> Result<CellValue<'a>, DatasetWriteError> {
+    if row.format().schema() != schema {
+        let (id, format) = (row.id(), RowFormat::of(schema).unwrap_or_default().as_str());
         return Err(DatasetWriteError::Refused(format!("the row {id} is no {format}")));
     }
     let cells = row.to_cell();
@@ -234,7 +254,7 @@ fn batch_length(rows: &[CellValue<'_>]) -> usize {
 }
 
 /// The options of a Parquet file.
-fn properties(format: RowFormat) -> Result<WriterProperties, ParquetError> {
+fn properties(shape: TableShape) -> Result<WriterProperties, ParquetError> {
     let note = |key: &str, value: &str| KeyValue::new(key.to_owned(), value.to_owned());
     let builder = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
@@ -243,10 +263,10 @@ fn properties(format: RowFormat) -> Result<WriterProperties, ParquetError> {
         .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
         .set_created_by(format!("synthd version {}", env!("CARGO_PKG_VERSION")))
         .set_key_value_metadata(Some(vec![
-            note("synthd.row_schema", format.schema()),
+            note("synthd.row_schema", shape.schema),
             note("synthd.version", env!("CARGO_PKG_VERSION")),
         ]));
-    let builder = long_texts(format).into_iter().fold(builder, |builder, path| {
+    let builder = long_texts(shape).into_iter().fold(builder, |builder, path| {
         builder.set_column_dictionary_enabled(ColumnPath::new(path), false)
     });
     Ok(builder.build())

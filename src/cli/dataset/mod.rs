@@ -1,10 +1,11 @@
-//! `synthd dataset`: builds, verifies, describes and exports dataset versions. `verify` and `stats` read the
+//! `synthd dataset`: builds, verifies, describes, exports and publishes dataset versions. `verify` and `stats` read the
 //! Parquet files themselves and trust no number that the version states about itself.
 
 mod build;
 mod diff;
 mod explain;
 mod export;
+mod push;
 mod recipe;
 mod row_progress;
 mod stats;
@@ -24,6 +25,8 @@ pub(super) enum DatasetCommand {
     Diff(diff::DatasetDiffArgs),
     /// Write a version in the form that a trainer reads
     Export(export::DatasetExportArgs),
+    /// Publish a version in a directory, a bucket, or on the Hub
+    Push(push::DatasetPushArgs),
     /// Check checksums, schema, splits and figures
     Verify(verify::DatasetVerifyArgs),
     /// Show the figures of a dataset version
@@ -38,6 +41,7 @@ pub(super) fn run(command: &DatasetCommand) -> Result<ExitCode> {
         DatasetCommand::Explain(args) => explain::run(args),
         DatasetCommand::Diff(args) => diff::run(args),
         DatasetCommand::Export(args) => export::run(args),
+        DatasetCommand::Push(args) => push::run(args),
         DatasetCommand::Verify(args) => verify::run(args),
         DatasetCommand::Stats(args) => stats::run(args),
     }

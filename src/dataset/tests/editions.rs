@@ -38,6 +38,7 @@ async fn a_version_holds_what_was_accepted_and_says_what_was_not() {
         names(Path::new(&record.path)),
         [
             "README.md",
+            "croissant.json",
             "manifest.json",
             "metadata.json",
             "test.parquet",

@@ -3,7 +3,7 @@
 use super::super::fixture::{row, row_with_steps};
 use super::super::read::{check_schema, for_each_row, schema_differences};
 use super::super::row_schema;
-use super::super::schema::{earlier_schemas, long_texts};
+use super::super::schema::{TableShape, earlier_schemas, long_texts};
 use super::super::writer::{ShardLimits, SplitWriter};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, Encoding};
@@ -78,7 +78,7 @@ fn files_are_plain_compressed_indexed_and_without_useless_dictionaries() {
     assert_eq!(keys, ["synthd.row_schema", "synthd.version"], "no ARROW:schema");
     assert_eq!(metadata.num_row_groups(), 1);
     let mut long = 0;
-    let texts = long_texts(RowFormat::Trajectory);
+    let texts = long_texts(TableShape::of(RowFormat::Trajectory));
     let texts: Vec<String> = texts.iter().map(|path| path.join(".")).collect();
     for column in metadata.row_group(0).columns() {
         let path = column.column_path().string();

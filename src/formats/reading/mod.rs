@@ -9,4 +9,4 @@ pub(crate) mod json_path;
 pub(crate) mod losses;
 pub(in crate::formats) mod openai_request;
 pub(crate) mod request_parser;
-mod retry_after;
+pub(crate) mod retry_after;
