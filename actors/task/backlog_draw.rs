@@ -236,10 +236,11 @@ mod tests {
             prop_assert_eq!(sizes.iter().sum::<usize>(), count);
             let number = u32::try_from(sizes.len()).unwrap();
             prop_assert!(stages.min <= number && number <= stages.max);
-            prop_assert!(sizes.iter().all(|size| {
+            let fits = |size: &usize| {
                 let size = u32::try_from(*size).unwrap();
                 each.min <= size && size <= each.max
-            }));
+            };
+            prop_assert!(sizes.iter().all(fits));
             let stages = split(shuffled(count, &mut rng), &sizes);
             let mut all: Vec<usize> = stages.iter().flatten().copied().collect();
             prop_assert!(stages.iter().all(|places| places.is_sorted()));

@@ -76,12 +76,12 @@ pub use completion_tally::{
 pub(crate) use croissant::{CROISSANT, CroissantTable, croissant, table_about, table_name};
 pub use json_schema::json_schema;
 pub use lengths::LengthStats;
-pub(crate) use manifest::{HashingFile, pretty, sha256_of};
 pub use manifest::{DatasetManifest, FileEntry};
+pub(crate) use manifest::{HashingFile, pretty, sha256_of};
 pub(crate) use metadata::rfc3339;
 pub use metadata::{DatasetMetadata, StageCounts};
-pub(crate) use published_card::{CardConfig, published_card};
 pub use problem::{DatasetProblem, DatasetProblems};
+pub(crate) use published_card::{CardConfig, published_card};
 pub(crate) use schema::TableShape;
 pub use schema::row_schema;
 pub use sink::ParquetSink;

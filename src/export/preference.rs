@@ -106,7 +106,7 @@ impl PairSide {
 
     /// The line of a pair, with scores if they are wanted. Both have the same prompt and tools.
     pub(super) fn over<'a>(&'a self, rejected: &'a Self, scored: bool) -> PairLine<'a> {
-        let scores = scored.then(|| PairScores {
+        let scores = scored.then_some(PairScores {
             margin: self.score - rejected.score,
             score_chosen: self.score,
             score_rejected: rejected.score,

@@ -24,7 +24,7 @@ use synthd_actors::model::{CellValue, ColumnType, DatasetSplit, RowColumn};
 const LINES: usize = 64;
 const BYTES: usize = 32 << 20;
 /// How pairs are chosen: solved over not solved, at most four of a task.
-const RULES: PairRules = PairRules { margin: 0, per_task: 4, among_solved: None };
+const RULES: PairRules = PairRules { margin: 0, per_task: 4, candidates: 2, among_solved: None };
 
 /// A table that is made of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

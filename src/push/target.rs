@@ -61,12 +61,9 @@ impl HubRepo {
             let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
             !text.is_empty() && !text.starts_with('.') && text.bytes().all(plain)
         };
-        let [owner, name, branch] = [owner, name, branch].map(str::to_owned);
-        ([&owner, &name, &branch].into_iter().all(|text| is_name(text))).then_some(Self {
-            owner,
-            name,
-            branch,
-        })
+        let parts = [owner, name, branch];
+        let [owner, name, branch] = parts.map(str::to_owned);
+        parts.into_iter().all(is_name).then_some(Self { owner, name, branch })
     }
 
     /// The name by which the Hub and its readers know it.

@@ -1,6 +1,7 @@
 //! A server on the host for programs in sandboxes: enough of HTTP for a real client, and a
 //! few bare exchanges that no HTTP client makes.
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -35,6 +36,7 @@ struct Counters {
 
 impl Upstream {
     pub(crate) async fn start() -> Self {
+        more_open_files();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (sender, tally) = watch::channel(Tally::default());
@@ -77,6 +79,13 @@ impl Upstream {
     pub(crate) async fn all_closed(&self) {
         self.tally.clone().wait_for(|tally| tally.open == 0).await.unwrap();
     }
+}
+
+/// All tests of this process together have more connections than an ordinary user usually may.
+fn more_open_files() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
+    raised.unwrap();
 }
 
 async fn accept(listener: TcpListener, counters: Counters) {
