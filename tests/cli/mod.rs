@@ -33,6 +33,8 @@ mod pack_cases;
 mod packs;
 mod places;
 mod preflight;
+mod push_hub;
+mod pushes;
 mod python;
 mod recipes;
 mod registry;

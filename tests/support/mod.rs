@@ -1,11 +1,13 @@
 //! What several test modules share.
 
 mod engine;
+mod hub;
 mod registry;
 mod skipped;
 mod upstream;
 
 pub(crate) use engine::{OwnEngine, TINY};
+pub(crate) use hub::{Hub, TOKEN, Trouble};
 pub(crate) use registry::{PASSWORD, Registry, USER};
 pub(crate) use skipped::pass_on_skips;
 use std::io::Write;
