@@ -15,7 +15,7 @@ use super::push_error::{cut_off, local, refused};
 use super::push_set::{PushFile, PushSet};
 use super::report::{PushOutcome, PushState, SentFiles};
 use super::run::PushRequest;
-use super::sum_file::{MOST, SUMS};
+use super::sum_file::SUMS;
 use super::target::PushTarget;
 use crate::error::{Error, Result};
 use futures_util::stream::{FuturesUnordered, StreamExt, TryStreamExt};
@@ -37,6 +37,8 @@ const MARKER: &str = ".push";
 const PART: usize = 16 << 20;
 /// The most parts of a file. S3 takes 10,000.
 const PARTS: u64 = 9_000;
+/// The most bytes of `SHA256SUMS` that are read.
+const MOST: u64 = 16 << 20;
 /// How many parts are on their way at once.
 const AT_ONCE: usize = 4;
 /// How often a request is repeated, how long that goes on, and how long one request may take.
