@@ -16,8 +16,8 @@ use synthd_actors::model::{ColumnType, RowColumn, RowFormat};
 pub(crate) const CROISSANT: &str = "croissant.json";
 /// The version of Croissant that the document follows.
 const CONFORMS_TO: &str = "http://mlcommons.org/croissant/1.0";
-/// The media type of Parquet files.
-const PARQUET: &str = "application/vnd.apache.parquet";
+/// The media type of Parquet files, as readers of Croissant know it.
+const PARQUET: &str = "application/x-parquet";
 
 /// A table of a version: the files that its pattern matches.
 pub(crate) struct CroissantTable<'a> {
