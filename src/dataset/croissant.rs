@@ -228,8 +228,8 @@ fn field(table: &CroissantTable<'_>, column: &RowColumn, top: &str, path: &[&str
 fn data_type(kind: &ColumnType) -> &'static str {
     match kind {
         ColumnType::Int32 | ColumnType::Int64 => "sc:Integer",
-        ColumnType::Float => "sc:Float",
-        ColumnType::Money => "sc:Number",
+        // Croissant has no exact decimals.
+        ColumnType::Float | ColumnType::Money => "sc:Float",
         ColumnType::Bool => "sc:Boolean",
         ColumnType::Text | ColumnType::TextMap | ColumnType::List(_) | ColumnType::Struct(_) => {
             "sc:Text"
