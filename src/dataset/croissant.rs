@@ -16,8 +16,8 @@ use synthd_actors::model::{ColumnType, RowColumn, RowFormat};
 pub(crate) const CROISSANT: &str = "croissant.json";
 /// The version of Croissant that the document follows.
 const CONFORMS_TO: &str = "http://mlcommons.org/croissant/1.0";
-/// The media type of Parquet files.
-const PARQUET: &str = "application/vnd.apache.parquet";
+/// The media type of Parquet files, as readers of Croissant know it.
+const PARQUET: &str = "application/x-parquet";
 
 /// A table of a version: the files that its pattern matches.
 pub(crate) struct CroissantTable<'a> {
@@ -228,8 +228,8 @@ fn field(table: &CroissantTable<'_>, column: &RowColumn, top: &str, path: &[&str
 fn data_type(kind: &ColumnType) -> &'static str {
     match kind {
         ColumnType::Int32 | ColumnType::Int64 => "sc:Integer",
-        ColumnType::Float => "sc:Float",
-        ColumnType::Money => "sc:Number",
+        // Croissant has no exact decimals.
+        ColumnType::Float | ColumnType::Money => "sc:Float",
         ColumnType::Bool => "sc:Boolean",
         ColumnType::Text | ColumnType::TextMap | ColumnType::List(_) | ColumnType::Struct(_) => {
             "sc:Text"

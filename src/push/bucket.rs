@@ -15,7 +15,7 @@ use super::push_error::{cut_off, local, refused};
 use super::push_set::{PushFile, PushSet};
 use super::report::{PushOutcome, PushState, SentFiles};
 use super::run::PushRequest;
-use super::sum_file::{MOST, SUMS};
+use super::sum_file::SUMS;
 use super::target::PushTarget;
 use crate::error::{Error, Result};
 use futures_util::stream::{FuturesUnordered, StreamExt, TryStreamExt};
@@ -37,6 +37,8 @@ const MARKER: &str = ".push";
 const PART: usize = 16 << 20;
 /// The most parts of a file. S3 takes 10,000.
 const PARTS: u64 = 9_000;
+/// The most bytes of `SHA256SUMS` that are read.
+const MOST: u64 = 16 << 20;
 /// How many parts are on their way at once.
 const AT_ONCE: usize = 4;
 /// How often a request is repeated, how long that goes on, and how long one request may take.
@@ -55,6 +57,8 @@ struct BucketPush<'a> {
     /// The prefix of the version, such as `agents/v3`.
     prefix: Path,
     address: String,
+    /// The least size of a part.
+    part: usize,
     sent: SentFiles,
 }
 
@@ -105,7 +109,8 @@ impl<'a> BucketPush<'a> {
         };
         let prefix = Path::parse(prefix).map_err(|error| told(error.into()))?;
         let address = format!("{address}/{version}");
-        Ok(Self { store, set, target, prefix, address, sent: SentFiles::default() })
+        let sent = SentFiles::default();
+        Ok(Self { store, set, target, prefix, address, part: PART, sent })
     }
 
     fn outcome(&self, state: PushState) -> PushOutcome {
@@ -206,7 +211,7 @@ impl<'a> BucketPush<'a> {
 
     /// Sends a file, whole or in parts.
     async fn send(&self, at: &Path, file: &PushFile) -> Result<()> {
-        let size = usize::try_from(file.bytes.div_ceil(PARTS)).unwrap_or(PART).max(PART);
+        let size = usize::try_from(file.bytes.div_ceil(PARTS)).unwrap_or(PART).max(self.part);
         let parts = parts(file.bytes, size);
         if let [(from, length)] = parts[..] {
             let whole = part_of(&file.source, from, length).await;
@@ -260,10 +265,12 @@ impl<'a> BucketPush<'a> {
         let (at, set) = (self.at(SUMS)?, self.set);
         self.send(&at, &set.sums).await?;
         self.sent.add(set.sums.bytes);
-        match self.is_same(&at, &set.sums).await? {
-            true => Ok(()),
-            false => Err(cut_off(self.target, format!("{SUMS} was read back with other bytes"))),
+        if self.is_same(&at, &set.sums).await? {
+            return Ok(());
         }
+        // Else the next push would take it for another version.
+        self.store.delete(&at).await.map_err(|error| self.told(error))?;
+        Err(cut_off(self.target, format!("{SUMS} was read back with other bytes")))
     }
 
     /// The error for a request that failed.
@@ -331,13 +338,60 @@ fn plain(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::sum_file::sha256_hex;
     use super::*;
+    use object_store::memory::InMemory;
+
+    /// A file that needs eleven parts.
+    fn large(room: &std::path::Path) -> PushFile {
+        let bytes: Vec<u8> = (0..251u8).cycle().take(10_500).collect();
+        let source = room.join("large");
+        std::fs::write(&source, &bytes).unwrap();
+        let (path, sha256) = ("t/large".to_owned(), sha256_hex(&bytes));
+        PushFile { path, source, bytes: 10_500, sha256 }
+    }
+
+    fn set(file: &PushFile) -> PushSet {
+        PushSet {
+            campaign: "c".to_owned(),
+            version: 1,
+            files: vec![file.clone()],
+            sums: file.clone(),
+            root: file.sha256.clone(),
+            tables: Vec::new(),
+            left_out: BTreeMap::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_large_file_goes_in_parts_and_is_sent_again_only_with_other_bytes() {
+        let room = tempfile::tempdir().unwrap();
+        let file = large(room.path());
+        let (set, target) = (set(&file), PushTarget::Bucket("s3://b".to_owned()));
+        let mut push = BucketPush {
+            store: Box::new(InMemory::new()),
+            set: &set,
+            target: &target,
+            prefix: Path::from("v1"),
+            address: "s3://b/v1".to_owned(),
+            part: 1_000,
+            sent: SentFiles::default(),
+        };
+        push.place(&file, None).await.unwrap();
+        assert_eq!(push.objects().await.unwrap(), BTreeMap::from([(file.path.clone(), 10_500)]));
+        push.place(&file, Some(10_500)).await.unwrap();
+        assert_eq!(push.sent, SentFiles { files: 1, bytes: 10_500 });
+        let other = PutPayload::from(vec![7; 10_500]);
+        push.store.put(&Path::from("v1/t/large"), other).await.unwrap();
+        push.place(&file, Some(10_500)).await.unwrap();
+        assert_eq!(push.sent.files, 2);
+        assert!(push.is_same(&Path::from("v1/t/large"), &file).await.unwrap());
+    }
 
     #[test]
     fn a_signature_stands_in_no_message() {
-        let text = "Error performing PUT https://a.blob.core.windows.net/c/x?sig=canary&se=1 in 3ms\n - no";
-        let shown = plain(text);
-        assert_eq!(shown, "Error performing PUT https://a.blob.core.windows.net/c/x in 3ms - no");
+        let text = "Error performing PUT https://a.blob.net/c/x?sig=canary&se=1 in 3ms\n - no";
+        assert_eq!(plain(text), "Error performing PUT https://a.blob.net/c/x in 3ms - no");
         assert_eq!(plain("why? because"), "why? because");
     }
 }

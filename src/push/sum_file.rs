@@ -8,8 +8,6 @@ use std::collections::BTreeMap;
 
 /// The name of the file.
 pub(super) const SUMS: &str = "SHA256SUMS";
-/// The most bytes of such a file that are read from a target.
-pub(super) const MOST: u64 = 16 << 20;
 
 /// The text for these files, in the order of their paths.
 pub(super) fn sums_of(files: &[PushFile]) -> String {

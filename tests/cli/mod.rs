@@ -33,6 +33,10 @@ mod pack_cases;
 mod packs;
 mod places;
 mod preflight;
+#[cfg(feature = "buckets")]
+mod push_buckets;
+mod push_hub;
+mod pushes;
 mod python;
 mod recipes;
 mod registry;

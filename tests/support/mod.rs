@@ -1,12 +1,18 @@
 //! What several test modules share.
 
+#[cfg(feature = "buckets")]
+mod bucket;
 mod engine;
+mod hub;
 mod registry;
 mod skipped;
 mod upstream;
 
+#[cfg(feature = "buckets")]
+pub(crate) use bucket::{BUCKET, Bucket, SECRET};
 pub(crate) use engine::{OwnEngine, TINY};
-pub(crate) use registry::{PASSWORD, Registry, USER};
+pub(crate) use hub::{Hub, TOKEN, Trouble};
+pub(crate) use registry::{PASSWORD, Registry, USER, door};
 pub(crate) use skipped::pass_on_skips;
 use std::io::Write;
 use std::path::PathBuf;

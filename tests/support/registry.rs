@@ -113,7 +113,7 @@ fn free_port() -> u16 {
 }
 
 /// Lets requests through, but for those that are to fail.
-fn door(inner: u16, troubles: Arc<AtomicUsize>) -> u16 {
+pub(crate) fn door(inner: u16, troubles: Arc<AtomicUsize>) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {

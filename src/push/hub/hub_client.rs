@@ -191,7 +191,9 @@ impl HubClient {
             let body = whole(response, MOST).await.map_err(busy)?;
             return Ok((headers, body));
         }
-        let why = self.token.redacted(&refusal(response).await);
+        // The token is taken out before the text is cut, so that no part of it is left.
+        let why: String =
+            self.token.redacted(&refusal(response).await).chars().take(SHOWN).collect();
         Err(match is_busy(status) {
             true => HubAttempt::Busy {
                 why: format!("status {}: {why}", status.as_u16()),
@@ -229,7 +231,7 @@ async fn whole(mut response: Response, most: usize) -> Result<Vec<u8>, String> {
 async fn refusal(mut response: Response) -> String {
     let said = response.headers().get("x-error-message").and_then(|text| text.to_str().ok());
     if let Some(said) = said {
-        return said.chars().take(SHOWN).collect();
+        return said.to_owned();
     }
     let mut body = Vec::new();
     // The part that arrived is enough to see what is wrong.
@@ -243,7 +245,7 @@ async fn refusal(mut response: Response) -> String {
     let error = document.as_ref().and_then(|document| document.get("error")?.as_str());
     let text = error.map_or_else(|| String::from_utf8_lossy(&body).into_owned(), str::to_owned);
     let words: Vec<&str> = text.split_whitespace().collect();
-    words.join(" ").chars().take(SHOWN).collect()
+    words.join(" ")
 }
 
 /// The text of a transport error with its causes, and without its address, which may be signed.

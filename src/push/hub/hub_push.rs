@@ -5,7 +5,7 @@ use super::hub_client::{HubClient, HubFault};
 use super::hub_documents::{HubHead, HubUser, NewRepo};
 use super::hub_token::{HubToken, endpoint};
 use super::large_files::send_large_files;
-use super::read_back::{differing, is_whole, sums_at};
+use super::read_back::{differing, entries_at, is_whole, sums_at};
 use crate::error::{Error, Result};
 use crate::push::push_error::{cut_off, refused};
 use crate::push::push_set::{PushFile, PushSet};
@@ -138,9 +138,7 @@ impl HubPush<'_> {
             }
         };
         send_large_files(&self.hub, &repo.id(), &modes.large, &mut count).await.map_err(told)?;
-        let named: BTreeSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
-        let gone = paths_in(sums).into_iter().filter(|path| !named.contains(path));
-        let gone: BTreeSet<String> = gone.map(str::to_owned).collect();
+        let gone = self.gone(head, sums).await.map_err(told)?;
         let commit = self.committed(&modes, head, &gone).await?;
         self.sent = large;
         modes.small.iter().for_each(|file| self.sent.add(file.bytes));
@@ -149,6 +147,16 @@ impl HubPush<'_> {
             None => Ok(()),
             Some(path) => Err(cut_off(target, format!("the Hub has other bytes of {path}"))),
         }
+    }
+
+    /// The files that an earlier version has listed, and that the head has and this version has not.
+    async fn gone(&self, head: &str, sums: &str) -> Result<BTreeSet<String>, HubFault> {
+        let named: BTreeSet<&str> = self.set.files.iter().map(|file| file.path.as_str()).collect();
+        let mut old = paths_in(sums);
+        old.retain(|path| !named.contains(path));
+        let there = entries_at(&self.hub, self.repo, head, &old).await?;
+        old.retain(|path| there.contains_key(*path));
+        Ok(old.into_iter().map(str::to_owned).collect())
     }
 
     /// Commits. The answer of an earlier try may be lost, so a refusal counts only if the branch has

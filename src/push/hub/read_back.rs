@@ -30,8 +30,9 @@ pub(super) async fn differing(
     revision: &str,
     modes: &SendModes<'_>,
 ) -> Result<Option<String>, HubFault> {
-    let stated = large_sums(hub, repo, revision, &modes.large).await?;
-    let other = modes.large.iter().find(|file| stated.get(&file.path) != Some(&file.sha256));
+    let stated = entries_at(hub, repo, revision, &paths_of(&modes.large)).await?;
+    let sum_of = |path: &str| stated.get(path).and_then(Option::as_deref);
+    let other = modes.large.iter().find(|file| sum_of(&file.path) != Some(file.sha256.as_str()));
     if let Some(file) = other {
         return Ok(Some(file.path.clone()));
     }
@@ -55,8 +56,9 @@ pub(super) async fn is_whole(
     set: &PushSet,
 ) -> Result<bool, HubFault> {
     let files: Vec<&PushFile> = set.files.iter().collect();
-    let stated = large_sums(hub, repo, revision, &files).await?;
-    let (large, small) = files.into_iter().partition(|file| stated.contains_key(&file.path));
+    let stated = entries_at(hub, repo, revision, &paths_of(&files)).await?;
+    let is_large = |file: &&PushFile| stated.get(&file.path).is_some_and(Option::is_some);
+    let (large, small) = files.into_iter().partition(is_large);
     Ok(differing(hub, repo, revision, &SendModes { large, small }).await?.is_none())
 }
 
@@ -65,19 +67,24 @@ fn file_path(repo: &HubRepo, revision: &str, path: &str) -> String {
     format!("/datasets/{}/resolve/{revision}/{path}", repo.id())
 }
 
-/// The checksums that the Hub states for large files, of the directories of these files.
-async fn large_sums(
+fn paths_of<'a>(files: &[&'a PushFile]) -> Vec<&'a str> {
+    files.iter().map(|file| file.path.as_str()).collect()
+}
+
+/// What a commit has in the directories of these paths: each path, and for a large file the checksum
+/// that the Hub states.
+pub(super) async fn entries_at(
     hub: &HubClient,
     repo: &HubRepo,
     revision: &str,
-    files: &[&PushFile],
-) -> Result<BTreeMap<String, String>, HubFault> {
-    let dir = |file: &&PushFile| match file.path.rsplit_once('/') {
+    paths: &[&str],
+) -> Result<BTreeMap<String, Option<String>>, HubFault> {
+    let dir = |path: &&str| match path.rsplit_once('/') {
         Some((dir, _)) => format!("/{dir}"),
         None => String::new(),
     };
-    let dirs: BTreeSet<String> = files.iter().map(dir).collect();
-    let mut sums = BTreeMap::new();
+    let dirs: BTreeSet<String> = paths.iter().map(dir).collect();
+    let mut entries = BTreeMap::new();
     for dir in dirs {
         let mut page = Some(format!("/api/datasets/{}/tree/{revision}{dir}", repo.id()));
         while let Some(path) = page {
@@ -85,13 +92,13 @@ async fn large_sums(
                 Err(HubFault::Refused { status: 404, .. }) => break,
                 found => found?,
             };
-            let entries: Vec<RepoEntry> = parsed(&path, &answer)?;
-            let large = entries.into_iter().filter_map(|entry| Some((entry.path, entry.lfs?.oid)));
-            sums.extend(large);
+            let found: Vec<RepoEntry> = parsed(&path, &answer)?;
+            let found = found.into_iter().map(|entry| (entry.path, entry.lfs.map(|lfs| lfs.oid)));
+            entries.extend(found);
             page = next_page(&headers);
         }
     }
-    Ok(sums)
+    Ok(entries)
 }
 
 /// The address of the next page of a list. None if this was the last.
