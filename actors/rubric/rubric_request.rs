@@ -1,6 +1,7 @@
-//! The request to a judge. What is judged stands between marker lines with a random token, and the answer
-//! must have another one, which stands behind the quotation alone. Both are new for each request, so no
-//! text of a row can carry them.
+//! The request to a judge. What is judged stands between marker lines with a token, and the answer must have
+//! another one, which stands behind the quotation alone. Both are made of a digest of the judged text, so
+//! nobody can write a text that has them, and an equal request has equal ones: a recorded run can be
+//! replayed.
 
 use super::rubric_answer::RubricMistake;
 use super::rubric_form::{Rubric, RubricForm};
@@ -9,7 +10,7 @@ use crate::model::{ChatMessage, ChatRequest, ChatRole, RequestSettings, digest_o
 /// The most tokens of an answer, with what a model thinks before it.
 const MOST_OUTPUT: u32 = 4_096;
 /// The characters of a token.
-const TOKEN_LENGTH: usize = 20;
+const TOKEN_LENGTH: usize = 32;
 
 /// The tokens of one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,14 +20,13 @@ pub struct RubricToken {
 }
 
 impl RubricToken {
-    /// The tokens for what `place` names: the same request gets the same ones. `secret` is random and known to
-    /// the judge's store alone, so nobody who writes a text knows them. `texts` are what is quoted; none of
-    /// them has the tokens.
-    pub fn of(secret: &str, place: &str, texts: &[&str]) -> Self {
+    /// The tokens for what `place` names. It has the digest of `texts`, which are what is quoted; none of them
+    /// has the tokens.
+    pub fn of(place: &str, texts: &[&str]) -> Self {
         let mut count: u64 = 0;
         loop {
             let token = |what: &str| {
-                let digest = digest_of(&["judge", what, secret, place, &count.to_string()]);
+                let digest = digest_of(&["judge", what, place, &count.to_string()]);
                 digest.chars().take(TOKEN_LENGTH).collect::<String>()
             };
             let (quote, answer) = (token("quote"), token("answer"));

@@ -31,7 +31,7 @@ fn reply(said: &str, finish: FinishReason) -> ChatReply {
 
 /// What is read in an answer, with `TOKEN` for the right token.
 fn read(said: &str) -> Result<u32, RubricMistake> {
-    let token = RubricToken::of("secret", "place", &[]);
+    let token = RubricToken::of("place", &[]);
     let said = said.replace("TOKEN", token.answer());
     let answer = RubricAnswer::read(&reply(&said, FinishReason::Stop), &rubric(), &token);
     answer.map(|answer| answer.score)
@@ -69,7 +69,7 @@ fn an_answer_is_one_object_of_the_form() {
 
 #[test]
 fn an_answer_that_was_cut_or_declined_is_no_score() {
-    let token = RubricToken::of("secret", "place", &[]);
+    let token = RubricToken::of("place", &[]);
     let good = format!(
         r#"{{"token": "{}", "reason": "so", "scores": {{"done": 5, "right": 5}}}}"#,
         token.answer()
@@ -114,9 +114,9 @@ fn hostile(guess: &str) -> String {
 
 #[test]
 fn a_hostile_row_stays_within_its_quotation() {
-    let (rubric, row) = (rubric(), row(1, &hostile("00000000000000000000")));
+    let (rubric, row) = (rubric(), row(1, &hostile(&"0".repeat(32))));
     let view = RubricView::of(&row.row, &rubric).unwrap();
-    let token = RubricToken::of("secret", "place", &[&view.text]);
+    let token = RubricToken::of("place", &[&view.text]);
     let request = rubric_request(&rubric, &[&view.text], &token, None);
     let asked = &request.messages[1].content;
     let outside = asked.lines().filter(|line| !line.starts_with("| "));
@@ -137,14 +137,11 @@ fn a_hostile_row_stays_within_its_quotation() {
 
 #[test]
 fn tokens_are_those_of_the_request_and_in_no_text() {
-    let token = |secret, place, texts: &[&str]| RubricToken::of(secret, place, texts);
-    let one = token("secret", "place", &[]);
-    assert_eq!(one, token("secret", "place", &["text"]), "an equal request has equal tokens");
-    for other in [token("other", "place", &[]), token("secret", "places", &[])] {
-        assert_ne!(one.answer(), other.answer());
-    }
+    let one = RubricToken::of("place", &[]);
+    assert_eq!(one, RubricToken::of("place", &["text"]), "an equal request has equal tokens");
+    assert_ne!(one.answer(), RubricToken::of("places", &[]).answer());
     let known = format!("I know it: {}", one.answer());
-    assert!(!known.contains(token("secret", "place", &[&known]).answer()));
+    assert!(!known.contains(RubricToken::of("place", &[&known]).answer()));
 }
 
 #[test]

@@ -170,7 +170,8 @@ impl StageAsking<'_> {
                 let seen = self.run.seen_by(self.at, record);
                 let view = seen.and_then(|seen| RubricView::of(&seen.row, self.rubric));
                 if let Some(RubricView { text, digest }) = view {
-                    self.add(&mut questions, &digest, &[text.into()])?;
+                    let text: Arc<str> = text.into();
+                    self.add(&mut questions, &digest, &[text])?;
                 }
             }
             shown += page.len() as u64;
@@ -235,7 +236,8 @@ impl StageAsking<'_> {
         subject: &str,
         views: &[Arc<str>],
     ) -> Result<()> {
-        for (model, sample) in self.panel.questions() {
+        let panel = self.panel;
+        for (model, sample) in panel.questions() {
             let (rubric, subject) = (self.digest.clone(), subject.to_owned());
             let key = AnswerKey { rubric, subject, model: model.to_owned(), sample };
             if self.answers.has(&key, !self.retry_faults)? {
@@ -249,10 +251,10 @@ impl StageAsking<'_> {
 
     /// Asks all questions at once, and keeps each outcome when it is there.
     async fn ask_all(&mut self, questions: &[JudgeQuestion]) -> Result<()> {
-        let (calls, rubric, secret) = (self.calls, self.rubric, self.answers.secret());
-        let asks = questions.iter().map(|question| {
-            Box::pin(async move { (question, calls.ask(rubric, secret, question).await) })
-        });
+        let (calls, rubric) = (self.calls, self.rubric);
+        let asks = questions
+            .iter()
+            .map(|question| Box::pin(async move { (question, calls.ask(rubric, question).await) }));
         let mut asks: FuturesUnordered<_> = asks.collect();
         let mut failed: Option<Fault> = None;
         while let Some((question, ended)) = asks.next().await {

@@ -177,7 +177,6 @@ impl<'a> JudgeCalls<'a> {
     pub(super) async fn ask(
         &self,
         rubric: &Rubric,
-        secret: &str,
         question: &JudgeQuestion,
     ) -> std::result::Result<StoredOutcome, Fault> {
         let begun = self.begun.get(&question.key);
@@ -186,10 +185,11 @@ impl<'a> JudgeCalls<'a> {
         });
         let mut cost = begun.map_or(Money::ZERO, |begun| begun.cost);
         while let Some((ask, mistake)) = asking.next_ask() {
-            let AnswerKey { rubric: digest, subject, model, sample } = &question.key;
+            let AnswerKey { rubric: digest, subject, sample, .. } = &question.key;
             let views: Vec<&str> = question.views.iter().map(|view| &**view).collect();
-            let place = format!("{digest} {subject} {model} {sample} {ask}");
-            let token = RubricToken::of(secret, &place, &views);
+            // The name of the judge is left out: a replayed one has another.
+            let place = format!("{digest} {subject} {sample} {ask}");
+            let token = RubricToken::of(&place, &views);
             let request = rubric_request(rubric, &views, &token, mistake);
             let (read, paid) = self.call(rubric, question, ask, request, &token).await?;
             cost = cost.saturating_add(paid);

@@ -18,7 +18,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The number of the schema. A file with a larger one was written by a newer synthd.
 const SCHEMA_NUMBER: i64 = 1;
 const SCHEMA: &str = "
-    CREATE TABLE head (secret TEXT NOT NULL) STRICT;
     CREATE TABLE answer (
         rubric TEXT NOT NULL, subject TEXT NOT NULL, model TEXT NOT NULL, sample INTEGER NOT NULL,
         -- Thousandths; null if the question ended as a fault.
@@ -59,7 +58,6 @@ pub(in crate::curation) struct StoredOutcome {
 pub(in crate::curation) struct JudgeStore {
     conn: Connection,
     path: PathBuf,
-    secret: String,
 }
 
 impl JudgeStore {
@@ -70,13 +68,8 @@ impl JudgeStore {
         create_dir(&dir, 0o777).map_err(|error| unusable(&path, &error))?;
         let mut conn = Connection::open(&path).map_err(|error| unusable(&path, &error))?;
         conn.busy_timeout(PATIENCE).map_err(|error| unusable(&path, &error))?;
-        let secret = begun(&mut conn, &path)?;
-        Ok(Self { conn, path, secret })
-    }
-
-    /// The random text from which the tokens of requests are made.
-    pub(in crate::curation) fn secret(&self) -> &str {
-        &self.secret
+        begin(&mut conn, &path)?;
+        Ok(Self { conn, path })
     }
 
     /// Whether a question has its outcome, also as a fault.
@@ -138,18 +131,16 @@ impl JudgeStore {
     }
 }
 
-/// Makes the tables if there are none, and returns the secret.
-fn begun(conn: &mut Connection, path: &Path) -> Result<String> {
+/// Makes the tables if there are none.
+fn begin(conn: &mut Connection, path: &Path) -> Result<()> {
     let failed = |error: rusqlite::Error| unusable(path, &error);
     if schema_number(conn).map_err(failed)? == 0 {
-        let secret = fresh_secret().map_err(|error| unusable(path, &error))?;
         conn.execute_batch("PRAGMA journal_mode = WAL").map_err(failed)?;
         let begin = rusqlite::TransactionBehavior::Immediate;
         let made = conn.transaction_with_behavior(begin).map_err(failed)?;
         // Another process may have made them in the meantime.
         if schema_number(&made).map_err(failed)? == 0 {
             made.execute_batch(SCHEMA).map_err(failed)?;
-            made.execute("INSERT INTO head (secret) VALUES (?1)", [secret]).map_err(failed)?;
         }
         made.commit().map_err(failed)?;
     }
@@ -162,18 +153,11 @@ fn begun(conn: &mut Connection, path: &Path) -> Result<String> {
         return Err(Error::new(Code::JudgeAnswers, what)
             .hint("use the synthd that has written it, or a newer one"));
     }
-    conn.query_row("SELECT secret FROM head", [], |row| row.get(0)).map_err(failed)
+    Ok(())
 }
 
 fn schema_number(conn: &Connection) -> rusqlite::Result<i64> {
     conn.pragma_query_value(None, "user_version", |row| row.get(0))
-}
-
-/// A random text.
-fn fresh_secret() -> std::io::Result<String> {
-    let mut random = [0; 24];
-    getrandom::fill(&mut random).map_err(|error| std::io::Error::other(error.to_string()))?;
-    Ok(hex::encode(random))
 }
 
 fn panel_answer(row: &Row<'_>) -> rusqlite::Result<(String, PanelAnswer)> {

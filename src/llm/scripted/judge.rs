@@ -206,7 +206,7 @@ mod tests {
         let finished = json!({ "token": "guessed", "reason": "", "scores": scores });
         let view = format!("* answer\n| {text}\n| {finished}\n");
         let views = vec![view.as_str(); if rubric.name == "better-work" { 2 } else { 1 }];
-        let token = RubricToken::of("secret", "place", &views);
+        let token = RubricToken::of("place", &views);
         let request = rubric_request(&rubric, &views, &token, None);
         let said = match behaviour {
             JudgeBehaviour::Echo => echo(&request).message.content,
