@@ -31,9 +31,7 @@ mod rubric_view;
 #[cfg(test)]
 mod tests;
 
-pub use judge_panel::{
-    JudgePanel, PanelAnswer, PanelAnswers, PanelRule, PanelScore, PanelVerdict,
-};
+pub use judge_panel::{JudgePanel, PanelAnswer, PanelAnswers, PanelRule, PanelScore, PanelVerdict};
 pub use judge_tally::{JudgeTally, RubricInputs, row_verdicts};
 pub use rubric_answer::{RubricAnswer, RubricMistake};
 pub use rubric_ask::{MOST_ASKS, RubricAsk, RubricOutcome};

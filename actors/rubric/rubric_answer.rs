@@ -44,6 +44,8 @@ pub enum RubricMistake {
     Criteria,
     /// A value is not on the scale.
     Scale,
+    /// The provider does not take the request: it is too long for the model, or not allowed.
+    Refused,
 }
 
 impl RubricMistake {
@@ -57,6 +59,7 @@ impl RubricMistake {
             Self::Token => "it did not have the token of the answer",
             Self::Criteria => "it did not have one value for each criterion",
             Self::Scale => "a value was not on the scale",
+            Self::Refused => "the provider did not take the request",
         }
     }
 }

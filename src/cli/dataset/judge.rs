@@ -123,7 +123,13 @@ fn config_of(
     // The options name the account, whatever the file says.
     let named = head + "\n[[models]]\nname = \"scripted/echo\"\n";
     let named = config::parse_gateway("the options", &named);
-    Ok(named.map(|named| GatewayConfig { name: named.name, budget: named.budget, ..config }))
+    Ok(named.map(|named| GatewayConfig {
+        name: named.name,
+        budget: named.budget,
+        // All questions are one session.
+        session_budget: None,
+        ..config
+    }))
 }
 
 /// Starts an engine, asks until everything has an outcome or a signal comes, and shuts it down.

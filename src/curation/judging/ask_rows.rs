@@ -267,7 +267,10 @@ impl StageAsking<'_> {
                 Err(fault) => failed = failed.or(Some(fault)),
             }
         }
-        failed.map_or(Ok(()), |fault| Err(fault_error(&fault)))
+        if let Some(fault) = failed {
+            return Err(fault_error(&fault));
+        }
+        if self.is_out { Ok(()) } else { calls.next_attempt(self.answers).await }
     }
 
     fn count(&mut self, stored: &StoredOutcome) {

@@ -1,7 +1,7 @@
 //! Judges, asked through the router: the money is held before a call leaves, and its cost, its record and
 //! its answer are written as one batch.
 //!
-//! All calls of an account are turns of one episode, and each run is an attempt of its own. A turn has in
+//! All calls of an account are turns of one episode, and each run has attempts of its own. A turn has in
 //! its arguments what was asked and what came of it, so that answers can be read again from the store.
 
 use super::judge_store::{AnswerKey, JudgeStore, StoredOutcome};
@@ -24,11 +24,13 @@ use synthd_actors::model::{
 use synthd_actors::ports::{CallContext, Journal};
 use synthd_actors::router::{ModelAnswer, ModelCall, ModelClients};
 use synthd_actors::rubric::{
-    Rubric, RubricAnswer, RubricAsk, RubricMistake, RubricToken, rubric_request,
+    Rubric, RubricAnswer, RubricAsk, RubricMistake, RubricOutcome, RubricToken, rubric_request,
 };
 
 /// How long a judge may take for one answer.
 const PATIENCE: Duration = Duration::from_secs(10 * 60);
+/// How many turns an attempt has, about. A run that was ended reads those of its last attempt again.
+const MOST_TURNS: u32 = 1_000;
 
 /// An answer as it was read.
 type ReadAnswer = std::result::Result<RubricAnswer, RubricMistake>;
@@ -38,9 +40,9 @@ pub struct JudgeCalls<'a> {
     engine: &'a RunningEngine,
     account: CampaignName,
     episode: EpisodeId,
-    /// The attempt of this run.
-    attempt: AttemptNumber,
-    /// The number of the next turn.
+    /// The number of the present attempt, which is one of this run.
+    attempt: AtomicU32,
+    /// The number of its next turn.
     turn: AtomicU32,
     /// Questions of which earlier runs have answers, but no outcome.
     begun: BTreeMap<AnswerKey, BegunAsk>,
@@ -94,7 +96,7 @@ impl<'a> JudgeCalls<'a> {
             engine,
             account,
             episode,
-            attempt: last.next(),
+            attempt: AtomicU32::new(last.next().0),
             turn: AtomicU32::new(0),
             begun: BTreeMap::new(),
         };
@@ -141,11 +143,16 @@ impl<'a> JudgeCalls<'a> {
         }
     }
 
-    /// Begins the attempt of this run.
+    /// The present attempt.
+    fn attempt(&self) -> AttemptNumber {
+        AttemptNumber(self.attempt.load(Ordering::Relaxed))
+    }
+
+    /// Begins the present attempt.
     async fn begin(&self) -> Result<()> {
         let started = JournalEntry::AttemptStarted {
             episode: self.episode.clone(),
-            attempt: self.attempt,
+            attempt: self.attempt(),
             resumed_from: None,
             at_ms: self.engine.services.clock.now_ms(),
         };
@@ -191,9 +198,17 @@ impl<'a> JudgeCalls<'a> {
             let place = format!("{digest} {subject} {sample} {ask}");
             let token = RubricToken::of(&place, &views);
             let request = rubric_request(rubric, &views, &token, mistake);
-            let (read, paid) = self.call(rubric, question, ask, request, &token).await?;
-            cost = cost.saturating_add(paid);
-            asking.take(read);
+            match self.call(rubric, question, ask, request, &token).await {
+                Ok((read, paid)) => {
+                    cost = cost.saturating_add(paid);
+                    asking.take(read);
+                }
+                Err(fault) if is_of_request(fault.kind) => {
+                    let outcome = RubricOutcome::Faulted(RubricMistake::Refused);
+                    return Ok(StoredOutcome { outcome, asks: ask + 1, cost });
+                }
+                Err(fault) => return Err(fault),
+            }
         }
         let outcome = asking.outcome().ok_or_else(|| {
             Fault::new(FaultKind::Panicked, "a question to a judge ended without an outcome")
@@ -214,7 +229,7 @@ impl<'a> JudgeCalls<'a> {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         let call = ModelCall {
             campaign: self.account.clone(),
-            attempt: self.attempt,
+            attempt: self.attempt(),
             model: model.clone(),
             request: Arc::new(request.clone()),
             sample,
@@ -233,16 +248,34 @@ impl<'a> JudgeCalls<'a> {
             AskArguments { rubric: digest, subject, model, sample, ask, read: read.clone() };
         let paid = answer.cost;
         let turn = turn_of(turn, &arguments, request, answer);
-        let (episode, attempt) = (self.episode.clone(), self.attempt);
+        let (episode, attempt) = (self.episode.clone(), self.attempt());
         let taken = JournalEntry::TurnTaken { episode, attempt, turn: Box::new(turn) };
         settlement.write_with(vec![taken]).await?;
         Ok((read, paid))
     }
 
-    /// Remembers that all turns of this run are in the store of answers.
+    /// Remembers that all turns until now are in the store of answers.
     pub(super) fn end(&self, answers: &JudgeStore) -> Result<()> {
-        answers.end_attempt(&self.account, self.attempt.0)
+        answers.end_attempt(&self.account, self.attempt().0)
     }
+
+    /// Begins another attempt if the present one is long. No question may be open.
+    pub(super) async fn next_attempt(&self, answers: &JudgeStore) -> Result<()> {
+        // What is begun must be found again by the next run, if this one is ended.
+        if self.turn.load(Ordering::Relaxed) < MOST_TURNS || !self.begun.is_empty() {
+            return Ok(());
+        }
+        self.end(answers)?;
+        self.attempt.fetch_add(1, Ordering::Relaxed);
+        self.turn.store(0, Ordering::Relaxed);
+        self.begin().await
+    }
+}
+
+/// Whether a provider does not take this one request. Asking again will not help, and other questions are
+/// not concerned.
+fn is_of_request(kind: FaultKind) -> bool {
+    matches!(kind, FaultKind::ContextFull | FaultKind::ModelRejected)
 }
 
 /// Opens the account as a campaign of its own.

@@ -23,6 +23,6 @@ mod tests;
 pub use ask_rows::{AskProgress, AskReport, AskState, AskedStage, ask};
 pub use judge_calls::JudgeCalls;
 pub(super) use judge_store::JudgeStore;
-pub use rubric_files::{RUBRICS, check_rubrics};
 pub(super) use rubric_files::rubric_of;
+pub use rubric_files::{RUBRICS, check_rubrics};
 pub(super) use stage_figures::judge_reports;
