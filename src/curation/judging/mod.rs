@@ -13,6 +13,8 @@
 //! - `stage_figures`: what a version tells of its judges.
 
 mod ask_rows;
+#[cfg(test)]
+mod hostile_rows;
 mod judge_calls;
 mod judge_store;
 mod rubric_files;
