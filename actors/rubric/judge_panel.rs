@@ -157,13 +157,17 @@ impl PanelScore {
 }
 
 impl JudgePanel {
-    /// The rule in words.
+    /// The rule in words, such as `median of 2 judges, 3 samples of each, quorum 2`.
     pub fn told(&self) -> String {
+        let plural = |count: usize, what: &str| match count {
+            1 => format!("1 {what}"),
+            count => format!("{count} {what}s"),
+        };
         format!(
-            "{} of {} judges, each the mean of {} samples; at least {} must answer",
+            "{} of {}, {} of each, quorum {}",
             self.rule.as_str(),
-            self.models.len(),
-            self.samples,
+            plural(self.models.len(), "judge"),
+            plural(usize::try_from(self.samples).unwrap_or(usize::MAX), "sample"),
             self.quorum
         )
     }
