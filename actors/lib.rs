@@ -9,6 +9,7 @@
 //! - `task` and `agent` are pure as well: how a task is drawn, and what a model is shown.
 //! - `curation` has what a recipe makes of finished rows: stages, their notes, and the passes.
 //! - `review` has what people say of finished rows: the sample, the decisions, the figures.
+//! - `rubric` has what models are asked about finished rows as judges, and what their answers are worth.
 //! - `draft` has the state machine of templates that models write.
 //! - `variety` compares the tasks of a template, and templates with each other.
 //! - `ports` and `agent_access` are the traits that the `synthd` package implements: store,
@@ -39,6 +40,7 @@ pub mod proof;
 pub mod quality;
 pub mod review;
 pub mod router;
+pub mod rubric;
 pub mod supervisor;
 pub mod task;
 #[cfg(any(test, feature = "testkit"))]

@@ -190,6 +190,10 @@ codes! {
     ExportUnwritten = "0704", exit 2;
     /// A review is unknown, damaged, locked, or of another version of the dataset.
     ReviewUnusable = "0705", exit 2;
+    /// The answers of judges are missing, or their store cannot be used.
+    JudgeAnswers = "0706", exit 2;
+    /// A rubric cannot be found or has mistakes.
+    RubricUnusable = "0707", exit 2;
     /// The target of a push does not take the version.
     PushRefused = "0708", exit 2;
     /// A push ended before the version was published.

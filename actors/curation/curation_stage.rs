@@ -4,7 +4,9 @@
 use super::recipe::{CurationAction, RecipeStage};
 use super::row_note::StageRemark;
 use super::row_text::TextSource;
+use super::stages::StageSettings;
 use crate::model::{RowRecord, digest_of};
+use crate::rubric::RubricInputs;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -51,9 +53,10 @@ pub enum StageFinder {
 pub struct StageInputs {
     /// The recipe's seed.
     pub seed: u64,
-    /// The files that the stages name ([`StageSettings::files`](super::stages::StageSettings::files)), by
-    /// the path in the recipe.
+    /// The files that the stages name ([`StageSettings::files`]), by the path in the recipe.
     pub files: BTreeMap<String, Arc<str>>,
+    /// The rubrics of stages with judges, each with the answers that are stored for it.
+    pub rubrics: BTreeMap<String, Arc<RubricInputs>>,
 }
 
 impl StageInputs {
@@ -62,8 +65,20 @@ impl StageInputs {
         self.files.get(path).cloned().unwrap_or_default()
     }
 
+    /// A rubric with its answers; one without criteria if it was not read.
+    pub fn rubric(&self, name: &str) -> Arc<RubricInputs> {
+        self.rubrics.get(name).cloned().unwrap_or_default()
+    }
+
     fn digest(&self, path: &str) -> String {
         digest_of(&[&self.file(path)])
+    }
+
+    /// What the settings name besides files: a rubric, and what was answered by it.
+    fn digest_of_answers(&self, settings: &StageSettings) -> Option<String> {
+        let StageSettings::Judge { rubric, .. } = settings else { return None };
+        let known = self.rubric(rubric);
+        Some(digest_of(&["answers", &known.rubric.digest(), known.answers.digest()]))
     }
 }
 
@@ -88,6 +103,7 @@ impl CurationStage {
         let (kind, version) = (settings.kind(), settings.version());
         let said = serde_json::to_string(settings).unwrap_or_default();
         let files = settings.files().into_iter().map(|path| inputs.digest(path));
+        let files = files.chain(inputs.digest_of_answers(settings));
         let files = files.collect::<Vec<_>>().join("\n");
         let key = digest_of(&["stage", kind, &version.to_string(), &said, &files]);
         let finder = settings.finder(inputs);

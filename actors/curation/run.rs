@@ -134,6 +134,15 @@ impl CurationRun {
         self.next = at + 1;
     }
 
+    /// The row as a stage saw it. None if a stage before it has rejected the row. Stages that have not
+    /// decided yet count as if they had found nothing.
+    pub fn seen_by(&self, at: usize, record: &RowRecord) -> Option<RowRecord> {
+        let is_rejected = self.notes(record.ordinal).iter().any(|note| {
+            note.stage < at && self.stages[note.stage].action == CurationAction::Reject
+        });
+        (!is_rejected).then(|| self.changed(record, at).unwrap_or_else(|| record.clone()))
+    }
+
     /// Puts into a row what the notes say: passages, labels and the rejection. The campaign's own
     /// decision is undone before.
     pub fn apply(&self, record: &mut RowRecord) {

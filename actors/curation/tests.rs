@@ -207,6 +207,21 @@ fn what_is_replaced_has_one_name_and_later_stages_see_it() {
 }
 
 #[test]
+fn a_row_is_known_as_each_stage_saw_it() {
+    let rows = [row(0, "a secret, and an answer that is long"), row(1, "short")];
+    let stages = vec![word(CurationAction::Replace, "secret"), long(CurationAction::Reject)];
+    let (run, _) = run(stages, &rows, &mut NotesInMemory::default());
+    let seen = |at, ordinal: usize| {
+        let seen = run.seen_by(at, &rows[ordinal]);
+        seen.map(|row| response(&row).to_owned())
+    };
+    assert_eq!(seen(0, 0).unwrap(), response(&rows[0]), "nothing is before the first stage");
+    assert!(seen(1, 0).unwrap().starts_with("a [word-"));
+    assert_eq!(seen(2, 0), None, "the second stage has rejected it");
+    assert_eq!(seen(2, 1).unwrap(), "short");
+}
+
+#[test]
 fn another_stage_runs_anew_and_those_before_it_do_not() {
     let rows = [row(0, "one two three"), row(1, "two")];
     let mut cache = NotesInMemory::default();

@@ -1,5 +1,6 @@
 //! What a recipe made of its rows, as metadata and card of a version tell it.
 
+use super::JudgeReport;
 use serde::{Deserialize, Serialize};
 
 /// What a recipe did.
@@ -73,6 +74,9 @@ pub struct CuratedStage {
     pub replaced: u64,
     /// The first findings.
     pub examples: Vec<StageExample>,
+    /// What its judges said, if it has judges.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judged: Option<JudgeReport>,
 }
 
 /// A finding for people.

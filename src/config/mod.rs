@@ -1,5 +1,5 @@
-//! Configuration: TOML files become the types that the engine runs on. There are four kinds of
-//! files: a campaign, the daemon's own file, a standalone gateway's file, and a recipe.
+//! Configuration: TOML files become the types that the engine runs on. There are five kinds of
+//! files: a campaign, the daemon's own file, a standalone gateway's file, a recipe, and a rubric.
 //!
 //! ```text
 //!  source    text and positions
@@ -22,6 +22,7 @@ mod daemon;
 mod gateway;
 mod reading;
 mod recipe;
+mod rubric;
 
 #[cfg(test)]
 mod tests;
@@ -36,6 +37,7 @@ pub use reading::errors::{ConfigError, ConfigErrors};
 pub(crate) use reading::excerpt::TextDiagnostic;
 pub(crate) use reading::units::{show_bytes, size};
 pub use recipe::{LoadedRecipe, load_recipe, parse_recipe};
+pub use rubric::{load_rubric, parse_rubric};
 
 use crate::error::Code;
 use campaign::raw::RawCampaign;

@@ -1,6 +1,8 @@
 //! A version from a recipe: the passes over the rows, and then the writing.
 
+use super::judging::{JudgeStore, judge_reports, rubric_of};
 use super::note_store::NoteStore;
+use super::passes::run_passes;
 use super::recipe_review::RecipeReview;
 use super::recipe_rows::RecipeRows;
 use crate::config::LoadedRecipe;
@@ -8,18 +10,16 @@ use crate::dataset::{ParquetSink, newest_version};
 use crate::error::{Code, Error, Result};
 use crate::running_engine::{SystemClock, fault_error, store_error};
 use crate::store::Store;
-use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use synthd_actors::curation::stages::StageSettings;
 use synthd_actors::curation::{
     CurationRun, CurationStage, CurationStageReport, Recipe, StageInputs,
 };
 use synthd_actors::model::Publication;
-use synthd_actors::ports::{Clock, DatasetSink, DatasetWriteRequest, Journal, RowPages};
-
-/// How many rows are in memory at once.
-const PAGE: usize = 64;
+use synthd_actors::ports::{Clock, DatasetSink, DatasetWriteRequest, Journal};
+use synthd_actors::rubric::RubricInputs;
 
 /// A recipe that has run.
 pub struct BuiltRecipe {
@@ -55,38 +55,16 @@ pub(super) async fn build_below(
     let recipe = &loaded.recipe;
     let (rows, facts) = RecipeRows::open(loaded, data_dir).await?;
     let count = rows.count();
-    if count == 0 {
-        let what = "no source of the recipe has a judged row yet";
-        return Err(Error::new(Code::RecipeSources, what)
-            .hint("run the campaigns first; `synthd campaign list` shows their progress"));
-    }
-    let inputs = read_inputs(loaded)?;
+    let inputs = read_inputs(loaded, data_dir)?;
     let stages = recipe.stages.iter().map(|stage| CurationStage::of(stage, &inputs));
     let mut run = CurationRun::new(stages.collect(), recipe.seed);
     let mut notes = NoteStore::open(data_dir)?;
-    let (mut shown, mut whole) = (0, 0);
-    let mut ids = HashSet::new();
-    while run.wants_rows() {
-        let is_first = whole == 0;
-        whole += count;
-        let mut after = None;
-        loop {
-            let page = rows.page(after, PAGE).await.map_err(|fault| fault_error(&fault))?;
-            let Some(last) = page.last().map(|row| row.ordinal) else { break };
-            if is_first {
-                page.iter().try_for_each(|row| refuse_known_id(&mut ids, row.row.id()))?;
-            }
-            page.iter().for_each(|row| run.show(row, &mut notes));
-            shown += page.len() as u64;
-            progress(shown, whole);
-            after = Some(last);
-        }
-        run.end_pass();
-    }
+    run_passes(&mut run, &rows, &mut notes, progress).await?;
     notes.finish();
     let reports = run.stages().iter().map(|stage| stage.kind).zip(run.reports().to_vec());
     let reports: Vec<_> = reports.collect();
-    let review = RecipeReview::new(run, recipe, &loaded.source, rows.sources());
+    let judged = judge_reports(&run, recipe, &inputs, &rows).await?;
+    let review = RecipeReview::new(run, recipe, &loaded.source, rows.sources(), judged);
     let request = DatasetWriteRequest {
         campaign: recipe.name.clone(),
         rows: Arc::new(rows),
@@ -127,21 +105,11 @@ async fn refuse_campaigns_name(recipe: &Recipe, data_dir: &Path) -> Result<()> {
     Err(Error::new(Code::RecipeSources, what).hint("give the recipe another `name`"))
 }
 
-/// Refuses a row that two sources have, such as two copies of one data directory.
-fn refuse_known_id(ids: &mut HashSet<String>, id: &str) -> Result<()> {
-    if ids.insert(id.to_owned()) {
-        return Ok(());
-    }
-    let what = format!("two sources of the recipe have the row {id}");
-    Err(Error::new(Code::RecipeSources, what)
-        .hint("leave one of them out; a copy of a data directory has the same rows"))
-}
-
 /// The largest file that a stage may name.
 const LARGEST_FILE: u64 = 1 << 30;
 
-/// Reads the files that stages name.
-fn read_inputs(loaded: &LoadedRecipe) -> Result<StageInputs> {
+/// Reads the files and the rubrics that stages name, and the answers by these rubrics.
+pub(super) fn read_inputs(loaded: &LoadedRecipe, data_dir: &Path) -> Result<StageInputs> {
     let mut inputs = StageInputs { seed: loaded.recipe.seed, ..StageInputs::default() };
     for path in loaded.recipe.stages.iter().flat_map(|stage| stage.settings.files()) {
         let place = loaded.place_of(path);
@@ -165,6 +133,13 @@ fn read_inputs(loaded: &LoadedRecipe) -> Result<StageInputs> {
             Error::new(Code::RecipeSources, what)
                 .hint("make the file anew; `docs/recipes.md` says what each stage reads")
         })?;
+    }
+    for stage in &loaded.recipe.stages {
+        if let StageSettings::Judge { rubric: name, .. } = &stage.settings {
+            let rubric = rubric_of(name, loaded)?;
+            let answers = JudgeStore::open(data_dir)?.answers(&rubric.digest())?;
+            inputs.rubrics.insert(name.clone(), Arc::new(RubricInputs { rubric, answers }));
+        }
     }
     Ok(inputs)
 }

@@ -9,12 +9,16 @@
 //! - `recipe_rows`: the rows of all sources, as one sequence.
 //! - `note_store`: notes of earlier runs in `curation/notes.db` of the data directory.
 //! - `recipe_review`: puts the notes into the rows that are written.
+//! - `passes`: shows the rows to the stages.
+//! - `judging`: asks judges, and keeps their answers.
 //! - `build`: the whole, from a recipe to a version.
 //! - `rebuild`: makes a version again and compares it.
 //! - `version_notes`: reads the notes of a version again.
 
 mod build;
+mod judging;
 mod note_store;
+mod passes;
 mod rebuild;
 mod recipe_review;
 mod recipe_rows;
@@ -23,5 +27,8 @@ mod tests;
 mod version_notes;
 
 pub use build::{BuiltRecipe, build};
+pub use judging::{
+    AskProgress, AskReport, AskState, AskedStage, JudgeCalls, RUBRICS, ask, check_rubrics,
+};
 pub use rebuild::rebuild;
 pub use version_notes::{NoteLine, NotedStage, notes_of};

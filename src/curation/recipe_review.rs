@@ -6,7 +6,9 @@ use flate2::write::GzEncoder;
 use std::collections::BTreeMap;
 use std::io::Write;
 use synthd_actors::curation::{CurationRun, DiversitySample, Recipe};
-use synthd_actors::model::{CuratedStage, CurationReport, CurationSource, RowRecord, StageExample};
+use synthd_actors::model::{
+    CuratedStage, CurationReport, CurationSource, JudgeReport, RowRecord, StageExample,
+};
 use synthd_actors::ports::SetReview;
 
 /// The most examples of a stage on the card.
@@ -28,9 +30,10 @@ impl RecipeReview {
         recipe: &Recipe,
         text: &str,
         sources: Vec<CurationSource>,
+        mut judged: BTreeMap<usize, JudgeReport>,
     ) -> Self {
-        let stages = recipe.stages.iter().zip(run.stages()).zip(run.reports());
-        let stages = stages.map(|((said, stage), report)| CuratedStage {
+        let stages = recipe.stages.iter().zip(run.stages()).zip(run.reports()).enumerate();
+        let stages = stages.map(|(at, ((said, stage), report))| CuratedStage {
             kind: stage.kind.to_owned(),
             version: stage.version,
             action: stage.action.as_str().to_owned(),
@@ -39,6 +42,7 @@ impl RecipeReview {
             found: report.found,
             replaced: report.replaced,
             examples: Vec::new(),
+            judged: judged.remove(&at),
         });
         let stages = stages.collect();
         let recipe_text = text.to_owned();

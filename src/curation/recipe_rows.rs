@@ -40,7 +40,8 @@ pub(super) struct SourceFacts {
 }
 
 impl RecipeRows {
-    /// Opens the stores of all sources for reading. `data_dir` is that of the command.
+    /// Opens the stores of all sources for reading. `data_dir` is that of the command. Fails if no source
+    /// has a row.
     pub(super) async fn open(
         loaded: &LoadedRecipe,
         data_dir: &Path,
@@ -101,6 +102,11 @@ impl RecipeRows {
         let facts = facts.ok_or_else(|| {
             Error::new(Code::RecipeSources, "the recipe has no source").hint("add `[[sources]]`")
         })?;
+        if sources.iter().all(|source| source.rows == 0) {
+            let what = "no source of the recipe has a judged row yet";
+            return Err(Error::new(Code::RecipeSources, what)
+                .hint("run the campaigns first; `synthd campaign list` shows their progress"));
+        }
         Ok((Self { sources }, facts))
     }
 

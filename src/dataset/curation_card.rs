@@ -1,7 +1,9 @@
 //! The section of a card on the recipe that made a version.
 
 use super::markdown::{cell, line, table};
-use synthd_actors::model::{CuratedStage, CurationReport, DiversityReport};
+use synthd_actors::model::{
+    AgreementFigures, CuratedStage, CurationReport, DiversityReport, JudgeReport,
+};
 
 /// The first words.
 const INTRO: &str = "\
@@ -32,7 +34,85 @@ pub(super) fn curation_section(report: Option<&CurationReport>) -> String {
     if !examples.is_empty() {
         section.push_str(&format!("\n\nThe first findings:\n\n{}", examples.join("\n")));
     }
+    let judged: Vec<&JudgeReport> =
+        report.stages.iter().filter_map(|stage| stage.judged.as_ref()).collect();
+    if !judged.is_empty() {
+        section.push_str(&format!("\n\n{}", judges(&judged)));
+    }
     section + "\n\n" + &diversity(&report.diversity)
+}
+
+/// The section on judges that are models.
+fn judges(reports: &[&JudgeReport]) -> String {
+    let figure = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.3}"));
+    let counts = reports.iter().map(|report| {
+        let counts = [report.rows, report.scored, report.short, report.answers, report.faults];
+        let mut cells = vec![cell(&report.rubric), report.rubric_version.to_string()];
+        cells.push(cell(&report.rule));
+        cells.extend(counts.map(|count| count.to_string()));
+        cells.extend([figure(report.mean), figure(report.spread)]);
+        cells.push(format!("${}", report.cost_usd));
+        cells
+    });
+    let header = [
+        "rubric",
+        "version",
+        "score",
+        "rows seen",
+        "scored",
+        "too few",
+        "answers",
+        "faults",
+        "mean",
+        "spread",
+        "cost",
+    ];
+    let agreements: Vec<_> = reports.iter().flat_map(|report| agreements_of(report)).collect();
+    let mut section = format!(
+        "## Judges\n\nModels have judged rows by rubrics. No judge changes the verdict of a check.\n\n{}",
+        table(&header, counts)
+    );
+    if !agreements.is_empty() {
+        let header = [
+            "rubric",
+            "judge",
+            "beside",
+            "rows",
+            "same",
+            "kappa",
+            "both yes",
+            "only judge",
+            "only other",
+            "both no",
+            "Brier",
+            "calibration error",
+        ];
+        section.push_str(&format!("\n\n{}", table(&header, agreements)));
+    }
+    section
+}
+
+/// How far all judges of a rubric together, and each alone, agree with others: the cells of a table.
+fn agreements_of(report: &JudgeReport) -> Vec<Vec<String>> {
+    let all = std::iter::once(("all", &report.panel));
+    let each = report.judges.iter().map(|(judge, agreement)| (judge.as_str(), agreement));
+    let pairs = all.chain(each).flat_map(|(judge, agreement)| {
+        let others = [("check", &agreement.check), ("reviewers", &agreement.reviewers)];
+        others.map(|(other, figures)| (judge, other, figures.as_ref()))
+    });
+    let cells = |(judge, other, figures): (&str, &str, Option<&AgreementFigures>)| {
+        let figures = figures?;
+        let AgreementFigures { both_yes, only_judge, only_other, both_no, .. } = figures;
+        let mut cells = vec![cell(&report.rubric), cell(judge), other.to_owned()];
+        cells.push(figures.rows.to_string());
+        cells.push(format!("{:.3} ({:.3} to {:.3})", figures.equal, figures.low, figures.high));
+        cells.push(figures.kappa.map_or("-".to_owned(), |kappa| format!("{kappa:.3}")));
+        cells.extend([both_yes, only_judge, only_other, both_no].map(u64::to_string));
+        cells.push(format!("{:.3}", figures.brier));
+        cells.push(format!("{:.3}", figures.calibration_error));
+        Some(cells)
+    };
+    pairs.filter_map(cells).collect()
 }
 
 /// The section on diversity.

@@ -36,7 +36,7 @@ use adapters::ollama::OllamaModel;
 use adapters::responses::ResponsesModel;
 pub use replay::ReplayModel;
 use replay::{ProviderTransport, ReplayRecord};
-use scripted::{DrafterBehaviour, ScriptedDrafter};
+use scripted::{DrafterBehaviour, JudgeBehaviour, ScriptedDrafter, ScriptedJudge};
 use secrecy::{ExposeSecret, SecretString};
 use std::path::Path;
 use std::sync::Arc;
@@ -116,6 +116,11 @@ impl ModelFactory for AdapterFactory {
             && let Some(behaviour) = DrafterBehaviour::named(name)
         {
             return Ok(Arc::new(ScriptedDrafter::new(behaviour)));
+        }
+        if provider == "scripted"
+            && let Some(behaviour) = JudgeBehaviour::named(name)
+        {
+            return Ok(Arc::new(ScriptedJudge::new(behaviour)));
         }
         let behaviour = ScriptedBehaviour::named(name).filter(|_| provider == "scripted");
         Ok(Arc::new(ScriptedModel::new(behaviour.ok_or_else(unknown)?)))

@@ -24,6 +24,7 @@ mod harness;
 mod help;
 mod images;
 mod json;
+mod judges;
 mod mined_packs;
 mod models;
 mod names;

@@ -12,6 +12,7 @@ mod given_names;
 mod gram_filter;
 mod host_leaks;
 mod idle;
+mod judged_rows;
 mod language;
 mod late_actions;
 mod length;
@@ -38,6 +39,7 @@ pub use error_spirals::SpiralFinder;
 pub use forbidden_means::{HISTORY_TEMPLATES, MeansFinder, MeansKind};
 pub use given_names::SHORTEST_NAME;
 pub use idle::IdleFinder;
+pub use judged_rows::{JudgedPairs, JudgedRows, ScoreBounds};
 pub use language::{LanguageFinder, TextLanguage};
 pub use late_actions::LateFinder;
 pub use length::{LengthFinder, LengthUnit};
@@ -53,6 +55,7 @@ pub use stalls::StallFinder;
 
 use super::curation_stage::{StageFinder, StageInputs};
 use crate::model::ReviewValue;
+use crate::rubric::{JudgePanel, RubricForm};
 use host_leaks::HostLeaks;
 use model_identity::ModelIdentity;
 use personal_data::PersonalData;
@@ -104,6 +107,15 @@ pub enum StageSettings {
     NearDuplicates { of: ComparedText, threshold: u32, words: u32, keep: KeepRule },
     /// Rows that have texts of a benchmark.
     Decontamination { benchmarks: Vec<String>, by: Vec<BenchmarkOverlap>, observations: bool },
+    /// Rows by what judges say of them. `rubric` is a shipped one or a file; `review` an exported review
+    /// with which the judges are compared. Bounds are thousandths.
+    Judge {
+        rubric: String,
+        panel: JudgePanel,
+        below: Option<u32>,
+        from: Option<u32>,
+        review: Option<String>,
+    },
 }
 
 impl StageSettings {
@@ -130,6 +142,7 @@ impl StageSettings {
             Self::Review { .. } => "review",
             Self::NearDuplicates { .. } => "near-duplicates",
             Self::Decontamination { .. } => "decontamination",
+            Self::Judge { .. } => "judge",
         }
     }
 
@@ -145,6 +158,7 @@ impl StageSettings {
             Self::Review { decision, .. } => format!("review-{}", decision.as_str()),
             Self::NearDuplicates { .. } => "near-duplicate".to_owned(),
             Self::Decontamination { .. } => "contaminated".to_owned(),
+            Self::Judge { rubric, .. } => format!("judged-{}", label_of(rubric)),
             _ => self.kind().to_owned(),
         }
     }
@@ -167,7 +181,8 @@ impl StageSettings {
             | Self::Refusals
             | Self::Review { .. }
             | Self::NearDuplicates { .. }
-            | Self::Decontamination { .. } => false,
+            | Self::Decontamination { .. }
+            | Self::Judge { .. } => false,
             Self::Secrets { .. }
             | Self::PersonalData { .. }
             | Self::HostLeaks { .. }
@@ -182,6 +197,7 @@ impl StageSettings {
             Self::Decontamination { benchmarks, .. } => {
                 benchmarks.iter().map(String::as_str).collect()
             }
+            Self::Judge { review, .. } => review.iter().map(String::as_str).collect(),
             _ => Vec::new(),
         }
     }
@@ -194,6 +210,9 @@ impl StageSettings {
             }
             Self::Decontamination { benchmarks, .. } => {
                 decontamination::fault_of(benchmarks, inputs).map_or(Ok(()), Err)
+            }
+            Self::Judge { review: Some(file), .. } => {
+                read_decisions(&inputs.file(file)).map(drop).map_err(|why| format!("{file}: {why}"))
             }
             _ => Ok(()),
         }
@@ -254,6 +273,28 @@ impl StageSettings {
             Self::Decontamination { benchmarks, by, observations } => StageFinder::Row(Box::new(
                 BenchmarkText::new(benchmarks, by, *observations, inputs),
             )),
+            Self::Judge { rubric, panel, below, from, .. } => {
+                let (known, panel) = (inputs.rubric(rubric), panel.clone());
+                let (bounds, form) =
+                    (ScoreBounds { below: *below, from: *from }, known.rubric.form);
+                match form {
+                    RubricForm::One => {
+                        StageFinder::Row(Box::new(JudgedRows::new(known, panel, bounds)))
+                    }
+                    RubricForm::Pair => StageFinder::Whole(Box::new(JudgedPairs::new(
+                        known,
+                        panel,
+                        bounds,
+                        inputs.seed,
+                    ))),
+                }
+            }
         }
     }
+}
+
+/// The name of a rubric as a label: of a file, its name without the ending.
+fn label_of(rubric: &str) -> &str {
+    let name = rubric.rsplit('/').next().unwrap_or(rubric);
+    name.strip_suffix(".toml").unwrap_or(name)
 }

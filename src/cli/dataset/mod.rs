@@ -1,10 +1,12 @@
-//! `synthd dataset`: builds, verifies, describes, exports and publishes dataset versions. `verify` and `stats` read the
-//! Parquet files themselves and trust no number that the version states about itself.
+//! `synthd dataset`: builds, judges, verifies, describes, exports and publishes dataset versions. `verify` and `stats`
+//! read the Parquet files themselves and trust no number that the version states about itself.
 
 mod build;
 mod diff;
 mod explain;
 mod export;
+mod judge;
+mod judge_report;
 mod push;
 mod recipe;
 mod row_progress;
@@ -19,6 +21,8 @@ use std::process::ExitCode;
 pub(super) enum DatasetCommand {
     /// Make a version of the rows that a campaign has so far, or by a recipe
     Build(build::DatasetBuildArgs),
+    /// Ask the judges of a recipe about its rows
+    Judge(judge::DatasetJudgeArgs),
     /// Show what each stage of a recipe thought of a row
     Explain(explain::DatasetExplainArgs),
     /// Show what differs between two versions
@@ -33,11 +37,12 @@ pub(super) enum DatasetCommand {
     Stats(stats::DatasetStatsArgs),
 }
 
-/// Runs one of the subcommands. Only `build` needs a data directory; the others take the directory
+/// Runs one of the subcommands. Only `build` and `judge` need a data directory; the others take the directory
 /// of a version, which may have been copied elsewhere.
 pub(super) fn run(command: &DatasetCommand) -> Result<ExitCode> {
     match command {
         DatasetCommand::Build(args) => build::run(args),
+        DatasetCommand::Judge(args) => judge::run(args),
         DatasetCommand::Explain(args) => explain::run(args),
         DatasetCommand::Diff(args) => diff::run(args),
         DatasetCommand::Export(args) => export::run(args),

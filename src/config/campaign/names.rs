@@ -48,7 +48,7 @@ pub struct KnownNames<'a> {
 }
 
 /// The models of the provider `scripted`. Each is named for its behaviour.
-pub const SCRIPTED_MODELS: [&str; 18] = [
+pub const SCRIPTED_MODELS: [&str; 24] = [
     "oracle",
     "detour",
     "loop",
@@ -67,6 +67,12 @@ pub const SCRIPTED_MODELS: [&str; 18] = [
     "drafter-repairs",
     "drafter-stuck",
     "drafter-hostile",
+    "judge",
+    "judge-first",
+    "judge-torn",
+    "judge-never",
+    "judge-echo",
+    "judge-obeys",
 ];
 
 /// The provider whose models answer from a recorded campaign.

@@ -13,6 +13,7 @@
 //! ```
 
 mod behaviour;
+mod judging;
 mod passages;
 mod stages;
 

@@ -1,6 +1,7 @@
 //! `[[stages]]` of a recipe: kind, action, and the keys that a kind has besides.
 
 use super::behaviour;
+use super::judging;
 use super::passages;
 use crate::config::campaign::raw_draw::between as two_rates;
 use crate::config::campaign::raw_models::truth;
@@ -22,7 +23,7 @@ const ACTIONS: [(&str, CurationAction); 4] = [
 ];
 
 /// The words of `kind`.
-const KINDS: [(&str, StageWord); 26] = [
+const KINDS: [(&str, StageWord); 27] = [
     ("format", StageWord::Recorded(StageName::Format)),
     ("leak", StageWord::Recorded(StageName::Leak)),
     ("tampering", StageWord::Recorded(StageName::Tampering)),
@@ -49,6 +50,7 @@ const KINDS: [(&str, StageWord); 26] = [
     ("review", StageWord::Review),
     ("near-duplicates", StageWord::NearDuplicates),
     ("decontamination", StageWord::Decontamination),
+    ("judge", StageWord::Judge),
 ];
 
 /// A kind, before its own keys are read.
@@ -74,6 +76,7 @@ enum StageWord {
     Review,
     NearDuplicates,
     Decontamination,
+    Judge,
 }
 
 /// Reads one stage. None if its kind or its action is missing or wrong, which was reported.
@@ -104,6 +107,10 @@ pub(super) fn read(
         StageWord::Review => review(&mut section),
         StageWord::NearDuplicates => near_duplicates(&mut section),
         StageWord::Decontamination => decontamination(&mut section),
+        StageWord::Judge => {
+            let is_score = action.given().is_none_or(|action| *action == CurationAction::Score);
+            judging::judge(&mut section, is_score, reader)
+        }
     };
     section.finish();
     let RawField::Given(action, span) = action else { return None };

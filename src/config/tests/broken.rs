@@ -32,7 +32,7 @@ fn an_unclosed_list_swallows_nothing() {
     assert_snapshot!(brief(&errors(text)).join("\n"), @r#"
     4:13: the list is never closed (add `]` before line 7)
     7:16: `tasks.per_template`: 0 is out of range (anything from 1 to 1000000)
-    10:8: `models.name`: unknown scripted model "oracl" (did you mean `oracle`? (known: oracle, detour, loop, malformed, refuse, cheat, slow, flaky, give-up, look-first, mistakes, lines-4, lines-16, echo, drafter, drafter-repairs, drafter-stuck, drafter-hostile))
+    10:8: `models.name`: unknown scripted model "oracl" (did you mean `oracle`? (known: oracle, detour, loop, malformed, refuse, cheat, slow, flaky, give-up, look-first, mistakes, lines-4, lines-16, echo, drafter, drafter-repairs, drafter-stuck, drafter-hostile, judge, judge-first, judge-torn, judge-never, judge-echo, judge-obeys))
     11:9: the table is never closed (add `}` before line 13)
     14:7: `budget.usd`: expected dollars in quotes, found a whole number (money is exact and never a float: write "5")
     "#);

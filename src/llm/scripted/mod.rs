@@ -3,12 +3,15 @@
 //!
 //! They answer in the scaffold's own action format. So parsing, observations and all failure paths
 //! run as they do with a real model. A scripted model is deterministic: the same task, episode and
-//! turn give the same reply. `drafter` has those that write templates instead of solving tasks.
+//! turn give the same reply. `drafter` has those that write templates instead of solving tasks, and `judge`
+//! those that judge rows.
 
 mod drafter;
+mod judge;
 mod script;
 
 pub(super) use drafter::{DrafterBehaviour, ScriptedDrafter};
+pub(super) use judge::{JudgeBehaviour, ScriptedJudge};
 pub use script::ScriptedBehaviour;
 
 use async_trait::async_trait;
