@@ -190,6 +190,8 @@ codes! {
     ExportUnwritten = "0704", exit 2;
     /// A review is unknown, damaged, locked, or of another version of the dataset.
     ReviewUnusable = "0705", exit 2;
+    /// A rule of retention has removed what was asked for.
+    RecordPruned = "0710", exit 2;
 
     /// A model of the campaign cannot be called as it is configured; for example, its key is not
     /// set.

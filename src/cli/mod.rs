@@ -136,7 +136,7 @@ enum CliCommand {
     /// The recorded cost of model calls: list, reconcile
     #[command(subcommand)]
     Money(money::MoneyCommand),
-    /// The store: verify, backup, restore
+    /// The store: stats, verify, backup, restore, prune, vacuum
     #[command(subcommand)]
     Store(store::StoreCommand),
     /// Print a completion script for a shell

@@ -11,6 +11,7 @@
 //! - `recipe_review`: puts the notes into the rows that are written.
 //! - `build`: the whole, from a recipe to a version.
 //! - `rebuild`: makes a version again and compares it.
+//! - `recipe_sources`: which campaigns earlier versions were made of.
 //! - `version_notes`: reads the notes of a version again.
 
 mod build;
@@ -18,10 +19,12 @@ mod note_store;
 mod rebuild;
 mod recipe_review;
 mod recipe_rows;
+mod recipe_sources;
 #[cfg(test)]
 mod tests;
 mod version_notes;
 
 pub use build::{BuiltRecipe, build};
 pub use rebuild::rebuild;
+pub use recipe_sources::recipe_sources;
 pub use version_notes::{NoteLine, NotedStage, notes_of};

@@ -37,6 +37,7 @@ mod python;
 mod recipes;
 mod registry;
 mod replay;
+mod retention;
 mod reverify;
 mod reviews;
 mod runs;
