@@ -122,7 +122,7 @@ enum CliCommand {
     /// Show the calls of models, byte for byte: list, show
     #[command(subcommand)]
     Call(call::CallCommand),
-    /// Campaigns, with or without a daemon: list, show, reverify
+    /// Campaigns, with or without a daemon: list, show, reverify, archive, unarchive
     #[command(subcommand)]
     Campaign(campaign::CampaignCommand),
     /// Datasets: build, verify, stats

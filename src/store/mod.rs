@@ -51,11 +51,14 @@ pub use integrity::level::{MissingEntries, MissingSum};
 pub use integrity::lock::{holder, is_held};
 pub use integrity::restore::{RestoreReport, RestoreRequest, restore};
 pub use integrity::verify::{CampaignSum, StoreVerifyReport, verify};
+pub use keeping::archive::{ArchiveReport, ArchiveRequest, archive};
+pub use keeping::archive_file::ArchiveHead;
 pub use keeping::prune::{
     CampaignRetention, PruneCount, PruneReport, PruneRequest, PrunedCampaign, prune,
 };
 pub use keeping::pruned::{PruneRecord, PrunedPart};
 pub use keeping::summary::{CampaignSize, StoreSummary, TableSize, summary};
+pub use keeping::unarchive::{UnarchiveReport, unarchive};
 pub use keeping::vacuum::{VacuumReport, vacuum};
 pub use writing::stats::StoreStats;
 

@@ -86,6 +86,11 @@ async fn ensure_turns(store: &Store, id: &EpisodeId) -> Result<()> {
 fn pruned_turns(pruned: &[PruneRecord]) -> Option<String> {
     let gone = pruned.iter().find(|record| record.part == PrunedPart::Turns)?;
     let when = SystemClock.stamp(gone.at_ms);
+    if gone.rule == "archived" {
+        return Some(format!(
+            "its turns are in an archive since {when}; `synthd campaign unarchive FILE` brings them back"
+        ));
+    }
     Some(format!("the rule `{}` of [retention] has removed its turns ({when})", gone.rule))
 }
 

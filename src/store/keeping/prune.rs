@@ -24,7 +24,7 @@ use std::path::Path;
 use synthd_actors::model::RetentionRules;
 
 /// How many parts one transaction removes. An engine waits for as long.
-const AT_ONCE: usize = 32;
+pub(super) const AT_ONCE: usize = 32;
 
 /// The rules of one campaign, and what the store does not know of it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -74,7 +74,8 @@ pub struct PruneCount {
 }
 
 impl PruneCount {
-    fn add(&mut self, bytes: u64) {
+    /// Counts one more.
+    pub(super) fn add(&mut self, bytes: u64) {
         self.count += 1;
         self.bytes += bytes;
     }
@@ -238,13 +239,13 @@ impl PrunedCampaign {
 }
 
 /// The key and the state of a campaign.
-fn campaign(conn: &Connection, name: &str) -> StoreResult<Option<(i64, String)>> {
+pub(super) fn campaign(conn: &Connection, name: &str) -> StoreResult<Option<(i64, String)>> {
     let mut statement = conn.prepare_cached("SELECT key, state FROM campaign WHERE name = ?1")?;
     Ok(statement.query_row([name], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
 }
 
 /// Whether a campaign in this state goes on only if somebody gives its file again.
-fn has_ended(state: &str) -> bool {
+pub(super) fn has_ended(state: &str) -> bool {
     matches!(state, "complete" | "cancelled")
 }
 

@@ -79,10 +79,27 @@ impl EndedEpisode {
         rules: &RetentionRules,
         now_ms: i64,
     ) -> StoreResult<Vec<PartToPrune>> {
-        let wanted = [
-            (PrunedPart::Turns, rules.turns(&self.facts, now_ms)),
-            (PrunedPart::Calls, rules.calls(&self.facts, now_ms)),
-        ];
+        let turns = rules.turns(&self.facts, now_ms);
+        self.parts(conn, turns, rules.calls(&self.facts, now_ms))
+    }
+
+    /// All that it has, to be removed by one rule.
+    pub(super) fn all_parts(
+        &self,
+        conn: &Connection,
+        rule: &'static str,
+    ) -> StoreResult<Vec<PartToPrune>> {
+        self.parts(conn, Some(rule), Some(rule))
+    }
+
+    /// The parts that are there and that a rule removes.
+    fn parts(
+        &self,
+        conn: &Connection,
+        turns: Option<&'static str>,
+        calls: Option<&'static str>,
+    ) -> StoreResult<Vec<PartToPrune>> {
+        let wanted = [(PrunedPart::Turns, turns), (PrunedPart::Calls, calls)];
         let mut parts = Vec::new();
         for (part, rule) in wanted {
             let Some(rule) = rule.filter(|_| !self.without.contains(&part)) else { continue };
@@ -132,6 +149,11 @@ impl PartToPrune {
             AND EXISTS (SELECT 1 FROM dataset WHERE dataset.campaign = ?2))";
         let found = params![self.episode, campaign, self.is_source];
         Ok(conn.prepare_cached(sql)?.exists(found)?)
+    }
+
+    /// Whether the store has as many bytes of it as when it was chosen.
+    pub(super) fn is_as_it_was(&self, conn: &Connection) -> StoreResult<bool> {
+        Ok(bytes_of(conn, self.part, self.episode, &self.id)? == self.bytes)
     }
 
     /// Removes it. The rows stay, because the level of the store counts them, and so do their figures.
