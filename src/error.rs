@@ -198,6 +198,10 @@ codes! {
     PushRefused = "0708", exit 2;
     /// A push ended before the version was published.
     PushCutOff = "0709", exit 1;
+    /// A rule of retention has removed what was asked for.
+    RecordPruned = "0710", exit 2;
+    /// The archive of a campaign cannot be written, or cannot be read here.
+    ArchiveUnusable = "0711", exit 2;
 
     /// A model of the campaign cannot be called as it is configured; for example, its key is not
     /// set.

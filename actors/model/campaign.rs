@@ -9,7 +9,7 @@
 use super::sandbox::BASE_IMAGE;
 use super::{
     AgentProgram, CampaignName, ChatRequest, CompletionSettings, ModelAbility, ModelPrice,
-    ModelRouting, Money, PromptOverrides, SOONEST, SamplingParams, SandboxSpec, SpendingCaps, Task,
+    ModelRouting, Money, PromptOverrides, RetentionRules, SOONEST, SamplingParams, SandboxSpec, SpendingCaps, Task,
     TaskDraw, WorkName, digest_of,
 };
 use serde::{Deserialize, Serialize};
@@ -78,6 +78,9 @@ pub struct CampaignConfig {
     pub episode_budget: Option<Money>,
     pub quality: QualityPolicy,
     pub dataset: DatasetConfig,
+    /// How long the record is kept. It changes no row, so it is not part of the identity.
+    #[serde(skip)]
+    pub retention: RetentionRules,
 }
 
 /// When a container image is pulled from its registry, before a campaign begins.

@@ -122,7 +122,7 @@ enum CliCommand {
     /// Show the calls of models, byte for byte: list, show
     #[command(subcommand)]
     Call(call::CallCommand),
-    /// Campaigns, with or without a daemon: list, show, reverify
+    /// Campaigns, with or without a daemon: list, show, reverify, archive, unarchive
     #[command(subcommand)]
     Campaign(campaign::CampaignCommand),
     /// Datasets: build, verify, stats
@@ -136,7 +136,7 @@ enum CliCommand {
     /// The recorded cost of model calls: list, reconcile
     #[command(subcommand)]
     Money(money::MoneyCommand),
-    /// The store: verify, backup, restore
+    /// The store: stats, verify, backup, restore, prune, vacuum
     #[command(subcommand)]
     Store(store::StoreCommand),
     /// Print a completion script for a shell

@@ -7,9 +7,11 @@ use crate::config::reading::reader::{ConfigReader, RawField};
 use crate::config::reading::section::ConfigSection;
 use crate::config::reading::units::{DAY, duration, seconds};
 use crate::config::reading::values::{ValueFault, ValueResult, choice, some_text, text, whole};
+use crate::config::retention;
 use crate::log_filter;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use synthd_actors::model::RetentionRules;
 
 /// What `synthd serve` runs with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +28,8 @@ pub struct DaemonConfig {
     pub log: LogConfig,
     /// Directories with the user's own templates, in addition to the built-in ones.
     pub template_dirs: Vec<PathBuf>,
+    /// How long the record of campaigns is kept that say nothing themselves.
+    pub retention: RetentionRules,
 }
 
 /// How many sandboxes are kept ready.
@@ -69,6 +73,7 @@ impl Default for DaemonConfig {
             pool: DaemonPoolConfig::default(),
             log: LogConfig::default(),
             template_dirs: vec![],
+            retention: RetentionRules::default(),
         }
     }
 }
@@ -121,6 +126,7 @@ pub(super) fn read(mut root: ConfigSection<'_, '_>, reader: &ConfigReader) -> Da
         drain_timeout: drain_timeout.or(default.drain_timeout),
         log: read_log(root.section("log")),
         template_dirs: read_dirs(root.section("templates")),
+        retention: retention::read(root.section("retention")),
     };
     root.finish();
     config

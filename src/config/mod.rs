@@ -22,6 +22,7 @@ mod daemon;
 mod gateway;
 mod reading;
 mod recipe;
+mod retention;
 mod rubric;
 
 #[cfg(test)]

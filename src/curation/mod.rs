@@ -13,6 +13,7 @@
 //! - `judging`: asks judges, and keeps their answers.
 //! - `build`: the whole, from a recipe to a version.
 //! - `rebuild`: makes a version again and compares it.
+//! - `recipe_sources`: which campaigns earlier versions were made of.
 //! - `version_notes`: reads the notes of a version again.
 
 mod build;
@@ -22,6 +23,7 @@ mod passes;
 mod rebuild;
 mod recipe_review;
 mod recipe_rows;
+mod recipe_sources;
 #[cfg(test)]
 mod tests;
 mod version_notes;
@@ -31,4 +33,5 @@ pub use judging::{
     AskProgress, AskReport, AskState, AskedStage, JudgeCalls, RUBRICS, ask, check_rubrics,
 };
 pub use rebuild::rebuild;
+pub use recipe_sources::recipe_sources;
 pub use version_notes::{NoteLine, NotedStage, notes_of};

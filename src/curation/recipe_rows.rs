@@ -6,6 +6,7 @@ use crate::error::{Code, Error, Result};
 use crate::running_engine::store_error;
 use crate::store::Store;
 use async_trait::async_trait;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use synthd_actors::model::{
     CampaignName, CampaignRecord, CampaignState, CurationSource, Fault, RowFormat, RowRecord,
@@ -26,8 +27,10 @@ struct SourceRows {
     first: u64,
     /// How many ordinals the plan of the campaign has.
     planned: u64,
-    /// How many rows it has.
+    /// How many rows it has that a recipe can look at.
     rows: u64,
+    /// The ordinals of rows whose turns were removed by a rule of retention. A recipe cannot look at them.
+    without_turns: BTreeSet<u64>,
 }
 
 /// What the sources are, taken together.
@@ -87,6 +90,17 @@ impl RecipeRows {
                     record.state.as_str()
                 ));
             }
+            let without_turns =
+                store.rows_without_turns(&record.name).await.map_err(store_error)?;
+            if !without_turns.is_empty() {
+                mine.warnings.push(format!(
+                    "[retention] has removed the turns of {} rows of the campaign {}: the version does \
+                     not have them",
+                    without_turns.len(),
+                    record.name
+                ));
+            }
+            let judged = figures.rows.accepted + figures.rows.rejected;
             let first = mine.planned;
             mine.planned += figures.episodes.planned;
             mine.faulted += figures.episodes.faulted;
@@ -96,7 +110,8 @@ impl RecipeRows {
                 identity: record.identity,
                 first,
                 planned: figures.episodes.planned,
-                rows: figures.rows.accepted + figures.rows.rejected,
+                rows: judged.saturating_sub(without_turns.len() as u64),
+                without_turns,
             });
         }
         let facts = facts.ok_or_else(|| {
@@ -123,6 +138,25 @@ impl RecipeRows {
     /// How many rows there are.
     pub(super) fn count(&self) -> u64 {
         self.sources.iter().map(|source| source.rows).sum()
+    }
+}
+
+impl SourceRows {
+    /// At most `limit` rows whose turns are there, after an ordinal of the campaign. Empty at the end only.
+    async fn page(
+        &self,
+        mut after: Option<u64>,
+        limit: usize,
+    ) -> std::result::Result<Vec<RowRecord>, Fault> {
+        loop {
+            let mut rows = self.store.rows(&self.campaign, after, limit).await?;
+            let Some(last) = rows.last().map(|row| row.ordinal) else { return Ok(rows) };
+            rows.retain(|row| !self.without_turns.contains(&row.ordinal));
+            if !rows.is_empty() {
+                return Ok(rows);
+            }
+            after = Some(last);
+        }
     }
 }
 
@@ -154,7 +188,7 @@ impl RowPages for RecipeRows {
                 continue;
             }
             let within = after.and_then(|after| after.checked_sub(source.first));
-            let mut rows = source.store.rows(&source.campaign, within, limit).await?;
+            let mut rows = source.page(within, limit).await?;
             if !rows.is_empty() {
                 rows.iter_mut().for_each(|row| row.ordinal += source.first);
                 return Ok(rows);

@@ -16,6 +16,7 @@
 //!   attempts, and `write_behind` writes the log of a busy writer ahead of time.
 //! * `accounting`: `ledger` writes holds and settlements, `money` lists them, `reconcile` corrects
 //!   them. `call_records`: `calls` packs model calls. `read` turns rows into records.
+//! * `keeping`: sizes, rules of retention, free pages, also beside an engine.
 //! * `integrity`: `lock` and `epoch` keep a second writer out. `high_water_mark` and `level` find out
 //!   whether the store has lost records.
 //!
@@ -29,6 +30,7 @@ mod blob;
 mod call_records;
 mod error;
 mod integrity;
+mod keeping;
 mod open;
 mod plan;
 mod read;
@@ -49,6 +51,15 @@ pub use integrity::level::{MissingEntries, MissingSum};
 pub use integrity::lock::{holder, is_held};
 pub use integrity::restore::{RestoreReport, RestoreRequest, restore};
 pub use integrity::verify::{CampaignSum, StoreVerifyReport, verify};
+pub use keeping::archive::{ArchiveReport, ArchiveRequest, archive};
+pub use keeping::archive_file::ArchiveHead;
+pub use keeping::prune::{
+    CampaignRetention, PruneCount, PruneReport, PruneRequest, PrunedCampaign, prune,
+};
+pub use keeping::pruned::{PruneRecord, PrunedPart};
+pub use keeping::summary::{CampaignSize, StoreSummary, TableSize, summary};
+pub use keeping::unarchive::{UnarchiveReport, unarchive};
+pub use keeping::vacuum::{VacuumReport, vacuum};
 pub use writing::stats::StoreStats;
 
 use crate::error::Result;
@@ -57,6 +68,7 @@ use call_records::request_delta::{BaseRequest, NewestRequests};
 use error::StoreError;
 use readers::ReaderPool;
 use rusqlite::Connection;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use synthd_actors::model::CampaignCounts;
@@ -206,6 +218,24 @@ impl Store {
         let query =
             move |conn: &Connection| accounting::money::adjustments(conn, campaign.as_deref());
         self.read("list adjustments", query).await
+    }
+
+    /// What rules of retention have removed of an episode.
+    pub async fn pruned(&self, episode: &EpisodeId) -> Result<Vec<PruneRecord>, StoreFault> {
+        let episode = episode.clone();
+        let query = move |conn: &Connection| keeping::pruned::of_episode(conn, episode.as_str());
+        self.read("read what was pruned", query).await
+    }
+
+    /// The ordinals of the rows of a campaign whose turns were removed.
+    pub async fn rows_without_turns(
+        &self,
+        campaign: &CampaignName,
+    ) -> Result<BTreeSet<u64>, StoreFault> {
+        let name = campaign.clone();
+        let query =
+            move |conn: &Connection| keeping::pruned::rows_without_turns(conn, name.as_str());
+        self.read("read what was pruned", query).await
     }
 
     /// What SQLite finds wrong with the database file. Empty if the file is sound.

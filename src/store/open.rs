@@ -137,6 +137,25 @@ impl OpenedDatabase {
     }
 }
 
+/// A connection that writes while an engine has the store open. Its user writes in short transactions, so
+/// that the engine's writer never waits long, and changes nothing of a campaign that has not ended. It
+/// begins no epoch and leaves the mark to the engine. Fails if the engine's schema is not the newest.
+pub(super) fn second_writer(dir: &Path) -> Result<Connection> {
+    check_readable(dir)?;
+    let failed = |error: StoreError| error.on_open(dir);
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = connect(&database(dir), flags).and_then(touched).map_err(failed)?;
+    let version = schema::check(&conn, dir, MIGRATIONS.len())?;
+    if version < MIGRATIONS.len() {
+        let what = format!("an older synthd has {} open, with schema {version}", dir.display());
+        return Err(Error::new(Code::DataDirInUse, what)
+            .hint("end it, and start the engine again with this synthd"));
+    }
+    conn.execute_batch("PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;")
+        .map_err(|e| failed(e.into()))?;
+    Ok(conn)
+}
+
 /// A connection that can only query. SQLite opens it for writing if the user may write, because the
 /// last connection that may write removes the log and its index, and a read-only one leaves them
 /// behind. An archive on a read-only medium is opened as immutable.

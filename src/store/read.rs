@@ -9,6 +9,7 @@
 use crate::error::Code;
 use crate::store::blob;
 use crate::store::error::StoreError;
+use crate::store::keeping::pruned;
 use crate::store::writing::apply::StoreResult;
 use rusqlite::{Connection, Params, Row, params};
 use serde::de::DeserializeOwned;
@@ -16,7 +17,7 @@ use std::collections::BTreeMap;
 use synthd_actors::model::{
     AttemptNumber, AttemptRecord, CampaignName, CampaignRecord, CampaignState, CostOverrun,
     DatasetRecord, EpisodeId, EpisodeRecord, Money, PlannedEpisode, Reverification, RowDecision,
-    RowRecord, SpendingTotals, TaskId, TemplateEdition, Turn, Usage, WorkName, day_of,
+    RowRecord, RowRejection, SpendingTotals, TaskId, TemplateEdition, Turn, Usage, WorkName, day_of,
     day_that_counts,
 };
 use synthd_actors::model::{CampaignCounts, EpisodeCounts, RowCounts, TokenCounts};
@@ -142,7 +143,7 @@ pub(super) fn attempts(conn: &Connection, episode: &EpisodeId) -> StoreResult<Ve
     collect(conn, sql, [episode.as_str()], attempt_of)
 }
 
-/// The turns of one attempt, in order.
+/// The turns of one attempt, in order. Empty if a rule of retention has removed them.
 pub(super) fn turns(
     conn: &Connection,
     episode: &EpisodeId,
@@ -152,7 +153,7 @@ pub(super) fn turns(
         SELECT body FROM episode
         JOIN attempt ON attempt.episode = episode.key
         JOIN step ON step.attempt = attempt.key
-        WHERE id = ?1 AND attempt.attempt = ?2 ORDER BY step";
+        WHERE id = ?1 AND attempt.attempt = ?2 AND length(body) > 0 ORDER BY step";
     collect(conn, sql, params![episode.as_str(), attempt.0], |row| body_of(row, 0))
 }
 
@@ -255,16 +256,11 @@ fn later_verdicts(
 /// hold. The newest later verdict is added to it.
 pub(super) fn judged_row(conn: &Connection, found: &Row<'_>) -> StoreResult<RowRecord> {
     let mut record: RowRecord = body_of(found, 0)?;
-    if let (Some(attempt), Some(row)) =
-        (found.get::<_, Option<i64>>(1)?, record.row.as_trajectory_mut())
-    {
-        let sql = "SELECT body FROM step WHERE attempt = ?1 ORDER BY step";
-        let turns: Vec<Turn> = collect(conn, sql, [attempt], |row| body_of(row, 0))?;
-        let calls: i64 = turns.iter().map(|turn| i64::from(turn.calls)).sum();
-        if row.calls.is_some_and(|recorded| recorded != calls) {
-            return Err(StoreError::unreadable("the turns of a row are not all there"));
+    if let Some(attempt) = found.get::<_, Option<i64>>(1)? {
+        match pruned::rule_of_turns(conn, attempt)? {
+            Some(rule) => leave_out(&mut record, &rule),
+            None => put_turns(conn, attempt, &mut record)?,
         }
-        TurnParts::of(&turns, row.verification.score).put(row);
     }
     if let (Some(body), Some(row)) =
         (found.get::<_, Option<Vec<u8>>>(2)?, record.row.as_trajectory_mut())
@@ -272,6 +268,27 @@ pub(super) fn judged_row(conn: &Connection, found: &Row<'_>) -> StoreResult<RowR
         row.reverified = Some(blob::decode::<Reverification>(&body)?.row());
     }
     Ok(record)
+}
+
+/// Makes the parts of a row again that the turns of the attempt hold.
+fn put_turns(conn: &Connection, attempt: i64, record: &mut RowRecord) -> StoreResult<()> {
+    let Some(row) = record.row.as_trajectory_mut() else { return Ok(()) };
+    let sql = "SELECT body FROM step WHERE attempt = ?1 ORDER BY step";
+    let turns: Vec<Turn> = collect(conn, sql, [attempt], |row| body_of(row, 0))?;
+    let calls: i64 = turns.iter().map(|turn| i64::from(turn.calls)).sum();
+    if row.calls.is_some_and(|recorded| recorded != calls) {
+        return Err(StoreError::unreadable("the turns of a row are not all there"));
+    }
+    TurnParts::of(&turns, row.verification.score).put(row);
+    Ok(())
+}
+
+/// A row whose turns were removed by a rule of retention stays without them, so no dataset may have it.
+fn leave_out(record: &mut RowRecord, rule: &str) {
+    record.rejected.get_or_insert_with(|| RowRejection {
+        stage: "pruned".to_owned(),
+        detail: format!("its turns were removed by the rule `{rule}` of [retention]"),
+    });
 }
 
 /// The dataset versions of a campaign, oldest first.

@@ -31,6 +31,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0016_actions.sql"),
     include_str!("migrations/0017_reverification.sql"),
     include_str!("migrations/0018_draw.sql"),
+    include_str!("migrations/0019_pruned.sql"),
 ];
 
 /// The first schema version of stores that have a high-water mark beside them.

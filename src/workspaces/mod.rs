@@ -14,9 +14,11 @@
 
 mod backup_file;
 pub(crate) mod codec;
+mod kept_list;
 
 pub use backup_file::WorkspacesBackup;
 pub(crate) use backup_file::{read_backup, write_backup};
+pub(crate) use kept_list::{KeptWorkspace, kept_workspaces};
 
 use async_trait::async_trait;
 use std::fs::{DirBuilder, File};

@@ -1,6 +1,7 @@
 //! The command line, through the real binary: what it prints, where, and with which exit
 //! code. Snapshots hold the words; assertions hold what matters to programs.
 
+mod archives;
 mod behaviour;
 mod calibration;
 mod campaign;
@@ -42,6 +43,7 @@ mod python;
 mod recipes;
 mod registry;
 mod replay;
+mod retention;
 mod reverify;
 mod reviews;
 mod runs;

@@ -5,6 +5,7 @@ mod completions;
 mod drafts;
 mod lost;
 mod outage;
+mod pruning;
 
 use crate::support::synthd;
 use std::collections::{BTreeMap, HashSet};

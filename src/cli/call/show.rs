@@ -52,6 +52,11 @@ pub(in crate::cli) struct CallShowArgs {
 /// a newline at its end, so that it can be piped into another program.
 pub(super) async fn run(store: &Store, args: &CallShowArgs) -> Result<ExitCode> {
     let line = find(store, &args.id).await?;
+    if line.pruned {
+        let what = format!("a rule of [retention] has removed the bytes of call {}", line.id);
+        return Err(Error::new(Code::RecordPruned, what)
+            .hint("`synthd call list` still shows its figures; an older backup has the bytes"));
+    }
     let call = store.call(&line.id).await.map_err(store_error)?;
     let call = call.ok_or_else(|| unknown(&args.id))?;
     if args.request {

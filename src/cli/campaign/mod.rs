@@ -1,10 +1,12 @@
-//! `synthd campaign`: lists and shows the campaigns of a data directory, and judges their kept
-//! workspaces again. For `list` and `show`, the store is opened read-only, so a daemon may write it at
+//! `synthd campaign`: lists and shows the campaigns of a data directory, judges their kept workspaces
+//! again, and archives them. For `list` and `show`, the store is opened read-only, so a daemon may write it at
 //! the same time.
 
+mod archive;
 mod list;
 mod reverify;
 mod show;
+mod unarchive;
 
 use crate::error::{Code, Error, Result};
 use crate::running_engine::{run_in_actor_system, store_error};
@@ -23,6 +25,10 @@ pub(super) enum CampaignCommand {
     Show(show::CampaignShowArgs),
     /// Judge all kept workspaces of a campaign again, with today's checks
     Reverify(reverify::CampaignReverifyArgs),
+    /// Copy a campaign into a compressed file that can be read again
+    Archive(archive::CampaignArchiveArgs),
+    /// Read the archive of a campaign again
+    Unarchive(unarchive::CampaignUnarchiveArgs),
 }
 
 /// Opens the store and runs one of the subcommands. A data directory without a store is an error.
@@ -43,6 +49,8 @@ pub(super) fn run(command: &CampaignCommand) -> Result<ExitCode> {
             let store = Store::open(dir)?;
             run_in_actor_system(Box::pin(reverify::run(store, args)))?
         }
+        CampaignCommand::Archive(args) => archive::run(args),
+        CampaignCommand::Unarchive(args) => unarchive::run(args),
     }
 }
 

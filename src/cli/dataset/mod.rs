@@ -9,7 +9,7 @@ mod judge;
 mod judge_report;
 mod push;
 mod recipe;
-mod row_progress;
+pub(super) mod row_progress;
 mod stats;
 mod verify;
 
@@ -53,7 +53,7 @@ pub(super) fn run(command: &DatasetCommand) -> Result<ExitCode> {
 }
 
 /// A number of bytes with a binary unit, such as `1.5 KiB`.
-fn size(bytes: u64) -> String {
+pub(super) fn size(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["bytes", "KiB", "MiB", "GiB", "TiB"];
     let mut value = bytes as f64;
     let mut unit = 0;

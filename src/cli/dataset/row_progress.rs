@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::time::Instant;
 
 /// The progress. The bar goes away when it is dropped.
-pub(super) struct RowProgress {
+pub(in crate::cli) struct RowProgress {
     bar: Option<ProgressBar>,
     last_line: Cell<Instant>,
     /// What is done with rows, for lines.
@@ -15,14 +15,14 @@ pub(super) struct RowProgress {
 }
 
 impl RowProgress {
-    pub(super) fn new(what: &'static str) -> Self {
+    pub(in crate::cli) fn new(what: &'static str) -> Self {
         let bar = stderr_is_terminal().then(|| progress::bar(0));
         write_above(bar.clone());
         Self { bar, last_line: Cell::new(Instant::now()), what }
     }
 
     /// Shows how many rows of how many are done. Lines are printed rarely.
-    pub(super) fn show(&self, rows: u64, of: u64) {
+    pub(in crate::cli) fn show(&self, rows: u64, of: u64) {
         match &self.bar {
             Some(bar) => {
                 bar.set_length(of);

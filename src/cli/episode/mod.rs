@@ -12,12 +12,12 @@ mod steps;
 mod verify;
 
 use crate::error::{Code, Error, Result};
-use crate::running_engine::{run_in_actor_system, store_error};
-use crate::store::Store;
+use crate::running_engine::{SystemClock, run_in_actor_system, store_error};
+use crate::store::{PruneRecord, PrunedPart, Store};
 use clap::Subcommand;
 use std::process::ExitCode;
 use synthd_actors::model::{EpisodeId, EpisodeRecord};
-use synthd_actors::ports::Journal;
+use synthd_actors::ports::{Clock, Journal};
 
 #[derive(Subcommand)]
 pub(super) enum EpisodeCommand {
@@ -70,6 +70,28 @@ async fn find(store: &Store, wanted: &str) -> Result<EpisodeRecord> {
         0 => Err(unknown(wanted)),
         count => Err(ambiguous(wanted, count, &found)),
     }
+}
+
+/// Refuses an episode whose turns were removed by a rule of retention (`RecordPruned`).
+async fn ensure_turns(store: &Store, id: &EpisodeId) -> Result<()> {
+    let pruned = store.pruned(id).await.map_err(store_error)?;
+    match pruned_turns(&pruned) {
+        Some(why) => Err(Error::new(Code::RecordPruned, format!("{id}: {why}"))
+            .hint("restore an older backup into another data directory to have them again")),
+        None => Ok(()),
+    }
+}
+
+/// Why an episode has no turns any more. None if nothing has removed them.
+fn pruned_turns(pruned: &[PruneRecord]) -> Option<String> {
+    let gone = pruned.iter().find(|record| record.part == PrunedPart::Turns)?;
+    let when = SystemClock.stamp(gone.at_ms);
+    if gone.rule == "archived" {
+        return Some(format!(
+            "its turns are in an archive since {when}; `synthd campaign unarchive FILE` brings them back"
+        ));
+    }
+    Some(format!("the rule `{}` of [retention] has removed its turns ({when})", gone.rule))
 }
 
 /// The episodes of all campaigns, each campaign in the order of its plan.

@@ -5,7 +5,7 @@ use super::origin::{EpisodeOrigin, campaign_config};
 use crate::cli::TemplateDirs;
 use crate::error::{Code, Error, Result};
 use crate::running_engine::store_error;
-use crate::store::Store;
+use crate::store::{PruneRecord, Store};
 use serde::Serialize;
 use synthd_actors::agent::Agent;
 use synthd_actors::model::{
@@ -27,6 +27,8 @@ pub(super) struct FullEpisode {
     pub(super) attempt: AttemptNumber,
     /// The turns of that attempt.
     pub(super) turns: Vec<Turn>,
+    /// What rules of retention have removed.
+    pub(super) pruned: Vec<PruneRecord>,
     /// The dataset row of the episode, accepted or rejected, as a dataset version has it or would
     /// have it. None before the episode was judged.
     pub(super) judged: Option<RowRecord>,
@@ -66,6 +68,9 @@ struct EpisodeDocument<'a> {
     tools: Option<&'a [ToolSchema]>,
     max_output_tokens: Option<u32>,
     turns: &'a [Turn],
+    /// What rules of retention have removed of the episode.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pruned: &'a [PruneRecord],
 }
 
 /// A rejected row with the reason.
@@ -90,6 +95,7 @@ impl FullEpisode {
         let attempts = store.attempts(&id).await.map_err(store_error)?;
         let attempt = chosen(&episode, &attempts, attempt)?;
         let turns = store.turns(&id, attempt).await.map_err(store_error)?;
+        let pruned = store.pruned(&id).await.map_err(store_error)?;
         let config = campaign_config(store, &episode.plan).await;
         let quality =
             config.as_ref().map_or_else(|_| QualityPolicy::default(), |c| c.quality.clone());
@@ -103,7 +109,7 @@ impl FullEpisode {
                 .and_then(|c| EpisodeOrigin::of(&episode.plan, &c, &templates.directories))
                 .map(|origin| ConversationOpening::of(&origin)),
         };
-        Ok(Self { episode, attempts, attempt, turns, judged, later, opening })
+        Ok(Self { episode, attempts, attempt, turns, pruned, judged, later, opening })
     }
 
     /// The JSON document.
@@ -124,6 +130,7 @@ impl FullEpisode {
             tools: opening.map(|opening| opening.tools.as_slice()),
             max_output_tokens: opening.map(|opening| opening.max_output_tokens),
             turns: &self.turns,
+            pruned: &self.pruned,
         }
     }
 }

@@ -5,10 +5,10 @@
 //! No model is asked and nothing is recorded. The command stops at the first difference.
 
 use super::diff::diff;
-use super::find;
 use super::origin::{EpisodeOrigin, campaign_config, recorded_spec};
 use super::record::chosen;
 use super::steps::command;
+use super::{ensure_turns, find};
 use crate::cli::RecordDirs;
 use crate::cli::doctor::{guest_dir, this_executable};
 use crate::cli::terminal::output::{eprint_line, print_json, print_line};
@@ -98,6 +98,7 @@ pub(super) async fn run(store: &Store, args: &EpisodeReplayArgs) -> Result<ExitC
         print_line(&why);
         return Ok(ExitCode::SUCCESS);
     }
+    ensure_turns(store, id).await?;
     let attempts = store.attempts(id).await.map_err(store_error)?;
     let attempt = chosen(&episode, &attempts, args.attempt)?;
     let turns = store.turns(id, attempt).await.map_err(store_error)?;

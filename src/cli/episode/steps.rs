@@ -3,6 +3,7 @@
 //! call, `!` a reply without a usable action, `|` an observation, `=` changed files.
 
 use super::page::EpisodePage;
+use super::pruned_turns;
 use super::record::FullEpisode;
 use crate::cli::terminal::terminal_text::{TextStyle, escape_line};
 use std::collections::BTreeMap;
@@ -37,7 +38,10 @@ pub(super) fn write_steps(page: &mut EpisodePage, whole: &FullEpisode) {
     }
     if whole.turns.is_empty() {
         page.gap();
-        page.line("no step was recorded");
+        page.line(match pruned_turns(&whole.pruned) {
+            Some(why) => why,
+            None => "no step was recorded".to_owned(),
+        });
     }
 }
 

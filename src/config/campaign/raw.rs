@@ -21,10 +21,11 @@ use crate::config::reading::units::{DAY, WEEK, bytes, duration, money, seconds};
 use crate::config::reading::values::{
     ValueFault, ValueResult, choice, name_of, some_text, text, thousandths, whole,
 };
+use crate::config::retention;
 use std::time::Duration;
 use synthd_actors::model::{
-    AllowedHost, BackendKind, ImagePullPolicy, Money, SandboxProtection, SeccompProfile,
-    ShellChoice, StageAction, WorkName, WorkspaceKeeping,
+    AllowedHost, BackendKind, ImagePullPolicy, Money, RetentionRules, SandboxProtection,
+    SeccompProfile, ShellChoice, StageAction, WorkName, WorkspaceKeeping,
 };
 use toml::de::DeValue;
 
@@ -60,6 +61,8 @@ pub(in crate::config) struct RawCampaign {
     pub(in crate::config) budget: RawBudget,
     pub(in crate::config) quality: RawQuality,
     pub(in crate::config) dataset: RawDataset,
+    /// `[retention]`: how long the record is kept.
+    pub(in crate::config) retention: RetentionRules,
 }
 
 /// `[tasks]`: which templates are used and how often.
@@ -255,6 +258,7 @@ impl RawCampaign {
             budget: RawBudget::read(root.section("budget")),
             quality: RawQuality::read(root.section("quality")),
             dataset: RawDataset::read(root.section("dataset")),
+            retention: retention::read(root.section("retention")),
         };
         campaign.finish();
         root.finish();

@@ -101,6 +101,7 @@ pub(in crate::config) fn campaign(
         episode_budget: raw.budget.episode.into_option(),
         quality: quality(raw.quality),
         dataset: dataset(raw.dataset),
+        retention: raw.retention,
     }
 }
 

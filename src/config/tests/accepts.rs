@@ -2,7 +2,9 @@
 
 use super::*;
 use std::time::Duration;
-use synthd_actors::model::{ModelAssignment, Money, SandboxProtection, ShellChoice, StageAction};
+use synthd_actors::model::{
+    ModelAssignment, Money, RetentionAge, SandboxProtection, ShellChoice, StageAction,
+};
 
 #[test]
 fn the_least_campaign_gets_every_default() {
@@ -201,4 +203,18 @@ fn an_agent_is_what_its_scaffold_runs() {
     // Another program under the same name makes other rows.
     let other = campaign(&text.replace("hello", "bye"));
     assert_ne!(config.identity(), other.identity());
+}
+
+#[test]
+fn rules_of_retention_are_read_in_both_files_and_change_no_identity() {
+    let text = "[retention]\nsolved = \"forever\"\nfailed = \"30d\"\ncalls = \"12h\"\n";
+    let days = |days: u64| Some(RetentionAge::For(Duration::from_secs(days * 86_400)));
+    let daemon = parse_daemon("daemon.toml", text).unwrap_or_else(|errors| panic!("{errors}"));
+    let config = campaign(&format!("{MINIMAL}\n{text}"));
+    assert_eq!(config.retention, daemon.config.retention);
+    assert_eq!(config.retention.solved, Some(RetentionAge::Forever));
+    assert_eq!((config.retention.failed, config.retention.workspaces), (days(30), None));
+    assert_eq!(config.identity(), campaign(MINIMAL).identity());
+    let told = only_mistake("[retention]\nfailed = 30\n");
+    assert!(told.contains("expected a duration") && told.contains("forever"), "{told}");
 }

@@ -129,6 +129,9 @@ pub struct CallSummary {
     /// The size of the whole body before it was packed. The same holds for `response_bytes`.
     pub request_bytes: u64,
     pub response_bytes: u64,
+    /// Whether a rule of retention has removed the bytes of both.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub pruned: bool,
 }
 
 /// Encodes and compresses a call for its row. If a request of the same episode is known, only the
@@ -252,7 +255,7 @@ fn key_of(conn: &Connection, id: &str) -> StoreResult<i64> {
 /// The query for the columns of a [`CallSummary`], in the order in which [`line_of`] reads them.
 const LINE: &str = "SELECT call.id, campaign.name, episode.id, call.attempt, turn, retry,
     call.model, answered_by, status, fault, cost, input_tokens, output_tokens, at_ms,
-    first_byte_us, last_byte_us, request_bytes, response_bytes FROM call
+    first_byte_us, last_byte_us, request_bytes, response_bytes, length(request) = 0 FROM call
     JOIN campaign ON campaign.key = call.campaign JOIN episode ON episode.key = call.episode";
 
 /// The calls whose ids begin with `begins`, in the order in which they were inserted.
@@ -287,6 +290,7 @@ fn line_of(row: &Row<'_>) -> rusqlite::Result<CallSummary> {
         last_byte_us: row.get::<_, Option<i64>>(15)?.map(unsigned),
         request_bytes: unsigned(row.get(16)?),
         response_bytes: unsigned(row.get(17)?),
+        pruned: row.get(18)?,
     })
 }
 
@@ -318,6 +322,7 @@ pub(in crate::store) fn answered(
     let mut statement = conn.prepare_cached(
         "SELECT digest, call.key FROM call JOIN campaign ON campaign.key = call.campaign
          WHERE call.key > ?1 AND call.key <= ?2 AND name = ?3 AND model = ?4
+             AND length(request) > 0
              AND (status = 200 AND fault IS NULL
                  OR status = 403 AND fault IS NULL
                  OR status IN (400, 413, 422)
@@ -361,6 +366,10 @@ pub(in crate::store) fn call(conn: &Connection, id: &str) -> StoreResult<Option<
 pub(in crate::store) fn call_at(conn: &Connection, key: i64) -> StoreResult<Option<CallRecord>> {
     let mut statement = conn.prepare_cached(&format!("{LINE} WHERE call.key = ?1"))?;
     let Some(line) = statement.query_row([key], line_of).optional()? else { return Ok(None) };
+    if line.pruned {
+        let what = format!("a rule of [retention] has removed the bytes of call {}", line.id);
+        return Err(StoreError::refused(what));
+    }
     let (response, rest): (Vec<u8>, Vec<u8>) = conn
         .prepare_cached("SELECT response, rest FROM call WHERE key = ?1")?
         .query_row([key], |row| Ok((row.get(0)?, row.get(1)?)))?;

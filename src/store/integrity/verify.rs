@@ -10,6 +10,7 @@ use crate::store::integrity::check::{self, keep_log};
 use crate::store::integrity::high_water_mark::HighWaterMark;
 use crate::store::integrity::level::{MissingEntries, StoreLevel};
 use crate::store::integrity::replacement::refuse_pending;
+use crate::store::keeping::pruned;
 use crate::store::schema::{self, HIGH_WATER, MIGRATIONS, READ_FROM};
 use crate::store::{blob, call_records::calls, open, read};
 use rusqlite::Connection;
@@ -127,6 +128,7 @@ fn examine(
 /// The bodies that do not decode, and the rows whose sums are not those of their steps.
 fn bodies(conn: &Connection) -> std::result::Result<Vec<String>, StoreError> {
     let mut findings = Vec::new();
+    findings.extend(pruned::unexplained(conn)?);
     decodes::<Turn>(conn, "step", "key", &mut findings)?;
     decodes::<Outcome>(conn, "outcome", "episode", &mut findings)?;
     if read::has_reverifications(conn)? {
@@ -137,9 +139,12 @@ fn bodies(conn: &Connection) -> std::result::Result<Vec<String>, StoreError> {
     Ok(findings)
 }
 
-/// What is wrong with the sums of a row. None if nothing is.
+/// What is wrong with the sums of a row. None if nothing is. A row that has calls and no step lost its turns
+/// to a rule of retention, and has nothing to add up.
 fn wrong_sums(record: &RowRecord) -> Option<String> {
-    let broken = record.row.as_trajectory().map(broken_sums).unwrap_or_default();
+    let row = record.row.as_trajectory();
+    let row = row.filter(|row| !row.trajectory.is_empty() || row.calls == Some(0));
+    let broken = row.map(broken_sums).unwrap_or_default();
     (!broken.is_empty()).then(|| broken.join(", "))
 }
 
@@ -161,14 +166,15 @@ fn rows_decode(
     Ok(())
 }
 
-/// Decodes every body of a table as `T`. `key` is the name of the table's key column.
+/// Decodes every body of a table as `T`. `key` is the name of the table's key column. A body that a rule of
+/// retention has emptied has nothing to decode.
 fn decodes<T: DeserializeOwned>(
     conn: &Connection,
     table: &str,
     key: &str,
     findings: &mut Vec<String>,
 ) -> std::result::Result<(), StoreError> {
-    let mut statement = conn.prepare(&format!("SELECT {key}, body FROM {table}"))?;
+    let mut statement = conn.prepare(&format!("SELECT {key}, body FROM {table} WHERE length(body) > 0"))?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let (key, body): (i64, Vec<u8>) = (row.get(0)?, row.get(1)?);
@@ -178,12 +184,12 @@ fn decodes<T: DeserializeOwned>(
     Ok(())
 }
 
-/// Reads every call with its whole chain of requests.
+/// Reads every call that has its bytes, with its whole chain of requests.
 fn calls_decode(
     conn: &Connection,
     findings: &mut Vec<String>,
 ) -> std::result::Result<(), StoreError> {
-    let mut statement = conn.prepare("SELECT key FROM call")?;
+    let mut statement = conn.prepare("SELECT key FROM call WHERE length(request) > 0")?;
     let mut keys = statement.query([])?;
     while let Some(row) = keys.next()? {
         let key: i64 = row.get(0)?;

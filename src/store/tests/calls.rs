@@ -10,7 +10,7 @@ use synthd_actors::model::{
 };
 use synthd_actors::ports::CallArchive;
 
-fn call(turn: u32, request: Vec<u8>) -> CallRecord {
+pub(super) fn call(turn: u32, request: Vec<u8>) -> CallRecord {
     let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     CallRecord {
         place: CallPosition {

@@ -8,6 +8,7 @@ mod lost;
 mod model;
 mod money;
 mod mounts;
+mod pruning;
 mod reading;
 mod restoring;
 mod round_trip;
