@@ -124,7 +124,13 @@ impl FinishedCompletion {
             failed: turn.step.error().is_some(),
         };
         let other = MessageOrigin::default();
-        RowMessage::all_of(&all, |at| if Some(at) == own { answer } else { other })
+        let mut messages =
+            RowMessage::all_of(&all, |at| if Some(at) == own { answer } else { other });
+        if let Some(last) = messages.last_mut().filter(|_| own.is_none()) {
+            // Nobody said it.
+            last.loss_hint = None;
+        }
+        messages
     }
 }
 
