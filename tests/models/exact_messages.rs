@@ -16,6 +16,10 @@ const SAID: [(&str, &[&str]); 2] = [
     ("Done.", &["echo COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT"]),
 ];
 
+/// The tokens of the prompt and of the reply, turn by turn, as a host of the OpenAI chat format gives
+/// them.
+const TOKENS: [(&[i32], &[i32]); 2] = [(&[1, 2], &[3]), (&[1, 2, 3, 4], &[5])];
+
 /// A part of a conversation: whose it is or what it is, and what it says.
 type Unit = (String, Value);
 
@@ -185,8 +189,12 @@ fn answer(dialect: &str, heard: &Heard) -> Vec<Act> {
                         "function": { "name": "bash", "arguments": args.to_string() } })
                 })
                 .collect();
-            json!({ "model": "m-2026", "choices": [{ "index": 0, "finish_reason": "tool_calls",
-                    "message": { "role": "assistant", "content": words, "tool_calls": calls } }],
+            let (prompt, ids) = TOKENS[turn.min(1)];
+            let logprobs = json!({ "content": [{ "token": "t", "logprob": -0.5 }] });
+            json!({ "model": "m-2026", "prompt_token_ids": prompt,
+                "choices": [{ "index": 0, "finish_reason": "tool_calls",
+                    "message": { "role": "assistant", "content": words, "tool_calls": calls },
+                    "token_ids": ids, "logprobs": logprobs }],
                 "usage": { "prompt_tokens": 9, "completion_tokens": 5, "total_tokens": 14 } })
         }
     };
@@ -233,6 +241,17 @@ async fn compare(store: &Store, dialect: &str, row: &TrajectoryRow) {
             assert_eq!(tools, request["tools"], "{place}");
         }
     }
+    let tokens = row
+        .trajectory
+        .iter()
+        .map(|step| (step.prompt_kept, step.prompt_token_ids.clone(), step.token_ids.clone()));
+    let given =
+        [(Some(0), Some(vec![1, 2]), Some(vec![3])), (Some(3), Some(vec![4]), Some(vec![5]))];
+    let none = [(None, None, None), (None, None, None)];
+    let expected = if dialect == "openai" { given } else { none };
+    assert_eq!(tokens.collect::<Vec<_>>(), expected, "{place}");
+    let logprobs = (dialect == "openai").then(|| vec![-0.5]);
+    assert!(row.trajectory.iter().all(|step| step.logprobs == logprobs), "{place}");
     let replies = row.messages.iter().flatten().filter(|message| message.weight == Some(1));
     let hints: Vec<_> = replies.map(|m| (m.step, m.loss_hint.as_deref())).collect();
     assert_eq!(hints, [(Some(0), Some("reply")), (Some(1), Some("reply"))], "{place}");
