@@ -170,11 +170,13 @@ pub fn visit_strings(row: &DatasetRow, see: &mut dyn FnMut(TextPlace, &str)) {
     });
 }
 
-/// Changes every string of a row for which `change` returns another one.
+/// Changes every string of a row for which `change` returns another one. The tokens of a changed row
+/// are left out: they say what its texts said.
 pub fn edit_strings(
     row: &mut DatasetRow,
     change: &mut dyn FnMut(TextPlace, &str) -> Option<String>,
 ) {
+    let mut any = false;
     edit_texts(row, &mut |place, text| {
         let changed = match place.json {
             true => edited_json(text, &mut |string| change(place, string)),
@@ -182,8 +184,12 @@ pub fn edit_strings(
         };
         if let Some(changed) = changed {
             *text = changed;
+            any = true;
         }
     });
+    if any {
+        row.forget_tokens();
+    }
 }
 
 /// A string within JSON.

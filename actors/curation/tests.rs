@@ -25,6 +25,8 @@ pub(crate) fn row(ordinal: u64, answer: &str) -> RowRecord {
         tool_call_id: None,
         name: None,
         weight: None,
+        step: None,
+        loss_hint: None,
     };
     let row = CompletionRow {
         schema_version: COMPLETION_SCHEMA.to_owned(),
@@ -46,6 +48,9 @@ pub(crate) fn row(ordinal: u64, answer: &str) -> RowRecord {
         labels: vec!["loops".to_owned(), "kept".to_owned()],
         input_tokens: None,
         output_tokens: None,
+        prompt_token_ids: None,
+        token_ids: None,
+        logprobs: None,
         cost_usd: Money::ZERO,
         model_ms: 0,
         attempt: 1,

@@ -3,7 +3,7 @@
 //! [`ChatReply`]. The gateway translates clients' requests into the same types. Requests and
 //! replies are recorded in turns, so these types are also a storage format.
 
-use super::ReasoningEffort;
+use super::{ReasoningEffort, ReplyTokens};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -290,12 +290,15 @@ pub struct ChatReply {
     /// The name of the answering model as the provider reports it, for example a dated version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered_by: Option<String>,
+    /// The tokens of the call, if the provider gives them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<Box<ReplyTokens>>,
 }
 
 impl ChatReply {
     /// A reply with a known usage and without the provider's name of the model.
     pub fn new(message: ChatMessage, finish: FinishReason, usage: Usage) -> Self {
-        Self { message, finish, usage, uncounted: false, answered_by: None }
+        Self { message, finish, usage, uncounted: false, answered_by: None, tokens: None }
     }
 
     /// Whether the reply is a refusal without a word of the model: a filter of the provider refused

@@ -54,6 +54,16 @@ row_columns! {
         pub input_tokens: Option<i64>,
         /// Tokens that the model wrote; null if the provider did not count.
         pub output_tokens: Option<i64>,
+        /// The ids of the tokens that the model read. Null if the provider does not give them.
+        #[since(10)]
+        pub prompt_token_ids: Option<Vec<i32>>,
+        /// The ids of the answer's tokens. Null if the provider does not give them.
+        #[since(10)]
+        pub token_ids: Option<Vec<i32>>,
+        /// The logarithm of the probability of each token of the answer. Null if the provider does not
+        /// give them.
+        #[since(10)]
+        pub logprobs: Option<Vec<f64>>,
         /// What the answer cost, failed tries included: exact decimal dollars.
         pub cost_usd: Money,
         /// The time of the answer in milliseconds, failed tries included.

@@ -158,6 +158,21 @@ impl DatasetRow {
         }
     }
 
+    /// Leaves out the tokens of replies, because the texts are no longer those that they stand for.
+    pub fn forget_tokens(&mut self) {
+        match self {
+            Self::Trajectory(row) => {
+                for step in &mut row.trajectory {
+                    (step.prompt_kept, step.prompt_token_ids) = (None, None);
+                    (step.token_ids, step.logprobs) = (None, None);
+                }
+            }
+            Self::Completion(row) => {
+                (row.prompt_token_ids, row.token_ids, row.logprobs) = (None, None, None);
+            }
+        }
+    }
+
     /// The cells of all columns.
     pub fn to_cell(&self) -> CellValue<'_> {
         match self {

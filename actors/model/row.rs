@@ -9,7 +9,9 @@
 //! Edition 4 added `actions` of steps whose reply asked for several. Edition 5 added `task_wording`.
 //! Edition 6 added why a verdict is what it is: `judge` of the verification, and `ended`, `output` and
 //! `second` of a check. It also added `milestones_changed` of a step. Edition 7 added `reverified`, and
-//! `stage` of a step. Edition 8 added `kind` and `skills`. Edition 9 added `pack`.
+//! `stage` of a step. Edition 8 added `kind` and `skills`. Edition 9 added `pack`. Edition 10 added what
+//! trainers need of each reply and message: `model_version`, `fallback_model`, `cached_tokens`,
+//! `reasoning_tokens` and the tokens of a step, `step` and `loss_hint` of a message, and `conversations`.
 
 use super::column::row_columns;
 use super::{Money, RowMessage, SandboxFingerprint};
@@ -93,6 +95,10 @@ row_columns! {
         /// refusal without a word is no message. Null where no record says.
         #[since(3)]
         pub messages: Option<Vec<RowMessage>>,
+        /// Each conversation that was begun anew: by an agent's program, or because a part of it was left
+        /// out so that the rest fits. Empty if there was only one. Null where no record says.
+        #[since(10)]
+        pub conversations: Option<Vec<RowConversation>>,
         /// `resolved`, `unresolved` or `flaky`.
         pub final_result: String,
         /// The sum of the rewards of all steps.
@@ -229,6 +235,51 @@ row_columns! {
         /// where an older engine made the row.
         #[since(7)]
         pub stage: Option<String>,
+        /// The version of the model as the provider reports it with the reply; null if it does not, and
+        /// where an older engine made the row.
+        #[since(10)]
+        pub model_version: Option<String>,
+        /// The model that gave the reply, as `provider/model`, if it is not the planned one. Null
+        /// otherwise, and where an older engine made the row.
+        #[since(10)]
+        pub fallback_model: Option<String>,
+        /// Tokens that the model read from the provider's cache, as a part of `input_tokens`; null where
+        /// the provider did not count.
+        #[since(10)]
+        pub cached_tokens: Option<i64>,
+        /// Tokens of reasoning, as a part of `output_tokens`; null where the provider did not count.
+        #[since(10)]
+        pub reasoning_tokens: Option<i64>,
+        /// How many of the tokens of the step before, prompt and reply in their order, are the beginning of
+        /// this step's prompt. Null if the provider does not give the tokens of the prompt.
+        #[since(10)]
+        pub prompt_kept: Option<i32>,
+        /// The ids of the prompt's other tokens, after those that `prompt_kept` counts. Null if the
+        /// provider does not give them.
+        #[since(10)]
+        pub prompt_token_ids: Option<Vec<i32>>,
+        /// The ids of the reply's tokens. Null if the provider does not give them.
+        #[since(10)]
+        pub token_ids: Option<Vec<i32>>,
+        /// The logarithm of the probability of each token of the reply. Null if the provider does not
+        /// give them.
+        #[since(10)]
+        pub logprobs: Option<Vec<f64>>,
+    }
+}
+
+row_columns! {
+    /// A conversation that was begun anew, and what it no longer has of the one before.
+    #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    pub struct RowConversation {
+        /// The step with whose request it began.
+        pub step: i32,
+        /// The messages of this request.
+        pub messages: i32,
+        /// How many messages of the conversation before it no longer has.
+        pub dropped: i32,
+        /// The steps whose replies it no longer has.
+        pub dropped_steps: Vec<i32>,
     }
 }
 

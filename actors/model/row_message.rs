@@ -25,6 +25,38 @@ row_columns! {
         pub name: Option<String>,
         /// 1 for a reply of the model in this very row, null for everything else.
         pub weight: Option<i32>,
+        /// The step that the message is of: a reply, or what the agent told the model after it. Null for
+        /// a message of the first request, and where an older engine made the row.
+        #[since(10)]
+        pub step: Option<i32>,
+        /// What a loss may do with a message of an assistant: `reply` for a reply of the model in this very
+        /// row, `error` for one in whose step something went wrong, `injected` for a message that somebody
+        /// else put into its mouth. Null for other messages, and where an older engine made the row.
+        #[since(10)]
+        pub loss_hint: Option<String>,
+    }
+}
+
+/// Where a message comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MessageOrigin {
+    /// Whether it is a reply of the model in this row.
+    pub own: bool,
+    /// The step that it is of.
+    pub step: Option<u32>,
+    /// Whether something went wrong in this step.
+    pub failed: bool,
+}
+
+impl MessageOrigin {
+    /// The hint for a message of this role.
+    fn hint(self, role: ChatRole) -> Option<&'static str> {
+        match (role, self.own, self.failed) {
+            (ChatRole::Assistant, true, true) => Some("error"),
+            (ChatRole::Assistant, true, false) => Some("reply"),
+            (ChatRole::Assistant, false, _) => Some("injected"),
+            _ => None,
+        }
     }
 }
 
@@ -43,23 +75,19 @@ row_columns! {
 }
 
 impl RowMessage {
-    /// The messages of a conversation. `is_own` says which messages are replies of the model in this
-    /// row.
-    pub fn all_of(
-        messages: &[&ChatMessage],
-        is_own: impl Fn(usize, &ChatMessage) -> bool,
-    ) -> Vec<Self> {
+    /// The messages of a conversation. `origin` says where the message at a position comes from.
+    pub fn all_of(messages: &[&ChatMessage], origin: impl Fn(usize) -> MessageOrigin) -> Vec<Self> {
         let each = messages.iter().enumerate();
         each.map(|(at, message)| {
             let name = message.tool_call_id.as_deref();
             let name = name.and_then(|id| tool_of(&messages[..at], id));
-            Self::of(message, name, is_own(at, message))
+            Self::of(message, name, origin(at))
         })
         .collect()
     }
 
     /// One message. `name` is the tool whose call it answers.
-    fn of(message: &ChatMessage, name: Option<&str>, own: bool) -> Self {
+    fn of(message: &ChatMessage, name: Option<&str>, origin: MessageOrigin) -> Self {
         let thought = message.reasoning.as_ref().map(|reasoning| reasoning.text.clone());
         let calls = message.tool_calls.iter().map(RowToolCall::of).collect::<Vec<_>>();
         Self {
@@ -69,7 +97,9 @@ impl RowMessage {
             tool_calls: (!calls.is_empty()).then_some(calls),
             tool_call_id: message.tool_call_id.clone(),
             name: name.map(str::to_owned),
-            weight: own.then_some(1),
+            weight: origin.own.then_some(1),
+            step: origin.step.map(|step| i32::try_from(step).unwrap_or(i32::MAX)),
+            loss_hint: origin.hint(message.role).map(str::to_owned),
         }
     }
 }

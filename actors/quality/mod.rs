@@ -10,6 +10,7 @@
 //! (`pipeline.rs`).
 
 mod campaign_rows;
+mod conversations;
 mod episode_unit;
 mod judge_actor;
 mod judge_queue;

@@ -86,6 +86,7 @@ pub fn build_row(judged: &FinishedEpisode, stamp: String) -> TrajectoryRow {
         total_reward: parts.total_reward(),
         trajectory: Vec::new(),
         messages: None,
+        conversations: None,
         final_result: judged.verdict.label().to_owned(),
         verification: verification(&judged.verdict, score),
         reverified: None,

@@ -10,10 +10,11 @@
 //! The invariant: the same turns and the same score give the same parts. A change of the code here
 //! changes what earlier rows say when they are read again.
 
+use super::conversations::conversations;
 use crate::model::{
-    ActionType, ChatMessage, ChatRequest, RowAction, RowMessage, RowState, RowStep, RowStepAction,
-    Step, StepAction, ToolSchema, TrajectoryRow, Turn, TurnAction, milestone_changes,
-    returns_to_go, rewards,
+    ActionType, ChatMessage, ChatRequest, MessageOrigin, ReplyTokens, RowAction, RowConversation,
+    RowMessage, RowState, RowStep, RowStepAction, Step, StepAction, ToolSchema, TrajectoryRow,
+    Turn, TurnAction, milestone_changes, returns_to_go, rewards,
 };
 use crate::policy::same_message;
 
@@ -23,6 +24,7 @@ pub struct TurnParts {
     trajectory: Vec<RowStep>,
     messages: Option<Vec<RowMessage>>,
     tools: Option<String>,
+    conversations: Option<Vec<RowConversation>>,
 }
 
 impl TurnParts {
@@ -33,6 +35,7 @@ impl TurnParts {
             trajectory: trajectory(turns, score),
             messages: messages(turns),
             tools: tools(turns),
+            conversations: conversations(turns),
         }
     }
 
@@ -42,6 +45,7 @@ impl TurnParts {
             trajectory: std::mem::take(&mut row.trajectory),
             messages: row.messages.take(),
             tools: row.tools.take(),
+            conversations: row.conversations.take(),
         }
     }
 
@@ -50,6 +54,7 @@ impl TurnParts {
         row.trajectory = self.trajectory;
         row.messages = self.messages;
         row.tools = self.tools;
+        row.conversations = self.conversations;
     }
 
     /// The sum of the rewards.
@@ -66,12 +71,26 @@ fn trajectory(turns: &[Turn], score: f64) -> Vec<RowStep> {
     let numbered = turns.iter().enumerate();
     numbered
         .map(|(at, turn)| {
-            let before = at.checked_sub(1).map(|before| &steps[before]);
-            let milestones_changed = milestone_changes(before, &turn.step);
+            let before = at.checked_sub(1).and_then(|before| turns.get(before));
+            let milestones_changed = milestone_changes(before.map(|it| &it.step), &turn.step);
+            let (prompt_kept, prompt_token_ids) = prompt_tokens(before, turn).unzip();
             let row = row_step(turn, rewards[at], returns[at], at + 1 == turns.len());
-            RowStep { milestones_changed, ..row }
+            RowStep { milestones_changed, prompt_kept, prompt_token_ids, ..row }
         })
         .collect()
+}
+
+/// How many tokens of the turn before, prompt and reply, are the beginning of a turn's prompt, and the
+/// other tokens of the prompt. So the tokens of a long conversation stand in the row once. None if the
+/// provider did not give the tokens of the prompt.
+fn prompt_tokens(before: Option<&Turn>, turn: &Turn) -> Option<(i32, Vec<i32>)> {
+    let prompt = turn.reply.tokens.as_ref()?.prompt_ids.as_deref()?;
+    let known = before.and_then(|turn| turn.reply.tokens.as_deref());
+    let known = known.filter(|tokens| tokens.prompt_ids.is_some());
+    let known = known.into_iter().flat_map(|tokens| [&tokens.prompt_ids, &tokens.ids]);
+    let known = known.flatten().flatten();
+    let kept = prompt.iter().zip(known).take_while(|(one, other)| one == other).count();
+    Some((i32::try_from(kept).ok()?, prompt[kept..].to_vec()))
 }
 
 /// The request with which the newest conversation began, and the position of its turn. An agent's
@@ -87,19 +106,27 @@ fn newest_opening(turns: &[Turn]) -> Option<(usize, &ChatRequest)> {
 fn messages(turns: &[Turn]) -> Option<Vec<RowMessage>> {
     let (start, opening) = newest_opening(turns)?;
     let (before, turns) = turns.split_at(start);
-    let repeated = |message: &&ChatMessage| {
+    let repeated = |message: &ChatMessage| {
         let mut spoken = before.iter().filter(|turn| !turn.reply.is_silent_refusal());
-        spoken.any(|turn| same_message(&turn.reply.message, message))
+        let turn = spoken.find(|turn| same_message(&turn.reply.message, message));
+        turn.map(|turn| origin_of(turn, true)).unwrap_or_default()
     };
-    let mut own: Vec<bool> = opening.messages.iter().map(|m| repeated(&m)).collect();
-    own.extend(turns.iter().flat_map(said).map(|(is_reply, _)| is_reply));
+    let mut origins: Vec<MessageOrigin> = opening.messages.iter().map(repeated).collect();
+    for turn in turns {
+        origins.extend(said(turn).map(|(is_reply, _)| origin_of(turn, is_reply)));
+    }
     let added = turns.iter().flat_map(said).map(|(_, message)| message);
     let all: Vec<&ChatMessage> = opening.messages.iter().chain(added).collect();
-    Some(RowMessage::all_of(&all, |at, _| own.get(at).copied().unwrap_or(false)))
+    Some(RowMessage::all_of(&all, |at| origins.get(at).copied().unwrap_or_default()))
+}
+
+/// Where a message of a turn comes from. `own` says whether it is the reply.
+fn origin_of(turn: &Turn, own: bool) -> MessageOrigin {
+    MessageOrigin { own, step: Some(turn.step.index), failed: own && turn.step.error().is_some() }
 }
 
 /// The messages that a turn added, and for each whether it is the reply, which is the first one.
-fn said(turn: &Turn) -> impl Iterator<Item = (bool, &ChatMessage)> {
+pub(super) fn said(turn: &Turn) -> impl Iterator<Item = (bool, &ChatMessage)> {
     let unsaid = usize::from(turn.reply.is_silent_refusal());
     turn.messages.iter().enumerate().map(|(at, message)| (at == 0, message)).skip(unsaid)
 }
@@ -111,13 +138,14 @@ fn tools(turns: &[Turn]) -> Option<String> {
     serde_json::to_string(&opening.tools.iter().map(ToolSchema::shown).collect::<Vec<_>>()).ok()
 }
 
-/// One turn as the row shows it. `done` marks the last step. Which milestones changed is not known
-/// from one turn.
+/// One turn as the row shows it. `done` marks the last step. Which milestones changed and which tokens
+/// of the prompt are new is not known from one turn.
 fn row_step(turn: &Turn, reward: f64, return_to_go: f64, done: bool) -> RowStep {
     let step = &turn.step;
     let action = step.action();
     // None if the provider did not count the reply.
     let usage = turn.reply.counted().map(|_| step.usage);
+    let tokens = turn.reply.tokens.as_deref();
     RowStep {
         step: i32::try_from(step.index).unwrap_or(i32::MAX),
         state: RowState { cwd: step.state.cwd.clone(), files: step.state.files.clone() },
@@ -144,6 +172,14 @@ fn row_step(turn: &Turn, reward: f64, return_to_go: f64, done: bool) -> RowStep 
         actions: (step.actions.len() > 1).then(|| row_actions(turn)),
         milestones_changed: None,
         stage: step.stage.as_ref().map(|stage| stage.name.clone()),
+        model_version: turn.reply.answered_by.clone(),
+        fallback_model: turn.model.clone(),
+        cached_tokens: usage.and_then(|usage| usage.cached_tokens).map(signed),
+        reasoning_tokens: usage.and_then(|usage| usage.reasoning_tokens).map(signed),
+        prompt_kept: None,
+        prompt_token_ids: None,
+        token_ids: tokens.and_then(|tokens| tokens.ids.clone()),
+        logprobs: tokens.and_then(ReplyTokens::logprob_values),
     }
 }
 

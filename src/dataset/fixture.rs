@@ -52,6 +52,7 @@ pub(super) fn row_with_steps(n: u64, count: u64) -> TrajectoryRow {
         sandbox: fingerprint(),
         trajectory: steps.collect(),
         messages: (!n.is_multiple_of(6)).then(|| conversation(n)),
+        conversations: (!n.is_multiple_of(6)).then(|| begun(n)),
         final_result: if solved { "resolved" } else { "unresolved" }.to_owned(),
         total_reward: returns.first().copied().unwrap_or(0.0),
         verification: verification(solved, score),
@@ -100,6 +101,14 @@ fn step(n: u64, i: u64, count: u64, reward: f64, return_to_go: f64) -> RowStep {
         actions: (i % 3 == 2).then(|| vec![step_action(n, 0), step_action(n, 1)]),
         milestones_changed: None,
         stage: None,
+        model_version: n.is_multiple_of(4).then(|| "large-2026-01-01".to_owned()),
+        fallback_model: n.is_multiple_of(5).then(|| "acme/small".to_owned()),
+        cached_tokens: n.is_multiple_of(2).then_some(4),
+        reasoning_tokens: n.is_multiple_of(3).then_some(0),
+        prompt_kept: n.is_multiple_of(3).then(|| i32::try_from(i).unwrap()),
+        prompt_token_ids: n.is_multiple_of(3).then(|| vec![1, 0, i32::MAX]),
+        token_ids: n.is_multiple_of(3).then(|| vec![i32::try_from(n).unwrap(), 7]),
+        logprobs: n.is_multiple_of(3).then(|| vec![-0.125, -1e-9]),
     }
 }
 
@@ -119,6 +128,12 @@ fn step_action(n: u64, at: u64) -> RowStepAction {
     }
 }
 
+/// No conversation that was begun anew, or one.
+fn begun(n: u64) -> Vec<RowConversation> {
+    let begun = RowConversation { step: 1, messages: 2, dropped: 1, dropped_steps: vec![0] };
+    if n.is_multiple_of(2) { Vec::new() } else { vec![begun] }
+}
+
 /// A message of each kind: with calls, with a result, with and without a weight.
 fn conversation(n: u64) -> Vec<RowMessage> {
     let message = |role: &str, content: String| RowMessage {
@@ -129,6 +144,8 @@ fn conversation(n: u64) -> Vec<RowMessage> {
         tool_call_id: None,
         name: None,
         weight: None,
+        step: None,
+        loss_hint: None,
     };
     let call = RowToolCall {
         id: format!("call-{n}"),
@@ -140,6 +157,8 @@ fn conversation(n: u64) -> Vec<RowMessage> {
     let called = message("assistant", String::new());
     let reasoning = n.is_multiple_of(2).then(|| "first look".to_owned());
     let called = RowMessage { tool_calls: Some(vec![call]), reasoning, weight: Some(1), ..called };
+    let loss_hint = n.is_multiple_of(3).then(|| "reply".to_owned());
+    let called = RowMessage { step: Some(0), loss_hint, ..called };
     let result = RowMessage { tool_call_id: id, name, ..message("tool", format!("öutput {n}")) };
     vec![asked, called, result]
 }
@@ -206,6 +225,8 @@ pub(crate) fn completion(n: u64) -> CompletionRow {
         tool_call_id: None,
         name: None,
         weight,
+        step: None,
+        loss_hint: weight.map(|_| "reply".to_owned()),
     };
     let asked = format!("What is {n}?\n\tSay it.");
     let (asked, said) = (text("user", &asked, None), text("assistant", &response, Some(1)));
@@ -229,6 +250,9 @@ pub(crate) fn completion(n: u64) -> CompletionRow {
         labels: (0..n % 3).map(|i| format!("label-{i}")).collect(),
         input_tokens: Some(i64::try_from(n).unwrap()),
         output_tokens: Some(12),
+        prompt_token_ids: n.is_multiple_of(2).then(|| vec![1, 2]),
+        token_ids: n.is_multiple_of(2).then(Vec::new),
+        logprobs: n.is_multiple_of(2).then(|| vec![-0.5]),
         cost_usd: Money::from_nanos(n + 1),
         model_ms: i64::try_from(n * 10).unwrap(),
         attempt: 1,

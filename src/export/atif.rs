@@ -62,7 +62,7 @@ struct AtifStep<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     observation: Option<AtifObservation<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    metrics: Option<AtifMetrics>,
+    metrics: Option<AtifMetrics<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     llm_call_count: Option<i32>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -93,11 +93,17 @@ struct AtifCallResult<'a> {
 
 /// What a reply cost.
 #[derive(Serialize)]
-struct AtifMetrics {
+struct AtifMetrics<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     prompt_tokens: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     completion_tokens: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cached_tokens: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    completion_token_ids: Option<&'a [i32]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    logprobs: Option<&'a [f64]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cost_usd: Option<Box<RawValue>>,
 }
@@ -287,10 +293,13 @@ fn call(call: &RowToolCall) -> Result<AtifCall<'_>, LeftReason> {
     Ok(AtifCall { tool_call_id: &call.id, function_name: &call.name, arguments })
 }
 
-fn metrics(facts: ReplyFacts<'_>) -> AtifMetrics {
+fn metrics(facts: ReplyFacts<'_>) -> AtifMetrics<'_> {
     AtifMetrics {
         prompt_tokens: facts.input_tokens,
         completion_tokens: facts.output_tokens,
+        cached_tokens: facts.cached_tokens,
+        completion_token_ids: facts.token_ids,
+        logprobs: facts.logprobs,
         cost_usd: exact_dollars(facts.cost),
     }
 }

@@ -9,6 +9,11 @@ use synthd_actors::model::{CompletionRow, DatasetRow, Money, RowStep};
 pub(super) struct ReplyFacts<'a> {
     pub(super) input_tokens: Option<i64>,
     pub(super) output_tokens: Option<i64>,
+    pub(super) cached_tokens: Option<i64>,
+    /// The ids of its tokens.
+    pub(super) token_ids: Option<&'a [i32]>,
+    /// The logarithms of their probabilities.
+    pub(super) logprobs: Option<&'a [f64]>,
     pub(super) cost: Money,
     pub(super) calls: Option<i32>,
     pub(super) finish_reason: Option<&'a str>,
@@ -23,6 +28,9 @@ impl<'a> ReplyFacts<'a> {
         Self {
             input_tokens: step.input_tokens,
             output_tokens: step.output_tokens,
+            cached_tokens: step.cached_tokens,
+            token_ids: step.token_ids.as_deref(),
+            logprobs: step.logprobs.as_deref(),
             cost: step.cost_usd,
             calls: step.calls,
             finish_reason: step.finish_reason.as_deref(),
@@ -35,6 +43,9 @@ impl<'a> ReplyFacts<'a> {
         Self {
             input_tokens: row.input_tokens,
             output_tokens: row.output_tokens,
+            cached_tokens: None,
+            token_ids: row.token_ids.as_deref(),
+            logprobs: row.logprobs.as_deref(),
             cost: row.cost_usd,
             calls: Some(row.calls),
             finish_reason: Some(&row.finish_reason),

@@ -145,6 +145,8 @@ fn a_step_of_atif_has_the_results_of_its_calls() {
     );
     assert_eq!(steps[2]["extra"]["reward"], json!(row.trajectory[0].reward));
     assert_eq!(made["final_metrics"]["total_completion_tokens"], 20);
+    let tokens = (&steps[2]["metrics"]["completion_token_ids"], &steps[2]["metrics"]["logprobs"]);
+    assert_eq!(tokens, (&json!([0, 7]), &json!([-0.125, -1e-9])));
     assert_eq!(lost, [LostPart::ResultNames]);
     row.trajectory.truncate(1);
     let (line, lost) = exported(ExportFormat::Atif, row);

@@ -20,6 +20,8 @@ pub(super) fn message(role: &str, content: &str) -> RowMessage {
         tool_call_id: None,
         name: None,
         weight: (role == "assistant").then_some(1),
+        step: None,
+        loss_hint: None,
     }
 }
 

@@ -46,6 +46,46 @@ async fn a_stream_is_put_together() {
     assert!(!reply.uncounted);
 }
 
+/// As vLLM gives them if it is asked to: ids of the prompt with the first chunk, and those of the reply
+/// with each.
+#[tokio::test]
+async fn tokens_are_those_that_the_host_gives() {
+    let piece = |text: &str, ids: &[i32], logprobs: &[f64]| {
+        let mut piece = delta(json!({ "content": text }));
+        let content: Vec<Value> = logprobs
+            .iter()
+            .map(|logprob| json!({ "token": "t", "logprob": logprob, "bytes": null, "top_logprobs": [] }))
+            .collect();
+        piece["choices"][0]["token_ids"] = json!(ids);
+        piece["choices"][0]["logprobs"] = json!({ "content": content });
+        piece
+    };
+    let mut begun = delta(json!({ "role": "assistant", "content": "" }));
+    begun["prompt_token_ids"] = json!([9, 8, 7]);
+    let chunks = [
+        begun,
+        piece("Let", &[1], &[-0.5]),
+        piece(" me", &[2, 3], &[-0.25, -2.0]),
+        finish("stop"),
+        usage(3, 3),
+    ];
+    let reply = say_hello(&Host::doing(stream_of(&chunks))).await.unwrap();
+    let tokens = reply.tokens.unwrap();
+    assert_eq!(tokens.prompt_ids, Some(vec![9, 8, 7]));
+    assert_eq!(tokens.ids, Some(vec![1, 2, 3]));
+    assert_eq!(tokens.logprob_values(), Some(vec![-0.5, -0.25, -2.0]));
+    let whole = json!({ "prompt_token_ids": [4], "choices": [{ "index": 0, "finish_reason": "stop",
+        "message": { "role": "assistant", "content": "Hi" }, "token_ids": [5],
+        "logprobs": { "content": [{ "token": "Hi", "logprob": -1.5 }] } },
+        { "index": 1, "token_ids": [6], "message": { "content": "Ho" } }] });
+    let reply = say_hello(&Host::doing(status("200 OK", "", &whole.to_string()))).await.unwrap();
+    let tokens = reply.tokens.unwrap();
+    assert_eq!((tokens.prompt_ids, tokens.ids), (Some(vec![4]), Some(vec![5])));
+    // A host that gives none.
+    let chunks = [delta(json!({ "content": "Hi" })), finish("stop"), usage(3, 3)];
+    assert_eq!(say_hello(&Host::doing(stream_of(&chunks))).await.unwrap().tokens, None);
+}
+
 #[tokio::test]
 async fn what_is_sent_is_what_the_format_wants() {
     let host = Host::doing(stream_of(&[finish("stop"), usage(1, 1)]));

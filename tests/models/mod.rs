@@ -5,6 +5,7 @@ mod adapter;
 mod agent;
 mod anthropic;
 mod episode_agents;
+mod exact_messages;
 mod families;
 mod faulty;
 mod gateway;

@@ -3,8 +3,8 @@
 
 use super::{good, turn};
 use crate::model::{
-    ChatMessage, ChatRequest, ChatRole, FinishReason, RequestSettings, RowMessage, TaskCheck,
-    ToolCall, ToolSchema, Turn,
+    ChatMessage, ChatRequest, ChatRole, FinishReason, ReplyTokens, RequestSettings,
+    RowConversation, RowMessage, TaskCheck, ToolCall, ToolSchema, Turn, Usage,
 };
 use crate::quality::row::{FinishedEpisode, build_row};
 use std::sync::Arc;
@@ -80,6 +80,90 @@ fn the_last_of_several_conversations_is_shown() {
         "tool out Some(\"bash\") None",
     ];
     assert_eq!(told(&with_turns(turns)), expected);
+}
+
+/// Step and hint of each message.
+fn hints(turns: Vec<Turn>) -> Vec<String> {
+    let row = build_row(&with_turns(turns), String::new());
+    let tell = |m: RowMessage| match (m.step, m.loss_hint) {
+        (Some(step), Some(hint)) => format!("{step} {hint}"),
+        (Some(step), None) => step.to_string(),
+        (None, hint) => hint.unwrap_or_default(),
+    };
+    row.messages.unwrap().into_iter().map(tell).collect()
+}
+
+#[test]
+fn a_message_says_its_step_and_what_a_loss_may_do() {
+    let mut turns = vec![calling(0, "a"), calling(1, "b")];
+    let foreign = text(ChatRole::Assistant, "an example");
+    turns[0].opening = request(vec![text(ChatRole::User, "u"), foreign.clone()]);
+    turns[1].step.actions[0].error = Some("killed by signal 9".to_owned());
+    assert_eq!(hints(turns.clone()), ["", "injected", "0 reply", "0", "1 error", "1"]);
+    // In a later conversation a reply is known again, with its step.
+    let mut later = calling(2, "c");
+    let again = turns[1].reply.message.clone();
+    later.opening = request(vec![text(ChatRole::User, "u"), foreign, again]);
+    turns.push(later);
+    assert_eq!(hints(turns), ["", "injected", "1 error", "2 reply", "2"]);
+}
+
+#[test]
+fn what_a_later_conversation_no_longer_has_is_told() {
+    let row = |turns: &[Turn]| build_row(&with_turns(turns.to_vec()), String::new());
+    let mut turns = vec![calling(0, "a"), calling(1, "b")];
+    assert_eq!(row(&turns).conversations, None, "no request was recorded");
+    let asked = || text(ChatRole::User, "u");
+    turns[0].opening = request(vec![text(ChatRole::System, "s"), asked()]);
+    assert_eq!(row(&turns).conversations, Some(Vec::new()));
+    // The new conversation has a summary in place of the system message and the first step.
+    let mut third = calling(2, "c");
+    let mut kept = turns[1].messages.clone();
+    kept[0].tool_calls[0].arguments = "{ }".to_owned();
+    third.opening = request([vec![asked(), text(ChatRole::User, "So far.")], kept].concat());
+    turns.push(third);
+    turns.push(calling(3, "d"));
+    let begun = RowConversation { step: 2, messages: 4, dropped: 3, dropped_steps: vec![0] };
+    assert_eq!(row(&turns).conversations, Some(vec![begun]));
+}
+
+#[test]
+fn the_tokens_of_a_prompt_stand_in_a_row_once() {
+    let tokens = |prompt: Option<&[i32]>, ids: &[i32]| {
+        let logprobs = ids.iter().map(|id| serde_json::Number::from(-*id)).collect();
+        let prompt_ids = prompt.map(<[i32]>::to_vec);
+        Some(Box::new(ReplyTokens {
+            prompt_ids,
+            ids: Some(ids.to_vec()),
+            logprobs: Some(logprobs),
+        }))
+    };
+    let mut turns = vec![calling(0, "a"), calling(1, "b"), calling(2, "c"), calling(3, "d")];
+    turns[0].reply.tokens = tokens(Some(&[1, 2]), &[3]);
+    turns[0].reply.usage = Usage { cached_tokens: Some(1), ..Usage::of(2, 1) };
+    turns[0].step.usage = turns[0].reply.usage;
+    turns[1].reply.tokens = tokens(Some(&[1, 2, 3, 4, 5]), &[6, 7]);
+    // Its reply was written in another way when it was sent back.
+    turns[2].reply.tokens = tokens(Some(&[1, 2, 3, 4, 5, 6, 9, 9]), &[8]);
+    turns[3].reply.tokens = tokens(None, &[1]);
+    turns[1].model = Some("fake/org/two".to_owned());
+    let row = build_row(&with_turns(turns), String::new());
+    let told: Vec<_> = row
+        .trajectory
+        .iter()
+        .map(|step| (step.prompt_kept, step.prompt_token_ids.clone(), step.token_ids.clone()))
+        .collect();
+    let expected = [
+        (Some(0), Some(vec![1, 2]), Some(vec![3])),
+        (Some(3), Some(vec![4, 5]), Some(vec![6, 7])),
+        (Some(6), Some(vec![9, 9]), Some(vec![8])),
+        (None, None, Some(vec![1])),
+    ];
+    assert_eq!(told, expected);
+    assert_eq!(row.trajectory[1].logprobs, Some(vec![-6.0, -7.0]));
+    let cached: Vec<_> = row.trajectory.iter().map(|step| step.cached_tokens).collect();
+    assert_eq!(cached, [Some(1), None, None, None]);
+    assert_eq!(row.trajectory[1].fallback_model.as_deref(), Some("fake/org/two"));
 }
 
 /// What a provider's filter refused has no word of the model, so there is nothing to learn from.

@@ -2,8 +2,9 @@
 
 use super::stages::{plain_labels, stages};
 use crate::model::{
-    AttemptNumber, COMPLETION_SCHEMA, ChatMessage, CompletionRow, PlannedEpisode, QualityPolicy,
-    RowMessage, RowRecord, SOONEST, SamplingParams, SandboxFingerprint, Turn, digest_of,
+    AttemptNumber, COMPLETION_SCHEMA, ChatMessage, CompletionRow, MessageOrigin, PlannedEpisode,
+    QualityPolicy, ReplyTokens, RowMessage, RowRecord, SOONEST, SamplingParams, SandboxFingerprint,
+    Turn, digest_of,
 };
 use crate::policy::split_of;
 use crate::quality::{FinishedUnit, run_stages};
@@ -71,6 +72,7 @@ impl FinishedCompletion {
         // A model name is `provider/model`.
         let (provider, model) = answered_by.split_once('/').unwrap_or(("", answered_by));
         let counted = reply.and_then(|reply| reply.counted());
+        let tokens = reply.and_then(|reply| reply.tokens.as_deref());
         let thought = reply.and_then(|reply| reply.message.reasoning.as_ref());
         CompletionRow {
             schema_version: COMPLETION_SCHEMA.to_owned(),
@@ -92,6 +94,9 @@ impl FinishedCompletion {
             labels: Vec::new(),
             input_tokens: counted.map(|usage| signed(usage.input_tokens)),
             output_tokens: counted.map(|usage| signed(usage.output_tokens)),
+            prompt_token_ids: tokens.and_then(|tokens| tokens.prompt_ids.clone()),
+            token_ids: tokens.and_then(|tokens| tokens.ids.clone()),
+            logprobs: tokens.and_then(ReplyTokens::logprob_values),
             cost_usd: turn.map(|turn| turn.step.cost).unwrap_or_default(),
             model_ms: signed(turn.and_then(|turn| turn.step.model_ms).unwrap_or_default()),
             attempt: i32::try_from(self.attempt.0).unwrap_or(i32::MAX),
@@ -113,7 +118,19 @@ impl FinishedCompletion {
         let asked = turn.opening.iter().flat_map(|request| &request.messages);
         let all: Vec<&ChatMessage> = asked.chain([&turn.reply.message]).collect();
         let own = all.len().checked_sub(1).filter(|_| !turn.reply.is_silent_refusal());
-        RowMessage::all_of(&all, |at, _| Some(at) == own)
+        let answer = MessageOrigin {
+            own: true,
+            step: Some(turn.step.index),
+            failed: turn.step.error().is_some(),
+        };
+        let other = MessageOrigin::default();
+        let mut messages =
+            RowMessage::all_of(&all, |at| if Some(at) == own { answer } else { other });
+        if let Some(last) = messages.last_mut().filter(|_| own.is_none()) {
+            // Nobody said it.
+            last.loss_hint = None;
+        }
+        messages
     }
 }
 

@@ -372,7 +372,7 @@ const CONTAINERS: [&str; 6] =
     ["generationConfig", "thinkingConfig", "options", "reasoning", "thinking", "output_config"];
 
 /// Fields that change neither the price of a token nor the most tokens of a call.
-const UNPRICED: [&str; 45] = [
+const UNPRICED: [&str; 47] = [
     "top_k",
     "topK",
     "top_a",
@@ -388,6 +388,8 @@ const UNPRICED: [&str; 45] = [
     "logit_bias",
     "logprobs",
     "top_logprobs",
+    "return_token_ids",
+    "return_tokens_as_token_ids",
     "min_tokens",
     "ignore_eos",
     "user",

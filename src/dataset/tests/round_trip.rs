@@ -24,12 +24,19 @@ prop_compose! {
         (reward, return_to_go) in (any::<f64>(), any::<f64>()),
         (done, truncated, exit_code) in (any::<bool>(), any::<bool>(), option::of(any::<i32>())),
         (input_tokens, output_tokens) in any::<(Option<i64>, Option<i64>)>(),
-        duration_ms in any::<i64>(),
-        model_ms in option::of(any::<i64>()),
+        (duration_ms, model_ms) in (any::<i64>(), option::of(any::<i64>())),
         (finish_reason, calls) in (option::of(text()), option::of(any::<i32>())),
         (cost_usd, stage) in (money(), option::of(text())),
-        actions in option::of(vec(step_action(), 0..3)),
-        milestones_changed in option::of(vec(text(), 0..3)),
+        (actions, milestones_changed) in
+            (option::of(vec(step_action(), 0..3)), option::of(vec(text(), 0..3))),
+        (model_version, fallback_model) in (option::of(text()), option::of(text())),
+        (cached_tokens, reasoning_tokens, prompt_kept) in
+            any::<(Option<i64>, Option<i64>, Option<i32>)>(),
+        (prompt_token_ids, token_ids, logprobs) in (
+            option::of(vec(any::<i32>(), 0..4)),
+            option::of(vec(any::<i32>(), 0..4)),
+            option::of(vec(any::<f64>(), 0..4)),
+        ),
     ) -> RowStep {
         RowStep {
             step,
@@ -37,7 +44,8 @@ prop_compose! {
             action: RowAction { kind, tool, arguments },
             observation, reward, reasoning, return_to_go, done, error, exit_code, truncated,
             input_tokens, output_tokens, cost_usd, duration_ms, model_ms, finish_reason, calls,
-            actions, milestones_changed, stage,
+            actions, milestones_changed, stage, model_version, fallback_model, cached_tokens,
+            reasoning_tokens, prompt_kept, prompt_token_ids, token_ids, logprobs,
         }
     }
 }
@@ -61,10 +69,20 @@ prop_compose! {
         (role, content, reasoning) in (text(), text(), option::of(text())),
         tool_calls in option::of(vec((text(), text(), text()), 0..3)),
         (tool_call_id, name, weight) in (option::of(text()), option::of(text()), option::of(any::<i32>())),
+        (step, loss_hint) in (option::of(any::<i32>()), option::of(text())),
     ) -> RowMessage {
         let call = |(id, name, arguments)| RowToolCall { id, name, arguments };
         let tool_calls = tool_calls.map(|calls| calls.into_iter().map(call).collect());
-        RowMessage { role, content, reasoning, tool_calls, tool_call_id, name, weight }
+        RowMessage { role, content, reasoning, tool_calls, tool_call_id, name, weight, step, loss_hint }
+    }
+}
+
+prop_compose! {
+    fn begun()(
+        (step, messages, dropped) in any::<(i32, i32, i32)>(),
+        dropped_steps in vec(any::<i32>(), 0..3),
+    ) -> RowConversation {
+        RowConversation { step, messages, dropped, dropped_steps }
     }
 }
 
@@ -147,7 +165,8 @@ prop_compose! {
             (option::of(text()), option::of(vec(text(), 0..4)), option::of(pack()).boxed()),
         pass_rate in option::of(any::<(i32, i32, f64, f64)>()),
         (model_version, tools, calls) in (option::of(text()), option::of(text()), option::of(any::<i64>())),
-        messages in option::of(vec(message(), 0..4)).boxed(),
+        (messages, conversations) in
+            (option::of(vec(message(), 0..4)).boxed(), option::of(vec(begun(), 0..3))),
         (milestones, reverified) in
             (option::of(vec(milestone(), 0..3)), option::of(reverification())),
     ) -> TrajectoryRow {
@@ -159,7 +178,7 @@ prop_compose! {
             kind, skills, pack,
             difficulty: name(), llm_model: name(), llm_provider: name(), scaffold: name(),
             sampling, prompt_digest, sample, template_digest, model_version, tools, calls,
-            messages, milestones,
+            messages, conversations, milestones,
             sandbox, trajectory, final_result: name(), total_reward, verification, labels, reverified,
             pass_rate: pass_rate.map(|(tries, solved, low, high)| PassRate { tries, solved, low, high }),
             execution_time_seconds, total_tokens, cost_usd, attempt, canary: name(),

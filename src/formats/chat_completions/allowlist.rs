@@ -40,6 +40,8 @@ pub(in crate::formats) const REQUEST: AllowedShape = Object(&[
     key("logit_bias", Free),
     key("logprobs", Flag),
     key("top_logprobs", Count),
+    key("return_token_ids", Flag),
+    key("return_tokens_as_token_ids", Flag),
     key("response_format", Kinds(FORMATS)),
     key("modalities", List(&Words(&["text"]))),
     key("reasoning_effort", Text),

@@ -13,6 +13,7 @@ use super::FAMILY;
 use crate::formats::reading::counts::{counted, keep_most, with_known_total};
 use crate::formats::reading::events::ReplyBuilder;
 use crate::formats::reading::faults::{self, incomplete_answer, malformed, unbegun, unreadable};
+use crate::formats::reading::token_reader::TokenReader;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -35,6 +36,8 @@ pub(super) struct OpenAiChunk {
     choices: Option<Vec<OpenAiChoice>>,
     /// The token counts. Their fields differ between hosts, so they stay JSON.
     usage: Option<Value>,
+    /// The ids of the tokens that the model read (vLLM).
+    prompt_token_ids: Option<Value>,
     /// An error in a stream that began with a good status.
     error: Option<Value>,
 }
@@ -49,6 +52,10 @@ struct OpenAiChoice {
     /// The message of a whole completion.
     message: Option<OpenAiDelta>,
     finish_reason: Option<String>,
+    /// The ids of the next tokens (vLLM).
+    token_ids: Option<Value>,
+    /// The probabilities of the next tokens.
+    logprobs: Option<Value>,
     /// OpenRouter reports here that the provider behind it has failed.
     error: Option<Value>,
 }
@@ -107,6 +114,8 @@ pub(crate) struct OpenAiReplyBuilder {
     finish: Option<String>,
     /// The greatest counts so far.
     usage: Value,
+    /// The tokens so far.
+    tokens: TokenReader,
 }
 
 impl ReplyBuilder for OpenAiReplyBuilder {
@@ -147,9 +156,10 @@ impl ReplyBuilder for OpenAiReplyBuilder {
             _ => FinishReason::Stop,
         };
         let (usage, answered_by) = (usage_of(&self.usage), self.model.take());
+        let tokens = std::mem::take(&mut self.tokens).finished();
         let message = self.message();
         let (usage, uncounted) = counted(usage, &message);
-        Ok(ChatReply { answered_by, uncounted, ..ChatReply::new(message, finish, usage) })
+        Ok(ChatReply { answered_by, uncounted, tokens, ..ChatReply::new(message, finish, usage) })
     }
 }
 
@@ -164,6 +174,7 @@ impl OpenAiReplyBuilder {
         if let Some(usage) = chunk.usage.filter(Value::is_object) {
             keep_most(&mut self.usage, usage);
         }
+        self.tokens.prompt(chunk.prompt_token_ids.as_ref());
         for choice in chunk.choices.unwrap_or_default() {
             // Only the first completion is read. An adapter asks for one, but a client of the
             // gateway may ask for more (`n`).
@@ -173,6 +184,8 @@ impl OpenAiReplyBuilder {
             if let Some(error) = choice.error.filter(|error| !error.is_null()) {
                 return Err(faults::stream_fault(&error));
             }
+            self.tokens.ids(choice.token_ids.as_ref());
+            self.tokens.logprobs(choice.logprobs.as_ref());
             for delta in [choice.delta, choice.message].into_iter().flatten() {
                 self.take_delta(delta)?;
             }

@@ -10,3 +10,4 @@ pub(crate) mod losses;
 pub(in crate::formats) mod openai_request;
 pub(crate) mod request_parser;
 pub(crate) mod retry_after;
+pub(in crate::formats) mod token_reader;

@@ -197,10 +197,14 @@ impl GatewayAgent {
     }
 
     /// A reply as it may be recorded. The client gets the original.
-    pub(in crate::gateway) fn redacted_reply(&self, reply: &ChatReply) -> ChatReply {
-        let mut reply = reply.clone();
+    pub(in crate::gateway) fn redacted_reply(&self, original: &ChatReply) -> ChatReply {
+        let mut reply = original.clone();
         self.hide(&mut reply.message);
         self.hide_in_texts(&mut reply.answered_by);
+        // The tokens say the same as the texts.
+        if reply.message != original.message {
+            reply.tokens = None;
+        }
         reply
     }
 }

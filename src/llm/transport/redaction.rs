@@ -162,7 +162,11 @@ impl KeyMatcher {
             texts.extend(verbatim.iter_mut().map(|(_, json)| json));
         }
         texts.extend(reply.answered_by.as_mut());
-        texts.into_iter().for_each(|text| self.redact_in(text));
+        let found: Vec<bool> = texts.into_iter().map(|text| self.redact_in(text)).collect();
+        // The tokens say the same as the texts.
+        if found.contains(&true) {
+            reply.tokens = None;
+        }
     }
 
     /// Takes the key out of the message of a fault.
@@ -170,11 +174,13 @@ impl KeyMatcher {
         self.redact_in(&mut fault.message);
     }
 
-    /// Takes the complete key out of one text.
-    fn redact_in(&self, text: &mut String) {
-        if matches!(self.first(text.as_bytes(), 0), Some((_, KeyMatch::Whole(_)))) {
+    /// Takes the complete key out of one text. Tells whether the text had it.
+    fn redact_in(&self, text: &mut String) -> bool {
+        let found = matches!(self.first(text.as_bytes(), 0), Some((_, KeyMatch::Whole(_))));
+        if found {
             *text = self.redacted_text(std::mem::take(text));
         }
+        found
     }
 }
 

@@ -255,6 +255,7 @@ fn trajectory(campaign: &str, ordinal: u64) -> TrajectoryRow {
         sandbox: fingerprint(),
         trajectory: vec![row_step()],
         messages: None,
+        conversations: None,
         final_result: "unresolved".to_owned(),
         total_reward: 0.1 + 0.7,
         verification: RowVerification {
@@ -304,6 +305,14 @@ fn row_step() -> RowStep {
         actions: None,
         milestones_changed: None,
         stage: None,
+        model_version: None,
+        fallback_model: None,
+        cached_tokens: None,
+        reasoning_tokens: None,
+        prompt_kept: None,
+        prompt_token_ids: None,
+        token_ids: None,
+        logprobs: None,
     }
 }
 
