@@ -20,6 +20,7 @@ use super::manifest::{
 };
 use super::metadata::{DatasetMetadata, METADATA_SCHEMA, StageCounts, rfc3339};
 use super::note_file::NoteWriter;
+use super::sample_figures::SampleTally;
 use super::tally::DatasetTally;
 use super::version::{DatasetVersions, VersionDraft};
 use super::writer::{DatasetWriteError, ShardLimits, SplitWriter};
@@ -236,6 +237,8 @@ struct VersionWriter {
     digest: RowsDigest,
     /// What each stage rejected.
     stages: StageCounts,
+    /// How the samples of tasks came out, in all rows.
+    samples: SampleTally,
     /// What is kept beside the rows; none if nothing is.
     notes: Option<NoteWriter>,
 }
@@ -257,6 +260,7 @@ impl VersionWriter {
             tally: DatasetTally::of(format),
             digest: RowsDigest::default(),
             stages: StageCounts::default(),
+            samples: SampleTally::default(),
             notes: None,
         })
     }
@@ -272,6 +276,7 @@ impl VersionWriter {
         for record in &mut page {
             record.row.as_trajectory_mut().into_iter().for_each(carry_over);
             review.review(record);
+            self.samples.add(&record.row);
             if let Some(note) = review.note(record) {
                 self.note(&note)?;
             }
@@ -344,6 +349,7 @@ impl VersionWriter {
         // manifest is written last.
         let digest = self.digest.finish(facts.format.schema(), &facts.config_digest);
         let metadata = facts.metadata(version, digest, self.stages, &self.tally, curation);
+        let metadata = DatasetMetadata { samples: self.samples.figures(), ..metadata };
         let dir = self.draft.dir();
         let card = write_file(dir, CARD, &card(&metadata, &files))?;
         files.push(write_file(dir, METADATA, &pretty(&metadata)?)?);
@@ -431,6 +437,7 @@ impl VersionFacts {
                 ..stages
             },
             curation,
+            samples: None,
             figures,
         }
     }
