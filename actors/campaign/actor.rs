@@ -17,6 +17,7 @@
 //! [`RunningUnit`] is dropped.
 
 use super::choices::ChoicePlanner;
+use super::diversity::DiversityWatch;
 use super::messages::{
     CampaignHandle, CancelCampaign, DrainCampaign, PauseCampaign, ResumeCampaign,
 };
@@ -99,6 +100,8 @@ pub struct CampaignActor {
     pub(super) slots: Arc<Semaphore>,
     /// Counts the panics of episodes.
     pub(super) intensity: RestartIntensity,
+    /// The newest episodes, if their diversity is watched.
+    pub(super) diversity: Option<DiversityWatch>,
     /// The ends of attempts and the answers that are awaited.
     pub(super) waits: CampaignWaits,
     pub(super) progress: watch::Sender<CampaignProgress>,
@@ -118,6 +121,7 @@ impl CampaignActor {
         let config = kind.config().clone();
         let sampler = SamplePlanner::new(&config, &episodes, ordinal);
         let choices = draw.map(|draw| ChoicePlanner::new(draw, &episodes));
+        let diversity = config.diversity.map(DiversityWatch::new);
         let mut progress =
             CampaignProgress::new((config.name.clone(), config.kind), tasks, skipped);
         episodes.iter().for_each(|record| progress.add_record(record));
@@ -156,6 +160,7 @@ impl CampaignActor {
             left_open,
             slots,
             intensity: RestartIntensity::new(PANICS, PANIC_WINDOW),
+            diversity,
             waits: CampaignWaits::default(),
             progress,
         };

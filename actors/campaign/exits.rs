@@ -57,6 +57,7 @@ impl CampaignActor {
             p.add_turns(unit.turns());
         });
         self.plan_more(&record.plan, &outcome, ctx);
+        self.watch_diversity(unit.turns(), ctx);
         record.outcome = Some(outcome);
         record.fingerprint = unit.fingerprint().cloned();
         record.finished_at_ms = Some(unit.finished_at_ms());

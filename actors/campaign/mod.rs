@@ -15,6 +15,7 @@
 //! - `samples`, `choices`: further samples, and choices of an informative draw, planned while the
 //!   campaign runs.
 //! - `actor`, `admission`, `pending`: the state, and the launch of episodes.
+//! - `diversity`: watches whether the newest episodes repeat each other.
 //! - `exits`: what follows the end of an attempt.
 //! - `finish`: publication, and coming to rest.
 //! - `waits`: what the actor waits for.
@@ -23,6 +24,7 @@
 mod actor;
 mod admission;
 mod choices;
+mod diversity;
 mod exits;
 mod finish;
 mod messages;

@@ -6,7 +6,8 @@
 //! in this process, the same form is built from the journal ([`CampaignProgress::from_record`]).
 
 use crate::model::{
-    CampaignCounts, CampaignName, CampaignRecord, CampaignState, DatasetRecord, EpisodeCounts,
+    CampaignCounts, CampaignName, CampaignRecord, CampaignState, DatasetRecord, DiversityCounts,
+    EpisodeCounts,
     EpisodeRecord, Fault, FaultCounts, FaultKind, Money, NewVersion, Outcome, RowCounts,
     RowDecision, TokenCounts, Turn, WorkName,
 };
@@ -42,6 +43,9 @@ pub struct CampaignProgress {
     /// Everything that was spent, from the ledger. It includes calls that led to no step.
     pub cost_usd: Money,
     pub rows: RowCounts,
+    /// How diverse the newest episodes are, if the campaign watches it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diversity: Option<DiversityCounts>,
     /// The newest dataset version, if there is one.
     pub dataset: Option<DatasetRecord>,
     /// Why this run wrote the dataset version. None: the version existed before.
@@ -84,6 +88,7 @@ impl CampaignProgress {
             tokens: TokenCounts::default(),
             cost_usd: Money::ZERO,
             rows: RowCounts::default(),
+            diversity: None,
             dataset: None,
             new_version: None,
             skipped,

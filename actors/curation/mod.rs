@@ -34,7 +34,7 @@ pub use curation_stage::{
     CurationStage, RowFinder, StageFinder, StageInputs, TextFinder, TextMatch, WholeFinder,
     WholeRemarks,
 };
-pub use diversity::DiversitySample;
+pub use diversity::{DiversitySample, window_diversity, written_text};
 pub use note_cache::{NoteCache, NoteKey, NotesInMemory};
 pub use recipe::{CurationAction, Recipe, RecipeSource, RecipeStage};
 pub use row_note::{RowNote, StageRemark};

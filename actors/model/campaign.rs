@@ -8,7 +8,7 @@
 
 use super::sandbox::BASE_IMAGE;
 use super::{
-    AgentProgram, CampaignName, ChatRequest, CompletionSettings, ModelAbility, ModelPrice,
+    AgentProgram, CampaignName, ChatRequest, CompletionSettings, DiversityFloor, ModelAbility, ModelPrice,
     ModelRouting, Money, PromptOverrides, RetentionRules, SOONEST, SamplingParams, SandboxSpec, SpendingCaps, Task,
     TaskDraw, WorkName, digest_of,
 };
@@ -78,6 +78,9 @@ pub struct CampaignConfig {
     pub episode_budget: Option<Money>,
     pub quality: QualityPolicy,
     pub dataset: DatasetConfig,
+    /// The floor of the newest episodes' diversity. It changes no row, so it is not part of the identity.
+    #[serde(skip)]
+    pub diversity: Option<DiversityFloor>,
     /// How long the record is kept. It changes no row, so it is not part of the identity.
     #[serde(skip)]
     pub retention: RetentionRules,

@@ -28,6 +28,7 @@ mod retry;
 mod sample_tracker;
 mod samples;
 mod split;
+mod template_rate;
 mod token_bucket;
 
 pub use assign::{AssignmentRules, TaskProfile, able_models, assign, shares};
@@ -48,4 +49,5 @@ pub use retry::{RetryDecision, RetryPolicy, backoff};
 pub use sample_tracker::{SampleKey, SampleTracker, trial_of};
 pub use samples::{SampleCounts, more_samples, pass_rate, wilson, wilson_of_rate};
 pub use split::split_of;
+pub use template_rate::{TemplateRate, TemplateRateKey, template_rates};
 pub use token_bucket::TokenBucket;

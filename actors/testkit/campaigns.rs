@@ -143,6 +143,7 @@ pub fn campaign(name: &str, tasks: u32) -> CampaignConfig {
         episode_budget: None,
         quality: QualityPolicy::default(),
         dataset: DatasetConfig::default(),
+        diversity: None,
         retention: Default::default(),
     }
 }

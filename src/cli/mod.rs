@@ -38,6 +38,7 @@ mod template_export;
 mod template_filter;
 mod template_harbor;
 mod template_new;
+mod template_rates;
 mod template_variety;
 mod template_watch;
 mod terminal;

@@ -372,7 +372,8 @@ fn unprepared() -> Error {
 /// paused the campaign.
 pub(in crate::cli) fn ended(last: &CampaignProgress, interrupted: bool) -> Result<ExitCode> {
     match last.state {
-        CampaignState::Paused if last.escalated => Err(paused(last)),
+        // A campaign that watches its diversity may pause itself without a fault.
+        CampaignState::Paused if last.escalated && last.cause.is_some() => Err(paused(last)),
         _ => Ok(exit_code(last, interrupted)),
     }
 }

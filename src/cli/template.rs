@@ -8,12 +8,14 @@ use crate::cli::template_draft::{self, TemplateDraftArgs};
 use crate::cli::template_export::{self, TemplateExportArgs};
 use crate::cli::template_filter::TemplateFilter;
 use crate::cli::template_new::{self, TemplateNewArgs};
+use crate::cli::template_rates::MeasuredRates;
 use crate::cli::template_variety::{self, TemplateVarietyArgs};
 use crate::cli::terminal::output::{print_json, print_line, table};
 use crate::error::{Code, Error, Result};
 use crate::templates;
 use clap::{Args, Subcommand};
 use serde_json::json;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use synthd_actors::model::{Task, TaskKind};
@@ -44,14 +46,22 @@ pub(super) enum TemplateCommand {
 }
 
 #[derive(Args)]
-#[command(after_help = "Examples:
+#[command(after_help = "With --data-dir, the list has the pass rates that campaigns there have measured: the rate of all models \
+together, its 95 % interval, the number of tries, and how many tasks every sample or no sample has solved. Only tasks \
+count that were tried at least twice ([tasks] samples), with the template as it is today. JSON has them by model.
+
+Examples:
   synthd template list --kind repair --difficulty hard
+  synthd template list --data-dir ./synthd-data
   synthd template list --skill sql.ddl --json | jq '.[].id'")]
 pub(super) struct TemplateListArgs {
     #[command(flatten)]
     templates: TemplateDirs,
     #[command(flatten)]
     filter: TemplateFilter,
+    /// Show the pass rates that campaigns in this data directory have measured
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -111,9 +121,15 @@ pub(super) fn run(command: TemplateCommand) -> Result<ExitCode> {
 fn list(args: &TemplateListArgs) -> Result<ExitCode> {
     let catalog = templates::load(&args.templates.directories)?;
     let selected = args.filter.select(&catalog)?;
+    let rates = args.data_dir.as_deref().map(|dir| MeasuredRates::read(dir, &catalog));
+    let rates = rates.transpose()?;
     if args.json {
-        let all: Vec<_> = selected.iter().map(|t| summary(t)).collect();
+        let all: Vec<_> = selected.iter().map(|t| listed(t, rates.as_ref())).collect();
         print_json(&all)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(rates) = rates {
+        show_rates(&selected, &rates);
         return Ok(ExitCode::SUCCESS);
     }
     let mut rows = table(&["template", "kind", "difficulty", "skills", "needs", "title"]);
@@ -125,6 +141,25 @@ fn list(args: &TemplateListArgs) -> Result<ExitCode> {
     }
     print_line(&rows.to_string());
     Ok(ExitCode::SUCCESS)
+}
+
+/// A template as JSON, with its measured pass rates if they were asked for.
+fn listed(template: &Template, rates: Option<&MeasuredRates>) -> serde_json::Value {
+    let mut summary = summary(template);
+    if let Some(rates) = rates {
+        summary["pass_rates"] = rates.document(template);
+    }
+    summary
+}
+
+/// Prints the templates with their measured pass rates.
+fn show_rates(selected: &[&Arc<Template>], rates: &MeasuredRates) {
+    let mut rows = table(&["template", "kind", "difficulty", "pass rate"]);
+    for template in selected {
+        let rate = rates.text(template);
+        rows.add_row([&template.id, kind_of(template), &shown_difficulty(template), &rate]);
+    }
+    print_line(&rows.to_string());
 }
 
 /// Where a template's difficulty is from: `measured 2026-11-30`, or `declared` by its author.

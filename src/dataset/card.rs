@@ -11,6 +11,7 @@ use super::curation_card::curation_section;
 use super::manifest::FileEntry;
 use super::markdown::{cell, line, table};
 use super::metadata::DatasetMetadata;
+use super::sample_figures::samples_section;
 use super::tally::DatasetFigures;
 use super::trajectory_card::trajectory_parts;
 use std::collections::BTreeMap;
@@ -72,6 +73,7 @@ pub(super) fn card_of(metadata: &DatasetMetadata, header: String, load: String) 
         format!("## Figures\n\n{}", parts.figures),
         parts.label.to_owned(),
         yields(metadata, parts.unit),
+        samples_section(metadata.samples.as_ref()),
         curation_section(metadata.curation.as_ref()),
         splits(metadata, &parts),
         parts.distributions,

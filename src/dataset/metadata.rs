@@ -1,6 +1,7 @@
 //! `metadata.json`: where a version came from, its figures, and what each stage let through. The
 //! writer makes it, the card shows it, and `verify` compares its figures with the rows.
 
+use super::sample_figures::SampleFigures;
 use super::tally::DatasetFigures;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -37,6 +38,9 @@ pub struct DatasetMetadata {
     /// What a recipe made of the rows; none for the dataset of a campaign.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub curation: Option<CurationReport>,
+    /// The tasks that every sample or no sample has solved; none if there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub samples: Option<SampleFigures>,
     /// The figures of the accepted rows. In JSON their fields are beside those above.
     #[serde(flatten)]
     pub figures: DatasetFigures,

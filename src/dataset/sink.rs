@@ -21,6 +21,7 @@ use super::manifest::{
 };
 use super::metadata::{DatasetMetadata, METADATA_SCHEMA, StageCounts, rfc3339};
 use super::note_file::NoteWriter;
+use super::sample_figures::SampleTally;
 use super::tally::DatasetTally;
 use super::version::{DatasetVersions, VersionDraft};
 use super::writer::{DatasetWriteError, ShardLimits, SplitWriter};
@@ -237,6 +238,8 @@ struct VersionWriter {
     digest: RowsDigest,
     /// What each stage rejected.
     stages: StageCounts,
+    /// How the samples of tasks came out, in all rows.
+    samples: SampleTally,
     /// What is kept beside the rows; none if nothing is.
     notes: Option<NoteWriter>,
 }
@@ -258,6 +261,7 @@ impl VersionWriter {
             tally: DatasetTally::of(format),
             digest: RowsDigest::default(),
             stages: StageCounts::default(),
+            samples: SampleTally::default(),
             notes: None,
         })
     }
@@ -273,6 +277,7 @@ impl VersionWriter {
         for record in &mut page {
             record.row.as_trajectory_mut().into_iter().for_each(carry_over);
             review.review(record);
+            self.samples.add(&record.row);
             if let Some(note) = review.note(record) {
                 self.note(&note)?;
             }
@@ -345,6 +350,7 @@ impl VersionWriter {
         // manifest is written last.
         let digest = self.digest.finish(facts.format.schema(), &facts.config_digest);
         let metadata = facts.metadata(version, digest, self.stages, &self.tally, curation);
+        let metadata = DatasetMetadata { samples: self.samples.figures(), ..metadata };
         let dir = self.draft.dir();
         let card = write_file(dir, CARD, &card(&metadata, &files))?;
         let croissant = pretty(&version_croissant(&metadata, &files))?;
@@ -434,6 +440,7 @@ impl VersionFacts {
                 ..stages
             },
             curation,
+            samples: None,
             figures,
         }
     }

@@ -10,6 +10,7 @@ mod completions;
 mod curation;
 mod curation_passages;
 mod dataset;
+mod diversity;
 mod drafts;
 mod draws;
 mod editions;

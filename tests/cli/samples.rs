@@ -27,6 +27,20 @@ fn every_sample_is_counted_run_and_published() {
     // A sample is seen by its own id.
     let listed = synthd_in(dir.path(), &["episode", "list", "--data-dir", "data", "--json"]);
     assert!(listed.succeeds().stdout.contains("-s2\""));
+    // The oracle solves both tasks always, the other model never.
+    let card = std::fs::read_to_string(dir.path().join("data/datasets/sampled/v1/README.md"));
+    let card = card.unwrap();
+    assert!(card.contains("| solved by every sample | 2 |"), "{card}");
+    assert!(card.contains("| solved by no sample | 2 |"), "{card}");
+    let list = ["template", "list", "--category", "tests", "--data-dir", "data", "--templates"];
+    let list = [&list[..], &[templates.to_str().unwrap()]].concat();
+    let shown = synthd_in(dir.path(), &list).succeeds().stdout;
+    assert!(shown.contains("0.50 (") && shown.contains(" of 6, 1 always, 1 never"), "{shown}");
+    let rates = synthd_in(dir.path(), &[&list[..], &["--json"]].concat()).succeeds().document();
+    let rates = rates[0]["pass_rates"].as_array().unwrap();
+    let solved: Vec<_> =
+        rates.iter().map(|rate| (rate["tries"].as_u64(), rate["solved"].as_u64())).collect();
+    assert_eq!(solved, [(Some(3), Some(0)), (Some(3), Some(3))], "{rates:#?}");
 }
 
 #[test]

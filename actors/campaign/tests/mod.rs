@@ -5,6 +5,7 @@ mod agents;
 mod apart;
 mod budget;
 mod containers;
+mod diversity;
 mod draws;
 mod late;
 mod phases;

@@ -4,6 +4,7 @@
 //! - `sample`: what is kept of the rows.
 //! - `ngrams`: counts of words in a row.
 //! - `self_bleu`: how well each text of the sample is told by the others.
+//! - `window`: the newest episodes of a campaign, while it runs.
 //! - `vendi`: how many different texts the sample is worth.
 
 mod ngrams;
@@ -12,5 +13,7 @@ mod self_bleu;
 #[cfg(test)]
 mod tests;
 mod vendi;
+mod window;
 
 pub use sample::DiversitySample;
+pub use window::{window_diversity, written_text};

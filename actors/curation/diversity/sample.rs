@@ -13,7 +13,7 @@ const SAMPLE: usize = 512;
 /// Rows of it that are compared with each other.
 const COMPARED: usize = 96;
 /// Lengths at which texts are compared, in characters. The longest counts that half of the sample has.
-const LENGTHS: [usize; 6] = [4_000, 2_000, 1_000, 500, 250, 100];
+pub(super) const LENGTHS: [usize; 6] = [4_000, 2_000, 1_000, 500, 250, 100];
 /// How many words in a row are a repetition of another row.
 const REPEATED: usize = 8;
 /// Most different names of one sort that are counted.
@@ -123,7 +123,7 @@ fn written(row: &DatasetRow) -> String {
 }
 
 /// The first characters of a text; none if it has fewer.
-fn beginning(text: &str, length: usize) -> Option<&str> {
+pub(super) fn beginning(text: &str, length: usize) -> Option<&str> {
     if text.len() < length {
         return None;
     }
@@ -148,7 +148,7 @@ fn commands(arguments: &str) -> Vec<String> {
 }
 
 /// The share of different rows of `n` words among all. None if there are none.
-fn distinct(texts: &[Vec<String>], n: usize) -> Option<f64> {
+pub(super) fn distinct(texts: &[Vec<String>], n: usize) -> Option<f64> {
     let (mut all, mut different) = (0_u64, HashSet::new());
     for gram in texts.iter().flat_map(|text| text.windows(n)) {
         all += 1;

@@ -6,7 +6,7 @@ use serde::Serialize;
 use std::time::Duration;
 use synthd_actors::campaign::CampaignProgress;
 use synthd_actors::model::{
-    CampaignState, EpisodeCounts, FaultCounts, Money, NewVersion, RowCounts, TokenCounts, WorkName,
+    CampaignState, DiversityCounts, EpisodeCounts, FaultCounts, Money, NewVersion, RowCounts, TokenCounts, WorkName,
 };
 
 /// The document that `run --json` ends with. Scripts depend on its keys, so they must not change.
@@ -31,6 +31,9 @@ pub(in crate::cli) struct RunSummary {
     /// What the campaign has spent in all its runs.
     cost_usd: Money,
     rows: RowCounts,
+    /// How diverse the newest episodes are, if the campaign watches it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    diversity: Option<DiversityCounts>,
     /// The newest dataset version, if there is one.
     dataset: Option<SummaryDataset>,
     /// The duration of the run. None for `watch`, which does not know when the run began.
@@ -68,6 +71,7 @@ impl RunSummary {
             tokens: last.tokens,
             cost_usd: last.cost_usd,
             rows: last.rows,
+            diversity: last.diversity,
             dataset: last
                 .dataset
                 .as_ref()
@@ -179,10 +183,23 @@ fn figures(last: &CampaignProgress, summary: &RunSummary) -> comfy_table::Table 
         "rows",
         &format!("{} kept, {} rejected", last.rows.accepted, last.rows.rejected),
     ]);
+    if let Some(found) = &last.diversity {
+        rows.add_row(["diversity", &diversity(found)]);
+    }
     if let Some(seconds) = summary.wall_seconds {
         rows.add_row(["time", &format!("{seconds:.1} s")]);
     }
     rows
+}
+
+/// How diverse the newest episodes are, and how many windows were below the floor.
+fn diversity(found: &DiversityCounts) -> String {
+    let newest = &found.newest;
+    let windows = pluralize(found.windows, "window");
+    format!(
+        "distinct {:.3}, Vendi share {:.3}; {} of {windows} below the floor",
+        newest.distinct, newest.vendi, found.low
+    )
 }
 
 /// A path relative to the working directory, if it is below it; otherwise the path as it is.

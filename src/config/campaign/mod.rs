@@ -8,6 +8,7 @@ pub(super) mod providers;
 pub(super) mod raw;
 pub(super) mod raw_agents;
 pub(super) mod raw_completions;
+pub(super) mod raw_diversity;
 pub(super) mod raw_draw;
 pub(super) mod raw_models;
 pub(super) mod raw_sampling;

@@ -11,6 +11,7 @@ use crate::config::campaign::names::{self, KnownNames};
 use crate::config::campaign::prompts::RawPrompts;
 use crate::config::campaign::raw_agents::RawAgent;
 use crate::config::campaign::raw_completions::RawCompletions;
+use crate::config::campaign::raw_diversity::RawDiversity;
 use crate::config::campaign::raw_draw::RawDraw;
 use crate::config::campaign::raw_models::{RawModel, RawProvider, RawRouting};
 use crate::config::campaign::whole_paths;
@@ -165,6 +166,8 @@ pub(in crate::config) struct RawQuality {
     pub(in crate::config) refusal: RawField<StageAction>,
     /// How often an action is repeated before it counts as a loop.
     pub(in crate::config) loop_length: RawField<u32>,
+    /// The floor of the newest episodes' diversity.
+    pub(in crate::config) diversity: RawDiversity,
 }
 
 /// `[dataset]`: how the published dataset is split and licensed.
@@ -421,6 +424,7 @@ impl RawQuality {
             unresolved: section.optional("unresolved", &stage),
             refusal: section.optional("refusal", &stage),
             loop_length: section.optional("loop_length", whole(2..=1_000)),
+            diversity: RawDiversity::read(section.section("diversity")),
         };
         section.finish();
         raw

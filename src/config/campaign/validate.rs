@@ -99,6 +99,7 @@ pub(in crate::config) fn campaign(
         budget: raw.budget.usd.into_option(),
         day_budget: raw.budget.day.into_option(),
         episode_budget: raw.budget.episode.into_option(),
+        diversity: raw.quality.diversity.floor(),
         quality: quality(raw.quality),
         dataset: dataset(raw.dataset),
         retention: raw.retention,
@@ -151,6 +152,7 @@ fn check(raw: &RawCampaign, known_names: &KnownNames<'_>, reader: &ConfigReader)
     raw.agents.iter().for_each(|agent| agent.check(reader));
     raw.prompts.iter().for_each(|prompts| prompts.check(known_names.scaffolds, reader));
     check_copy(&raw.sandbox, reader);
+    raw.quality.diversity.check(reader);
     if let Some(splits) = &raw.dataset.splits {
         check_splits(splits, reader);
     }

@@ -218,3 +218,15 @@ fn rules_of_retention_are_read_in_both_files_and_change_no_identity() {
     let told = only_mistake("[retention]\nfailed = 30\n");
     assert!(told.contains("expected a duration") && told.contains("forever"), "{told}");
 }
+
+#[test]
+fn the_floor_of_diversity_is_read_and_needs_a_figure() {
+    let section = "[quality.diversity]\nwindow = 8\nvendi = 0.25\npause = true\n";
+    let config = campaign(&format!("{MINIMAL}\n{section}"));
+    let floor = config.diversity.expect("a floor");
+    assert_eq!((floor.window, floor.vendi, floor.distinct), (8, Some(250), None));
+    assert!(floor.pauses && campaign(MINIMAL).diversity.is_none());
+    assert_eq!(config.identity(), campaign(MINIMAL).identity());
+    let told = only_mistake("[quality.diversity]\nwindow = 8\n");
+    assert!(told.contains("has no floor") && told.contains("vendi"), "{told}");
+}

@@ -1,16 +1,21 @@
 //! Versions and rows of the first format, `synthd.trajectory/1`: read as they are, carried over
 //! where they are written again, and no format that is unknown is half read.
 
+use super::super::batch::to_batch;
 use super::super::first_format::{FIRST_FORMAT, FirstFormatRow};
-use super::super::fixture::{FixtureJournal, edition, record, within};
+use super::super::fixture::{FixtureJournal, completion, edition, record, row, within};
 use super::super::manifest::pretty;
+use super::super::read::{check_schema, from_batch};
+use super::super::schema::earlier_schemas;
 use super::super::{DatasetFigures, DatasetManifest, ParquetSink, stats, verify};
 use crate::error::Code;
+use arrow::array::{Array, ArrayRef, ListArray, RecordBatch, StructArray};
+use arrow::datatypes::{DataType, Field, Schema};
 use std::error::Error as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use synthd_actors::model::{DatasetRow, ROW_SCHEMA, RowFormat};
+use synthd_actors::model::{CellValue, DatasetRow, ROW_SCHEMA, RowFormat};
 use synthd_actors::ports::DatasetSink;
 use tempfile::tempdir;
 
@@ -63,6 +68,65 @@ fn a_version_of_an_earlier_edition_is_whole_and_has_null_for_newer_columns() {
         assert_eq!((&row.messages, &row.tools, row.calls), (&None, &None, None));
         let mut steps = row.trajectory.iter();
         assert!(steps.all(|step| step.finish_reason.is_none() && step.calls.is_none()));
+    }
+}
+
+/// An array with only the columns that a field of an earlier edition has.
+fn cut(array: &ArrayRef, field: &Field) -> ArrayRef {
+    match field.data_type() {
+        DataType::Struct(fields) => {
+            let table = array.as_any().downcast_ref::<StructArray>().unwrap();
+            let columns = fields.iter().map(|field| {
+                let column = table.column_by_name(field.name()).unwrap();
+                cut(column, field)
+            });
+            let columns: Vec<ArrayRef> = columns.collect();
+            Arc::new(StructArray::new(fields.clone(), columns, table.nulls().cloned()))
+        }
+        DataType::List(item) => {
+            let lists = array.as_any().downcast_ref::<ListArray>().unwrap();
+            let items = cut(lists.values(), item);
+            let (offsets, nulls) = (lists.offsets().clone(), lists.nulls().cloned());
+            Arc::new(ListArray::new(item.clone(), offsets, items, nulls))
+        }
+        _ => array.clone(),
+    }
+}
+
+/// The rows as a file of this edition has them.
+fn in_edition(rows: &[DatasetRow], format: RowFormat, schema: &Schema) -> RecordBatch {
+    let cells: Vec<CellValue<'_>> = rows.iter().map(DatasetRow::to_cell).collect();
+    let whole = to_batch(format, &cells).unwrap();
+    let columns = schema.fields().iter().map(|field| {
+        let column = whole.column_by_name(field.name()).unwrap();
+        cut(column, field)
+    });
+    RecordBatch::try_new(Arc::new(schema.clone()), columns.collect()).unwrap()
+}
+
+/// Every edition of both formats: a file of it is known, is read, and loses nothing of what it has.
+#[test]
+fn rows_of_every_earlier_edition_are_read() {
+    for format in RowFormat::ALL {
+        let rows: Vec<DatasetRow> = match format {
+            RowFormat::Trajectory => (0..12).map(|n| row(n).into()).collect(),
+            RowFormat::Completion => (0..12).map(|n| completion(n).into()).collect(),
+        };
+        let mut schemas = earlier_schemas(format);
+        if format == RowFormat::Trajectory {
+            // The first format, of which a version is kept.
+            schemas.pop();
+        }
+        for (at, schema) in schemas.iter().enumerate() {
+            check_schema(format, schema).unwrap();
+            let file = in_edition(&rows, format, schema);
+            let read = from_batch(format, &file, 0).unwrap();
+            let ids = |rows: &[DatasetRow]| -> Vec<String> {
+                rows.iter().map(|row| row.id().to_owned()).collect()
+            };
+            assert_eq!(ids(&read), ids(&rows), "{format:?} {at}");
+            assert_eq!(in_edition(&read, format, schema), file, "{format:?} {at}");
+        }
     }
 }
 
