@@ -89,6 +89,10 @@ impl TestText<'_> {
              fail.\n\
              - The module is loaded before your tests, and its file is gone then: tests that read its \
              text, load it anew, or start the project in another process do not pass.\n\
+             - Tests say what is expected: values, errors, and what holds between results. A copy of the \
+             module's code is no expected value. Tests that have much of the code of these functions, with \
+             other names too or as a text, are not accepted, nor are tests that execute texts (`exec`, \
+             `eval`, `compile` and their like).\n\
              - All tests together must end within {SECONDS} seconds. They must depend neither on chance \
              nor on the time, and need nothing but the standard library."
         )

@@ -19,6 +19,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const CHECK: &str = include_str!("../pack/sealed/write_tests.py");
 /// Writes a module anew, so that nobody knows it by its text.
 const DISGUISE: &str = include_str!("../pack/sealed/disguise.py");
+/// Finds code of the module in the tests.
+const COPIED_CODE: &str = include_str!("../pack/sealed/copied_code.py");
 /// The commands of the checks and of the milestones.
 pub(super) const COMMANDS: [&str; 2] =
     ["python3 /sealed/check.py checks", "python3 /sealed/check.py milestones"];
@@ -172,6 +174,9 @@ impl PackTaskBuilder<'_> {
         let mut sealed = vec![
             sealed_file("check.py", CHECK.to_owned()),
             sealed_file("disguise.py", DISGUISE.to_owned()),
+            sealed_file("copied_code.py", COPIED_CODE.to_owned()),
+            // What the project's own tests do is right.
+            sealed_file("home.py", self.pack.text(drawn.home).unwrap_or_default().to_owned()),
         ];
         sealed.extend(files.iter().map(|file| {
             let path = format!("project/{}", file.path);
@@ -180,7 +185,8 @@ impl PackTaskBuilder<'_> {
         JudgedFile { sealed, plan, parts, commands: COMMANDS }
     }
 
-    /// Cheats: tests that tell nothing, and tests that know the module by its text or by its turn.
+    /// Cheats: tests that tell nothing, tests that know the module by its text or by its turn, and tests that
+    /// have a copy of it.
     fn tests_cheats(&self, drawn: &DrawnTests<'_>, path: &str) -> Vec<NamedSolution> {
         let text = self.pack.text(drawn.module).unwrap_or_default();
         let sum = hex::encode(Sha256::digest(text.as_bytes()));
@@ -203,7 +209,15 @@ impl PackTaskBuilder<'_> {
             written("the-digest-of-the-module", digest),
             in_one_move("the-shape-of-the-module", shape_tests(&file, path)),
             written("the-first-run-passes", many(COUNTING, "self.assertEqual(RUNS, 0)")),
+            written("a-copy-of-the-module", self.with_copy(drawn, &format!("COPY = {}", json!(text)))),
+            written("a-hidden-copy", self.with_copy(drawn, &hidden_copy(text))),
         ]
+    }
+
+    /// The tests of the oracle, which pass and tell all faults, with a copy of the module beside them. Who
+    /// has one needs no expected value.
+    fn with_copy(&self, drawn: &DrawnTests<'_>, copy: &str) -> String {
+        format!("{}\n\n{copy}\n", self.home_with(drawn, &drawn.enough))
     }
 }
 
@@ -228,6 +242,11 @@ fn many(head: &str, body: &str) -> String {
     let test = |number: usize| format!("    def test_{number}(self):\n        {body}\n");
     let tests: String = (0..FEWEST_TESTS).map(test).collect();
     format!("{head}\n\nclass Same(unittest.TestCase):\n{tests}")
+}
+
+/// A copy of a text that nobody can read before it is executed.
+fn hidden_copy(text: &str) -> String {
+    format!("HIDDEN = bytes.fromhex(\"{}\").decode()\nexec(\"COPY = HIDDEN\")", hex::encode(text))
 }
 
 /// A move that writes tests which compare the shape of the module's text with what it is now. The shape

@@ -1,4 +1,4 @@
-"""Judges tests that the agent wrote for one module of a project. Version 1.
+"""Judges tests that the agent wrote for one module of a project. Version 2.
 
 The tests run in the judged sandbox, over the project with the module as it is, with right modules and with wrong
 ones. What they say there is the agent's word, but they cannot know what to say:
@@ -7,6 +7,8 @@ ones. What they say there is the agent's word, but they cannot know what to say:
 - Every module but the first, which everybody knows, is written anew each time, in other words (`disguise.py`), whether
   it is right or wrong. All lie at one path, and come in a secret order.
 - Wrong modules come twice, right ones several times. Tests that leave one fault to chance are found out.
+- Tests that have the module's code themselves, or execute texts, are not run: a copy of the module is no expected value
+  (`copied_code.py`).
 - A sandbox sees few of them. Tests that end the process, or hang, have failed: for right modules too.
 
 The lines `ok PART` and `not ok PART: why` say what came of each part of the plan.
@@ -16,6 +18,7 @@ import json
 import os
 import random
 
+import copied_code
 import judged
 from disguise import disguised
 
@@ -121,6 +124,11 @@ class Judge:
             raise judged.Refused("%s is larger than 1 MiB" % plan["file"])
         self.files = project()
         self.original = next(content for path, content, _ in self.files if path == plan["module"])
+        with open(os.path.join(SEALED, "home.py"), encoding="utf-8", newline="") as file:
+            names = {fault["function"] for fault in plan["faults"]}
+            why = copied_code.problem(self.tests, self.original, names, file.read())
+        if why:
+            raise judged.Refused(why)
         self.begin()
 
     def begin(self):

@@ -204,8 +204,32 @@ fn the_judge_of_tests_has_the_project_as_the_agent_got_it() {
         assert_eq!(used.len() + 1, checks.len(), "each part but the first has faults");
         let worth: f64 = task.verification.milestones.iter().map(|part| part.weight).sum();
         assert!((worth - 1.0).abs() < 1e-9, "{worth}");
-        assert_eq!(task.verification.cheats.len(), 6);
+        assert_eq!(task.verification.cheats.len(), 8);
     }
+}
+
+#[test]
+fn a_copy_of_the_module_beside_tests_that_tell_all_faults_is_a_cheat() {
+    for task in tasks("write-tests") {
+        let module = plan(&task)["module"].as_str().unwrap().to_owned();
+        let text = content(&task, &module);
+        let cheat = |name: &str| {
+            let cheat = task.verification.cheats.iter().find(|cheat| cheat.name == name);
+            written(&cheat.unwrap().moves)
+        };
+        let (open, hidden) = (cheat("a-copy-of-the-module"), cheat("a-hidden-copy"));
+        let oracle = written(&task.solution);
+        assert!(open.starts_with(&oracle) && open.contains(&json!(text).to_string()), "{open}");
+        assert!(hidden.starts_with(&oracle) && hidden.contains(&hex::encode(text)), "{hidden}");
+        assert!(task.instruction.contains("A copy of the module's code"), "{}", task.instruction);
+        assert!(sealed(&task, "copied_code.py").contains("def problem("));
+        assert!(sealed(&task, "home.py").contains(&format!("test_{}", stem_of(&module))));
+    }
+}
+
+/// The last name in the path of a module.
+fn stem_of(module: &str) -> &str {
+    module.rsplit('/').next().unwrap().strip_suffix(".py").unwrap()
 }
 
 /// The other solution has all tests, in another order.
