@@ -32,7 +32,8 @@ pub struct CurationRun {
     notes: BTreeMap<u64, Vec<RowNote>>,
     /// The first stage of this pass; the number of stages if all have decided.
     next: usize,
-    seed: u64,
+    /// From which replaced passages get their names. See [`replaced`].
+    replacement_key: String,
 }
 
 /// What a stage has seen and done.
@@ -51,11 +52,11 @@ pub struct CurationStageReport {
 }
 
 impl CurationRun {
-    /// A run that has seen no row. `seed` is the recipe's.
-    pub fn new(stages: Vec<CurationStage>, seed: u64) -> Self {
+    /// A run that has seen no row. Replaced passages get their names from the key, which is secret.
+    pub fn new(stages: Vec<CurationStage>, replacement_key: String) -> Self {
         let keys = keys(&stages);
         let reports = vec![CurationStageReport::default(); stages.len()];
-        Self { stages, keys, reports, notes: BTreeMap::new(), next: 0, seed }
+        Self { stages, keys, reports, notes: BTreeMap::new(), next: 0, replacement_key }
     }
 
     pub fn stages(&self) -> &[CurationStage] {
@@ -205,7 +206,7 @@ impl CurationRun {
     fn changed_by(&self, at: usize, mut record: RowRecord) -> Option<RowRecord> {
         let StageFinder::Text(finder) = &self.stages[at].finder else { return Some(record) };
         edit_strings(&mut record.row, &mut |place, text| {
-            replaced(finder.as_ref(), place, text, self.seed)
+            replaced(finder.as_ref(), place, text, &self.replacement_key)
         });
         Some(record)
     }
@@ -246,8 +247,8 @@ fn found_texts(finder: &dyn TextFinder, at: usize, replaces: bool, row: &Dataset
 }
 
 /// The text with another value in place of each passage; none if there is none. The same value gets
-/// the same name, in all rows of the dataset.
-fn replaced(finder: &dyn TextFinder, place: TextPlace, text: &str, seed: u64) -> Option<String> {
+/// the same name, in all rows of the dataset. Nobody finds the value by its name without the key.
+fn replaced(finder: &dyn TextFinder, place: TextPlace, text: &str, key: &str) -> Option<String> {
     let found = finder.find(text, place.source);
     if found.is_empty() {
         return None;
@@ -259,7 +260,7 @@ fn replaced(finder: &dyn TextFinder, place: TextPlace, text: &str, seed: u64) ->
         else {
             continue;
         };
-        let name = digest_of(&["replaced", &seed.to_string(), passage.what, value]);
+        let name = digest_of(&["replaced", key, passage.what, value]);
         result.push_str(before);
         result.push_str(&format!("[{}-{}]", passage.what, &name[..8]));
         copied = passage.at.end;

@@ -135,7 +135,7 @@ fn run(
     rows: &[RowRecord],
     cache: &mut NotesInMemory,
 ) -> (CurationRun, Vec<RowRecord>) {
-    let mut run = CurationRun::new(stages, 7);
+    let mut run = CurationRun::new(stages, "key".to_owned());
     let mut passes = 0;
     while run.wants_rows() {
         rows.iter().for_each(|row| run.show(row, cache));

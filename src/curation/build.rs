@@ -5,6 +5,7 @@ use super::note_store::NoteStore;
 use super::passes::run_passes;
 use super::recipe_review::RecipeReview;
 use super::recipe_rows::RecipeRows;
+use super::replacement_key::replacement_key;
 use crate::config::LoadedRecipe;
 use crate::dataset::{ParquetSink, newest_version};
 use crate::error::{Code, Error, Result};
@@ -56,8 +57,8 @@ pub(super) async fn build_below(
     let (rows, facts) = RecipeRows::open(loaded, data_dir).await?;
     let count = rows.count();
     let inputs = read_inputs(loaded, data_dir)?;
-    let stages = recipe.stages.iter().map(|stage| CurationStage::of(stage, &inputs));
-    let mut run = CurationRun::new(stages.collect(), recipe.seed);
+    let stages = recipe.stages.iter().map(|stage| CurationStage::of(stage, &inputs)).collect();
+    let mut run = new_run(stages, data_dir)?;
     let mut notes = NoteStore::open(data_dir)?;
     run_passes(&mut run, &rows, &mut notes, progress).await?;
     notes.finish();
@@ -86,6 +87,13 @@ pub(super) async fn build_below(
         took: began.elapsed(),
         warnings: facts.warnings,
     })
+}
+
+/// A run of these stages. A key is drawn only for those that replace passages.
+pub(super) fn new_run(stages: Vec<CurationStage>, data_dir: &Path) -> Result<CurationRun> {
+    let replaces = stages.iter().any(CurationStage::replaces);
+    let key = if replaces { replacement_key(data_dir)? } else { String::new() };
+    Ok(CurationRun::new(stages, key))
 }
 
 /// Refuses a recipe whose dataset would stand among the versions of a campaign.

@@ -24,6 +24,7 @@ mod rebuild;
 mod recipe_review;
 mod recipe_rows;
 mod recipe_sources;
+mod replacement_key;
 #[cfg(test)]
 mod tests;
 mod version_notes;

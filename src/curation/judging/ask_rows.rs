@@ -10,7 +10,7 @@ use super::judge_calls::{JudgeCalls, JudgeQuestion};
 use super::judge_store::{AnswerKey, JudgeStore, StoredOutcome};
 use super::stage_figures::judge_report;
 use crate::config::LoadedRecipe;
-use crate::curation::build::read_inputs;
+use crate::curation::build::{new_run, read_inputs};
 use crate::curation::note_store::NoteStore;
 use crate::curation::passes::run_passes;
 use crate::curation::recipe_rows::RecipeRows;
@@ -98,7 +98,7 @@ pub async fn ask(
         let inputs = read_inputs(loaded, data_dir)?;
         let before = loaded.recipe.stages[..at].iter();
         let before = before.map(|stage| CurationStage::of(stage, &inputs)).collect();
-        let mut run = CurationRun::new(before, loaded.recipe.seed);
+        let mut run = new_run(before, data_dir)?;
         let mut notes = NoteStore::open(data_dir)?;
         run_passes(&mut run, &rows, &mut notes, &|_, _| ()).await?;
         notes.finish();
