@@ -101,11 +101,7 @@ mod tests {
     }
 
     fn age() -> impl Strategy<Value = Option<RetentionAge>> {
-        prop_oneof![
-            Just(None),
-            Just(Some(RetentionAge::Forever)),
-            (0u64..100).prop_map(days),
-        ]
+        prop_oneof![Just(None), Just(Some(RetentionAge::Forever)), (0u64..100).prop_map(days),]
     }
 
     fn rules() -> impl Strategy<Value = RetentionRules> {
