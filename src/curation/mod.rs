@@ -9,12 +9,14 @@
 //! - `recipe_rows`: the rows of all sources, as one sequence.
 //! - `note_store`: notes of earlier runs in `curation/notes.db` of the data directory.
 //! - `recipe_review`: puts the notes into the rows that are written.
+//! - `day_samples`: how diverse the rows of each day are.
 //! - `build`: the whole, from a recipe to a version.
 //! - `rebuild`: makes a version again and compares it.
 //! - `recipe_sources`: which campaigns earlier versions were made of.
 //! - `version_notes`: reads the notes of a version again.
 
 mod build;
+mod day_samples;
 mod note_store;
 mod rebuild;
 mod recipe_review;
