@@ -6,7 +6,7 @@ use synthd_actors::curation::DiversitySample;
 use synthd_actors::model::{DatasetRow, DayDiversity, DiversityReport};
 
 /// The most days that are kept: the newest ones. A day has a sample of some megabytes.
-const DAYS: usize = 62;
+const DAYS: usize = 31;
 /// The characters of a day in a time stamp.
 const DAY: usize = "2026-11-30".len();
 
@@ -81,6 +81,6 @@ mod tests {
             days.add(&of(n, &format!("2026-{:02}-{:02}", 1 + n / 28, 1 + n % 28)));
         }
         let found = days.report(|_| None);
-        assert_eq!((found.len(), found[0].day.as_str()), (DAYS, "2026-02-11"));
+        assert_eq!((found.len(), found[0].day.as_str()), (DAYS, "2026-03-14"));
     }
 }
