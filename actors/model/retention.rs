@@ -43,7 +43,7 @@ pub struct RetentionRules {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetainedEpisode {
     /// Whether it is resolved, or an answer that nobody verifies.
-    pub succeeded in any::<bool>(),
+    pub succeeded: bool,
     /// Milliseconds since 1970, UTC.
     pub finished_at_ms: i64,
     /// Whether a dataset was made of its row.
