@@ -7,9 +7,8 @@
 
 use crate::model::{
     CampaignCounts, CampaignName, CampaignRecord, CampaignState, DatasetRecord, DiversityCounts,
-    EpisodeCounts,
-    EpisodeRecord, Fault, FaultCounts, FaultKind, Money, NewVersion, Outcome, RowCounts,
-    RowDecision, TokenCounts, Turn, WorkName,
+    EpisodeCounts, EpisodeRecord, Fault, FaultCounts, FaultKind, Money, NewVersion, Outcome,
+    RowCounts, RowDecision, TokenCounts, Turn, WorkName,
 };
 use crate::work::SkippedTemplate;
 use serde::{Deserialize, Serialize};

@@ -8,9 +8,9 @@
 
 use super::sandbox::BASE_IMAGE;
 use super::{
-    AgentProgram, CampaignName, ChatRequest, CompletionSettings, DiversityFloor, ModelAbility, ModelPrice,
-    ModelRouting, Money, PromptOverrides, RetentionRules, SOONEST, SamplingParams, SandboxSpec, SpendingCaps, Task,
-    TaskDraw, WorkName, digest_of,
+    AgentProgram, CampaignName, ChatRequest, CompletionSettings, DiversityFloor, ModelAbility,
+    ModelPrice, ModelRouting, Money, PromptOverrides, RetentionRules, SOONEST, SamplingParams,
+    SandboxSpec, SpendingCaps, Task, TaskDraw, WorkName, digest_of,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};

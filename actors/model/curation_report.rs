@@ -14,6 +14,17 @@ pub struct CurationReport {
     /// How diverse the rows of the version are.
     #[serde(default)]
     pub diversity: DiversityReport,
+    /// The same for each day on which episodes ended, oldest first. Empty if all rows are of one day.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub days: Vec<DayDiversity>,
+}
+
+/// How diverse the rows of one day are.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DayDiversity {
+    /// In UTC, such as `2026-11-30`.
+    pub day: String,
+    pub diversity: DiversityReport,
 }
 
 /// How diverse rows are: figures of a sample of what models wrote, at equal length.

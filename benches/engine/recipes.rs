@@ -145,6 +145,8 @@ fn row(at: u64) -> RowRecord {
         tool_call_id: None,
         name: None,
         weight: None,
+        step: None,
+        loss_hint: None,
     };
     let row = CompletionRow {
         schema_version: COMPLETION_SCHEMA.to_owned(),
@@ -170,6 +172,9 @@ fn row(at: u64) -> RowRecord {
         model_ms: 1,
         attempt: 1,
         calls: 1,
+        prompt_token_ids: None,
+        token_ids: None,
+        logprobs: None,
         created_at: "2026-01-02T03:04:05.678Z".to_owned(),
     };
     RowRecord {

@@ -46,14 +46,16 @@ pub(super) enum TemplateCommand {
 }
 
 #[derive(Args)]
-#[command(after_help = "With --data-dir, the list has the pass rates that campaigns there have measured: the rate of all models \
+#[command(
+    after_help = "With --data-dir, the list has the pass rates that campaigns there have measured: the rate of all models \
 together, its 95 % interval, the number of tries, and how many tasks every sample or no sample has solved. Only tasks \
 count that were tried at least twice ([tasks] samples), with the template as it is today. JSON has them by model.
 
 Examples:
   synthd template list --kind repair --difficulty hard
   synthd template list --data-dir ./synthd-data
-  synthd template list --skill sql.ddl --json | jq '.[].id'")]
+  synthd template list --skill sql.ddl --json | jq '.[].id'"
+)]
 pub(super) struct TemplateListArgs {
     #[command(flatten)]
     templates: TemplateDirs,

@@ -1,5 +1,6 @@
 //! Puts what the stages of a recipe decided into the rows that are written, and keeps their notes.
 
+use super::day_samples::DaySamples;
 use super::version_notes::{NoteLine, NotedStage};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -22,6 +23,7 @@ pub(super) struct RecipeReview {
     report: CurationReport,
     examples: BTreeMap<usize, Vec<StageExample>>,
     diversity: DiversitySample,
+    days: DaySamples,
 }
 
 impl RecipeReview {
@@ -49,7 +51,8 @@ impl RecipeReview {
         let report =
             CurationReport { recipe: recipe_text, sources, stages, ..CurationReport::default() };
         let diversity = DiversitySample::new(recipe.seed);
-        Self { run, report, examples: BTreeMap::new(), diversity }
+        let days = DaySamples::new(recipe.seed);
+        Self { run, report, examples: BTreeMap::new(), diversity, days }
     }
 
     /// Keeps the first findings of each stage, for the card.
@@ -70,6 +73,7 @@ impl SetReview for RecipeReview {
         self.keep_examples(record);
         if record.rejected.is_none() {
             self.diversity.add(&record.row);
+            self.days.add(&record.row);
         }
     }
 
@@ -100,6 +104,7 @@ impl SetReview for RecipeReview {
             report.stages[*at].examples.clone_from(examples);
         }
         report.diversity = self.diversity.report(compressed);
+        report.days = self.days.report(compressed);
         Some(report)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::markdown::{cell, line, table};
 use synthd_actors::model::{
-    AgreementFigures, CuratedStage, CurationReport, DiversityReport, JudgeReport,
+    AgreementFigures, CuratedStage, CurationReport, DayDiversity, DiversityReport, JudgeReport,
 };
 
 /// The first words.
@@ -39,7 +39,25 @@ pub(super) fn curation_section(report: Option<&CurationReport>) -> String {
     if !judged.is_empty() {
         section.push_str(&format!("\n\n{}", judges(&judged)));
     }
-    section + "\n\n" + &diversity(&report.diversity)
+    section + "\n\n" + &diversity(&report.diversity) + &days(&report.days)
+}
+
+/// The table of diversity by day. Empty for rows of one day.
+fn days(days: &[DayDiversity]) -> String {
+    if days.is_empty() {
+        return String::new();
+    }
+    let figure = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.3}"));
+    let rows = days.iter().map(|one| {
+        let found = &one.diversity;
+        let figures = [found.compression, found.distinct[1], found.self_bleu, found.vendi];
+        let mut cells = vec![cell(&one.day), found.rows.to_string(), found.length.to_string()];
+        cells.extend(figures.map(figure));
+        cells
+    });
+    let header =
+        ["day", "rows", "characters", "compression", "different pairs", "self-BLEU", "Vendi score"];
+    format!("\n\nBy the day on which episodes ended, in UTC:\n\n{}", table(&header, rows))
 }
 
 /// The section on judges that are models.

@@ -17,8 +17,8 @@ use std::collections::BTreeMap;
 use synthd_actors::model::{
     AttemptNumber, AttemptRecord, CampaignName, CampaignRecord, CampaignState, CostOverrun,
     DatasetRecord, EpisodeId, EpisodeRecord, Money, PlannedEpisode, Reverification, RowDecision,
-    RowRecord, RowRejection, SpendingTotals, TaskId, TemplateEdition, Turn, Usage, WorkName, day_of,
-    day_that_counts,
+    RowRecord, RowRejection, SpendingTotals, TaskId, TemplateEdition, Turn, Usage, WorkName,
+    day_of, day_that_counts,
 };
 use synthd_actors::model::{CampaignCounts, EpisodeCounts, RowCounts, TokenCounts};
 use synthd_actors::quality::TurnParts;

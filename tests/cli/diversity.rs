@@ -5,7 +5,8 @@ use serde_json::Value;
 use std::path::Path;
 
 fn write(dir: &Path, pause: bool) {
-    let text = text("same", &["give-up"], "tests/*").replace("per_template = 1", "per_template = 4");
+    let text =
+        text("same", &["give-up"], "tests/*").replace("per_template = 1", "per_template = 4");
     let watch = format!("[quality.diversity]\nwindow = 4\nvendi = 0.9\npause = {pause}\n");
     std::fs::write(dir.join("campaign.toml"), text + &watch).unwrap();
 }

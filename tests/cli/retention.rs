@@ -25,7 +25,9 @@ fn what_a_rule_does_not_keep_goes_and_the_dataset_stays_as_it_is() {
     let before = sizes["campaigns"][0]["turn_bytes"].as_u64().unwrap();
     let would = on(dir, &["store", "prune", "--dry-run", "--json"]).succeeds().document();
     assert_eq!(would["campaigns"][0]["turns"]["count"], 2, "{would:#}");
-    assert!(on(dir, &["store", "prune", "--dry-run"]).succeeds().stdout.contains("would be removed"));
+    assert!(
+        on(dir, &["store", "prune", "--dry-run"]).succeeds().stdout.contains("would be removed")
+    );
     let did = on(dir, &["store", "prune", "--json"]).succeeds().document();
     assert_eq!(did["campaigns"], would["campaigns"]);
     let sizes = on(dir, &["store", "stats", "--json"]).succeeds().document();
@@ -52,9 +54,8 @@ fn commands_say_that_the_record_was_pruned() {
     let failed = episodes.iter().find(|episode| episode["model"] == "scripted/give-up").unwrap();
     let id = failed["id"].as_str().unwrap();
     let templates = super::campaign::templates();
-    let with = |args: &[&str]| {
-        on(dir, &[args, &["--templates", templates.to_str().unwrap()]].concat())
-    };
+    let with =
+        |args: &[&str]| on(dir, &[args, &["--templates", templates.to_str().unwrap()]].concat());
     let shown = with(&["episode", "show", id]).succeeds();
     assert!(shown.stdout.contains("the rule `failed` of [retention]"), "{shown:?}");
     let document = with(&["episode", "show", id, "--json"]).succeeds().document();

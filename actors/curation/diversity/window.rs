@@ -63,7 +63,8 @@ mod tests {
     use super::*;
 
     fn texts(count: usize, word: impl Fn(usize, usize) -> usize) -> Vec<String> {
-        let text = |n: usize| -> String { (0..60).map(|at| format!("w{} ", word(n, at))).collect() };
+        let text =
+            |n: usize| -> String { (0..60).map(|at| format!("w{} ", word(n, at))).collect() };
         (0..count).map(text).collect()
     }
 

@@ -34,8 +34,7 @@ pub(in crate::cli) struct CampaignUnarchiveArgs {
 
 /// Reads the archive and prints where the campaign is now.
 pub(super) fn run(args: &CampaignUnarchiveArgs) -> Result<ExitCode> {
-    let report =
-        unarchive(&args.file, &args.data.data_dir, &operator(), SystemClock.now_ms())?;
+    let report = unarchive(&args.file, &args.data.data_dir, &operator(), SystemClock.now_ms())?;
     if args.json {
         print_json(&report)?;
         return Ok(ExitCode::SUCCESS);

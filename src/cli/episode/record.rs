@@ -69,8 +69,13 @@ struct EpisodeDocument<'a> {
     max_output_tokens: Option<u32>,
     turns: &'a [Turn],
     /// What rules of retention have removed of the episode.
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[serde(skip_serializing_if = "is_whole")]
     pruned: &'a [PruneRecord],
+}
+
+/// Whether nothing was removed of an episode.
+fn is_whole(pruned: &&[PruneRecord]) -> bool {
+    pruned.is_empty()
 }
 
 /// A rejected row with the reason.

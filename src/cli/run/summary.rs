@@ -6,7 +6,8 @@ use serde::Serialize;
 use std::time::Duration;
 use synthd_actors::campaign::CampaignProgress;
 use synthd_actors::model::{
-    CampaignState, DiversityCounts, EpisodeCounts, FaultCounts, Money, NewVersion, RowCounts, TokenCounts, WorkName,
+    CampaignState, DiversityCounts, EpisodeCounts, FaultCounts, Money, NewVersion, RowCounts,
+    TokenCounts, WorkName,
 };
 
 /// The document that `run --json` ends with. Scripts depend on its keys, so they must not change.

@@ -6,7 +6,7 @@ use super::super::first_format::{FIRST_FORMAT, FirstFormatRow};
 use super::super::fixture::{FixtureJournal, completion, edition, record, row, within};
 use super::super::manifest::pretty;
 use super::super::read::{check_schema, from_batch};
-use super::super::schema::earlier_schemas;
+use super::super::schema::{TableShape, earlier_schemas};
 use super::super::{DatasetFigures, DatasetManifest, ParquetSink, stats, verify};
 use crate::error::Code;
 use arrow::array::{Array, ArrayRef, ListArray, RecordBatch, StructArray};
@@ -96,7 +96,7 @@ fn cut(array: &ArrayRef, field: &Field) -> ArrayRef {
 /// The rows as a file of this edition has them.
 fn in_edition(rows: &[DatasetRow], format: RowFormat, schema: &Schema) -> RecordBatch {
     let cells: Vec<CellValue<'_>> = rows.iter().map(DatasetRow::to_cell).collect();
-    let whole = to_batch(format, &cells).unwrap();
+    let whole = to_batch(TableShape::of(format), &cells).unwrap();
     let columns = schema.fields().iter().map(|field| {
         let column = whole.column_by_name(field.name()).unwrap();
         cut(column, field)

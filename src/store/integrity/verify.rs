@@ -174,7 +174,8 @@ fn decodes<T: DeserializeOwned>(
     key: &str,
     findings: &mut Vec<String>,
 ) -> std::result::Result<(), StoreError> {
-    let mut statement = conn.prepare(&format!("SELECT {key}, body FROM {table} WHERE length(body) > 0"))?;
+    let mut statement =
+        conn.prepare(&format!("SELECT {key}, body FROM {table} WHERE length(body) > 0"))?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let (key, body): (i64, Vec<u8>) = (row.get(0)?, row.get(1)?);

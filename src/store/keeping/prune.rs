@@ -215,7 +215,8 @@ impl Pruning<'_> {
                 .is_some_and(|age| age.is_over(kept.modified_ms, self.request.now_ms));
             let without_turns = || -> StoreResult<bool> {
                 let gone = pruned::of_episode(conn, &kept.episode)?;
-                Ok(emptied.contains(&kept.episode) || gone.iter().any(|record| record.part == PrunedPart::Turns))
+                Ok(emptied.contains(&kept.episode)
+                    || gone.iter().any(|record| record.part == PrunedPart::Turns))
             };
             if ended.contains(&name.as_str()) && (is_old || without_turns()?) {
                 gone.push(kept);

@@ -27,7 +27,8 @@ pub(super) struct PartToPrune {
     pub(super) bytes: u64,
 }
 
-/// The episodes of a campaign that have ended, by their keys. `is_source`: a recipe has made a dataset of the
+/// The episodes of a campaign that have ended, by their keys. One whose row is still to be made is left out: the row
+/// is made of its turns. `is_source`: a recipe has made a dataset of the
 /// campaign's rows, so all of them count as rows of a dataset.
 pub(super) fn ended(
     conn: &Connection,
@@ -44,6 +45,7 @@ pub(super) fn ended(
         JOIN outcome ON outcome.episode = episode.key
         LEFT JOIN judged ON judged.episode = episode.key
         WHERE episode.campaign = ?1 AND progress.finished_at_ms IS NOT NULL
+            AND (judged.episode IS NOT NULL OR label = 'faulted')
         ORDER BY episode.key";
     let mut statement = conn.prepare(sql)?;
     let found = statement.query_map(params![campaign, is_source], ended_of)?;

@@ -117,9 +117,8 @@ fn emptied(conn: &Connection, campaign: i64) -> StoreResult<Vec<(i64, String)>> 
          WHERE episode.campaign = ?1 AND rule = ?2 LIMIT ?3",
     )?;
     let most = i64::try_from(AT_ONCE).unwrap_or(i64::MAX);
-    let found = statement.query_map(params![campaign, ARCHIVED, most], |row| {
-        Ok((row.get(0)?, row.get(1)?))
-    })?;
+    let found = statement
+        .query_map(params![campaign, ARCHIVED, most], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(found.collect::<rusqlite::Result<_>>()?)
 }
 

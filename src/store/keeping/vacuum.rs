@@ -47,9 +47,8 @@ pub fn vacuum(dir: &Path) -> Result<VacuumReport> {
 
 /// The bytes of so many pages as a pragma counts.
 fn pages(conn: &Connection, count: &str) -> Result<u64, StoreError> {
-    let number = |pragma: &str| {
-        conn.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0))
-    };
+    let number =
+        |pragma: &str| conn.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0));
     Ok(number(count)?.unsigned_abs().saturating_mul(number("page_size")?.unsigned_abs()))
 }
 

@@ -36,7 +36,17 @@ fn pruned(dir: &Path, retention: CampaignRetention, dry_run: bool) -> PruneRepor
     prune(&request, &|_, _, _| ()).unwrap()
 }
 
-/// A campaign in this state with two finished episodes of two turns, of which the first has a call.
+/// The row of an episode, with sums that fit.
+fn judged(ordinal: u64, rejected: Option<&str>) -> JournalEntry {
+    let mut record = row("c", ordinal, rejected);
+    if let Some(row) = record.row.as_trajectory_mut() {
+        (row.total_tokens, row.cost_usd) = (None, Money::ZERO);
+    }
+    JournalEntry::Judged(Box::new(record))
+}
+
+/// A campaign in this state with two finished episodes of two turns: the first has a call and an accepted row, the
+/// row of the other is rejected.
 async fn ended(state: CampaignState) -> (TempDir, Store) {
     let (dir, store) = store();
     keep(&store, opened("c")).await;
@@ -54,6 +64,8 @@ async fn ended(state: CampaignState) -> (TempDir, Store) {
     for ordinal in 0..2 {
         keep(&store, finished("c", ordinal, 1)).await;
     }
+    keep(&store, judged(0, None)).await;
+    keep(&store, judged(1, Some("loops"))).await;
     keep(&store, moved("c", state)).await;
     (dir, store)
 }
@@ -125,8 +137,6 @@ async fn rows_of_datasets_keep_their_turns() {
         [(false, false, [0, 0]), (true, false, [2, 0]), (false, true, [2, 2])]
     {
         let (dir, store) = ended(CampaignState::Complete).await;
-        keep(&store, JournalEntry::Judged(Box::new(row("c", 0, None)))).await;
-        keep(&store, JournalEntry::Judged(Box::new(row("c", 1, Some("loops"))))).await;
         if has_dataset {
             keep(&store, JournalEntry::DatasetWritten(dataset("c", 1))).await;
         }
@@ -160,6 +170,21 @@ async fn a_pruned_store_is_whole_for_all_other_commands() {
     let beside = vacuum(dir.path()).unwrap();
     assert!(beside.bytes_after <= beside.bytes_before, "{beside:?}");
     keep(&store, moved("c", CampaignState::Running)).await;
+}
+
+/// The row of an episode is made of its turns, so they stay until it is made.
+#[tokio::test]
+async fn an_episode_without_its_row_keeps_its_turns() {
+    let (dir, store) = ended(CampaignState::Cancelled).await;
+    keep(&store, planned("c", 0..3)).await;
+    keep(&store, start("c", 2, 1, None)).await;
+    keep(&store, turn("c", 2, 1, 0, 5)).await;
+    keep(&store, finished("c", 2, 1)).await;
+    pruned(dir.path(), all_over(), false);
+    for (ordinal, left) in [(0, 0), (1, 0), (2, 1)] {
+        let turns = store.turns(&id("c", ordinal), AttemptNumber(1)).await.unwrap();
+        assert_eq!(turns.len(), left, "{ordinal}");
+    }
 }
 
 /// An empty body that no rule explains is damage.
