@@ -52,6 +52,7 @@ mod params;
 mod project_state;
 mod render;
 mod resource_spec;
+mod rewording;
 mod service_spec;
 mod skills;
 mod source;

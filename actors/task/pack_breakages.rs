@@ -353,8 +353,7 @@ impl SuiteProject {
         let mut healthy = self.healthy();
         healthy.retain(|file| file.path != suite);
         let added = broken.iter().filter_map(|one| one.added.as_deref());
-        let paths: Vec<&str> =
-            added.chain(healthy.iter().map(|file| file.path.as_str())).collect();
+        let paths: Vec<&str> = added.chain(healthy.iter().map(|file| file.path.as_str())).collect();
         let mut moves = vec![run("", format!("rm -rf {}", paths.join(" ")))];
         moves.extend(healthy.into_iter().map(|file| ScriptedMove {
             think: String::new(),
