@@ -24,6 +24,7 @@ mod catalog;
 mod container_task;
 mod draw;
 mod field_renderer;
+mod history_rework;
 mod history_stream;
 mod long_oracle;
 mod merge_names;

@@ -5,12 +5,11 @@
 
 use super::draw::{self, TaskRng};
 use super::history_stream::{HistoryStream, MAIN};
-use super::pack_git::{short_name, shuffle};
+use super::pack_git::short_name;
 use super::pack_task::PackTaskBuilder;
-use super::project_state::{ProjectState, comment_places, file_of, has_word};
-use super::rewording::{Rewording, plain_statements, rewordings};
-use super::source_text::{comment_line, may_have_comment, spare_function};
-use crate::pack::{NameKind, NameSites, PackChange, PackFile, PackLanguage, PackTest};
+use super::project_state::{ProjectState, comment_places, file_of};
+use super::source_text::{comment_line, spare_function};
+use crate::pack::{PackChange, PackLanguage, PackTest};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -58,28 +57,6 @@ const COMMENTS: [&str; 10] = [
     "Long, but read from above to below.",
     "Worth another look one day.",
 ];
-/// How many statements one commit writes differently, and how many comments it puts into functions.
-const REWORDED: (usize, usize) = (3, 7);
-const INNER_COMMENTS: (usize, usize) = (1, 3);
-/// Other names of variables. The first ones that are no words of the source are taken.
-const VARIABLES: [&str; 16] = [
-    "entry",
-    "piece",
-    "mark",
-    "spot",
-    "chosen",
-    "given",
-    "thing",
-    "share",
-    "extra",
-    "known",
-    "latest",
-    "current",
-    "pending",
-    "number_of",
-    "left_over",
-    "this_one",
-];
 /// Notes on the page.
 const NOTES: [&str; 6] = [
     "nothing that users see",
@@ -99,7 +76,7 @@ const HELPERS: [&str; 4] = [
 
 /// A history that is being made, with the state of the project at its end.
 pub(super) struct PackHistory<'p> {
-    builder: &'p PackTaskBuilder<'p>,
+    pub(super) builder: &'p PackTaskBuilder<'p>,
     stream: HistoryStream,
     branch: String,
     pub(super) state: ProjectState<'p>,
@@ -107,7 +84,7 @@ pub(super) struct PackHistory<'p> {
     /// How many commits there are, on all branches.
     pub(super) commits: usize,
     /// The changes that stand in the sources at some time. Comments keep off them.
-    changes: Vec<&'p PackChange>,
+    pub(super) changes: Vec<&'p PackChange>,
     /// The page with notes.
     pub(super) page: &'static str,
 }
@@ -266,101 +243,6 @@ impl<'p> PackHistory<'p> {
         self.commit(&message, [path]);
     }
 
-    /// A commit that writes much of a source differently, without changing what it does.
-    pub(super) fn rework(&mut self, path: &str) {
-        self.reword(path);
-        match self.rng.index(4) {
-            0 => self.helper(path),
-            _ => self.comment(path),
-        }
-        let message = self.message(path, true);
-        self.commit(&message, [path]);
-    }
-
-    /// A commit that changes nothing which counts. Mostly it writes much of a source differently.
-    pub(super) fn noise_or_rework(&mut self) {
-        let sources = self.sources();
-        match (self.rng.index(4), sources.get(self.rng.index(sources.len())).copied()) {
-            (1.., Some(path)) => self.rework(path),
-            _ => self.noise(),
-        }
-    }
-
-    /// Writes statements of a source differently, gives a variable another name, and puts comments into
-    /// functions. What no scanner of text can tell to be the same stays: of other languages than Python, all
-    /// but the comments.
-    pub(super) fn reword(&mut self, path: &str) {
-        let Some(file) = file_of(self.builder.pack, path) else { return };
-        let changes: Vec<&'p PackChange> =
-            self.changes.iter().copied().filter(|change| change.file == path).collect();
-        if self.language() == PackLanguage::Python {
-            self.reword_statements(file, &changes);
-            self.rename_variable(file, &changes);
-        }
-        let mut places = self.inner_places(file);
-        let touches = |place: usize| {
-            changes.iter().any(|change| change.at.0 <= place && place <= change.at.1)
-        };
-        places.retain(|place| !touches(*place));
-        shuffle(&mut places, &mut self.rng);
-        let count = INNER_COMMENTS.0 + self.rng.index(INNER_COMMENTS.1);
-        for place in places.into_iter().take(count) {
-            self.comment_at(path, place);
-        }
-    }
-
-    /// Writes some statements differently. Those that are already so come last, and are as before then.
-    fn reword_statements(&mut self, file: &PackFile, changes: &[&PackChange]) {
-        let mut free: Vec<((String, usize), Rewording)> = rewordings(&file.content)
-            .into_iter()
-            .filter(|one| changes.iter().all(|change| one.goes_with(change)))
-            .map(|one| ((file.path.clone(), one.span().0), one))
-            .collect();
-        shuffle(&mut free, &mut self.rng);
-        free.sort_by_key(|(place, _)| self.state.rewordings.contains_key(place));
-        let count = REWORDED.0 + self.rng.index(REWORDED.1);
-        for (place, one) in free.into_iter().take(count) {
-            if self.state.rewordings.remove(&place).is_none() {
-                self.state.rewordings.insert(place, one);
-            }
-        }
-    }
-
-    /// Gives a variable of functions another name in a source, if one has still its own there.
-    fn rename_variable(&mut self, file: &PackFile, changes: &[&PackChange]) {
-        let pack = self.builder.pack;
-        let variables = &self.state.variables;
-        let is_own = |sites: &&NameSites| {
-            let place = (file.path.clone(), sites.name.clone());
-            let is_here = sites.kind == NameKind::Local && sites.files.contains_key(&file.path);
-            is_here && !variables.contains_key(&place)
-        };
-        let own: Vec<&NameSites> = pack.names.iter().filter(is_own).collect();
-        let is_free = |name: &&&str| {
-            let is_taken =
-                variables.iter().any(|((path, _), new)| *path == file.path && new == **name);
-            let in_change = changes.iter().any(|change| has_word(&change.text, name));
-            !is_taken && !in_change && !has_word(&file.content, name)
-        };
-        let new = VARIABLES.iter().find(is_free).copied();
-        let drawn = own.get(self.rng.index(own.len()));
-        if let (Some(sites), Some(new)) = (drawn, new) {
-            let place = (file.path.clone(), sites.name.clone());
-            self.state.variables.insert(place, new.to_owned());
-        }
-    }
-
-    /// The beginnings of lines in functions before which a comment may stand.
-    fn inner_places(&self, file: &PackFile) -> Vec<usize> {
-        let (language, content) = (self.language(), file.content.as_str());
-        if language == PackLanguage::Python {
-            return plain_statements(content).iter().map(|statement| statement.line).collect();
-        }
-        let starts = content.match_indices('\n').map(|(at, _)| at + 1);
-        let is_place = |at: &usize| *at < content.len() && may_have_comment(language, content, *at);
-        starts.filter(is_place).collect()
-    }
-
     /// A commit of what has changed in a source, with a comment beside it and a message about
     /// something else.
     pub(super) fn disguised(&mut self, path: &str, may_be_loud: bool) {
@@ -409,7 +291,7 @@ impl<'p> PackHistory<'p> {
     }
 
     /// Another comment before a definition of a source. It always changes the file.
-    fn comment(&mut self, path: &str) {
+    pub(super) fn comment(&mut self, path: &str) {
         let file = file_of(self.builder.pack, path);
         let language = self.language();
         let places = file.map(|file| comment_places(language, file, &self.changes));
@@ -435,12 +317,12 @@ impl<'p> PackHistory<'p> {
     }
 
     /// The language of the project.
-    fn language(&self) -> PackLanguage {
+    pub(super) fn language(&self) -> PackLanguage {
         self.builder.pack.head.language
     }
 
     /// A helper at the end of a source that nobody calls; the one that is there goes away.
-    fn helper(&mut self, path: &str) {
+    pub(super) fn helper(&mut self, path: &str) {
         if self.state.tails.remove(path).is_some() {
             return;
         }
@@ -463,7 +345,7 @@ impl<'p> PackHistory<'p> {
     }
 
     /// A message for a commit that changes a source. Only some promise much.
-    fn message(&mut self, path: &str, may_be_loud: bool) -> String {
+    pub(super) fn message(&mut self, path: &str, may_be_loud: bool) -> String {
         let is_loud = may_be_loud && self.rng.index(2) == 0;
         let text = drawn(&mut self.rng, if is_loud { &LOUD } else { &QUIET });
         format!("{}: {text}", short_name(path))

@@ -3,7 +3,7 @@
 
 use super::pack_draw::window_at;
 use super::pack_task::{PackTaskBuilder, laid};
-use super::rewording::Rewording;
+use super::rewording::RewordedStatement;
 use super::source_text::is_definition;
 use crate::model::FileSpec;
 use crate::pack::{NameSites, PackChange, PackFile, PackLanguage, ProjectPack};
@@ -20,7 +20,7 @@ pub(super) struct ProjectState<'p> {
     /// Comments, by file and place: whole lines before the line that begins there.
     pub(super) comments: BTreeMap<(String, usize), String>,
     /// Statements that are written differently, by file and place. Those that a change takes away are not there.
-    pub(super) rewordings: BTreeMap<(String, usize), Rewording>,
+    pub(super) rewordings: BTreeMap<(String, usize), RewordedStatement>,
     /// Variables of functions that have other names in a file: the new ones, by file and old name.
     pub(super) variables: BTreeMap<(String, String), String>,
     /// What stands at the ends of files.

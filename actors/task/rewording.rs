@@ -16,7 +16,7 @@ const QUOTES: [&str; 4] = ["\"\"\"", "'''", "\"", "'"];
 
 /// A statement that is written differently: bytes that are replaced, sorted and apart, and what stands there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Rewording {
+pub(super) struct RewordedStatement {
     pub(super) edits: Vec<((usize, usize), String)>,
 }
 
@@ -28,7 +28,7 @@ pub(super) struct PlainStatement<'t> {
     text: &'t str,
 }
 
-impl Rewording {
+impl RewordedStatement {
     /// The bytes from its first replacement to its last one.
     pub(super) fn span(&self) -> (usize, usize) {
         let starts = self.edits.iter().map(|((start, _), _)| *start);
@@ -56,7 +56,7 @@ impl Rewording {
 impl PlainStatement<'_> {
     /// What is replaced if a value gets a name before the statement uses it: the keyword, and the end of the line
     /// without so many of its last letters.
-    fn named(&self, name: &str, keyword: &str, last: &str) -> Option<Rewording> {
+    fn named(&self, name: &str, keyword: &str, last: &str) -> Option<RewordedStatement> {
         let inner = self.text.strip_prefix(keyword)?.strip_prefix(' ')?.strip_suffix(last)?;
         let is_strange = inner.trim() != inner || inner.is_empty();
         if is_strange || [":=", ";"].iter().any(|word| inner.contains(word)) {
@@ -65,7 +65,7 @@ impl PlainStatement<'_> {
         let start = self.line + self.indent.len();
         let end = start + self.text.len();
         let then = format!("\n{}{keyword} {name}{last}", self.indent);
-        Some(Rewording {
+        Some(RewordedStatement {
             edits: vec![
                 ((start, start + keyword.len()), format!("{name} =")),
                 ((end - last.len(), end), then),
@@ -75,7 +75,7 @@ impl PlainStatement<'_> {
 }
 
 /// Every statement of a source that can be written differently, in their order.
-pub(super) fn rewordings(content: &str) -> Vec<Rewording> {
+pub(super) fn rewordings(content: &str) -> Vec<RewordedStatement> {
     if SEEING.iter().any(|word| has_word(content, word)) {
         return Vec::new();
     }
@@ -210,7 +210,7 @@ class Two:
 ";
 
     /// A source with some of its statements written differently.
-    fn applied(content: &str, rewordings: &[Rewording]) -> String {
+    fn applied(content: &str, rewordings: &[RewordedStatement]) -> String {
         let mut text = content.to_owned();
         for ((start, end), new) in rewordings.iter().flat_map(|one| &one.edits).rev() {
             text.replace_range(*start..*end, new);
