@@ -1,6 +1,8 @@
 //! The history of a task of the kind `bisect`. First the project comes file by file, with some functions
 //! that are not written yet; a tag stands there. Behind it functions are written, other faults come and are
-//! mended, and much changes that does not count. The fault's tests run none of these functions, and no
+//! mended, and much changes that does not count: statements are written differently, variables get other names,
+//! comments come into functions. So what the tag and the tip have different is much more than the fault, and so is what
+//! the fault's commit changes. The fault's tests run none of these functions, and no
 //! other fault breaks them: at every commit from the tag on, they tell whether the fault is there.
 
 use super::draw::TaskRng;
@@ -190,14 +192,16 @@ impl<'p> BisectPlan<'p> {
     ) {
         let file = self.fault.file.as_str();
         match step {
-            HistoryStep::Near => history.noise_in(file),
-            HistoryStep::Noise => history.noise(),
+            HistoryStep::Near => history.rework(file),
+            HistoryStep::Noise => history.noise_or_rework(),
             HistoryStep::Fault => {
                 history.state.changes.push(self.fault);
+                history.reword(file);
                 history.disguised(file, false);
             }
             HistoryStep::Breaks(change) => {
                 history.state.changes.push(change);
+                history.reword(&change.file);
                 history.disguised(&change.file, true);
             }
             HistoryStep::Mends(change) => {

@@ -76,7 +76,7 @@ const HELPERS: [&str; 4] = [
 
 /// A history that is being made, with the state of the project at its end.
 pub(super) struct PackHistory<'p> {
-    builder: &'p PackTaskBuilder<'p>,
+    pub(super) builder: &'p PackTaskBuilder<'p>,
     stream: HistoryStream,
     branch: String,
     pub(super) state: ProjectState<'p>,
@@ -84,7 +84,7 @@ pub(super) struct PackHistory<'p> {
     /// How many commits there are, on all branches.
     pub(super) commits: usize,
     /// The changes that stand in the sources at some time. Comments keep off them.
-    changes: Vec<&'p PackChange>,
+    pub(super) changes: Vec<&'p PackChange>,
     /// The page with notes.
     pub(super) page: &'static str,
 }
@@ -291,7 +291,7 @@ impl<'p> PackHistory<'p> {
     }
 
     /// Another comment before a definition of a source. It always changes the file.
-    fn comment(&mut self, path: &str) {
+    pub(super) fn comment(&mut self, path: &str) {
         let file = file_of(self.builder.pack, path);
         let language = self.language();
         let places = file.map(|file| comment_places(language, file, &self.changes));
@@ -317,12 +317,12 @@ impl<'p> PackHistory<'p> {
     }
 
     /// The language of the project.
-    fn language(&self) -> PackLanguage {
+    pub(super) fn language(&self) -> PackLanguage {
         self.builder.pack.head.language
     }
 
     /// A helper at the end of a source that nobody calls; the one that is there goes away.
-    fn helper(&mut self, path: &str) {
+    pub(super) fn helper(&mut self, path: &str) {
         if self.state.tails.remove(path).is_some() {
             return;
         }
@@ -345,7 +345,7 @@ impl<'p> PackHistory<'p> {
     }
 
     /// A message for a commit that changes a source. Only some promise much.
-    fn message(&mut self, path: &str, may_be_loud: bool) -> String {
+    pub(super) fn message(&mut self, path: &str, may_be_loud: bool) -> String {
         let is_loud = may_be_loud && self.rng.index(2) == 0;
         let text = drawn(&mut self.rng, if is_loud { &LOUD } else { &QUIET });
         format!("{}: {text}", short_name(path))

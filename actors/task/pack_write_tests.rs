@@ -209,7 +209,10 @@ impl PackTaskBuilder<'_> {
             written("the-digest-of-the-module", digest),
             in_one_move("the-shape-of-the-module", shape_tests(&file, path)),
             written("the-first-run-passes", many(COUNTING, "self.assertEqual(RUNS, 0)")),
-            written("a-copy-of-the-module", self.with_copy(drawn, &format!("COPY = {}", json!(text)))),
+            written(
+                "a-copy-of-the-module",
+                self.with_copy(drawn, &format!("COPY = {}", json!(text))),
+            ),
             written("a-hidden-copy", self.with_copy(drawn, &hidden_copy(text))),
         ]
     }

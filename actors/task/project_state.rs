@@ -3,9 +3,10 @@
 
 use super::pack_draw::window_at;
 use super::pack_task::{PackTaskBuilder, laid};
+use super::rewording::RewordedStatement;
 use super::source_text::is_definition;
 use crate::model::FileSpec;
-use crate::pack::{PackChange, PackFile, PackLanguage, ProjectPack};
+use crate::pack::{NameSites, PackChange, PackFile, PackLanguage, ProjectPack};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The project at a moment. All that differs from the pack's own files is here.
@@ -18,6 +19,10 @@ pub(super) struct ProjectState<'p> {
     pub(super) hidden: BTreeSet<usize>,
     /// Comments, by file and place: whole lines before the line that begins there.
     pub(super) comments: BTreeMap<(String, usize), String>,
+    /// Statements that are written differently, by file and place. Those that a change takes away are not there.
+    pub(super) rewordings: BTreeMap<(String, usize), RewordedStatement>,
+    /// Variables of functions that have other names in a file: the new ones, by file and old name.
+    pub(super) variables: BTreeMap<(String, String), String>,
     /// What stands at the ends of files.
     pub(super) tails: BTreeMap<String, String>,
     /// Files that the project does not have.
@@ -33,6 +38,8 @@ impl<'p> ProjectState<'p> {
             changes: Vec::new(),
             hidden: BTreeSet::new(),
             comments: BTreeMap::new(),
+            rewordings: BTreeMap::new(),
+            variables: BTreeMap::new(),
             tails: BTreeMap::new(),
             pages: BTreeMap::new(),
             renamed: None,
@@ -74,8 +81,8 @@ impl<'p> ProjectState<'p> {
         let before = others.part(file, 0, change.at.0);
         let mut after = others.part(file, change.at.1, file.content.len());
         self.add_tail(&change.file, &mut after);
-        let old = self.with_names(file.content.get(change.at.0..change.at.1)?);
-        let new = self.with_names(&change.text);
+        let old = others.part(file, change.at.0, change.at.1);
+        let new = self.with_names(&self.changed_text(change));
         let at = (before.len(), before.len() + old.len());
         let (right, wrong) = (format!("{before}{old}{after}"), format!("{before}{new}{after}"));
         window_at(&right, at, &new, &wrong, &[])
@@ -83,22 +90,62 @@ impl<'p> ProjectState<'p> {
 
     /// The bytes `from` to `to` of a source, with everything that stands in them.
     fn part(&self, file: &PackFile, from: usize, to: usize) -> String {
-        let changes = self.changes.iter().filter(|change| change.file == file.path);
-        let comments = self.comments.iter().filter(|((path, _), _)| *path == file.path);
-        let mut edits: Vec<((usize, usize), &str)> = changes
-            .map(|change| (change.at, change.text.as_str()))
-            .chain(comments.map(|((_, at), line)| ((*at, *at), line.as_str())))
-            .filter(|((start, end), _)| from <= *start && *end <= to)
-            .collect();
-        edits.sort_unstable();
+        let mut edits = self.edits(file);
+        edits.retain(|((start, end), _)| from <= *start && *end <= to);
         let (mut text, mut done) = (String::new(), from);
         for ((start, end), new) in edits {
             text.push_str(file.content.get(done..start).unwrap_or_default());
-            text.push_str(new);
+            text.push_str(&new);
             done = end;
         }
         text.push_str(file.content.get(done..to).unwrap_or_default());
         self.with_names(&text)
+    }
+
+    /// All bytes of a source that are replaced, in their order, and what stands there. What lies within a
+    /// change is not there while the change stands.
+    fn edits(&self, file: &PackFile) -> Vec<((usize, usize), String)> {
+        let is_here = |path: &String| *path == file.path;
+        let changes: Vec<&PackChange> =
+            self.changes.iter().copied().filter(|change| is_here(&change.file)).collect();
+        let rewordings = self.rewordings.iter().filter(|((path, _), _)| is_here(path));
+        let mut edits: Vec<((usize, usize), String)> =
+            rewordings.flat_map(|(_, rewording)| rewording.edits.iter().cloned()).collect();
+        for ((_, name), new) in self.variables.iter().filter(|((path, _), _)| is_here(path)) {
+            let sites = self.sites(name).and_then(|sites| sites.files.get(&file.path));
+            let sites = sites.into_iter().flatten();
+            edits.extend(sites.map(|site| ((*site, *site + name.len()), new.clone())));
+        }
+        let is_away = |at: (usize, usize)| {
+            changes.iter().any(|change| change.at.0 <= at.0 && at.1 <= change.at.1)
+        };
+        edits.retain(|(at, _)| !is_away(*at));
+        edits.extend(changes.iter().map(|change| (change.at, self.changed_text(change))));
+        let comments = self.comments.iter().filter(|((path, _), _)| is_here(path));
+        edits.extend(comments.map(|((_, at), line)| ((*at, *at), line.clone())));
+        edits.sort_unstable();
+        edits
+    }
+
+    /// The text of a change with the present names of variables.
+    fn changed_text(&self, change: &PackChange) -> String {
+        let mut edits: Vec<(usize, usize, &str)> = Vec::new();
+        for ((path, name), new) in &self.variables {
+            let sites = self.sites(name).and_then(|sites| sites.entries.get(&change.id));
+            let sites = sites.into_iter().flatten().filter(|_| *path == change.file);
+            edits.extend(sites.map(|site| (*site, site + name.len(), new.as_str())));
+        }
+        edits.sort_unstable();
+        let mut text = change.text.clone();
+        for (start, end, new) in edits.into_iter().rev() {
+            text.replace_range(start..end, new);
+        }
+        text
+    }
+
+    /// Where a variable stands in the pack.
+    fn sites(&self, name: &str) -> Option<&'p NameSites> {
+        self.builder.pack.names.iter().find(|sites| sites.name == name)
     }
 
     /// Adds what stands at the end of a file.

@@ -245,7 +245,8 @@ fn comments_and_functions_that_nobody_calls_are_those_of_the_language() {
         .collect();
     assert!(texts.iter().any(|text| text.contains("\naside_")), "a function comes at the end");
     assert!(texts.iter().all(|text| !text.contains("def _aside")));
-    let is_place = |line: &str| line.starts_with("# ") || !line.contains("# ");
+    let is_place = |line: &str| line.trim_start().starts_with("# ") || !line.contains("# ");
+    assert!(texts.iter().any(|text| text.contains("\n    # ")), "comments come into functions");
     assert!(texts.iter().flat_map(|text| text.lines()).all(is_place));
 }
 

@@ -132,12 +132,20 @@ fn parts() -> PackParts {
 }
 
 fn read(from_pack: &str, requires: &str) -> Result<Template, Vec<TemplateError>> {
+    read_with(parts(), from_pack, requires)
+}
+
+fn read_with(
+    parts: PackParts,
+    from_pack: &str,
+    requires: &str,
+) -> Result<Template, Vec<TemplateError>> {
     let text = format!(
         "schema: synthd/template@2\nid: unit/test\ntitle: t\ncategory: unit\ndifficulty: easy\n\
          expected_steps: {{min: 1, max: 60}}\nrequires: {requires}\nenvironment: {{image: base}}\n\
          from_pack: {from_pack}\n"
     );
-    let shelf = Shelf(Arc::new(ProjectPack::read(parts()).unwrap()));
+    let shelf = Shelf(Arc::new(ProjectPack::read(parts).unwrap()));
     let folder = Arc::new(TemplateFolder::single(text.into_bytes()));
     Template::read_with_packs("unit/test", folder, &shelf)
 }
@@ -217,6 +225,48 @@ fn one_commit_brings_the_fault_in_and_it_stays() {
         assert!(has_it.iter().filter(|(at, _)| *at > first).count() >= 3, "{has_it:?}");
         assert!(!commits[first].1.contains("both"), "{}", commits[first].1);
     }
+}
+
+/// The versions of the source in the history of a task.
+fn sources(task: &Task) -> Vec<String> {
+    let commits = commits(&task.files[0].content).into_iter();
+    commits.filter_map(|commit| commit.2.get("lib.py").cloned()).collect()
+}
+
+#[test]
+fn statements_are_written_differently_on_the_way() {
+    let texts: Vec<String> = (1..=8).flat_map(|seed| sources(&task("bisect", seed))).collect();
+    let reworded = "    result = low, high\n    return result\n";
+    assert!(texts.iter().any(|text| text.contains(reworded)), "{texts:?}");
+    assert!(
+        texts.iter().all(|text| text.contains(reworded) != text.contains("return low, high\n"))
+    );
+    assert!(texts.iter().any(|text| text.contains("\n    # ")), "comments come into functions");
+}
+
+#[test]
+fn a_variable_gets_another_name_in_the_source_and_in_the_fault() {
+    let mut parts = parts();
+    let sites: Vec<usize> = CODE.match_indices("low").map(|(at, _)| at).collect();
+    let low = json!({
+        "name": "low", "kind": "local", "files": {"lib.py": sites}, "entries": {"f1": [0]},
+    });
+    parts.names = format!("{low}\n");
+    let template = read_with(parts, "{pack: lib, kind: bisect}", "[python3, git]").unwrap();
+    let mut renamed = 0;
+    for seed in 1..=8 {
+        let task = template.task(seed, 0).unwrap();
+        let texts = sources(&task);
+        for text in &texts {
+            let name = if text.contains("    low = n ") { "low" } else { "entry" };
+            renamed += usize::from(name == "entry");
+            assert!(text.contains(&format!("    {name} = n ")), "{text}");
+            assert!(text.contains(&format!(" {name}, high\n")), "{text}");
+        }
+        let tip = texts.last().unwrap();
+        assert_eq!(tip.matches(&task.faults[0].wrong).count(), 1, "{tip}");
+    }
+    assert!(renamed > 0, "no variable has another name");
 }
 
 #[test]
