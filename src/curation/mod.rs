@@ -9,23 +9,17 @@
 //! - `recipe_rows`: the rows of all sources, as one sequence.
 //! - `note_store`: notes of earlier runs in `curation/notes.db` of the data directory.
 //! - `recipe_review`: puts the notes into the rows that are written.
-<<<<<<< HEAD
 //! - `passes`: shows the rows to the stages.
 //! - `judging`: asks judges, and keeps their answers.
-=======
 //! - `day_samples`: how diverse the rows of each day are.
->>>>>>> h-keep
 //! - `build`: the whole, from a recipe to a version.
 //! - `rebuild`: makes a version again and compares it.
 //! - `recipe_sources`: which campaigns earlier versions were made of.
 //! - `version_notes`: reads the notes of a version again.
 
 mod build;
-<<<<<<< HEAD
-mod judging;
-=======
 mod day_samples;
->>>>>>> h-keep
+mod judging;
 mod note_store;
 mod passes;
 mod rebuild;
