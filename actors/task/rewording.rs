@@ -261,7 +261,7 @@ class Two:
         let condition = &rewordings(SOURCE)[0];
         assert!(condition.goes_with(&change(" < ", " <= ")), "between the keyword and the colon");
         assert!(condition.goes_with(&change("    if a < b:\n        return a  # as it is\n", "")));
-        assert!(!condition.goes_with(&change("if a", "while a")), "the keyword alone");
+        assert!(!condition.goes_with(&change("if a <", "while a <")), "the keyword alone");
         assert!(!condition.goes_with(&change("b:\n        return a", "b: pass")));
         assert!(!condition.goes_with(&change(" < ", "\n")), "it does not stay on the line");
         assert!(condition.goes_with(&change("LIMIT = 3", "LIMIT = 4")), "it is elsewhere");

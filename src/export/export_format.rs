@@ -1,6 +1,7 @@
 //! The formats of exports.
 
 use super::left_reason::{ExportedRow, LeftReason, LostParts};
+use super::whole_row::WholeRow;
 use super::{atif, chat_formats, hub_trace, otel, share_gpt, step_lines, task_prompt, trl};
 use synthd_actors::model::{DatasetRow, DatasetSplit};
 
@@ -167,5 +168,6 @@ impl ExportFormat {
 
 /// The row as it is.
 fn plain(row: &DatasetRow) -> Result<ExportedRow, LeftReason> {
-    ExportedRow::of(row, LostParts::new())
+    let whole = WholeRow::of(row).map_err(|_| LeftReason::NoJson)?;
+    ExportedRow::of(&whole, LostParts::new())
 }

@@ -42,6 +42,7 @@ mod task_tests;
 #[cfg(test)]
 mod tests;
 mod trl;
+mod whole_row;
 
 pub use export_files::ExportFile;
 pub use export_format::ExportFormat;

@@ -5,12 +5,16 @@ use super::names::texts;
 use std::path::Path;
 
 /// The files that ask for a kind, and why.
-const MAY_ASK: [(&str, &str); 13] = [
+const MAY_ASK: [(&str, &str); 15] = [
     ("actors/judge/judged_service.rs", "tries once more what was not started"),
     ("actors/router/ticket.rs", "tells which key was refused"),
     (
         "actors/work/trajectory/container_proofs.rs",
         "tells a task that cannot be tried from an engine that is gone",
+    ),
+    (
+        "src/curation/judging/judge_calls.rs",
+        "tells a question that is not taken from a provider that fails",
     ),
     ("src/cli/image/mod.rs", "makes an error of a command of images"),
     ("src/cli/template_draft/mod.rs", "ends a draft whose budget is used"),

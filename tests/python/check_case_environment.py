@@ -52,6 +52,7 @@ def fault(old, new, cases):
 
 
 PLAN = {
+    "suite": "tools/suite.sh",
     "parts": {"breakage-1": ["tools/env.sh"], "breakage-2": ["tools/suite.lock"]}, "files": project(), "healthy": around(),
     "roots": ["tool.sh", "tests"], "below": "tests/cases/", "cases": [case[0] for case in CASES],
     "faults": [fault("sum + n", "sum - n", ["one", "two", "big"]), fault("exit 3", "exit 4", ["less"])],
@@ -91,6 +92,11 @@ class Judged(types.ModuleType):
     def run(self, command, stdin="", timeout=30, cwd="/work"):
         words = ["sh", "-c", command] if isinstance(command, str) else command
         return Result(subprocess.run(words, input=stdin, capture_output=True, text=True, cwd=cwd))
+
+    def write(self, path, text):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
 
     def tree(self, path="."):
         top = os.path.join(self.SUBMISSION, path)
@@ -175,7 +181,7 @@ expect(WHOLE, judge({**BROKEN, "run-tests": (own, 0o755)}))
 fails({**BROKEN, "run-tests": (SAYING, 0o755)}, "suite", "breakage-1", "breakage-2", "untouched")
 known = {"known" + path[len("tests/cases"):]: (text, mode) for path, text, mode in project() if path.startswith("tests/cases/")}
 lines = fails({**known, "run-tests": (REMEMBERING, 0o755)}, "suite")
-assert "the cases that fail are not those that should" in lines[0], lines
+assert "expected that tools/suite.sh runs the cases" in lines[0], lines
 fails({"run-tests": ("#!/bin/sh\n. ./tools/env.sh\nsh tools/suite.sh || :\n", 0o755)}, "suite")
 fails({"run-tests": ("#!/bin/sh\necho 'all 5 cases are right'\n", 0o755)}, "suite")
 

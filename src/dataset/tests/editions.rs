@@ -167,7 +167,7 @@ async fn no_rows_still_make_three_readable_splits() {
     assert_eq!(record.rows.values().sum::<u64>(), 0);
     assert_eq!(record.rows.len(), DatasetSplit::ALL.len());
     let report = verify(Path::new(&record.path)).unwrap();
-    assert_eq!((report.rows, report.files), (0, 5));
+    assert_eq!((report.rows, report.files), (0, 6));
 }
 
 #[tokio::test]
