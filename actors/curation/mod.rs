@@ -38,5 +38,5 @@ pub use diversity::{DiversitySample, window_diversity, written_text};
 pub use note_cache::{NoteCache, NoteKey, NotesInMemory};
 pub use recipe::{CurationAction, Recipe, RecipeSource, RecipeStage};
 pub use row_note::{RowNote, StageRemark};
-pub use row_text::{TextPlace, TextSource, edit_strings, visit_strings};
+pub use row_text::{SeenText, TextPlace, TextSource, edit_passages, visit_passages, visit_strings};
 pub use run::{CurationRun, CurationStageReport};

@@ -8,11 +8,11 @@
 //! Rows are shown in each pass in the same order. A note that was found before is taken from the
 //! cache. Memory holds the notes, and what whole-set stages remember; never the rows.
 
-use super::curation_stage::{CurationStage, StageFinder, TextFinder};
+use super::curation_stage::{CurationStage, StageFinder, TextFinder, TextMatch};
 use super::note_cache::{NoteCache, NoteKey};
 use super::recipe::CurationAction;
 use super::row_note::{RowNote, StageRemark};
-use super::row_text::{TextPlace, edit_strings, visit_strings};
+use super::row_text::{SeenText, edit_passages, visit_passages};
 use crate::model::{DatasetRow, RowRecord, RowRejection, StageFinding, digest_of};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -205,8 +205,8 @@ impl CurationRun {
     /// The row with what one stage replaces.
     fn changed_by(&self, at: usize, mut record: RowRecord) -> Option<RowRecord> {
         let StageFinder::Text(finder) = &self.stages[at].finder else { return Some(record) };
-        edit_strings(&mut record.row, &mut |place, text| {
-            replaced(finder.as_ref(), place, text, &self.replacement_key)
+        edit_passages(&mut record.row, &mut |seen| {
+            replaced(finder.as_ref(), seen, &self.replacement_key)
         });
         Some(record)
     }
@@ -228,8 +228,9 @@ fn look(stage: &CurationStage, at: usize, record: &RowRecord) -> RowNote {
 /// A remark for each sort of passage: how many there are, and where the first ones stand.
 fn found_texts(finder: &dyn TextFinder, at: usize, replaces: bool, row: &DatasetRow) -> RowNote {
     let mut places: BTreeMap<&'static str, (u64, Vec<String>)> = BTreeMap::new();
-    visit_strings(row, &mut |place, text| {
-        for found in finder.find(text, place.source) {
+    visit_passages(row, &mut |seen| {
+        let place = seen.place;
+        for found in passages(finder, seen) {
             let (count, named) = places.entry(found.what).or_default();
             *count += 1;
             let name = place.to_string();
@@ -246,10 +247,39 @@ fn found_texts(finder: &dyn TextFinder, at: usize, replaces: bool, row: &Dataset
     RowNote { stage: at, remarks: remarks.collect(), replaced }
 }
 
+/// The longest key and value, in bytes, that are looked at together.
+const TOGETHER: usize = 512;
+
+/// The passages of a text. A value within JSON may be one only by its key, such as a password.
+fn passages(finder: &dyn TextFinder, seen: SeenText<'_>) -> Vec<TextMatch> {
+    let mut found = finder.find(seen.text, seen.place.source);
+    let Some(name) = seen.name.filter(|name| found.is_empty() && is_short(name, seen.text)) else {
+        return found;
+    };
+    let before = format!("{name} = \"");
+    let all = finder.find(&format!("{before}{}\"", seen.text), seen.place.source);
+    let value = before.len()..before.len() + seen.text.len();
+    let within =
+        all.into_iter().filter(|one| value.start <= one.at.start && one.at.end <= value.end);
+    found.extend(
+        within.map(|one| TextMatch {
+            at: one.at.start - value.start..one.at.end - value.start,
+            ..one
+        }),
+    );
+    found
+}
+
+/// Whether a key and its value can be written on one line.
+fn is_short(name: &str, text: &str) -> bool {
+    let is_plain = |text: &str| !text.contains(['"', '\n', '\\']);
+    !text.is_empty() && name.len() + text.len() <= TOGETHER && is_plain(name) && is_plain(text)
+}
+
 /// The text with another value in place of each passage; none if there is none. The same value gets
 /// the same name, in all rows of the dataset. Nobody finds the value by its name without the key.
-fn replaced(finder: &dyn TextFinder, place: TextPlace, text: &str, key: &str) -> Option<String> {
-    let found = finder.find(text, place.source);
+fn replaced(finder: &dyn TextFinder, seen: SeenText<'_>, key: &str) -> Option<String> {
+    let (found, text) = (passages(finder, seen), seen.text);
     if found.is_empty() {
         return None;
     }

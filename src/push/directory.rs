@@ -14,6 +14,7 @@ use super::target::PushTarget;
 use crate::dataset::{HashingFile, sha256_of};
 use crate::durable::{create_dir, sync_dir};
 use crate::error::Result;
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -78,7 +79,17 @@ impl DirectoryPush<'_> {
             return Ok(false);
         }
         if sha256_of(&self.place.join(SUMS)).is_ok_and(|sum| sum == self.set.root) {
-            return Ok(true);
+            return match self.set.files.iter().find(|file| !has(&self.place, file)) {
+                None => Ok(true),
+                Some(broken) => {
+                    let place = self.place.display();
+                    let why = format!(
+                        "{place} is there, but {} is missing or has other bytes",
+                        broken.path
+                    );
+                    Err(refused(self.target, why).hint("remove the directory, and push again"))
+                }
+            };
         }
         let why = format!("{} is there and has other content", self.place.display());
         Err(refused(self.target, why)
@@ -88,7 +99,7 @@ impl DirectoryPush<'_> {
     /// Counts what a push would copy.
     fn plan(&mut self) {
         for file in self.set.files.iter().chain([&self.set.sums]) {
-            if !self.has(file) {
+            if !has(&self.draft, file) {
                 self.sent.add(file.bytes);
             }
         }
@@ -98,27 +109,20 @@ impl DirectoryPush<'_> {
     /// not be written.
     fn begin(&self) -> Result<()> {
         let made = create_dir(self.home, 0o777).and_then(|()| create_dir(&self.draft, 0o777));
-        made.map_err(|error| {
+        made.and_then(|()| cleared(&self.draft, &self.draft, &self.set.paths())).map_err(|error| {
             let why = format!("{} cannot be written: {error}", self.home.display());
             refused(self.target, why).hint("name a directory that this user may write")
         })
     }
 
-    /// Whether the draft has a file with its checksum.
-    fn has(&self, file: &PushFile) -> bool {
-        let path = self.draft.join(&file.path);
-        let is_sized = fs::metadata(&path).is_ok_and(|found| found.len() == file.bytes);
-        is_sized && sha256_of(&path).is_ok_and(|sum| sum == file.sha256)
-    }
-
     /// Copies a file into the draft, unless it is there, and reads it back.
     fn copy(&mut self, file: &PushFile) -> Result<()> {
-        if self.has(file) {
+        if has(&self.draft, file) {
             return Ok(());
         }
         let path = self.draft.join(&file.path);
         copied(file, &path).map_err(|error| local(&path, error))?;
-        if !self.has(file) {
+        if !has(&self.draft, file) {
             return Err(cut_off(
                 self.target,
                 format!("{} was read back with other bytes", file.path),
@@ -130,7 +134,9 @@ impl DirectoryPush<'_> {
 
     /// Gives the version its name.
     fn publish(&self) -> Result<()> {
-        let renamed = synced(&self.draft).and_then(|()| fs::rename(&self.draft, &self.place));
+        let renamed = cleared(&self.draft, &self.draft, &self.set.paths())
+            .and_then(|()| synced(&self.draft))
+            .and_then(|()| fs::rename(&self.draft, &self.place));
         match renamed.and_then(|()| sync_dir(self.home)) {
             Ok(()) => Ok(()),
             // Somebody else has published in the meantime.
@@ -163,15 +169,41 @@ fn copied(file: &PushFile, path: &Path) -> io::Result<()> {
     fs::rename(&part, path)
 }
 
-/// Removes parts that pushes which were cut off have left, and syncs the entries of a directory and of
-/// those in it.
+/// Whether a directory has a file with its checksum, and not only a link to one.
+fn has(dir: &Path, file: &PushFile) -> bool {
+    let path = dir.join(&file.path);
+    let found = fs::symlink_metadata(&path);
+    let is_sized = found.is_ok_and(|found| found.is_file() && found.len() == file.bytes);
+    is_sized && sha256_of(&path).is_ok_and(|sum| sum == file.sha256)
+}
+
+/// Removes from a draft what is none of the files of the version: parts that pushes which were cut off have left, links,
+/// and what somebody else has put there.
+fn cleared(draft: &Path, dir: &Path, paths: &BTreeSet<&str>) -> io::Result<()> {
+    if !fs::symlink_metadata(dir)?.is_dir() {
+        return Err(io::Error::other("the draft is no directory"));
+    }
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let path = entry.path();
+        let within = path.strip_prefix(draft).ok().and_then(Path::to_str);
+        let below = |within: &str| paths.iter().any(|one| one.starts_with(&format!("{within}/")));
+        match (entry.file_type()?, within) {
+            (kind, Some(within)) if kind.is_dir() && below(within) => cleared(draft, &path, paths)?,
+            (kind, Some(within)) if kind.is_file() && paths.contains(within) => {}
+            (kind, _) if kind.is_dir() => fs::remove_dir_all(&path)?,
+            _ => fs::remove_file(&path)?,
+        }
+    }
+    Ok(())
+}
+
+/// Syncs the entries of a directory and of those in it.
 fn synced(dir: &Path) -> io::Result<()> {
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
         if entry.file_type()?.is_dir() {
             synced(&entry.path())?;
-        } else if entry.file_name().to_string_lossy().starts_with(PART) {
-            fs::remove_file(entry.path())?;
         }
     }
     sync_dir(dir)
@@ -246,6 +278,35 @@ mod tests {
         assert_eq!(push(&set, out.path(), false).unwrap().sent.files, 3);
         assert_eq!(fs::read_to_string(out.path().join("v3/README.md")).unwrap(), "card");
         assert!(!out.path().join("v3/.part-1").exists());
+    }
+
+    #[test]
+    fn what_somebody_else_put_into_a_draft_is_not_published() {
+        let (room, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let set = set(room.path(), "card");
+        let draft = out.path().join(format!(".v3.push-{}", &set.root[..ROOT]));
+        fs::create_dir_all(draft.join("more")).unwrap();
+        fs::write(draft.join("more/evil.txt"), "evil").unwrap();
+        fs::write(draft.join("evil.txt"), "evil").unwrap();
+        std::os::unix::fs::symlink(&set.files[0].source, draft.join("README.md")).unwrap();
+        push(&set, out.path(), false).unwrap();
+        let place = out.path().join("v3");
+        let mut names: Vec<_> =
+            fs::read_dir(&place).unwrap().map(|one| one.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["README.md", SUMS, "sft"]);
+        assert!(fs::symlink_metadata(place.join("README.md")).unwrap().is_file());
+    }
+
+    #[test]
+    fn a_published_version_that_was_damaged_is_told() {
+        let (room, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let set = set(room.path(), "card");
+        push(&set, out.path(), false).unwrap();
+        fs::write(out.path().join("v3/README.md"), "").unwrap();
+        let error = push(&set, out.path(), false).err().unwrap();
+        assert_eq!(error.code(), Code::PushRefused);
+        assert!(error.report().contains("README.md is missing"), "{}", error.report());
     }
 
     #[test]

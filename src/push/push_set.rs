@@ -13,7 +13,7 @@ use crate::dataset::{
     table_name,
 };
 use crate::error::{Code, Error, Result};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 use synthd_actors::model::{DatasetSplit, RowColumn, RowFormat};
 
@@ -57,6 +57,11 @@ struct TableFiles {
 }
 
 impl PushSet {
+    /// The paths of all files, `SHA256SUMS` included.
+    pub(super) fn paths(&self) -> BTreeSet<&str> {
+        self.files.iter().chain([&self.sums]).map(|file| file.path.as_str()).collect()
+    }
+
     /// Prepares the files of a version. `room` is an empty directory for what is made anew. Every file
     /// of the version is read once and must have the checksum of its manifest.
     pub(super) fn of(version: &Path, target: &PushTarget, room: &Path) -> Result<Self> {

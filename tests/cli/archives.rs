@@ -65,6 +65,10 @@ fn what_goes_into_an_archive_comes_back() {
     let replay = ["episode", "replay", &id, "--templates", templates.to_str().unwrap()];
     let refused = on(dir, "data", &replay).fails(2, "SYN-0710");
     assert!(refused.stderr.contains("synthd campaign unarchive"), "{refused:?}");
+    // A second archive would have nothing of that.
+    let second = ["campaign", "archive", "small", "--to", "b.archive"];
+    let told = on(dir, "data", &second).fails(2, "SYN-0711");
+    assert!(told.stderr.contains("in an earlier archive"), "{told:?}");
     let back = on(dir, "data", &["campaign", "unarchive", "a.archive", "--json"]);
     assert_eq!(back.succeeds().document()["put_back"], 12);
     on(dir, "data", &["store", "verify"]).succeeds();

@@ -12,6 +12,7 @@ const MAY_ASK: [(&str, &str); 15] = [
         "actors/work/trajectory/container_proofs.rs",
         "tells a task that cannot be tried from an engine that is gone",
     ),
+    ("src/curation/judging/ask_rows.rs", "ends the questions of a budget that is used"),
     (
         "src/curation/judging/judge_calls.rs",
         "tells a question that is not taken from a provider that fails",

@@ -148,7 +148,12 @@ impl StageSettings {
 
     /// Raised whenever the stage may say something else of the same row.
     pub fn version(&self) -> u32 {
-        1
+        match self {
+            // The second looks also at what cannot be read in JSON, and passages at keys, numbers and names of tools.
+            Self::NearDuplicates { .. } | Self::Decontamination { .. } | Self::Length { .. } => 2,
+            _ if self.finds_passages() => 2,
+            _ => 1,
+        }
     }
 
     /// The label of a row with a finding.

@@ -20,7 +20,7 @@ prop_compose! {
     fn step()(
         (step, cwd, files) in (any::<i32>(), text(), vec(text(), 0..4)),
         (kind, tool, arguments) in (text(), text(), text()),
-        (observation, reasoning, error) in (text(), text(), option::of(text())),
+        (observation, reasoning, error) in (text(), text(), option::of(text()).boxed()),
         (reward, return_to_go) in (any::<f64>(), any::<f64>()),
         (done, truncated, exit_code) in (any::<bool>(), any::<bool>(), option::of(any::<i32>())),
         (input_tokens, output_tokens) in any::<(Option<i64>, Option<i64>)>(),
@@ -28,14 +28,14 @@ prop_compose! {
         (finish_reason, calls) in (option::of(text()), option::of(any::<i32>())),
         (cost_usd, stage) in (money(), option::of(text())),
         (actions, milestones_changed) in
-            (option::of(vec(step_action(), 0..3)), option::of(vec(text(), 0..3))),
+            (option::of(vec(step_action(), 0..3)).boxed(), option::of(vec(text(), 0..3)).boxed()),
         (model_version, fallback_model) in (option::of(text()), option::of(text())),
         (cached_tokens, reasoning_tokens, prompt_kept) in
             any::<(Option<i64>, Option<i64>, Option<i32>)>(),
         (prompt_token_ids, token_ids, logprobs) in (
-            option::of(vec(any::<i32>(), 0..4)),
-            option::of(vec(any::<i32>(), 0..4)),
-            option::of(vec(any::<f64>(), 0..4)),
+            option::of(vec(any::<i32>(), 0..4)).boxed(),
+            option::of(vec(any::<i32>(), 0..4)).boxed(),
+            option::of(vec(any::<f64>(), 0..4)).boxed(),
         ),
     ) -> RowStep {
         RowStep {
@@ -154,10 +154,11 @@ prop_compose! {
 
 prop_compose! {
     fn row()(
-        names in vec(text(), 14),
+        names in vec(text(), 14).boxed(),
         (task_seed, total_tokens, attempt) in any::<(i64, Option<i64>, i32)>(),
         (total_reward, execution_time_seconds) in any::<(f64, f64)>(),
-        (sandbox, verification, cost_usd) in (fingerprint(), verification(), money()),
+        (sandbox, verification, cost_usd) in
+            (fingerprint().boxed(), verification().boxed(), money()),
         (trajectory, labels) in (vec(step(), 0..5).boxed(), vec(text(), 0..4)),
         (sampling, prompt_digest, sample) in (option::of(text()), option::of(text()), any::<i32>()),
         (template_digest, task_wording) in (option::of(text()), option::of(text())),
@@ -166,9 +167,9 @@ prop_compose! {
         pass_rate in option::of(any::<(i32, i32, f64, f64)>()),
         (model_version, tools, calls) in (option::of(text()), option::of(text()), option::of(any::<i64>())),
         (messages, conversations) in
-            (option::of(vec(message(), 0..4)).boxed(), option::of(vec(begun(), 0..3))),
+            (option::of(vec(message(), 0..4)).boxed(), option::of(vec(begun(), 0..3)).boxed()),
         (milestones, reverified) in
-            (option::of(vec(milestone(), 0..3)), option::of(reverification())),
+            (option::of(vec(milestone(), 0..3)).boxed(), option::of(reverification()).boxed()),
     ) -> TrajectoryRow {
         let mut names = names.into_iter();
         let mut name = || names.next().unwrap();

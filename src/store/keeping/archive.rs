@@ -87,6 +87,12 @@ fn check_archivable(request: &ArchiveRequest<'_>) -> Result<()> {
             .hint("run `synthd store prune` on it once, which upgrades it"));
     }
     let found = campaign(&conn, request.campaign).map_err(failed)?;
+    if is_archived(&conn, request.campaign).map_err(failed)? {
+        let what =
+            format!("turns or calls of {:?} are in an earlier archive only", request.campaign);
+        return Err(Error::new(Code::ArchiveUnusable, what)
+            .hint("that archive is whole; `synthd campaign unarchive` puts them back first"));
+    }
     match found.filter(|(_, state)| !has_ended(state)) {
         Some((_, state)) => {
             let what = format!("the campaign {:?} is {state}", request.campaign);
@@ -95,6 +101,14 @@ fn check_archivable(request: &ArchiveRequest<'_>) -> Result<()> {
         }
         None => Ok(()),
     }
+}
+
+/// Whether an earlier archive has emptied a campaign. Another one would have less.
+fn is_archived(conn: &Connection, name: &str) -> StoreResult<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM pruned
+        JOIN episode ON episode.key = pruned.episode JOIN campaign ON campaign.key = episode.campaign
+        WHERE name = ?1 AND rule = ?2)";
+    Ok(conn.query_row(sql, (name, ARCHIVED), |row| row.get(0))?)
 }
 
 /// Writes the file, and returns its head and what of the store is in it.

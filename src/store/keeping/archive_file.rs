@@ -71,6 +71,7 @@ pub(super) fn open(from: &Path) -> io::Result<(ArchiveHead, BufReader<File>)> {
 
 /// Writes the store inside to the file `to`, and compares it with the head.
 pub(super) fn unpack(head: &ArchiveHead, from: BufReader<File>, to: &Path) -> io::Result<()> {
+    check_room(head, to)?;
     // One byte more than there should be shows that there are too many.
     let mut unpacked = Decoder::new(from)?.take(head.bytes.saturating_add(1));
     let mut out = new_file(to)?;
@@ -83,6 +84,20 @@ pub(super) fn unpack(head: &ArchiveHead, from: BufReader<File>, to: &Path) -> io
     }
 }
 
+/// Fails if the store inside would not fit.
+fn check_room(head: &ArchiveHead, to: &Path) -> io::Result<()> {
+    let dir = to.parent().unwrap_or(Path::new("."));
+    let found = nix::sys::statvfs::statvfs(dir)?;
+    let free = found.blocks_available().saturating_mul(found.fragment_size());
+    match head.bytes <= free {
+        true => Ok(()),
+        false => {
+            let what = format!("the store inside has {} bytes, and {free} are free", head.bytes);
+            Err(io::Error::new(ErrorKind::StorageFull, what))
+        }
+    }
+}
+
 /// A line of the head.
 fn line(from: &mut BufReader<File>) -> io::Result<String> {
     let mut line = String::new();
@@ -90,9 +105,13 @@ fn line(from: &mut BufReader<File>) -> io::Result<String> {
     Ok(line)
 }
 
-/// An empty file that only its owner may read.
+/// An empty file that only its owner may read, in place of what a command that was killed has left. No link is
+/// followed.
 fn new_file(to: &Path) -> io::Result<File> {
-    File::options().write(true).create(true).truncate(true).mode(0o600).open(to)
+    match std::fs::remove_file(to) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => File::options().write(true).create_new(true).mode(0o600).open(to),
+    }
 }
 
 /// The size of a file, and its checksum in hexadecimal.

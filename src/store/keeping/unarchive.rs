@@ -98,7 +98,10 @@ fn put_all_back(conn: &mut Connection, database: &Path) -> StoreResult<u64> {
     loop {
         let some = emptied(conn, key)?;
         if some.is_empty() {
-            return Ok(count);
+            return match count == 0 && lacks_parts(conn, key)? {
+                true => Err(StoreError::refused("what went from the store is in another archive")),
+                false => Ok(count),
+            };
         }
         let step = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for (episode, id) in &some {
@@ -109,12 +112,16 @@ fn put_all_back(conn: &mut Connection, database: &Path) -> StoreResult<u64> {
     }
 }
 
-/// Some of the episodes of a campaign that an archive has emptied.
+/// Some of the episodes of a campaign that an archive has emptied, and of which this one has what went.
 fn emptied(conn: &Connection, campaign: i64) -> StoreResult<Vec<(i64, String)>> {
     let mut statement = conn.prepare_cached(
         "SELECT DISTINCT episode.key, episode.id FROM main.pruned AS pruned
          JOIN main.episode AS episode ON episode.key = pruned.episode
-         WHERE episode.campaign = ?1 AND rule = ?2 LIMIT ?3",
+         WHERE episode.campaign = ?1 AND rule = ?2
+             AND EXISTS (SELECT 1 FROM archive.episode AS archived WHERE archived.key = episode.key)
+             AND NOT EXISTS (SELECT 1 FROM archive.pruned AS gone
+                 WHERE gone.episode = pruned.episode AND gone.part = pruned.part)
+         LIMIT ?3",
     )?;
     let most = i64::try_from(AT_ONCE).unwrap_or(i64::MAX);
     let found = statement
@@ -122,25 +129,36 @@ fn emptied(conn: &Connection, campaign: i64) -> StoreResult<Vec<(i64, String)>> 
     Ok(found.collect::<rusqlite::Result<_>>()?)
 }
 
+/// Whether parts of a campaign are still in an archive only.
+fn lacks_parts(conn: &Connection, campaign: i64) -> StoreResult<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM main.pruned AS pruned
+        JOIN main.episode AS episode ON episode.key = pruned.episode
+        WHERE episode.campaign = ?1 AND rule = ?2)";
+    Ok(conn.query_row(sql, params![campaign, ARCHIVED], |row| row.get(0))?)
+}
+
 /// Puts the bodies of one episode back, and takes back that they went.
 fn put_episode_back(conn: &Connection, episode: i64, id: &str) -> StoreResult<()> {
     conn.prepare_cached(
         "UPDATE main.step SET body = coalesce((SELECT archived.body FROM archive.step AS archived
-             WHERE archived.key = step.key), body)
+             WHERE archived.key = step.key AND length(archived.body) > 0), body)
          WHERE attempt IN (SELECT key FROM main.attempt WHERE episode = ?1) AND length(body) = 0",
     )?
     .execute([episode])?;
     conn.prepare_cached(
         "UPDATE main.call SET
              request = coalesce((SELECT archived.request FROM archive.call AS archived
-                 WHERE archived.key = call.key), request),
+                 WHERE archived.key = call.key AND length(archived.request) > 0), request),
              response = coalesce((SELECT archived.response FROM archive.call AS archived
-                 WHERE archived.key = call.key), response)
+                 WHERE archived.key = call.key AND length(archived.request) > 0), response)
          WHERE id > ?1 || '/' AND id < ?1 || '0' AND length(request) = 0",
     )?
     .execute([id])?;
-    conn.prepare_cached("DELETE FROM main.pruned WHERE episode = ?1 AND rule = ?2")?
-        .execute(params![episode, ARCHIVED])?;
+    conn.prepare_cached(
+        "DELETE FROM main.pruned WHERE episode = ?1 AND rule = ?2 AND NOT EXISTS
+             (SELECT 1 FROM archive.pruned AS gone WHERE gone.episode = ?1 AND gone.part = pruned.part)",
+    )?
+    .execute(params![episode, ARCHIVED])?;
     Ok(())
 }
 
