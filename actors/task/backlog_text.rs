@@ -63,7 +63,7 @@ impl BacklogText<'_> {
     }
 
     fn later_ticket(&self) -> Vec<String> {
-        vec![self.words.details.clone(), self.asked(), self.judged()]
+        vec![self.asked(), self.words.details.clone(), self.judged()]
     }
 
     fn first_terse(&self) -> Vec<String> {
@@ -71,8 +71,12 @@ impl BacklogText<'_> {
     }
 
     fn later_terse(&self) -> Vec<String> {
-        let rules =
-            "As before: what was right stays right, and what belongs to later items may wait.";
+        let rules = match self.stage.0 == self.stage.1 {
+            true => "As before: what was right stays right.",
+            false => {
+                "As before: what was right stays right, and what belongs to later items may wait."
+            }
+        };
         vec![self.asked(), self.words.details.clone(), rules.to_owned()]
     }
 
@@ -92,7 +96,7 @@ impl BacklogText<'_> {
         format!(
             "The work on this project comes as {count} items, one after the other, in this workspace. Hand \
              an item in when it is done; then you are told the next one. {already} What belongs to later \
-             items may wait."
+             items may wait; it may also be mended early."
         )
     }
 
@@ -126,8 +130,8 @@ impl BacklogText<'_> {
             PackRunner::Cases => ("cases", "be right", ": the program is built anew from them"),
         };
         format!(
-            "{running} When you hand an item in, all {tests} must {pass} that tell of this item or of those \
-             before it, or of none at all, also those that are kept back. Everything else must stay as it \
+            "{running} When you hand an item in, all {tests} must {pass} that do not tell of a later item, also \
+             those that are kept back. Everything else must stay as it \
              is. Only your changes below {sources} count{built}."
         )
     }
