@@ -4,6 +4,7 @@
 use super::chat_line::{ChatLine, MessageStyle, ReplyMarks, chat_lines};
 use super::chat_row::ChatRow;
 use super::left_reason::{ExportedRow, LeftReason, LostPart, LostParts};
+use super::plain_json::plain_object;
 use super::trl;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -41,11 +42,12 @@ pub(super) fn openai(row: &DatasetRow) -> Result<ExportedRow, LeftReason> {
     ExportedRow::of(&ListLine { messages, tools: chat.tools.as_deref() }, lost)
 }
 
-/// Axolotl with `type: chat_template`: it reads arguments and tools from text, and which messages are
-/// trained on from `train`.
+/// Axolotl with `type: chat_template`: it decodes arguments and tools from text and stops at what it
+/// cannot decode. Which messages are trained on it reads from `train`.
 pub(super) fn axolotl(row: &DatasetRow) -> Result<ExportedRow, LeftReason> {
     let style = MessageStyle { object_arguments: false, marks: ReplyMarks::Train, ..trl::STYLE };
     let chat = ChatRow::of(row)?;
+    check_arguments(chat.messages)?;
     let mut lost = LostParts::new();
     let messages = chat_lines(chat.messages, style, &mut lost)?;
     ExportedRow::of(&TextLine { messages, tools: chat.tools_text() }, lost)
@@ -71,13 +73,24 @@ pub(super) fn open_rlhf(row: &DatasetRow) -> Result<ExportedRow, LeftReason> {
     ExportedRow::of(&TextLine { messages, tools: None }, lost)
 }
 
-/// The SFT trainer of prime-rl, which decodes arguments and tools from text.
+/// The SFT trainer of prime-rl, which decodes arguments and tools from text, and stops at what it
+/// cannot decode.
 pub(super) fn prime_rl(row: &DatasetRow) -> Result<ExportedRow, LeftReason> {
     let style = MessageStyle { object_arguments: false, ..trl::STYLE };
     let chat = ChatRow::of(row)?;
+    check_arguments(chat.messages)?;
     let mut lost = LostParts::new();
     let messages = chat_lines(chat.messages, style, &mut lost)?;
     ExportedRow::of(&TextLine { messages, tools: chat.tools_text() }, lost)
+}
+
+/// Fails if the arguments of some call are not what every decoder takes.
+fn check_arguments(messages: &[RowMessage]) -> Result<(), LeftReason> {
+    let mut calls = messages.iter().flat_map(|message| message.tool_calls.iter().flatten());
+    match calls.all(|call| plain_object(&call.arguments).is_some()) {
+        true => Ok(()),
+        false => Err(LeftReason::OddArguments),
+    }
 }
 
 /// Whether a message is a call or the result of one.

@@ -33,6 +33,8 @@ pub(super) enum LeftReason {
     OddRole,
     /// The reasoning contains the mark with which the format ends it.
     MarkedReasoning,
+    /// A message with calls contains a mark with which the format finds them.
+    MarkedCalls,
     /// No other row of the same task makes a pair with it, or is better or worse than it.
     NoPair,
     /// Another row of the same task has the same messages.
@@ -70,6 +72,7 @@ impl LeftReason {
             Self::NoTurns => "no-turns",
             Self::OddRole => "odd-role",
             Self::MarkedReasoning => "marked-reasoning",
+            Self::MarkedCalls => "marked-calls",
             Self::NoPair => "no-pair",
             Self::SameText => "same-text",
             Self::SameTask => "same-task",

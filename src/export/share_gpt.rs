@@ -1,5 +1,6 @@
 //! ShareGPT: `conversations` of `{from, value}`. A message of calls is one entry `function_call`
-//! with JSON text, so it has no text beside. LLaMA-Factory reads the same with stricter rules.
+//! with JSON text, so it has no text beside. LLaMA-Factory reads the same with stricter rules, and text
+//! before calls that are marked.
 
 use super::chat_formats::ending_with_reply;
 use super::chat_row::{ChatRow, is_own, is_reply};
@@ -10,6 +11,9 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 use synthd_actors::model::{DatasetRow, RowMessage, RowToolCall};
+
+/// The marks between which LLaMA-Factory looks for calls that have text before them.
+const CALL_MARKS: [&str; 2] = ["<tool_call>", "</tool_call>"];
 
 /// One entry of a conversation.
 #[derive(Serialize)]
@@ -125,10 +129,9 @@ fn note_lost(messages: &[RowMessage], inline: bool, lost: &mut LostParts) {
 fn entry(message: &RowMessage, inline: bool) -> Result<ShareEntry<'_>, LeftReason> {
     let calls = message.tool_calls.as_deref().filter(|calls| !calls.is_empty());
     let (from, value) = match (message.role.as_str(), calls) {
-        ("assistant", Some(_)) if !message.content.is_empty() => {
-            return Err(LeftReason::TextBesideCalls);
+        ("assistant", Some(calls)) => {
+            ("function_call", Cow::Owned(call_value(&message.content, calls, inline)?))
         }
-        ("assistant", Some(calls)) => ("function_call", Cow::Owned(call_text(calls)?)),
         ("assistant", None) => ("gpt", Cow::Borrowed(message.content.as_str())),
         ("system", _) => ("system", Cow::Borrowed(message.content.as_str())),
         ("tool", _) => ("observation", Cow::Borrowed(message.content.as_str())),
@@ -136,13 +139,33 @@ fn entry(message: &RowMessage, inline: bool) -> Result<ShareEntry<'_>, LeftReaso
         _ => return Err(LeftReason::OddRole),
     };
     match message.reasoning.as_deref().filter(|_| inline) {
-        Some(thought) if thought.contains("</think>") => Err(LeftReason::MarkedReasoning),
+        Some(thought) if thought.contains("</think>") || calls.is_some() && is_marked(thought) => {
+            Err(LeftReason::MarkedReasoning)
+        }
         Some(thought) => {
             let value = Cow::Owned(format!("<think>\n{thought}\n</think>\n\n{value}"));
             Ok(ShareEntry { from, value })
         }
         None => Ok(ShareEntry { from, value }),
     }
+}
+
+/// The value of a message with calls. LLaMA-Factory takes text before calls if these stand between
+/// marks; other readers take calls alone.
+fn call_value(text: &str, calls: &[RowToolCall], inline: bool) -> Result<String, LeftReason> {
+    let calls = call_text(calls)?;
+    let [open, close] = CALL_MARKS;
+    match (text.is_empty(), inline) {
+        (false, false) => Err(LeftReason::TextBesideCalls),
+        (_, true) if is_marked(text) || is_marked(&calls) => Err(LeftReason::MarkedCalls),
+        (true, _) => Ok(calls),
+        (false, true) => Ok(format!("{text}\n{open}{calls}{close}")),
+    }
+}
+
+/// Whether a text has one of the marks of calls.
+fn is_marked(text: &str) -> bool {
+    CALL_MARKS.iter().any(|mark| text.contains(*mark))
 }
 
 /// The calls of a message as JSON text: an object, or a list if there are several.

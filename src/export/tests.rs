@@ -203,18 +203,25 @@ fn llama_factory_has_calls_as_text_and_the_system_message_apart() {
     let made = value(ExportFormat::LlamaFactory, trajectory(several));
     let list = r#"[{"name":"bash","arguments":{}},{"name":"bash","arguments":{"b":2}}]"#;
     assert_eq!(made["conversations"][1]["value"], list);
+    let beside = vec![message("user", "x"), calling("I look.", &["{\"b\":2}"])];
+    let made = value(ExportFormat::LlamaFactory, trajectory(beside));
+    let marked = "I look.\n<tool_call>{\"name\":\"bash\",\"arguments\":{\"b\":2}}</tool_call>";
+    assert_eq!(made["conversations"][1]["value"], marked);
     let share = value(ExportFormat::ShareGpt, trajectory(whole()));
     assert_eq!(share["conversations"][0]["from"], "system");
 }
 
 #[test]
 fn what_a_format_cannot_say_is_left_out_with_the_reason() {
-    use ExportFormat::{Axolotl, LlamaFactory, OpenRlhf, ShareGpt, TrlSft, VerlSft};
+    use ExportFormat::{
+        Axolotl, LlamaFactory, OpenRlhf, OpenaiFt, PrimeRlSft, ShareGpt, TrlSft, VerlSft,
+    };
     let user = || message("user", "x");
     let bad = || vec![user(), calling("", &["ls -l"])];
     let half = || vec![user(), calling("", &["{\"a\":\"\\ud83e\"}"])];
     let both =
         || vec![user(), calling("Text.", &["{}"]), result(Some("c0")), message("assistant", "")];
+    let marked = |text: &str, arguments: &str| vec![user(), calling(text, &[arguments])];
     let twice = || vec![user(), user(), message("assistant", "y")];
     let late = || {
         vec![user(), message("assistant", "y"), message("system", "z"), message("assistant", "y")]
@@ -225,9 +232,15 @@ fn what_a_format_cannot_say_is_left_out_with_the_reason() {
         (TrlSft, bad(), Some(LeftReason::OddArguments)),
         (VerlSft, half(), Some(LeftReason::OddArguments)),
         (LlamaFactory, bad(), Some(LeftReason::OddArguments)),
-        (Axolotl, bad(), None),
-        (Axolotl, half(), None),
+        (Axolotl, bad(), Some(LeftReason::OddArguments)),
+        (Axolotl, half(), Some(LeftReason::OddArguments)),
+        (PrimeRlSft, bad(), Some(LeftReason::OddArguments)),
+        (OpenaiFt, bad(), None),
+        (OpenaiFt, half(), None),
         (ShareGpt, both(), Some(LeftReason::TextBesideCalls)),
+        (LlamaFactory, both(), None),
+        (LlamaFactory, marked("a <tool_call>", "{}"), Some(LeftReason::MarkedCalls)),
+        (LlamaFactory, marked("", r#"{"a":"</tool_call>"}"#), Some(LeftReason::MarkedCalls)),
         (TrlSft, both(), None),
         (OpenRlhf, both(), Some(LeftReason::ToolCalls)),
         (LlamaFactory, twice(), Some(LeftReason::NoTurns)),

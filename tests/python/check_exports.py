@@ -4,9 +4,9 @@ trainers document.
     python tests/python/check_exports.py <directory of exports>
 
 Each directory below has the name `<anything>.<format>` and was written by `synthd dataset export`.
-The trainers themselves need torch, so their own loaders are not run here. Exit code 0 when each
-export has the documented columns, and when every row that `datasets` gives is the row of the file;
-every difference is printed otherwise.
+`check_trl.py` and others load them with the trainers' own code. Exit code 0 when each export has the
+documented columns, and when every row that `datasets` gives is the row of the file; every difference is
+printed otherwise.
 """
 
 from __future__ import annotations
@@ -134,7 +134,9 @@ def check_share(report, where, entries):
         report.wants(where, set(entry) == {"from", "value"}, f"an entry has {sorted(entry)}")
         report.wants(where, entry["from"] in SHARES, f"an entry is from {entry['from']!r}")
         if entry["from"] == "function_call":
-            calls = json.loads(entry["value"].split("</think>\n\n")[-1])
+            # LLaMA-Factory takes text before calls that stand between marks.
+            calls = entry["value"].split("</think>\n\n")[-1].split("\n<tool_call>")[-1]
+            calls = json.loads(calls.removesuffix("</tool_call>"))
             for call in calls if isinstance(calls, list) else [calls]:
                 report.wants(where, set(call) == {"name", "arguments"}, f"a call has {sorted(call)}")
                 report.wants(where, isinstance(call["arguments"], dict), "arguments are no object")
