@@ -55,4 +55,5 @@ mod stages;
 mod store;
 mod template;
 mod terminal;
+mod trainers;
 mod verify;
