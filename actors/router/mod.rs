@@ -20,6 +20,7 @@ mod account;
 mod actor;
 #[cfg(test)]
 mod admission_tests;
+mod answer_turn;
 mod call;
 mod call_settlement;
 mod campaign_model;

@@ -201,6 +201,15 @@ fn the_check_of_broken_surroundings_compares_with_those_that_work() {
     check_is_right("check_case_environment.py");
 }
 
+/// A template has only files of its own folder, so one has a copy of what the packs' judge of tests looks with.
+#[test]
+fn copies_of_code_are_looked_for_in_one_way() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap();
+    let copy = read("templates/testing/mutation-killing-tests/sealed/copied_code.py");
+    assert_eq!(copy, read("actors/pack/sealed/copied_code.py"));
+}
+
 /// Runs a test of the sealed programs, which is in Python.
 fn check_is_right(script: &str) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

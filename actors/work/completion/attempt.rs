@@ -13,14 +13,12 @@
 use super::plan::request;
 use super::row::FinishedCompletion;
 use crate::model::{
-    ActionType, CampaignConfig, Fault, FaultKind, JournalEntry, Outcome, Prompt, Step, StepAction,
-    StepState, Turn, TurnAction,
+    CampaignConfig, ChatRequest, Fault, FaultKind, JournalEntry, Outcome, Prompt, Turn,
 };
 use crate::ports::CallContext;
 use crate::router::{CallSettlement, ModelAnswer, ModelCall};
 use crate::work::{AttemptSpec, EngineServices};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// Runs an attempt until its outcome is recorded, or until it is cancelled.
@@ -41,7 +39,10 @@ pub(super) async fn run(
     // `cancel` does not reach this part: the answer is paid for.
     spec.conclude();
     let finished_at_ms = services.clock.now_ms();
-    let turn = turn_of(&spec.plan.model, &prompt, answer);
+    let asked = ChatRequest::clone(&answer.request);
+    // The fields of the prompt's line stand in it, so that the row does not depend on what the file says later.
+    let mut turn = answer.into_turn(0, prompt.fields.clone(), asked);
+    turn.model = turn.model.filter(|model| *model != spec.plan.model);
     let outcome = Outcome::Answered { finish: turn.reply.finish };
     record(spec, settlement, &turn, outcome.clone(), finished_at_ms).await?;
     let unit = FinishedCompletion {
@@ -115,41 +116,4 @@ async fn record(
         at_ms,
     };
     settlement.write_with(vec![taken, finished]).await
-}
-
-/// The answer as the one turn of a completion. The fields of the prompt's line stand in it, so that
-/// the row does not depend on what the file says later.
-fn turn_of(planned_model: &str, prompt: &Prompt, answer: ModelAnswer) -> Turn {
-    let reply = answer.reply;
-    let step = Step {
-        index: 0,
-        state: StepState::default(),
-        actions: vec![TurnAction::unrun(StepAction {
-            kind: ActionType::Message,
-            tool: String::new(),
-            arguments: prompt.fields.clone(),
-        })],
-        reasoning: reply.message.thoughts(),
-        potential: 0.0,
-        milestones: None,
-        usage: reply.usage,
-        cost: answer.cost,
-        model_ms: Some(millis(answer.took.saturating_add(answer.failed))),
-        failed_ms: (!answer.failed.is_zero()).then(|| millis(answer.failed)),
-        stage: None,
-    };
-    Turn {
-        step,
-        messages: vec![reply.message.clone()],
-        reply,
-        changes: Vec::new(),
-        calls: answer.tries,
-        model: Some(answer.model).filter(|model| model != planned_model),
-        opening: Some(Box::new(crate::model::ChatRequest::clone(&answer.request))),
-    }
-}
-
-/// Whole milliseconds.
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -15,12 +15,11 @@ use std::sync::Arc;
 use std::time::Duration;
 use synthd_actors::draft::DraftRole;
 use synthd_actors::model::{
-    ActionType, AttemptNumber, CampaignName, CampaignRecord, CampaignState, ChatReply, ChatRequest,
-    EpisodeId, Fault, JournalEntry, Money, PlannedEpisode, Step, StepAction, StepState, TaskId,
-    Turn, TurnAction, day_of, digest_of,
+    AttemptNumber, CampaignName, CampaignRecord, CampaignState, ChatReply, ChatRequest, EpisodeId,
+    Fault, JournalEntry, Money, PlannedEpisode, TaskId, Turn, day_of, digest_of,
 };
 use synthd_actors::ports::{CallContext, Journal};
-use synthd_actors::router::{ModelAnswer, ModelCall, ModelClients};
+use synthd_actors::router::{ModelCall, ModelClients};
 
 /// How long a model may take for one answer. A whole template is a long one.
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
@@ -157,7 +156,8 @@ impl<'a> DraftModels<'a> {
             limit: PATIENCE,
         };
         let (answer, settlement) = self.engine.services.router.call_unsettled(call).await?;
-        let turn = turn_of(calls.turn, role, request, answer);
+        let said = json!({ "role": role }).to_string();
+        let turn = answer.into_turn(calls.turn, said, request);
         calls.turn += 1;
         calls.asked += 1;
         calls.cost = calls.cost.saturating_add(turn.step.cost);
@@ -215,40 +215,4 @@ impl DraftCalls {
         let place = self.recorded.iter().position(is_same)?;
         Some(self.recorded.remove(place))
     }
-}
-
-/// An answer as a turn. The whole request stands in it, because no later one follows from it.
-fn turn_of(index: u32, role: DraftRole, request: ChatRequest, answer: ModelAnswer) -> Turn {
-    let reply = answer.reply;
-    let step = Step {
-        index,
-        state: StepState::default(),
-        actions: vec![TurnAction::unrun(StepAction {
-            kind: ActionType::Message,
-            tool: String::new(),
-            arguments: json!({ "role": role }).to_string(),
-        })],
-        reasoning: reply.message.thoughts(),
-        potential: 0.0,
-        milestones: None,
-        usage: reply.usage,
-        cost: answer.cost,
-        model_ms: Some(millis(answer.took.saturating_add(answer.failed))),
-        failed_ms: (!answer.failed.is_zero()).then(|| millis(answer.failed)),
-        stage: None,
-    };
-    Turn {
-        step,
-        messages: vec![reply.message.clone()],
-        reply,
-        changes: Vec::new(),
-        calls: answer.tries,
-        model: Some(answer.model),
-        opening: Some(Box::new(request)),
-    }
-}
-
-/// Whole milliseconds.
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

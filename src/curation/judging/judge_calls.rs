@@ -17,12 +17,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use synthd_actors::model::{
-    ActionType, AttemptNumber, CampaignName, CampaignRecord, CampaignState, ChatRequest, EpisodeId,
-    FallbackModels, Fault, FaultKind, JournalEntry, ModelConfig, Money, PlannedEpisode, Step,
-    StepAction, StepState, TaskId, Turn, TurnAction, day_of, digest_of,
+    AttemptNumber, CampaignName, CampaignRecord, CampaignState, ChatRequest, EpisodeId,
+    FallbackModels, Fault, FaultKind, JournalEntry, ModelConfig, Money, PlannedEpisode, TaskId,
+    Turn, day_of, digest_of,
 };
 use synthd_actors::ports::{CallContext, Journal};
-use synthd_actors::router::{ModelAnswer, ModelCall, ModelClients};
+use synthd_actors::router::{ModelCall, ModelClients};
 use synthd_actors::rubric::{
     Rubric, RubricAnswer, RubricAsk, RubricMistake, RubricOutcome, RubricToken, rubric_request,
 };
@@ -247,7 +247,8 @@ impl<'a> JudgeCalls<'a> {
         let arguments =
             AskArguments { rubric: digest, subject, model, sample, ask, read: read.clone() };
         let paid = answer.cost;
-        let turn = turn_of(turn, &arguments, request, answer);
+        let said = serde_json::to_string(&arguments).unwrap_or_default();
+        let turn = answer.into_turn(turn, said, request);
         let (episode, attempt) = (self.episode.clone(), self.attempt());
         let taken = JournalEntry::TurnTaken { episode, attempt, turn: Box::new(turn) };
         settlement.write_with(vec![taken]).await?;
@@ -321,40 +322,4 @@ fn without_fallbacks(model: &ModelConfig) -> ModelConfig {
     let mut model = model.clone();
     model.routing.fallback = FallbackModels::default();
     model
-}
-
-/// An answer as a turn. The whole request stands in it, because no later one follows from it.
-fn turn_of(index: u32, said: &AskArguments, request: ChatRequest, answer: ModelAnswer) -> Turn {
-    let reply = answer.reply;
-    let step = Step {
-        index,
-        state: StepState::default(),
-        actions: vec![TurnAction::unrun(StepAction {
-            kind: ActionType::Message,
-            tool: String::new(),
-            arguments: serde_json::to_string(said).unwrap_or_default(),
-        })],
-        reasoning: reply.message.thoughts(),
-        potential: 0.0,
-        milestones: None,
-        usage: reply.usage,
-        cost: answer.cost,
-        model_ms: Some(millis(answer.took.saturating_add(answer.failed))),
-        failed_ms: (!answer.failed.is_zero()).then(|| millis(answer.failed)),
-        stage: None,
-    };
-    Turn {
-        step,
-        messages: vec![reply.message.clone()],
-        reply,
-        changes: Vec::new(),
-        calls: answer.tries,
-        model: Some(answer.model),
-        opening: Some(Box::new(request)),
-    }
-}
-
-/// Whole milliseconds.
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
